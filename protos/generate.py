@@ -1,0 +1,87 @@
+"""Generates the stubs in protos/gen from the contracts, and checks that they are current.
+
+`python protos/generate.py` writes them; `--check` writes nothing and exits with 1 where a stub differs from what
+the contract says; `--image FILE` writes the descriptor image that `buf` reads.
+"""
+
+import argparse
+import filecmp
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from google.api import annotations_pb2
+from grpc_tools import protoc
+
+HERE = Path(__file__).resolve().parent
+GENERATED = HERE / "gen" / "dualspan"
+
+
+def sources(root: Path) -> list[str]:
+    return sorted(str(path.relative_to(root)) for path in (root / "dualspan").rglob("*.proto"))
+
+
+def run_protoc(root: Path, *options: str) -> None:
+    google_common = Path(annotations_pb2.__file__).parents[2]
+    grpc_bundled = Path(protoc.__file__).parent / "_proto"
+    with tempfile.TemporaryDirectory() as staged:
+        # The wheel of the common protos ships this one contract under another file name than the one that its
+        # own stubs register.
+        longrunning = Path(staged) / "google" / "longrunning"
+        longrunning.mkdir(parents=True)
+        shutil.copy(google_common / "google/longrunning/operations_proto.proto", longrunning / "operations.proto")
+        includes = [f"-I{path}" for path in (root, staged, google_common, grpc_bundled)]
+        if protoc.main(["protoc", *includes, *options, *sources(root)]) != 0:
+            sys.exit("generate.py: protoc found errors in the contracts (above)")
+
+
+def generate(target: Path) -> None:
+    """Writes the stubs of every contract under `target`, which becomes the `dualspan` package's parent."""
+    target.mkdir(parents=True, exist_ok=True)
+    out = [f"--{kind}_out={target}" for kind in ("python", "grpc_python", "mypy", "mypy_grpc")]
+    run_protoc(HERE, *out)
+    for folder in (path for path in (target / "dualspan").rglob("*") if path.is_dir()):
+        (folder / "__init__.py").touch()
+    (target / "dualspan" / "__init__.py").write_text('"""Generated from protos/; `make protos` writes it."""\n')
+    (target / "dualspan" / "py.typed").touch()
+
+
+def differences(left: Path, right: Path) -> list[str]:
+    def names(root: Path) -> set[str]:
+        found = (path for path in root.rglob("*") if path.is_file() and path.suffix in {".py", ".pyi"})
+        return {str(path.relative_to(root)) for path in found}
+
+    both = names(left) & names(right)
+    _, changed, unreadable = filecmp.cmpfiles(left, right, sorted(both), shallow=False)
+    return sorted({*changed, *unreadable, *(names(left) ^ names(right))})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--image", type=Path)
+    parser.add_argument("--root", type=Path, default=HERE, help="where the contracts are, with --image")
+    arguments = parser.parse_args()
+    if arguments.image:
+        run_protoc(
+            arguments.root.resolve(),
+            f"--descriptor_set_out={arguments.image}",
+            "--include_imports",
+            "--include_source_info",
+        )
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        generate(Path(scratch))
+        fresh = Path(scratch) / "dualspan"
+        stale = differences(fresh, GENERATED)
+        if not arguments.check:
+            shutil.rmtree(GENERATED, ignore_errors=True)
+            shutil.copytree(fresh, GENERATED)
+            print(f"{len(stale)} stubs written")
+        elif stale:
+            sys.exit("These stubs are not what the contracts say; run `make protos`:\n  " + "\n  ".join(stale))
+
+
+if __name__ == "__main__":
+    main()
