@@ -1,0 +1,1 @@
+"""How a DualSpan service runs: server, interceptors, settings, database, migrations, telemetry."""

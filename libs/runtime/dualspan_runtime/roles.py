@@ -1,0 +1,66 @@
+"""Which role may do what. The one table of it."""
+
+from dualspan.identity.v1.resources_pb2 import Role
+
+PUBLIC = "public"
+AUTHENTICATED = "authenticated"
+GATEWAY = "gateway"
+SERVICE = "service"
+SPECIAL_PERMISSIONS = frozenset({PUBLIC, AUTHENTICATED, GATEWAY, SERVICE})
+
+_VIEWER = frozenset(
+    {
+        "historian.gaps.read",
+        "historian.samples.read",
+        "identity.tenants.read",
+        "onboarding.gateways.read",
+        "onboarding.servers.read",
+        "onboarding.tags.read",
+    }
+)
+_OPERATOR = _VIEWER
+_ENGINEER = _OPERATOR | {
+    "onboarding.gateways.manage",
+    "onboarding.servers.manage",
+    "onboarding.tags.manage",
+}
+_ADMIN = _ENGINEER | {
+    "identity.audit.read",
+    "identity.tokens.manage",
+    "identity.users.manage",
+    "identity.users.read",
+}
+# Runs the platform and sets up its tenants; reads nobody's samples.
+_PLATFORM_ADMIN = frozenset(
+    {
+        "identity.tenants.manage",
+        "identity.tenants.read",
+        "identity.users.manage",
+        "identity.users.read",
+    }
+)
+
+ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
+    "viewer": _VIEWER,
+    "operator": _OPERATOR,
+    "engineer": _ENGINEER,
+    "admin": _ADMIN,
+    "publisher": frozenset({"identity.tenants.read"}),
+    "platform_admin": _PLATFORM_ADMIN,
+}
+
+PLATFORM_ADMIN = "platform_admin"
+# What a platform admin may do in a tenant that is not their own.
+CROSS_TENANT_PERMISSIONS = _PLATFORM_ADMIN
+
+ALL_PERMISSIONS = frozenset[str]().union(*ROLE_PERMISSIONS.values())
+
+
+def role_name(role: int) -> str:
+    """Returns the word for a `Role`: `viewer` for ROLE_VIEWER."""
+    return Role.Name(role).removeprefix("ROLE_").lower()  # type: ignore[arg-type]
+
+
+def role_number(name: str) -> Role.ValueType:
+    """Returns the `Role` of a word such as `viewer`."""
+    return Role.Value(f"ROLE_{name.upper()}")
