@@ -24,21 +24,21 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x64ualspan/frame/v1/frame.proto\x12\x11\x64ualspan.frame.v1\"s\n\x06\x43olumn\x12-\n\x08\x65ncoding\x18\x01 \x01(\x0e\x32\x1b.dualspan.frame.v1.Encoding\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x12\x12\n\ndictionary\x18\x03 \x01(\x0c\x12\x18\n\x10\x64ictionary_count\x18\x04 \x01(\r\"\xed\x01\n\x05\x42lock\x12*\n\x04kind\x18\x01 \x01(\x0e\x32\x1c.dualspan.frame.v1.ValueKind\x12\r\n\x05\x63ount\x18\x02 \x01(\r\x12&\n\x03tag\x18\x03 \x01(\x0b\x32\x19.dualspan.frame.v1.Column\x12,\n\ttimestamp\x18\x04 \x01(\x0b\x32\x19.dualspan.frame.v1.Column\x12)\n\x06status\x18\x05 \x01(\x0b\x32\x19.dualspan.frame.v1.Column\x12(\n\x05value\x18\x06 \x01(\x0b\x32\x19.dualspan.frame.v1.Column\"1\n\x05\x46rame\x12(\n\x06\x62locks\x18\x01 \x03(\x0b\x32\x18.dualspan.frame.v1.Block*\x95\x01\n\tValueKind\x12\x1a\n\x16VALUE_KIND_UNSPECIFIED\x10\x00\x12\x16\n\x12VALUE_KIND_FLOAT64\x10\x01\x12\x14\n\x10VALUE_KIND_INT64\x10\x02\x12\x13\n\x0fVALUE_KIND_BOOL\x10\x03\x12\x13\n\x0fVALUE_KIND_TEXT\x10\x04\x12\x14\n\x10VALUE_KIND_BYTES\x10\x05*w\n\x08\x45ncoding\x12\x18\n\x14\x45NCODING_UNSPECIFIED\x10\x00\x12\x10\n\x0c\x45NCODING_RAW\x10\x01\x12\x13\n\x0f\x45NCODING_PCODEC\x10\x02\x12\x11\n\rENCODING_ZSTD\x10\x03\x12\x17\n\x13\x45NCODING_DICTIONARY\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x64ualspan/frame/v1/frame.proto\x12\x11\x64ualspan.frame.v1\"s\n\x06\x43olumn\x12-\n\x08\x65ncoding\x18\x01 \x01(\x0e\x32\x1b.dualspan.frame.v1.Encoding\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x12\x12\n\ndictionary\x18\x03 \x01(\x0c\x12\x18\n\x10\x64ictionary_count\x18\x04 \x01(\r\"\x91\x02\n\x05\x42lock\x12*\n\x04kind\x18\x01 \x01(\x0e\x32\x1c.dualspan.frame.v1.ValueKind\x12\r\n\x05\x63ount\x18\x02 \x01(\r\x12&\n\x03tag\x18\x03 \x01(\x0b\x32\x19.dualspan.frame.v1.Column\x12,\n\ttimestamp\x18\x04 \x01(\x0b\x32\x19.dualspan.frame.v1.Column\x12)\n\x06status\x18\x05 \x01(\x0b\x32\x19.dualspan.frame.v1.Column\x12(\n\x05value\x18\x06 \x01(\x0b\x32\x19.dualspan.frame.v1.Column\x12\x15\n\x08\x63hecksum\x18\x07 \x01(\x07H\x00\x88\x01\x01\x42\x0b\n\t_checksum\"1\n\x05\x46rame\x12(\n\x06\x62locks\x18\x01 \x03(\x0b\x32\x18.dualspan.frame.v1.Block*\x95\x01\n\tValueKind\x12\x1a\n\x16VALUE_KIND_UNSPECIFIED\x10\x00\x12\x16\n\x12VALUE_KIND_FLOAT64\x10\x01\x12\x14\n\x10VALUE_KIND_INT64\x10\x02\x12\x13\n\x0fVALUE_KIND_BOOL\x10\x03\x12\x13\n\x0fVALUE_KIND_TEXT\x10\x04\x12\x14\n\x10VALUE_KIND_BYTES\x10\x05*w\n\x08\x45ncoding\x12\x18\n\x14\x45NCODING_UNSPECIFIED\x10\x00\x12\x10\n\x0c\x45NCODING_RAW\x10\x01\x12\x13\n\x0f\x45NCODING_PCODEC\x10\x02\x12\x11\n\rENCODING_ZSTD\x10\x03\x12\x17\n\x13\x45NCODING_DICTIONARY\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'dualspan.frame.v1.frame_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_VALUEKIND']._serialized_start=461
-  _globals['_VALUEKIND']._serialized_end=610
-  _globals['_ENCODING']._serialized_start=612
-  _globals['_ENCODING']._serialized_end=731
+  _globals['_VALUEKIND']._serialized_start=497
+  _globals['_VALUEKIND']._serialized_end=646
+  _globals['_ENCODING']._serialized_start=648
+  _globals['_ENCODING']._serialized_end=767
   _globals['_COLUMN']._serialized_start=52
   _globals['_COLUMN']._serialized_end=167
   _globals['_BLOCK']._serialized_start=170
-  _globals['_BLOCK']._serialized_end=407
-  _globals['_FRAME']._serialized_start=409
-  _globals['_FRAME']._serialized_end=458
+  _globals['_BLOCK']._serialized_end=443
+  _globals['_FRAME']._serialized_start=445
+  _globals['_FRAME']._serialized_end=494
 # @@protoc_insertion_point(module_scope)

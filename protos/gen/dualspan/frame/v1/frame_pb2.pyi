@@ -145,10 +145,17 @@ class Block(_message.Message):
     TIMESTAMP_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
     VALUE_FIELD_NUMBER: _builtins.int
+    CHECKSUM_FIELD_NUMBER: _builtins.int
     kind: Global___ValueKind.ValueType
     """What the values are."""
     count: _builtins.int
     """The number of samples; every column holds that many."""
+    checksum: _builtins.int
+    """CRC-32 (ISO 3309, as in zlib) that finds bits flipped on a disk or a wire.
+    It runs over `kind` and `count`, then for tag, timestamp, status and value
+    in turn over `encoding`, `dictionary_count`, `data` and `dictionary`; the
+    numbers as little-endian uint32. A block without it is not checked.
+    """
     @_builtins.property
     def tag(self) -> Global___Column:
         """int64: the numeric id of the tag."""
@@ -174,12 +181,15 @@ class Block(_message.Message):
         timestamp: Global___Column | None = ...,
         status: Global___Column | None = ...,
         value: Global___Column | None = ...,
+        checksum: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["status", b"status", "tag", b"tag", "timestamp", b"timestamp", "value", b"value"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_checksum", b"_checksum", "checksum", b"checksum", "status", b"status", "tag", b"tag", "timestamp", b"timestamp", "value", b"value"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "kind", b"kind", "status", b"status", "tag", b"tag", "timestamp", b"timestamp", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_checksum", b"_checksum", "checksum", b"checksum", "count", b"count", "kind", b"kind", "status", b"status", "tag", b"tag", "timestamp", b"timestamp", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__checksum: _TypeAlias = _typing.Literal["checksum"]  # noqa: Y015
+    _WhichOneofArgType__checksum: _TypeAlias = _typing.Literal["_checksum", b"_checksum"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__checksum) -> _WhichOneofReturnType__checksum | None: ...
 
 Global___Block: _TypeAlias = Block  # noqa: Y015
 
