@@ -1,0 +1,98 @@
+"""Fixtures with real servers. Each test worker has servers of its own, and each test a database of its own."""
+
+import itertools
+import shutil
+import socket
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from dualspan_cli.embedded import EmbeddedPostgres, EmbeddedRedis
+from harness.databases import ClonedDatabase, clone, drop, make_template, run_apart
+
+_names = (f"test_{number}" for number in itertools.count(1))
+
+# A crash of the machine is no test's subject, and a clone per test flushes a lot.
+_TEST_SERVER = {"fsync": "off", "shared_buffers": "64MB", "max_connections": "100"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow tests first: then no worker is left alone with one at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+@pytest.fixture(scope="session")
+def server_folder() -> Iterator[Path]:
+    """A folder that another system user may enter: PostgreSQL refuses to be root, and pytest's own folder is closed."""
+    folder = Path(tempfile.mkdtemp(prefix="dualspan-test-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres(server_folder: Path) -> Iterator[EmbeddedPostgres]:
+    """A running PostgreSQL."""
+    server = EmbeddedPostgres(server_folder, _TEST_SERVER)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres: EmbeddedPostgres) -> EmbeddedPostgres:
+    """The same, with the template that clones are made of."""
+    run_apart(make_template(postgres))
+    return postgres
+
+
+@pytest.fixture
+def database(migrated_postgres: EmbeddedPostgres) -> Iterator[ClonedDatabase]:
+    """A database with every service's schema, of this test alone."""
+    cloned = run_apart(clone(migrated_postgres, next(_names)))
+    yield cloned
+    run_apart(drop(cloned))
+
+
+@pytest.fixture
+def database_url(database: ClonedDatabase) -> str:
+    """The address of that database, as the superuser."""
+    return database.admin_url
+
+
+@pytest.fixture(scope="session")
+def redis_server(server_folder: Path) -> Iterator[EmbeddedRedis]:
+    """A running Redis."""
+    server = EmbeddedRedis(server_folder)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def redis_url(redis_server: EmbeddedRedis) -> str:
+    """The address of that Redis, empty."""
+    url = redis_server.url()
+    with redis.Redis.from_url(url.replace("redis+socket://", "unix://")) as client:
+        client.flushall()
+    return url
+
+
+@pytest.fixture(scope="session")
+def free_port() -> Callable[[], int]:
+    """Gives a TCP port of the loopback address that nobody listens on, another one each time."""
+    given: set[int] = set()
+
+    def find() -> int:
+        while True:
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", 0))
+                port: int = probe.getsockname()[1]
+            if port not in given:
+                given.add(port)
+                return port
+
+    return find
