@@ -1,0 +1,203 @@
+"""PostgreSQL: the only way in is a transaction that has a tenant, or one that says it works for the platform."""
+
+import asyncio
+import random
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Literal, Self, TypeAlias, TypeVar
+
+import asyncpg
+import structlog
+from asyncpg.pool import PoolConnectionProxy
+from prometheus_client import Gauge
+
+from dualspan_runtime.errors import Aborted, DeadlineExceeded, DomainError, Unavailable
+from dualspan_runtime.migrations import PLATFORM_ROLE, Migrations, check_schema
+from dualspan_runtime.names import SLUG
+from dualspan_runtime.settings import ServiceSettings
+
+T = TypeVar("T")
+Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
+Constraints: TypeAlias = Mapping[str, Callable[[], DomainError]]
+Isolation = Literal["read_committed", "repeatable_read", "serializable"]
+
+_log = structlog.stdlib.get_logger()
+_SAVEPOINT = re.compile(r"[a-z_]{1,30}")
+_POOL_SIZE = Gauge("dualspan_database_connections", "Connections in the pool", ["schema", "state"])
+_RETRYABLE = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
+_LOST = (asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError, asyncpg.AdminShutdownError, OSError)
+
+
+async def _keep_session(_connection: object) -> None:
+    """Replaces the pool's reset query: transactions set everything with SET LOCAL, so nothing is left to reset."""
+
+
+class Database:
+    """A pool of connections of one service's role.
+
+    Use `Database.open`.
+    """
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", constraints: Constraints) -> None:
+        self._pool = pool
+        self._constraints = constraints
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls,
+        settings: ServiceSettings,
+        *,
+        schema: Migrations,
+        constraints: Constraints | None = None,
+        min_size: int = 1,
+    ) -> AsyncIterator[Self]:
+        """Opens a pool, once the schema has been found to be the one that this code was written for.
+
+        Args:
+            settings: Whose database it is.
+            schema: The migrations that must have been applied.
+            constraints: By constraint name, the error that its violation means.
+            min_size: Connections to hold open at all times.
+
+        Raises:
+            SchemaMismatchError: The schema is older or newer than the code.
+        """
+        milliseconds = int(settings.statement_timeout_seconds * 1000)
+        pool: asyncpg.Pool[asyncpg.Record]
+        async with asyncpg.create_pool(
+            settings.database_url,
+            min_size=min_size,
+            max_size=settings.database_pool_size,
+            reset=_keep_session,
+            command_timeout=None,
+            server_settings={
+                "search_path": schema.service,
+                "application_name": f"dualspan_{schema.service}",
+                "statement_timeout": str(milliseconds),
+                "idle_in_transaction_session_timeout": str(2 * milliseconds),
+                "synchronous_commit": "on",
+                "timezone": "UTC",
+                "jit": "off",  # columns are decoded here; compiling short queries only costs
+            },
+        ) as pool:
+            async with pool.acquire() as connection:
+                await check_schema(connection, schema)
+            _POOL_SIZE.labels(schema.service, "open").set_function(pool.get_size)
+            _POOL_SIZE.labels(schema.service, "idle").set_function(pool.get_idle_size)
+            yield cls(pool, constraints or {})
+
+    @asynccontextmanager
+    async def transaction(
+        self,
+        tenant: str,
+        *,
+        isolation: Isolation = "read_committed",
+        readonly: bool = False,
+        timeout: float | None = None,  # noqa: ASYNC109 - PostgreSQL ends the statement, not this task
+    ) -> AsyncIterator[Connection]:
+        """Opens a transaction that sees one tenant's rows; commits at the end, rolls back on an error.
+
+        Args:
+            tenant: The tenant's id.
+            isolation: PostgreSQL's isolation level.
+            readonly: Refuse writes.
+            timeout: Statement timeout in seconds, instead of the service's.
+        """
+        if SLUG.fullmatch(tenant) is None:
+            msg = f"not a tenant id: {tenant[:60]!r}"
+            raise ValueError(msg)
+        # The id has been checked, so it may stand in the text: BEGIN and the tenant then go in one round trip.
+        begin = f"{_begin(isolation, readonly, timeout)}; SET LOCAL dualspan.tenant = '{tenant}'"
+        async with self._begin(begin) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def platform_transaction(
+        self,
+        *,
+        isolation: Isolation = "read_committed",
+        readonly: bool = False,
+        timeout: float | None = None,  # noqa: ASYNC109 - as above
+    ) -> AsyncIterator[Connection]:
+        """Opens a transaction that sees every tenant's rows. For the few use cases that have no tenant yet."""
+        async with self._begin(f"{_begin(isolation, readonly, timeout)}; SET LOCAL ROLE {PLATFORM_ROLE}") as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def listen(self, channel: str, callback: Callable[[str], None]) -> AsyncIterator[None]:
+        """Calls back with the payload of every NOTIFY on a channel, while the context lasts."""
+
+        def deliver(_connection: object, _pid: int, _channel: str, payload: object) -> None:
+            callback(str(payload))
+
+        async with self._pool.acquire() as connection:
+            await connection.add_listener(channel, deliver)
+            try:
+                yield
+            finally:
+                await connection.remove_listener(channel, deliver)
+
+    @staticmethod
+    async def retrying(work: Callable[[], Awaitable[T]], *, attempts: int = 5) -> T:
+        """Runs a use case again when PostgreSQL could not serialise it with others.
+
+        Raises:
+            Aborted: It failed as often as `attempts` (`CONFLICT`).
+        """
+        for attempt in range(attempts):
+            try:
+                return await work()
+            except _RETRYABLE as error:
+                if attempt == attempts - 1:
+                    raise Aborted("CONFLICT", "Others changed the same data at the same time. Try again.") from error
+                await asyncio.sleep(random.uniform(0.005, 0.02) * 2**attempt)
+        raise AssertionError
+
+    @asynccontextmanager
+    async def _begin(self, begin: str) -> AsyncIterator[Connection]:
+        try:
+            async with self._pool.acquire() as connection:
+                await connection.execute(begin)
+                try:
+                    yield connection
+                    await connection.execute("COMMIT")
+                finally:
+                    if connection.is_in_transaction():
+                        await connection.execute("ROLLBACK")
+        except asyncpg.IntegrityConstraintViolationError as error:
+            known = self._constraints.get(error.constraint_name or "")
+            if known is None:
+                raise
+            raise known() from error
+        except asyncpg.QueryCanceledError as error:
+            raise DeadlineExceeded("STATEMENT_TIMEOUT", "The query took too long. Ask for less at once.") from error
+        except _LOST as error:
+            _log.warning("database unavailable", error=str(error))
+            raise Unavailable("DATABASE_UNAVAILABLE", "The database does not answer. Try again shortly.") from error
+
+
+@asynccontextmanager
+async def savepoint(connection: Connection, name: str = "inner") -> AsyncIterator[None]:
+    """Rolls back only what is done within, when that fails."""
+    if _SAVEPOINT.fullmatch(name) is None:
+        msg = f"not a savepoint's name: {name!r}"
+        raise ValueError(msg)
+    await connection.execute(f"SAVEPOINT {name}")
+    try:
+        yield
+    except BaseException:
+        await connection.execute(f"ROLLBACK TO SAVEPOINT {name}; RELEASE SAVEPOINT {name}")
+        raise
+    await connection.execute(f"RELEASE SAVEPOINT {name}")
+
+
+def _begin(isolation: Isolation, readonly: bool, seconds: float | None) -> str:  # noqa: FBT001 - internal
+    parts = ["BEGIN"]
+    if isolation != "read_committed":
+        parts.append(f"ISOLATION LEVEL {isolation.replace('_', ' ').upper()}")
+    if readonly:
+        parts.append("READ ONLY")
+    statement = " ".join(parts)
+    return statement if seconds is None else f"{statement}; SET LOCAL statement_timeout = {int(seconds * 1000)}"

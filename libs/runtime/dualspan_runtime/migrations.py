@@ -1,0 +1,203 @@
+"""Plain SQL migrations, forward only.
+
+Numbered files inside each service's package; a ledger table in the service's own schema with a checksum of each
+applied file; one advisory lock, so that replicas that start together apply each file once. Roles and grants are made
+here, so that a service's role owns nothing and row-level security holds for it.
+"""
+
+import asyncio
+import hashlib
+import re
+from collections.abc import Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from importlib import resources
+from typing import TypeAlias
+
+import asyncpg
+import structlog
+from asyncpg.pool import PoolConnectionProxy
+
+PLATFORM_ROLE = "dualspan_platform"
+MINIMUM_SERVER_VERSION = 16
+
+_AnyConnection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
+_FILE = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
+_SERVICE = re.compile(r"[a-z]{1,30}")
+_log = structlog.stdlib.get_logger()
+
+
+class SchemaMismatchError(Exception):
+    """The schema in the database is not the one that this code was written for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One file.
+
+    Attributes:
+        name: `0001_frames`, or `operations/0001_operation` for a shared one.
+        sql: Its text.
+    """
+
+    name: str
+    sql: str
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of the text, lower-case hex."""
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Migrations:
+    """All migrations of a service.
+
+    Attributes:
+        service: The service's name: its schema, and the role `dualspan_<service>`.
+        package: The package that holds the numbered files.
+        shared: Sets of the runtime that the service wants too, as (prefix, package).
+    """
+
+    service: str
+    package: str
+    shared: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def role(self) -> str:
+        """The role that the service signs in with."""
+        return f"dualspan_{self.service}"
+
+    def load(self) -> list[Migration]:
+        """Returns the migrations in the order in which they are applied: shared sets first."""
+        shared = [migration for prefix, package in self.shared.items() for migration in _read(package, f"{prefix}/")]
+        return shared + _read(self.package, "")
+
+
+def _read(package: str, prefix: str) -> list[Migration]:
+    files = (entry for entry in resources.files(package).iterdir() if _FILE.fullmatch(entry.name))
+    migrations = [Migration(prefix + entry.name.removesuffix(".sql"), entry.read_text()) for entry in files]
+    migrations.sort(key=lambda migration: migration.name)
+    numbers = [migration.name.removeprefix(prefix)[:4] for migration in migrations]
+    if len(set(numbers)) != len(numbers):
+        msg = f"two migrations of {package} have the same number: {numbers}"
+        raise SchemaMismatchError(msg)
+    return migrations
+
+
+async def migrate(admin_url: str, migrations: Migrations, *, password: str = "") -> list[str]:
+    """Brings a service's schema up to date.
+
+    Args:
+        admin_url: PostgreSQL, with a role that may create roles and schemas.
+        migrations: What to apply.
+        password: For the service's role; empty leaves it as it is.
+
+    Returns:
+        The names of the migrations that were applied now.
+
+    Raises:
+        SchemaMismatchError: The schema is newer than the code, an applied file was changed, or the server is too old.
+    """
+    if _SERVICE.fullmatch(migrations.service) is None:
+        msg = f"not a service's name: {migrations.service!r}"
+        raise SchemaMismatchError(msg)
+    async with _connected(admin_url) as connection:
+        if connection.get_server_version().major < MINIMUM_SERVER_VERSION:
+            msg = f"PostgreSQL {MINIMUM_SERVER_VERSION} or newer is needed, this is {connection.get_server_version()}."
+            raise SchemaMismatchError(msg)
+        await connection.execute("SELECT pg_advisory_lock(hashtextextended('dualspan migrations', 0))")
+        await _prepare(connection, migrations, password)
+        applied = await _applied(connection, migrations)
+        pending = _pending(migrations, applied)
+        for migration in pending:
+            await _apply(connection, migrations, migration)
+    return [migration.name for migration in pending]
+
+
+async def schema_version(admin_url: str, migrations: Migrations) -> list[str]:
+    """Returns the names of the applied migrations of a service."""
+    async with _connected(admin_url) as connection:
+        return list(await _applied(connection, migrations))
+
+
+async def check_schema(connection: _AnyConnection, migrations: Migrations) -> None:
+    """Checks that exactly these migrations have been applied.
+
+    Raises:
+        SchemaMismatchError: The schema is older or newer than the code.
+    """
+    applied = await _applied(connection, migrations)
+    pending = _pending(migrations, applied)
+    if pending:
+        missing = ", ".join(migration.name for migration in pending)
+        msg = f"The schema {migrations.service} lacks {missing}. Run `dualspan migrate`, then start the service again."
+        raise SchemaMismatchError(msg)
+
+
+@asynccontextmanager
+async def _connected(url: str):  # noqa: ANN202 - asyncpg's own type
+    connection = await asyncpg.connect(url, server_settings={"application_name": "dualspan_migrate"})
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def _prepare(connection: _AnyConnection, migrations: Migrations, password: str) -> None:
+    schema, role = migrations.service, migrations.role
+    template = resources.files("dualspan_runtime").joinpath("sql/prepare_schema.sql").read_text()
+    statement = template.replace("{schema}", schema).replace("{role}", role).replace("{platform}", PLATFORM_ROLE)
+    # Roles belong to the whole server: another database's migration may touch the same row at the same time.
+    for attempt in range(10):
+        try:
+            await connection.execute(statement)
+            break
+        except (asyncpg.InternalServerError, asyncpg.UniqueViolationError, asyncpg.DuplicateObjectError):
+            if attempt == 9:
+                raise
+            await asyncio.sleep(0.05 * (attempt + 1))
+    if password:
+        literal = await connection.fetchval("SELECT quote_literal($1::text)", password)
+        await connection.execute(f"ALTER ROLE {role} PASSWORD {literal}")
+
+
+async def _applied(connection: _AnyConnection, migrations: Migrations) -> dict[str, str]:
+    exists = await connection.fetchval("SELECT to_regclass($1) IS NOT NULL", f"{migrations.service}.schema_migration")
+    if not exists:
+        return {}
+    rows = await connection.fetch(
+        f"SELECT name, checksum FROM {migrations.service}.schema_migration ORDER BY applied_at, name"
+    )
+    return {row["name"]: row["checksum"] for row in rows}
+
+
+def _pending(migrations: Migrations, applied: Mapping[str, str]) -> list[Migration]:
+    known = migrations.load()
+    unknown = set(applied) - {migration.name for migration in known}
+    if unknown:
+        msg = (
+            f"The schema {migrations.service} is newer than this program: it has {', '.join(sorted(unknown))}. "
+            "Install the release that wrote it, or a later one."
+        )
+        raise SchemaMismatchError(msg)
+    for migration in known:
+        if migration.name in applied and applied[migration.name] != migration.checksum:
+            msg = (
+                f"The migration {migration.name} of {migrations.service} was changed after it had been applied. "
+                "Restore the file and put the change into a new one."
+            )
+            raise SchemaMismatchError(msg)
+    return [migration for migration in known if migration.name not in applied]
+
+
+async def _apply(connection: _AnyConnection, migrations: Migrations, migration: Migration) -> None:
+    async with connection.transaction():
+        await connection.execute(f"SET LOCAL search_path = {migrations.service}; SET LOCAL lock_timeout = '10s'")
+        await connection.execute(migration.sql)
+        await connection.execute(
+            f"INSERT INTO {migrations.service}.schema_migration (name, checksum) VALUES ($1, $2)",
+            migration.name,
+            migration.checksum,
+        )
+    _log.info("migration applied", schema=migrations.service, migration=migration.name)
