@@ -1,0 +1,111 @@
+"""Items of fixed width as NumPy structured dtypes.
+
+A MonitoredItemNotification (Part 4, 7.25.2) is its ClientHandle and a DataValue; the DataValue's mask says which
+parts follow. Mask and built-in type together fix the size, so all items that share both lie at one stride.
+"""
+
+from functools import lru_cache
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dualspan_edge.errors import DecodeError
+
+HAS_VALUE, HAS_STATUS, HAS_SOURCE_TIME, HAS_SERVER_TIME, HAS_SOURCE_PICOS, HAS_SERVER_PICOS = 1, 2, 4, 8, 16, 32
+RESERVED_BITS = 0xC0
+DATE_TIME = 13
+
+# Built-in types that are decoded as columns. Guid and StatusCode have a fixed width too, but are no numbers.
+NUMBER_DTYPES: dict[int, str] = {
+    1: "u1",
+    2: "<i1",
+    3: "<u1",
+    4: "<i2",
+    5: "<u2",
+    6: "<i4",
+    7: "<u4",
+    8: "<i8",
+    9: "<u8",
+    10: "<f4",
+    11: "<f8",
+    DATE_TIME: "<i8",
+}
+_FILETIME_TO_UNIX_MICROSECONDS = 11_644_473_600_000_000
+# Key of an item: its mask, and where it has a value the Variant's encoding byte above it.
+ItemKey: TypeAlias = int
+
+
+def item_key(body: bytes, position: int, end: int) -> ItemKey:
+    """The key of the item at `position`; raises DecodeError if it is cut off or its mask does not exist."""
+    if position + 5 > end:
+        raise DecodeError(f"an item at offset {position} is cut off")
+    mask = body[position + 4]
+    if mask & RESERVED_BITS:
+        raise DecodeError(f"DataValue mask {mask:#04x} at offset {position + 4} does not exist")
+    if not mask & HAS_VALUE:
+        return mask
+    if position + 6 > end:
+        raise DecodeError(f"an item at offset {position} is cut off")
+    return mask | body[position + 5] << 8
+
+
+@lru_cache(maxsize=1024)
+def fixed_layout(key: ItemKey) -> np.dtype[np.void] | None:
+    """The dtype of items with this key; None if their width is not fixed or they are no numbers."""
+    mask, built_in = key & 0xFF, key >> 8
+    fields: list[tuple[str, str]] = [("handle", "<u4"), ("mask", "u1")]
+    if mask & HAS_VALUE:
+        fields.append(("type", "u1"))
+        if built_in:
+            if built_in not in NUMBER_DTYPES:
+                return None
+            fields.append(("value", NUMBER_DTYPES[built_in]))
+    optional = (
+        (HAS_STATUS, "status", "<u4"),
+        (HAS_SOURCE_TIME, "source_time", "<i8"),
+        (HAS_SOURCE_PICOS, "source_picos", "<u2"),
+        (HAS_SERVER_TIME, "server_time", "<i8"),
+        (HAS_SERVER_PICOS, "server_picos", "<u2"),
+    )
+    fields += [(name, form) for bit, name, form in optional if mask & bit]
+    return np.dtype(fields)
+
+
+def to_unix_microseconds(ticks: NDArray[np.int64]) -> NDArray[np.int64]:
+    """OPC UA DateTime, 100 ns since 1601 (Part 6, 5.2.2.5), as microseconds since 1970."""
+    return ticks // 10 - _FILETIME_TO_UNIX_MICROSECONDS
+
+
+def ticks_to_microseconds(ticks: int) -> int:
+    """One DateTime as microseconds since 1970; 0 where it is null (0 or less)."""
+    return ticks // 10 - _FILETIME_TO_UNIX_MICROSECONDS if ticks > 0 else 0
+
+
+def timestamps(items: NDArray[np.void], key: ItemKey, fallback: int) -> NDArray[np.int64]:
+    """When each item was sampled.
+
+    Args:
+        items: Items of one key, shape (n,).
+        key: Their key.
+        fallback: Microseconds, for items with no time at all.
+
+    Returns:
+        int64 microseconds, shape (n,): the source's time, else the server's, else `fallback`; a DateTime of 0 or
+        less is null (Part 6, 5.2.2.5).
+    """
+    result: NDArray[np.int64] | None = None
+    missing: NDArray[np.bool_] | None = None
+    for bit, name in ((HAS_SOURCE_TIME, "source_time"), (HAS_SERVER_TIME, "server_time")):
+        if not key & bit:
+            continue
+        ticks = items[name]
+        converted = to_unix_microseconds(ticks)
+        result = converted if result is None else np.where(missing, converted, result)
+        absent = ticks <= 0
+        missing = absent if missing is None else missing & absent
+        if not missing.any():
+            return result
+    if result is None or missing is None:
+        return np.full(len(items), fallback, np.int64)
+    return np.where(missing, np.int64(fallback), result)
