@@ -110,13 +110,16 @@ class BinaryColumn:
         return not bool(((self.data[starts] & 0xC0) == 0x80).any())
 
     def dictionary(self) -> tuple[Self, NDArray[np.uint32]] | None:
-        """The distinct contents, and for each content its index among them (uint32, shape (n,)).
+        """The distinct contents in order of appearance, and for each content its index among them (uint32, shape (n,)).
 
         Contents are told apart by a 64-bit hash and then compared byte for byte; None in the case, for
         which somebody would have to work, that two different contents have the same hash.
         """
         _, first, inverse = np.unique(self._hashes(), return_index=True, return_inverse=True)
-        distinct = self.take(first)
+        # In order of first appearance, which repeating patterns compress better in.
+        order = np.argsort(first)
+        distinct = self.take(first[order])
+        inverse = np.argsort(order)[inverse]
         # Equal lengths first: unequal ones could make `take` gather far more than the column holds.
         if not np.array_equal(distinct.lengths[inverse], self.lengths):
             return None
