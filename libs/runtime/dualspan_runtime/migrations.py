@@ -19,7 +19,7 @@ import structlog
 from asyncpg.pool import PoolConnectionProxy
 
 PLATFORM_ROLE = "dualspan_platform"
-MINIMUM_SERVER_VERSION = 16
+MINIMUM_SERVER_VERSION = 15
 
 _AnyConnection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
 _FILE = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")

@@ -5,14 +5,15 @@ BEGIN
         CREATE ROLE {platform} NOLOGIN;
     END IF;
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') THEN
-        CREATE ROLE {role} LOGIN;
+        CREATE ROLE {role} LOGIN NOINHERIT;
     END IF;
     -- The service may become the platform role, but must not inherit it: row-level security would no longer hold.
-    IF NOT EXISTS (
-        SELECT FROM pg_auth_members
-        WHERE roleid = '{platform}'::regrole AND member = '{role}'::regrole AND set_option AND NOT inherit_option
-    ) THEN
-        GRANT {platform} TO {role} WITH INHERIT FALSE, SET TRUE;
+    -- NOINHERIT before the grant says so to PostgreSQL 15 (by role) and to later ones (by grant) alike.
+    IF NOT pg_has_role('{role}', '{platform}', 'MEMBER') THEN
+        GRANT {platform} TO {role};
+    END IF;
+    IF pg_has_role('{role}', '{platform}', 'USAGE') THEN
+        RAISE EXCEPTION 'role {role} inherits {platform}; revoke the membership and migrate again';
     END IF;
 END
 $$;
