@@ -1,0 +1,111 @@
+"""Calling another service."""
+
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import grpc
+import grpc.aio
+from pydantic import SecretStr
+
+from dualspan_runtime.context import request_id
+from dualspan_runtime.tokens import ServiceToken
+
+REQUEST_ID_KEY = "x-request-id"
+DEFAULT_TIMEOUT_SECONDS = 10.0
+_RETRY = {
+    "methodConfig": [
+        {
+            "name": [{}],
+            "retryPolicy": {
+                "maxAttempts": 4,
+                "initialBackoff": "0.1s",
+                "maxBackoff": "1s",
+                "backoffMultiplier": 2,
+                # Only what says that the server has not begun: a call is never run twice by the channel itself.
+                "retryableStatusCodes": ["UNAVAILABLE"],
+            },
+        }
+    ]
+}
+
+
+@asynccontextmanager
+async def open_channel(
+    address: str,
+    *,
+    service: str = "",
+    secret: SecretStr | None = None,
+    credentials: grpc.ChannelCredentials | None = None,
+    timeout: float = DEFAULT_TIMEOUT_SECONDS,  # noqa: ASYNC109 - a default for calls, not for this function
+    maximum_message_bytes: int = 64 << 20,
+) -> AsyncIterator[grpc.aio.Channel]:
+    """Opens a channel to a service.
+
+    Args:
+        address: `host:port`.
+        service: In whose name to call; without it no token is added.
+        secret: DUALSPAN_SERVICE_SECRET, with `service`.
+        credentials: TLS; plaintext without.
+        timeout: Deadline in seconds of unary calls that set none.
+        maximum_message_bytes: In either direction.
+    """
+    token = ServiceToken(service, secret.get_secret_value()).current if service and secret else None
+    options = [
+        ("grpc.max_receive_message_length", maximum_message_bytes),
+        ("grpc.max_send_message_length", maximum_message_bytes),
+        ("grpc.keepalive_time_ms", 30_000),
+        ("grpc.keepalive_timeout_ms", 10_000),
+        ("grpc.max_reconnect_backoff_ms", 5_000),
+        ("grpc.service_config", json.dumps(_RETRY)),
+    ]
+    interceptors = [_Unary(token, timeout), _UnaryStream(token), _StreamUnary(token), _StreamStream(token)]
+    channel = (
+        grpc.aio.insecure_channel(address, options=options, interceptors=interceptors)
+        if credentials is None
+        else grpc.aio.secure_channel(address, credentials, options=options, interceptors=interceptors)
+    )
+    async with channel:
+        yield channel
+
+
+class _Outgoing:
+    """Adds the token and the request id to a call."""
+
+    def __init__(self, token: Callable[[], str] | None, timeout: float | None = None) -> None:
+        self._token = token
+        self._timeout = timeout
+
+    def details(self, details: grpc.aio.ClientCallDetails) -> grpc.aio.ClientCallDetails:
+        metadata = grpc.aio.Metadata(*(details.metadata or ()))
+        if self._token is not None:
+            metadata.add("authorization", f"Bearer {self._token()}")
+        identifier = request_id()
+        if identifier:
+            metadata.add(REQUEST_ID_KEY, identifier)
+        timeout = self._timeout if details.timeout is None else details.timeout
+        return grpc.aio.ClientCallDetails(
+            details.method, timeout, metadata, details.credentials, details.wait_for_ready
+        )
+
+
+# grpc.aio asks for one class per kind of call, and finds out the kind by the class.
+class _Unary(_Outgoing, grpc.aio.UnaryUnaryClientInterceptor):
+    async def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+        return await continuation(self.details(client_call_details), request)
+
+
+class _UnaryStream(_Outgoing, grpc.aio.UnaryStreamClientInterceptor):
+    async def intercept_unary_stream(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+        return await continuation(self.details(client_call_details), request)
+
+
+class _StreamUnary(_Outgoing, grpc.aio.StreamUnaryClientInterceptor):
+    async def intercept_stream_unary(self, continuation: Any, client_call_details: Any, request_iterator: Any) -> Any:
+        return await continuation(self.details(client_call_details), request_iterator)
+
+
+class _StreamStream(_Outgoing, grpc.aio.StreamStreamClientInterceptor):
+    async def intercept_stream_stream(self, continuation: Any, client_call_details: Any, request_iterator: Any) -> Any:
+        return await continuation(self.details(client_call_details), request_iterator)

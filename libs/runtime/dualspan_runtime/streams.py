@@ -1,0 +1,86 @@
+"""Live streams: so that one can be ended when its caller's credentials end."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from dualspan_runtime.errors import Unauthenticated
+from dualspan_runtime.principal import Principal, PrincipalKind
+from dualspan_runtime.trust import Revocations, RevocationWatch
+
+_SWEEP_SECONDS = 1.0
+
+
+def check_credentials(principal: Principal, revoked: Revocations, now: float) -> Unauthenticated | None:
+    """Returns why a principal's credentials no longer count, or None."""
+    if principal.serial and principal.serial in revoked.serials:
+        return Unauthenticated("CERTIFICATE_REVOKED", "This certificate was revoked. Enrol the gateway again.")
+    if revoked.actors and f"tenants/{principal.tenant}/{principal.actor}" in revoked.actors:
+        return Unauthenticated("PRINCIPAL_DISABLED", "This account was disabled. Ask your administrator.")
+    if principal.expires_at <= now and principal.kind is not PrincipalKind.SERVICE:
+        return Unauthenticated("CREDENTIALS_EXPIRED", "The credentials of this call have expired. Renew them.")
+    return None
+
+
+@dataclass(slots=True, eq=False)
+class LiveStream:
+    """One running stream.
+
+    Attributes:
+        principal: Who called.
+        task: The task that serves it.
+        ended_because: Set when it was ended from here.
+    """
+
+    principal: Principal
+    task: "asyncio.Task[object]"
+    ended_because: Unauthenticated | None = None
+
+
+class LiveStreams:
+    """All running streams of a server.
+
+    Messages cost nothing here: a stream registers once, and one task looks at all of them once a second.
+    """
+
+    def __init__(self, revocations: RevocationWatch) -> None:
+        self._revocations = revocations
+        self._streams: set[LiveStream] = set()
+
+    @contextmanager
+    def track(self, principal: Principal) -> Iterator[LiveStream]:
+        """Registers the running task as a stream, while the context lasts.
+
+        Raises:
+            Unauthenticated: The stream was ended because its credentials no longer count.
+        """
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a coroutine always runs in one
+        stream = LiveStream(principal, task)
+        self._streams.add(stream)
+        try:
+            yield stream
+        except asyncio.CancelledError:
+            if stream.ended_because is None:
+                raise
+            task.uncancel()
+            raise stream.ended_because from None
+        finally:
+            self._streams.discard(stream)
+
+    def sweep(self) -> None:
+        """Ends the streams whose credentials no longer count."""
+        now = time.time()
+        for stream in tuple(self._streams):
+            if stream.ended_because is None:
+                stream.ended_because = check_credentials(stream.principal, self._revocations.current, now)
+                if stream.ended_because is not None:
+                    stream.task.cancel()
+
+    async def run(self) -> None:
+        """Sweeps for ever."""
+        while True:
+            await asyncio.sleep(_SWEEP_SECONDS)
+            self.sweep()
