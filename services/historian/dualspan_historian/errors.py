@@ -1,0 +1,120 @@
+"""What the historian refuses, and why."""
+
+from dualspan_runtime.errors import (
+    AlreadyExists,
+    FailedPrecondition,
+    InvalidArgument,
+    NotFound,
+    ResourceExhausted,
+)
+
+
+class CorruptSegmentError(Exception):
+    """A stored column is not what was written; its storage is damaged."""
+
+
+def empty_interval() -> InvalidArgument:
+    """start_time and end_time are the same (Part 13, 5.4.2.2: Bad_InvalidArgument)."""
+    return InvalidArgument("EMPTY_INTERVAL", "start_time and end_time must differ.")
+
+
+def reversed_interval() -> InvalidArgument:
+    """A raw read runs forward only."""
+    return InvalidArgument("REVERSED_INTERVAL", "end_time must lie after start_time.")
+
+
+def time_required(field: str) -> InvalidArgument:
+    """A time that the request must carry is missing or out of its range."""
+    return InvalidArgument("INVALID_TIME", f"{field} must be given and lie between 0001 and 9999.", field=field)
+
+
+def tag_count(given: int, most: int) -> InvalidArgument:
+    """No tags, or too many."""
+    return InvalidArgument(
+        "TOO_MANY_TAGS" if given else "TAGS_REQUIRED", f"Give 1 to {most} tag_ids; this request has {given}."
+    )
+
+
+def unknown_tags(missing: list[int]) -> NotFound:
+    """Tags that this tenant does not have."""
+    some = ", ".join(str(tag) for tag in missing[:10])
+    return NotFound("TAG_NOT_FOUND", f"{len(missing)} of the tags do not exist, among them {some}.", tags=some)
+
+
+def aggregates_required() -> InvalidArgument:
+    """No aggregates, too many, or an unknown one."""
+    return InvalidArgument("INVALID_AGGREGATES", "Give 1 to 16 known aggregates.")
+
+
+def not_numeric(tag_id: int) -> InvalidArgument:
+    """An aggregate of numbers was asked of a tag that has none."""
+    return InvalidArgument(
+        "NOT_NUMERIC",
+        f"Tag {tag_id} has no numbers. Ask only for Count, Duration… and Percent… aggregates, or use ReadRaw.",
+        tag=str(tag_id),
+    )
+
+
+def invalid_interval() -> InvalidArgument:
+    """The processing interval is negative."""
+    return InvalidArgument("INVALID_PROCESSING_INTERVAL", "processing_interval must be 0 or more.")
+
+
+def invalid_percentages() -> InvalidArgument:
+    """AggregateConfiguration out of its range (Part 13, 4.2.1.2)."""
+    return InvalidArgument(
+        "INVALID_CONFIGURATION", "percent_data_good and percent_data_bad must be 0 to 100, and add up to 100 or more."
+    )
+
+
+def too_many_results(count: int, most: int) -> InvalidArgument:
+    """tags x aggregates x intervals is too large."""
+    return InvalidArgument(
+        "TOO_MANY_RESULTS",
+        f"The request makes {count} values, {most} are allowed. Use longer intervals, a shorter time or fewer tags.",
+    )
+
+
+def too_many_samples(count: int, most: int) -> ResourceExhausted:
+    """A query would decode too much."""
+    return ResourceExhausted(
+        "TOO_MANY_SAMPLES",
+        f"The query covers {count} samples, {most} are allowed at once. Ask for a shorter time or fewer tags.",
+    )
+
+
+def busy() -> ResourceExhausted:
+    """All places for queries are taken and none became free in time."""
+    return ResourceExhausted("TOO_MANY_QUERIES", "Too many queries run at the moment. Try again shortly.")
+
+
+def foreign_tag(tag_id: int) -> AlreadyExists:
+    """A tag id that is taken by another tenant."""
+    return AlreadyExists("TAG_TAKEN", f"Tag {tag_id} belongs to somebody else.", tag=str(tag_id))
+
+
+def kind_is_fixed(tag_id: int) -> FailedPrecondition:
+    """A tag's kind or gateway never changes."""
+    return FailedPrecondition(
+        "TAG_FIXED", f"The kind and the gateway of tag {tag_id} cannot change. Make a new tag.", tag=str(tag_id)
+    )
+
+
+def invalid_registration(detail: str) -> InvalidArgument:
+    """A registration that makes no sense."""
+    return InvalidArgument("INVALID_REGISTRATION", detail)
+
+
+def open_first() -> FailedPrecondition:
+    """The first message of an ingest stream was not `open`, or a later one was."""
+    return FailedPrecondition("OPEN_FIRST", "Send `open` first and once, then uploads in rising order of sequence.")
+
+
+def not_rising(sequence: int, last: int) -> InvalidArgument:
+    """Sequences of one stream must rise, from 1."""
+    return InvalidArgument("SEQUENCE_NOT_RISING", f"Sequence {sequence} came after {last}; they must rise, from 1.")
+
+
+def too_many_in_flight(most: int) -> ResourceExhausted:
+    """The gateway ignores the window."""
+    return ResourceExhausted("TOO_MANY_IN_FLIGHT", f"At most {most} uploads may wait for their acknowledgement.")
