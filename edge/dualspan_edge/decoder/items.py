@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 import numpy as np
-from dualspan_frame import BinaryColumn
 from numpy.typing import NDArray
 
 from dualspan_edge.decoder.layout import (
@@ -36,6 +35,7 @@ from dualspan_edge.decoder.layout import (
 from dualspan_edge.decoder.model import ItemRun, RunForm, RunValues
 from dualspan_edge.decoder.wire import advance, read_uint32, skip_bytes, skip_variant
 from dualspan_edge.errors import DecodeError
+from dualspan_frame import BinaryColumn
 
 # A stretch this long is measured by a view; a shorter one is cheaper to walk.
 _WALK_AT_MOST = 8
@@ -244,4 +244,3 @@ def _uneven_run(form: RunForm, items: _Uneven) -> ItemRun:
         timestamp=np.array(items.timestamp, np.int64),
         values=BinaryColumn.from_list(items.content),
     )
-

@@ -77,6 +77,11 @@ def to_unix_microseconds(ticks: NDArray[np.int64]) -> NDArray[np.int64]:
     return ticks // 10 - _FILETIME_TO_UNIX_MICROSECONDS
 
 
+def to_filetime_ticks(microseconds: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The opposite of `to_unix_microseconds`."""
+    return (microseconds + _FILETIME_TO_UNIX_MICROSECONDS) * 10
+
+
 def ticks_to_microseconds(ticks: int) -> int:
     """One DateTime as microseconds since 1970; 0 where it is null (0 or less)."""
     return ticks // 10 - _FILETIME_TO_UNIX_MICROSECONDS if ticks > 0 else 0
@@ -94,18 +99,9 @@ def timestamps(items: NDArray[np.void], key: ItemKey, fallback: int) -> NDArray[
         int64 microseconds, shape (n,): the source's time, else the server's, else `fallback`; a DateTime of 0 or
         less is null (Part 6, 5.2.2.5).
     """
-    result: NDArray[np.int64] | None = None
-    missing: NDArray[np.bool_] | None = None
-    for bit, name in ((HAS_SOURCE_TIME, "source_time"), (HAS_SERVER_TIME, "server_time")):
-        if not key & bit:
-            continue
+    result = np.full(len(items), fallback, np.int64)
+    sources = [name for bit, name in ((HAS_SOURCE_TIME, "source_time"), (HAS_SERVER_TIME, "server_time")) if key & bit]
+    for name in reversed(sources if sources and (items[sources[0]] <= 0).any() else sources[:1]):
         ticks = items[name]
-        converted = to_unix_microseconds(ticks)
-        result = converted if result is None else np.where(missing, converted, result)
-        absent = ticks <= 0
-        missing = absent if missing is None else missing & absent
-        if not missing.any():
-            return result
-    if result is None or missing is None:
-        return np.full(len(items), fallback, np.int64)
-    return np.where(missing, np.int64(fallback), result)
+        result = np.where(ticks > 0, to_unix_microseconds(ticks), result)
+    return result

@@ -5,8 +5,9 @@ from enum import Enum, auto
 from typing import TypeAlias
 
 import numpy as np
-from dualspan_frame import BinaryColumn
 from numpy.typing import NDArray
+
+from dualspan_frame import BinaryColumn
 
 RunValues: TypeAlias = NDArray[np.number] | NDArray[np.bool_] | BinaryColumn | None
 
@@ -49,6 +50,22 @@ class ItemRun:
 
     def __len__(self) -> int:
         return len(self.handle)
+
+    def take(self, mask: NDArray[np.bool_]) -> "ItemRun":
+        """The items where `mask`, bool of shape (n,), is true."""
+        rows = np.flatnonzero(mask)
+        values = self.values
+        if values is not None:
+            values = values.take(rows) if isinstance(values, BinaryColumn) else values[rows]
+        return ItemRun(
+            self.form,
+            self.built_in,
+            self.index[rows],
+            self.handle[rows],
+            self.status[rows],
+            self.timestamp[rows],
+            values,
+        )
 
 
 @dataclass(frozen=True, slots=True)

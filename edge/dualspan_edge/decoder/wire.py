@@ -185,25 +185,26 @@ def skip_built_in(body: bytes, position: int, end: int, built_in: int, depth: in
         return advance(position, size, end)
     match built_in:
         case 0:
-            return position
+            after = position
         case 17 | 18:
-            return read_node_id(body, position, end)[1]
+            _, after = read_node_id(body, position, end)
         case 20:
-            return skip_bytes(body, advance(position, 2, end), end)
+            after = skip_bytes(body, advance(position, 2, end), end)
         case 21:
-            return skip_localized_text(body, position, end)
+            after = skip_localized_text(body, position, end)
         case 22:
-            return skip_extension_object(body, position, end)
+            after = skip_extension_object(body, position, end)
         case 23:
-            return skip_data_value(body, position, end, depth + 1)
+            after = skip_data_value(body, position, end, depth + 1)
         case 24:
-            return skip_variant(body, position, end, depth + 1)
+            after = skip_variant(body, position, end, depth + 1)
         case 25:
-            return skip_diagnostic_info(body, position, end, depth + 1)
+            after = skip_diagnostic_info(body, position, end, depth + 1)
         case _:
             if built_in > 31:
                 raise DecodeError(f"built-in type {built_in} at offset {position} does not exist")
-            return skip_bytes(body, position, end)
+            after = skip_bytes(body, position, end)
+    return after
 
 
 def _check_depth(depth: int) -> None:
