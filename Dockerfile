@@ -1,0 +1,34 @@
+# One recipe for every image. MEMBER is the distribution to install, MODULE the Python module to run:
+#   docker build --build-arg MEMBER=dualspan-historian --build-arg MODULE=dualspan_historian --tag dualspan/historian .
+ARG PYTHON_IMAGE=python:3.12-slim
+
+# Everything that is locked, fetched once and its hashes verified. What follows takes from here and asks no index.
+FROM ${PYTHON_IMAGE} AS locked
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PIP_NO_CACHE_DIR=1
+WORKDIR /source
+COPY requirements.lock ./
+RUN python3 -m pip wheel --quiet --no-deps --require-hashes --requirement requirements.lock --wheel-dir /wheels
+
+# Our own members.
+FROM locked AS wheels
+ENV PIP_NO_INDEX=1 PIP_FIND_LINKS=/wheels
+COPY . ./
+RUN python3 -m pip wheel --quiet --no-deps --wheel-dir /wheels ./protos ./libs/* ./services/* ./edge ./sdk ./cli ./plc_sim ./bench
+
+FROM wheels AS installed
+ARG MEMBER
+RUN python3 -m venv --without-pip /opt/dualspan \
+ && python3 -m pip --python /opt/dualspan/bin/python install --quiet "${MEMBER:?name the member to install}"
+
+FROM ${PYTHON_IMAGE}
+ARG MEMBER
+ARG MODULE
+LABEL org.opencontainers.image.title=${MEMBER} org.opencontainers.image.licenses=Apache-2.0
+COPY --from=installed /opt/dualspan /opt/dualspan
+ENV PATH=/opt/dualspan/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/data MODULE=${MODULE}
+# Whoever runs it owns /data and nothing else.
+RUN mkdir /data && chown 10001:10001 /data
+VOLUME /data
+WORKDIR /data
+USER 10001:10001
+ENTRYPOINT ["/bin/sh", "-c", "exec python -m \"$MODULE\" \"$@\"", "--"]
