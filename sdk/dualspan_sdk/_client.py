@@ -10,7 +10,7 @@ from typing import Self, TypeVar
 import grpc
 
 from dualspan.historian.v1 import resources_pb2, service_pb2
-from dualspan.historian.v1.service_pb2_grpc import HistorianServiceAsyncStub, HistorianServiceStub
+from dualspan.historian.v1.service_pb2_grpc import HistorianServiceStub
 from dualspan.identity.v1 import service_pb2 as identity_pb2
 from dualspan.identity.v1.service_pb2_grpc import IdentityServiceStub
 from dualspan.onboarding.v1 import service_pb2 as onboarding_pb2
@@ -50,7 +50,7 @@ class Client:
         onboarding = endpoints.open_channel(endpoints.onboarding)
         resources.push_async_callback(historian.close)
         resources.push_async_callback(onboarding.close)
-        self._historian: HistorianServiceAsyncStub = HistorianServiceStub(historian)
+        self._historian = HistorianServiceStub(historian)
         self._onboarding = OnboardingServiceStub(onboarding)
 
     @classmethod

@@ -6,11 +6,13 @@ import binascii
 import json
 import time
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from dualspan.identity.v1 import service_pb2
-from dualspan.identity.v1.service_pb2_grpc import IdentityServiceAsyncStub
 from dualspan_sdk._errors import DualSpanError, plain_errors
+
+if TYPE_CHECKING:
+    from dualspan.identity.v1.service_pb2_grpc import IdentityServiceAsyncStub  # exists in the stub file only
 
 # A token with less left than this is renewed before it is used.
 _RENEW_SECONDS = 60.0
@@ -79,7 +81,7 @@ class FixedCredentials:
 class ExchangedCredentials:
     """Access tokens made from an API token or a refresh token."""
 
-    def __init__(self, identity: IdentityServiceAsyncStub, secret: str) -> None:
+    def __init__(self, identity: "IdentityServiceAsyncStub", secret: str) -> None:
         self._identity = identity
         self._secret = secret
         self._token: AccessToken | None = None
