@@ -107,6 +107,16 @@ def to_status(error: DomainError) -> status_pb2.Status:
     return status
 
 
+def internal_status(error_id: str) -> status_pb2.Status:
+    """Returns the status of an error that the caller is told nothing about but the id under which it is logged."""
+    number, _name = grpc.StatusCode.INTERNAL.value
+    message = f"Something went wrong on our side. Tell your administrator the id {error_id}."
+    status = status_pb2.Status(code=number, message=message)
+    info = error_details_pb2.ErrorInfo(reason="INTERNAL", domain=ERROR_DOMAIN, metadata={"error_id": error_id})
+    status.details.add().Pack(info)
+    return status
+
+
 def error_info(error: grpc.aio.AioRpcError) -> error_details_pb2.ErrorInfo | None:
     """Returns the `ErrorInfo` that a call failed with, or None if it carries none."""
     status = rpc_status.from_call(error)

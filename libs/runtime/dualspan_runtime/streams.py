@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from dualspan_runtime.errors import Unauthenticated
+from dualspan_runtime.errors import DomainError, Unauthenticated
 from dualspan_runtime.principal import Principal, PrincipalKind
 from dualspan_runtime.trust import Revocations, RevocationWatch
 
@@ -36,7 +36,13 @@ class LiveStream:
 
     principal: Principal
     task: "asyncio.Task[object]"
-    ended_because: Unauthenticated | None = None
+    ended_because: DomainError | None = None
+
+    def end(self, because: DomainError) -> None:
+        """Ends the stream with this error."""
+        if self.ended_because is None:
+            self.ended_because = because
+            self.task.cancel()
 
 
 class LiveStreams:
@@ -54,7 +60,7 @@ class LiveStreams:
         """Registers the running task as a stream, while the context lasts.
 
         Raises:
-            Unauthenticated: The stream was ended because its credentials no longer count.
+            DomainError: The stream was ended from here: its credentials no longer count, or the server stops.
         """
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine always runs in one
@@ -74,10 +80,14 @@ class LiveStreams:
         """Ends the streams whose credentials no longer count."""
         now = time.time()
         for stream in tuple(self._streams):
-            if stream.ended_because is None:
-                stream.ended_because = check_credentials(stream.principal, self._revocations.current, now)
-                if stream.ended_because is not None:
-                    stream.task.cancel()
+            problem = check_credentials(stream.principal, self._revocations.current, now)
+            if problem is not None:
+                stream.end(problem)
+
+    def end_all(self, because: DomainError) -> None:
+        """Ends every stream: the server stops."""
+        for stream in tuple(self._streams):
+            stream.end(because)
 
     async def run(self) -> None:
         """Sweeps for ever."""

@@ -146,6 +146,7 @@ class RevocationWatch:
         self._trust = trust
         self._interval = interval
         self.current = Revocations()
+        self.is_known = False
 
     async def refresh(self) -> None:
         """Asks now. When identity does not answer, what is known stays in force."""
@@ -153,6 +154,15 @@ class RevocationWatch:
             self.current = await self._trust.revocations()
         except (grpc.aio.AioRpcError, DomainError) as error:
             _log.warning("revocations not refreshed", error=str(error))
+        else:
+            self.is_known = True
+
+    async def refresh_patiently(self) -> None:
+        """Asks until there is an answer: before that, a revoked certificate would look like a good one."""
+        await self.refresh()
+        while not self.is_known:
+            await asyncio.sleep(_KEYS_RETRY_SECONDS)
+            await self.refresh()
 
     async def run(self) -> None:
         """Asks for ever."""

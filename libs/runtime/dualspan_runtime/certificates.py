@@ -1,0 +1,99 @@
+"""Keys, signing requests, and the server certificate that a gateway-facing listener shows and renews."""
+
+import asyncio
+from datetime import UTC, datetime
+
+import grpc
+import structlog
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from dualspan_runtime.errors import DomainError
+from dualspan_runtime.trust import Trust
+
+_RETRY_SECONDS = 2.0
+_log = structlog.stdlib.get_logger()
+
+
+def make_key() -> tuple[ec.EllipticCurvePrivateKey, bytes]:
+    """Returns a new EC P-256 key, and the same as PKCS #8 PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return key, pem
+
+
+def make_csr(key: ec.EllipticCurvePrivateKey, common_name: str) -> str:
+    """Returns a signing request for a key, PKCS #10 PEM."""
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+    request = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256())
+    return request.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def renewal_delay(chain_pem: bytes, now: datetime) -> float:
+    """Returns the seconds until two thirds of a certificate's life have passed."""
+    certificate = x509.load_pem_x509_certificates(chain_pem)[0]
+    begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    return (begin + (end - begin) * 2 / 3 - now).total_seconds()
+
+
+class ServerCertificate:
+    """The certificate of a server's gateway-facing listeners.
+
+    Handshakes after a renewal show the new certificate; connections that are open go on.
+
+    Args:
+        trust: Who signs.
+        hosts: DNS names and IP addresses for the certificate.
+    """
+
+    def __init__(self, trust: Trust, hosts: list[str]) -> None:
+        self._trust = trust
+        self._hosts = hosts
+        self._chain = b""
+        self._configuration: grpc.ServerCertificateConfiguration | None = None
+
+    async def obtain(self) -> None:
+        """Gets a certificate.
+
+        Raises:
+            grpc.aio.AioRpcError: Identity does not answer or does not sign.
+        """
+        key, key_pem = make_key()
+        self._chain = (await self._trust.sign_server_certificate(make_csr(key, self._hosts[0]), self._hosts)).encode()
+        ca = (await self._trust.gateway_ca()).encode()
+        self._configuration = grpc.ssl_server_certificate_configuration([(key_pem, self._chain)], ca)
+
+    async def obtain_patiently(self) -> None:
+        """Gets a certificate, and asks again until identity answers: services may start in any order."""
+        while True:
+            try:
+                await self.obtain()
+            except (grpc.aio.AioRpcError, DomainError) as error:
+                _log.warning("waiting for identity to sign the server certificate", error=str(error))
+                await asyncio.sleep(_RETRY_SECONDS)
+            else:
+                return
+
+    def credentials(self, *, require_client: bool) -> grpc.ServerCredentials:
+        """Returns credentials that always show the newest certificate.
+
+        Args:
+            require_client: Demand a client certificate that the gateway CA has signed.
+        """
+        if self._configuration is None:
+            msg = "no certificate has been obtained yet"
+            raise RuntimeError(msg)
+        return grpc.dynamic_ssl_server_credentials(
+            self._configuration, lambda: self._configuration, require_client_authentication=require_client
+        )
+
+    async def keep_fresh(self) -> None:
+        """Renews the certificate at two thirds of its life, for ever."""
+        while True:
+            await asyncio.sleep(max(renewal_delay(self._chain, datetime.now(UTC)), _RETRY_SECONDS))
+            await self.obtain_patiently()
+            _log.info("server certificate renewed", hosts=self._hosts)

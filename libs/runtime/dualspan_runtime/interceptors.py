@@ -1,0 +1,208 @@
+"""What happens around every call: telemetry, errors, deadlines.
+
+Each interceptor is one function around the handler. A stream passes through it once, not once per message: a handler
+that is an async generator is drained right here, in place of the loop that grpc.aio would run.
+"""
+
+import abc
+import asyncio
+import inspect
+import re
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from typing import Any, TypeAlias, cast
+
+import grpc
+import grpc.aio
+import structlog
+from grpc_status import rpc_status
+
+from dualspan_runtime.channels import REQUEST_ID_KEY
+from dualspan_runtime.context import new_request_id, request_id, set_request_id
+from dualspan_runtime.errors import DeadlineExceeded, DomainError, Unavailable, internal_status, to_status
+from dualspan_runtime.metrics import RpcMetrics
+
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+Proceed: TypeAlias = Callable[[], Awaitable[Any]]
+Behaviour: TypeAlias = Callable[[Any, Any], Any]
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+# gRPC tells "no deadline" as a very long time.
+_NO_DEADLINE_SECONDS = 10 * 365 * 86400.0
+_DEPENDENCY_DOWN = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
+_log = structlog.stdlib.get_logger()
+
+
+class CallInterceptor(grpc.aio.ServerInterceptor, abc.ABC):
+    """A function around every handler of a server."""
+
+    def __init__(self) -> None:
+        self._wrapped: dict[str, tuple[Handler, Handler]] = {}
+
+    @abc.abstractmethod
+    async def around(self, method: str, request: Any, context: Context, proceed: Proceed) -> Any:  # noqa: ANN401
+        """Does something before and after `proceed`, and returns its result.
+
+        Args:
+            method: `/package.Service/Method`.
+            request: The request, or None when the requests are a stream.
+            context: gRPC's.
+            proceed: Runs what is inside.
+        """
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Handler:
+        """Wraps a handler, once per method."""
+        handler = await continuation(handler_call_details)
+        if handler is None:  # pyright: ignore[reportUnnecessaryComparison] - an unknown method has none
+            return handler
+        method = handler_call_details.method
+        known = self._wrapped.get(method)
+        if known is None or known[0] is not handler:
+            known = (handler, self._wrap(method, handler))
+            self._wrapped[method] = known
+        return known[1]
+
+    def _wrap(self, method: str, handler: Handler) -> Handler:
+        behaviour = _behaviour(handler)
+        single = not handler.request_streaming
+
+        async def wrapped(request: Any, context: Any) -> Any:  # noqa: ANN401
+            return await self.around(method, request if single else None, context, lambda: behaviour(request, context))
+
+        return _HANDLER_MAKERS[handler.request_streaming, handler.response_streaming](
+            wrapped, handler.request_deserializer, handler.response_serializer
+        )
+
+
+_HANDLER_MAKERS: dict[tuple[bool, bool], Callable[..., Handler]] = {
+    (False, False): grpc.unary_unary_rpc_method_handler,
+    (False, True): grpc.unary_stream_rpc_method_handler,
+    (True, False): grpc.stream_unary_rpc_method_handler,
+    (True, True): grpc.stream_stream_rpc_method_handler,
+}
+
+
+def _behaviour(handler: Handler) -> Behaviour:
+    behaviour = cast(
+        "Behaviour",
+        handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream,
+    )
+    if not inspect.isasyncgenfunction(behaviour):
+        return behaviour
+
+    async def drain(request: Any, context: Any) -> None:  # noqa: ANN401
+        async with aclosing(behaviour(request, context)) as responses:
+            async for response in responses:
+                await context.write(response)
+
+    return drain
+
+
+class TelemetryInterceptor(CallInterceptor):
+    """Binds the request id, counts and times calls."""
+
+    def __init__(self, metrics: RpcMetrics) -> None:
+        super().__init__()
+        self._metrics = metrics
+
+    async def around(self, method: str, request: Any, context: Context, proceed: Proceed) -> Any:  # noqa: ANN401
+        """See `CallInterceptor`."""
+        set_request_id(_request_id_of(context))
+        started = time.perf_counter()
+        code = grpc.StatusCode.CANCELLED.name
+        self._metrics.started(method)
+        try:
+            result = await proceed()
+            code = grpc.StatusCode.OK.name
+            return result
+        except grpc.aio.AbortError:
+            code = _code_name(context.code())
+            raise
+        finally:
+            self._metrics.finished(method, code, time.perf_counter() - started)
+
+
+def _request_id_of(context: Context) -> str:
+    for key, value in context.invocation_metadata() or ():
+        if key == REQUEST_ID_KEY and isinstance(value, str) and _REQUEST_ID.fullmatch(value):
+            return value
+    return new_request_id()
+
+
+def _code_name(code: Any) -> str:  # noqa: ANN401 - an enumerator or its number, by version
+    if isinstance(code, grpc.StatusCode):
+        return code.name
+    return next((known.name for known in grpc.StatusCode if known.value[0] == code), str(code))
+
+
+class ErrorInterceptor(CallInterceptor):
+    """Turns errors into statuses, and holds unary calls to their deadline. Nothing else does either.
+
+    Args:
+        default_deadline: Seconds, for unary calls that set none.
+        maximum_deadline: Seconds; no unary call lasts longer.
+        unary: The methods whose calls have a deadline.
+    """
+
+    def __init__(self, default_deadline: float, maximum_deadline: float, unary: frozenset[str]) -> None:
+        super().__init__()
+        self._default = default_deadline
+        self._maximum = maximum_deadline
+        self._unary = unary
+
+    async def around(self, method: str, request: Any, context: Context, proceed: Proceed) -> Any:  # noqa: ANN401
+        """See `CallInterceptor`."""
+        try:
+            if method not in self._unary:
+                return await proceed()
+            return await self._in_time(context, proceed)
+        except grpc.aio.AbortError:
+            raise
+        except DomainError as error:
+            _log.info("call refused", method=method, reason=error.reason, error=error.message)
+            await _abort(context, to_status(error))
+        except grpc.aio.AioRpcError as error:
+            await self._abort_dependency(method, context, error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the caller learns an id and the log the rest
+            await _abort_unknown(method, context, error)
+
+    async def _in_time(self, context: Context, proceed: Proceed) -> Any:  # noqa: ANN401
+        remaining = context.time_remaining()
+        none_set = remaining is None or remaining > _NO_DEADLINE_SECONDS  # pyright: ignore[reportUnnecessaryComparison]
+        seconds = self._default if none_set else min(remaining, self._maximum)
+        try:
+            async with asyncio.timeout(seconds) as scope:
+                return await proceed()
+        except TimeoutError as error:
+            if not scope.expired():
+                raise
+            raise DeadlineExceeded(
+                "DEADLINE_EXCEEDED", f"The call took longer than {seconds:.3g} s. Ask for less at once."
+            ) from error
+
+    @staticmethod
+    async def _abort_dependency(method: str, context: Context, error: grpc.aio.AioRpcError) -> None:
+        if error.code() not in _DEPENDENCY_DOWN:
+            await _abort_unknown(method, context, error)
+        _log.warning("dependency unavailable", method=method, code=error.code().name, error=error.details())
+        unavailable = Unavailable("DEPENDENCY_UNAVAILABLE", "Another service does not answer. Try again shortly.")
+        await _abort(context, to_status(unavailable))
+
+
+async def _abort_unknown(method: str, context: Context, error: Exception) -> None:
+    error_id = uuid.uuid4().hex
+    _log.error("call failed", method=method, error_id=error_id, exc_info=error)
+    await _abort(context, internal_status(error_id))
+
+
+async def _abort(context: Context, status: Any) -> None:  # noqa: ANN401 - google.rpc.Status
+    details = rpc_status.to_status(status)
+    metadata = (*details.trailing_metadata, (REQUEST_ID_KEY, request_id()))
+    await context.abort(details.code, details.details, metadata)

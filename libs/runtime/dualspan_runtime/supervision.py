@@ -1,0 +1,44 @@
+"""Background work that must not end: started again when it fails, with a growing pause."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import TypeAlias
+
+import structlog
+
+Background: TypeAlias = Callable[[], Awaitable[None]]
+
+_FIRST_PAUSE_SECONDS = 0.5
+_LONGEST_PAUSE_SECONDS = 30.0
+_log = structlog.stdlib.get_logger()
+
+
+async def keep_running(work: Background) -> None:
+    """Runs a piece of work for ever, again after it ended or failed."""
+    pause = _FIRST_PAUSE_SECONDS
+    name = getattr(work, "__qualname__", repr(work))
+    while True:
+        started = time.monotonic()
+        try:
+            await work()
+            _log.warning("background work ended; starting it again", work=name, pause=pause)
+        except Exception:
+            _log.exception("background work failed; starting it again", work=name, pause=pause)
+        if time.monotonic() - started > _LONGEST_PAUSE_SECONDS:
+            pause = _FIRST_PAUSE_SECONDS
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+
+
+@asynccontextmanager
+async def supervised(works: Sequence[Background]) -> AsyncIterator[None]:
+    """Keeps pieces of work running while the context lasts, and waits until they have stopped."""
+    tasks = [asyncio.create_task(keep_running(work)) for work in works]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
