@@ -1,0 +1,1 @@
+"""OPC UA servers that behave like plants, deterministic to the last sample."""

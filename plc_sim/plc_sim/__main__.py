@@ -1,0 +1,129 @@
+"""`python -m plc_sim`: simulated plants, or a load server."""
+
+import argparse
+import asyncio
+import contextlib
+import gc
+import json
+import logging
+import signal
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from plc_sim import credentials
+from plc_sim.control import ControlServer
+from plc_sim.load import LoadPlan
+from plc_sim.load_server import LoadServer
+from plc_sim.opcua import certificate
+from plc_sim.opcua.server import ServerOptions
+from plc_sim.opcua.subscription_service import SubscriptionLimits
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="plc-sim", description="OPC UA servers that behave like plants.")
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    shared.add_argument("--advertise-host", help="host of the endpoint URLs (default: that of --host)")
+    shared.add_argument("--data", type=Path, help="folder that keeps certificates, password and the fault journal")
+    shared.add_argument("--username", help="user name (default: operator)")
+    shared.add_argument("--password", help="password (default: made up once, kept in --data, printed)")
+    shared.add_argument("--control-port", type=int, default=0, help="loopback port of the control channel (0: any)")
+    shared.add_argument("--seed", type=int, default=1, help="the same seed tells the same story")
+    commands = parser.add_subparsers(dest="command", required=True)
+    plants = commands.add_parser("plants", parents=[shared], help="plants of three industries")
+    plants.add_argument("--port-base", type=int, default=4840, help="port of the first plant (0: any free port each)")
+    plants.add_argument("--plants", default="moulding,curing,packaging", help="which, separated by commas")
+    plants.add_argument("--allow-none", action="store_true", help="also offer an endpoint without security")
+    load = commands.add_parser("load", parents=[shared], help="prepared notifications at a stated rate")
+    load.add_argument("--port", type=int, default=4850, help="port (0: any free port)")
+    load.add_argument("--rate", type=float, default=100_000.0, help="values per second")
+    load.add_argument("--items", type=int, default=5000, help="variables")
+    load.add_argument("--interval-ms", type=float, default=100.0, help="publishing interval, whatever is asked for")
+    load.add_argument("--security", choices=("sign-and-encrypt", "none"), default="sign-and-encrypt")
+    return parser
+
+
+def _options(arguments: argparse.Namespace, user: credentials.Credentials, name: str, port: int) -> ServerOptions:
+    host = arguments.advertise_host or ("localhost" if arguments.host in {"0.0.0.0", "::"} else arguments.host)
+    return ServerOptions(
+        name=f"DualSpan simulated plant: {name}",
+        application_uri=f"urn:dualspan:plc-sim:{name}",
+        product_uri="urn:dualspan:plc-sim",
+        bind_host=arguments.host,
+        advertised_host=host,
+        port=port,
+        username=user.username,
+        password=user.password,
+    )
+
+
+def _hosts(options: ServerOptions) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([options.advertised_host, "localhost", "127.0.0.1"]))
+
+
+def _ready(line: dict[str, Any]) -> None:
+    print(json.dumps(line), flush=True)
+
+
+async def _until_stopped() -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    # What is there now stays: keep the collector from walking a hundred thousand nodes again and again.
+    gc.collect()
+    gc.freeze()
+    await stopped.wait()
+
+
+async def _load(arguments: argparse.Namespace, folder: Path) -> None:
+    user = credentials.load_or_create(folder, arguments.username, arguments.password)
+    plan = LoadPlan.of(arguments.rate, arguments.items, arguments.seed)
+    base = _options(arguments, user, "load", arguments.port)
+    options = ServerOptions(
+        **{
+            **{name: getattr(base, name) for name in base.__dataclass_fields__},
+            "allow_none": arguments.security == "none",
+            "max_nodes": 10_000,
+            "subscriptions": SubscriptionLimits(fixed_publishing_ms=arguments.interval_ms, max_items=10_000),
+        }
+    )
+    identity = certificate.load_or_create(folder / "load", options.application_uri, options.name, _hosts(options))
+    server = LoadServer(plan, options, identity)
+    control = ControlServer({"load": server}, arguments.control_port)
+    await server.start()
+    await control.start()
+    _ready(
+        {
+            "plant": "load",
+            "endpoint_url": server.endpoint_url,
+            "certificate_sha256": identity.sha256,
+            "variables": plan.items,
+            "username": user.username,
+            "password": user.password,
+            "control": control.address,
+            "rate": plan.rate,
+            "tick_us": plan.tick_us,
+        }
+    )
+    await _until_stopped()
+    await control.stop()
+    await server.stop()
+    _ready({"plant": "load", "statistics": server.report(per_item=False)})
+
+
+def main() -> int:
+    """Run until SIGINT or SIGTERM."""
+    arguments = _parser().parse_args()
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    logging.getLogger("asyncua").setLevel(logging.ERROR)
+    with contextlib.ExitStack() as stack:
+        folder = arguments.data or Path(stack.enter_context(TemporaryDirectory(prefix="plc-sim-")))
+        asyncio.run(_load(arguments, folder))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,285 @@
+"""An asyncua server whose subscriptions, history and connections are ours."""
+
+import asyncio
+import contextlib
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from asyncua import Server, ua
+from asyncua.common.utils import ServiceError
+from asyncua.crypto.permission_rules import User, UserRole
+from asyncua.server.binary_server_asyncio import BinaryServer, OPCUAProtocol
+from asyncua.server.internal_server import InternalServer
+from asyncua.server.internal_session import InternalSession
+from asyncua.server.user_managers import UserManager
+
+from plc_sim.opcua.certificate import Identity
+from plc_sim.opcua.gate import Gate
+from plc_sim.opcua.sampling import SamplerFactory
+from plc_sim.opcua.subscription_service import SubscriptionLimits, SubscriptionService
+
+SECURE_POLICIES = [
+    ua.SecurityPolicyType.Basic256Sha256_SignAndEncrypt,
+    ua.SecurityPolicyType.Aes256Sha256RsaPss_SignAndEncrypt,
+]
+
+
+class HistoryService(Protocol):
+    """What a server asks for stored values."""
+
+    async def read_history(self, params: ua.HistoryReadParameters) -> list[ua.HistoryReadResult]:
+        """HistoryRead (Part 4, 5.11.3)."""
+        ...
+
+    async def init(self) -> None:
+        """Called by asyncua before the server starts."""
+        ...
+
+    async def stop(self) -> None:
+        """Called by asyncua when the server ends."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ServerOptions:
+    """How a server presents itself.
+
+    Attributes:
+        name: Application name.
+        application_uri: Also namespace 1, and in the certificate.
+        product_uri: Of the software.
+        bind_host: Address to listen on.
+        advertised_host: Host of the endpoint URL.
+        port: TCP port; 0 takes a free one.
+        username: The only user.
+        password: Its password.
+        allow_none: Also offer an endpoint without security, and anonymous users.
+        max_nodes: Nodes per Read, Browse, HistoryRead, … call.
+        subscriptions: What subscriptions may ask for.
+    """
+
+    name: str
+    application_uri: str
+    product_uri: str
+    bind_host: str
+    advertised_host: str
+    port: int
+    username: str
+    password: str
+    allow_none: bool = False
+    max_nodes: int = 1000
+    subscriptions: SubscriptionLimits = field(default_factory=SubscriptionLimits)
+
+
+class _Users(UserManager):
+    """One user with a password; anonymous only where the endpoint without security is open too."""
+
+    def __init__(self, options: ServerOptions) -> None:
+        self._options = options
+
+    def get_user(
+        self,
+        iserver: InternalServer,
+        username: str | None = None,
+        password: str | None = None,
+        certificate: Any = None,
+    ) -> User | None:
+        """The user that may come in, or None."""
+        if username is None:
+            return User(role=UserRole.User, name="anonymous") if self._options.allow_none else None
+        same_user = hmac.compare_digest(username.encode(), self._options.username.encode())
+        same_password = hmac.compare_digest((password or "").encode(), self._options.password.encode())
+        return User(role=UserRole.User, name=username) if same_user and same_password else None
+
+
+class _Session(InternalSession):
+    """A session that refuses calls over the announced limits."""
+
+    max_nodes = 1000
+
+    async def read(self, params: ua.ReadParameters) -> list[ua.DataValue]:
+        self._check(len(params.NodesToRead))
+        return await super().read(params)
+
+    async def browse(self, params: ua.BrowseParameters) -> list[ua.BrowseResult]:
+        self._check(len(params.NodesToBrowse))
+        return await super().browse(params)
+
+    async def browse_next(self, parameters: ua.BrowseNextParameters) -> list[ua.BrowseResult]:
+        # Every Browse answers in full, so there are no continuation points to know.
+        invalid = ua.StatusCode(ua.StatusCodes.BadContinuationPointInvalid)
+        return [ua.BrowseResult(StatusCode=invalid) for _ in parameters.ContinuationPoints]
+
+    async def history_read(self, params: ua.HistoryReadParameters) -> list[ua.HistoryReadResult]:
+        self._check(len(params.NodesToRead))
+        return await super().history_read(params)
+
+    def _check(self, count: int) -> None:
+        if not count:
+            raise ServiceError(ua.StatusCodes.BadNothingToDo)
+        if self.external and count > self.max_nodes:
+            raise ServiceError(ua.StatusCodes.BadTooManyOperations)
+
+
+class _InternalServer(InternalServer):
+    """asyncua's core with our sessions."""
+
+    def __init__(self, options: ServerOptions) -> None:
+        super().__init__(user_manager=_Users(options))
+        self._max_nodes = options.max_nodes
+
+    def create_session(
+        self,
+        name: str,
+        user: User = User(role=UserRole.Anonymous),
+        external: bool = False,  # noqa: B008, FBT001, FBT002
+    ) -> InternalSession:
+        """A session for a new connection (asyncua's signature)."""
+        session = _Session(self, self.aspace, self.subscription_service, name, user=user, external=external)
+        session.max_nodes = self._max_nodes
+        return session
+
+
+class _Protocol(OPCUAProtocol):
+    """A connection that passes the gate before it is answered."""
+
+    gate: Gate
+
+    async def _process_one_msg(self, header: Any, buf: Any) -> bool:
+        if self.gate.mute:
+            return True
+        await self.gate.delay()
+        return await super()._process_one_msg(header, buf)
+
+
+class _BinaryServer(BinaryServer):
+    """Listens, and can drop its connections."""
+
+    gate: Gate
+
+    def _make_protocol(self) -> OPCUAProtocol:
+        protocol = _Protocol(
+            iserver=self.iserver,
+            policies=self._policies,
+            clients=self.clients,
+            closing_tasks=self.closing_tasks,
+            limits=self.limits,
+        )
+        protocol.gate = self.gate
+        return protocol
+
+    def abort(self) -> int:
+        """Reset every connection; how many there were."""
+        transports = [client.transport for client in self.clients if client.transport is not None]
+        for transport in transports:
+            transport.abort()
+        return len(transports)
+
+
+class SimServer(Server):
+    """An OPC UA server for signals that are functions of time."""
+
+    def __init__(self, options: ServerOptions, identity: Identity, gate: Gate) -> None:
+        super().__init__(iserver=_InternalServer(options))
+        self.options = options
+        self.identity = identity
+        self.gate = gate
+
+    async def prepare(
+        self, sampler: SamplerFactory, history: HistoryService, namespaces: Callable[[], list[str]]
+    ) -> None:
+        """Load the standard address space, the services and the identity; call before nodes are added."""
+        options = self.options
+        self.name = options.name
+        self.manufacturer_name = "DualSpan"
+        self.product_uri = options.product_uri
+        self.application_type = ua.ApplicationType.Server
+        self._application_uri = options.application_uri
+        self.set_endpoint(f"opc.tcp://{options.advertised_host}:{options.port}/")
+        self.socket_address = (options.bind_host, options.port)
+        service = SubscriptionService(sampler, self.gate, options.subscriptions)
+        internal: Any = self.iserver
+        internal.subscription_service = service
+        internal.isession.subscription_service = service
+        internal.history_manager = history
+        internal.match_discovery_source_ip = False
+        await self.init()
+        for uri in namespaces():
+            await self.register_namespace(uri)
+        await self.load_certificate(self.identity.certificate_der, "der")
+        await self.load_private_key(self.identity.key_pem, format="pem")
+        policies = [*SECURE_POLICIES, ua.SecurityPolicyType.NoSecurity] if options.allow_none else SECURE_POLICIES
+        self.set_security_policy(policies)
+        tokens: list[type] = [ua.UserNameIdentityToken]
+        self.set_identity_tokens([*tokens, ua.AnonymousIdentityToken] if options.allow_none else tokens)
+        await self._announce_limits()
+
+    async def _announce_limits(self) -> None:
+        limits = ua.ObjectIds
+        prefix = "Server_ServerCapabilities_OperationLimits_"
+        names = ["MaxNodesPerRead", "MaxNodesPerBrowse", "MaxNodesPerHistoryReadData", "MaxNodesPerWrite"]
+        values = dict.fromkeys(names, self.options.max_nodes)
+        values["MaxMonitoredItemsPerCall"] = self.options.subscriptions.max_items
+        for name, value in values.items():
+            node = self.get_node(ua.NodeId(getattr(limits, prefix + name)))
+            await node.write_value(ua.Variant(value, ua.VariantType.UInt32))
+        rate = self.get_node(ua.NodeId(limits.Server_ServerCapabilities_MinSupportedSampleRate))
+        await rate.write_value(ua.Variant(self.options.subscriptions.min_publishing_ms, ua.VariantType.Double))
+
+    async def start(self) -> None:
+        """Begin to listen."""
+        await self._setup_server_nodes()
+        await self.iserver.start()
+        listener = _BinaryServer(self.iserver, self.options.bind_host, self.options.port, self.limits)
+        listener.gate = self.gate
+        listener.set_policies(self._policies)
+        self.bserver = listener
+        try:
+            await listener.start()
+        except OSError:
+            await self.iserver.stop()
+            raise
+        if self.options.port == 0:
+            self._correct_port(listener.port)
+
+    def _correct_port(self, port: int) -> None:
+        """Put the port that the system chose into the endpoints."""
+        self.set_endpoint(f"opc.tcp://{self.options.advertised_host}:{port}/")
+        for endpoint in self.iserver.endpoints:
+            endpoint.EndpointUrl = self.endpoint.geturl()
+            endpoint.Server.DiscoveryUrls = [self.endpoint.geturl()]
+
+    @property
+    def port(self) -> int:
+        """The port that the server listens on."""
+        return int(self.endpoint.port or 0)
+
+    @property
+    def subscription_service(self) -> SubscriptionService:
+        """The subscriptions."""
+        service: Any = self.iserver.subscription_service
+        assert isinstance(service, SubscriptionService)  # noqa: S101 - put there by prepare()
+        return service
+
+    def drop_connections(self) -> int:
+        """Reset every connection; sessions and subscriptions live on until they time out."""
+        listener = self.bserver
+        return listener.abort() if isinstance(listener, _BinaryServer) else 0
+
+    async def stop(self) -> None:
+        """End everything, quickly and without farewell to the clients."""
+        self.drop_connections()
+        service = self.subscription_service
+        await service.delete_subscriptions(list(service.subscriptions))
+        internal: Any = self.iserver
+        for session in list(internal._external_sessions.values()):  # noqa: SLF001 - no public way to end sessions
+            await session.close_session(delete_subs=False)
+        clock = internal.time_task
+        if clock is not None:
+            clock.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await clock
+            internal.time_task = None
+        await super().stop()
