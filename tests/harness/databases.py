@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import asyncpg
 
 from dualspan_cli.embedded import EmbeddedPostgres
+from dualspan_runtime.migrations import migrate
 
 SERVICES = ("identity", "onboarding", "historian")
 TEMPLATE = "dualspan_template"
@@ -47,8 +48,6 @@ async def execute(url: str, statement: str) -> None:
 
 
 async def make_template(server: EmbeddedPostgres) -> None:
-    from dualspan_runtime.migrations import migrate
-
     await execute(server.url(), f"CREATE DATABASE {TEMPLATE}")
     for service in SERVICES:
         migrations = importlib.import_module(f"dualspan_{service}.migrations").MIGRATIONS
