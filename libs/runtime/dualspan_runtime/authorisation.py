@@ -41,7 +41,7 @@ class AuthorisationInterceptor(CallInterceptor):
         self._revocations = revocations
         self._streams = streams
 
-    async def around(self, method: str, request: Any, context: Context, proceed: Proceed) -> Any:  # noqa: ANN401
+    async def around(self, method: str, request: Any, context: Context, proceed: Proceed) -> Any:
         """See `CallInterceptor`."""
         policy = self._policies[method]
         principal = await self._identify(context, policy)

@@ -20,9 +20,7 @@ _log = structlog.stdlib.get_logger()
 def make_key() -> tuple[ec.EllipticCurvePrivateKey, bytes]:
     """Returns a new EC P-256 key, and the same as PKCS #8 PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
-    pem = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     return key, pem
 
 

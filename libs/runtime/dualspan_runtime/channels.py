@@ -1,7 +1,7 @@
 """Calling another service."""
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -38,9 +38,9 @@ async def open_channel(
     service: str = "",
     secret: SecretStr | None = None,
     credentials: grpc.ChannelCredentials | None = None,
-    timeout: float = DEFAULT_TIMEOUT_SECONDS,  # noqa: ASYNC109 - a default for calls, not for this function
+    timeout: float = DEFAULT_TIMEOUT_SECONDS,
     maximum_message_bytes: int = 64 << 20,
-) -> AsyncIterator[grpc.aio.Channel]:
+) -> AsyncGenerator[grpc.aio.Channel]:
     """Opens a channel to a service.
 
     Args:

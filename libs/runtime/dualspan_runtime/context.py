@@ -1,7 +1,7 @@
 """What every layer may ask about the call it works for."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -52,7 +52,7 @@ def set_request_id(value: str) -> None:
 
 
 @contextmanager
-def bind_request_id(value: str = "") -> Iterator[str]:
+def bind_request_id(value: str = "") -> Generator[str]:
     """Binds a request id, a fresh one if none is given, for a piece of work outside a call."""
     identifier = value or new_request_id()
     token = _request_id.set(identifier)

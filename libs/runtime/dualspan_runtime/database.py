@@ -3,7 +3,7 @@
 import asyncio
 import random
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Literal, Self, TypeAlias, TypeVar
 
@@ -52,7 +52,7 @@ class Database:
         schema: Migrations,
         constraints: Constraints | None = None,
         min_size: int = 1,
-    ) -> AsyncIterator[Self]:
+    ) -> AsyncGenerator[Self]:
         """Opens a pool, once the schema has been found to be the one that this code was written for.
 
         Args:
@@ -95,8 +95,8 @@ class Database:
         *,
         isolation: Isolation = "read_committed",
         readonly: bool = False,
-        timeout: float | None = None,  # noqa: ASYNC109 - PostgreSQL ends the statement, not this task
-    ) -> AsyncIterator[Connection]:
+        timeout: float | None = None,
+    ) -> AsyncGenerator[Connection]:
         """Opens a transaction that sees one tenant's rows; commits at the end, rolls back on an error.
 
         Args:
@@ -119,14 +119,14 @@ class Database:
         *,
         isolation: Isolation = "read_committed",
         readonly: bool = False,
-        timeout: float | None = None,  # noqa: ASYNC109 - as above
-    ) -> AsyncIterator[Connection]:
+        timeout: float | None = None,
+    ) -> AsyncGenerator[Connection]:
         """Opens a transaction that sees every tenant's rows. For the few use cases that have no tenant yet."""
         async with self._begin(f"{_begin(isolation, readonly, timeout)}; SET LOCAL ROLE {PLATFORM_ROLE}") as connection:
             yield connection
 
     @asynccontextmanager
-    async def listen(self, channel: str, callback: Callable[[str], None]) -> AsyncIterator[None]:
+    async def listen(self, channel: str, callback: Callable[[str], None]) -> AsyncGenerator[None]:
         """Calls back with the payload of every NOTIFY on a channel, while the context lasts."""
 
         def deliver(_connection: object, _pid: int, _channel: str, payload: object) -> None:
@@ -156,7 +156,7 @@ class Database:
         raise AssertionError
 
     @asynccontextmanager
-    async def _begin(self, begin: str) -> AsyncIterator[Connection]:
+    async def _begin(self, begin: str) -> AsyncGenerator[Connection]:
         try:
             async with self._pool.acquire() as connection:
                 await connection.execute(begin)
@@ -179,7 +179,7 @@ class Database:
 
 
 @asynccontextmanager
-async def savepoint(connection: Connection, name: str = "inner") -> AsyncIterator[None]:
+async def savepoint(connection: Connection, name: str = "inner") -> AsyncGenerator[None]:
     """Rolls back only what is done within, when that fails."""
     if _SAVEPOINT.fullmatch(name) is None:
         msg = f"not a savepoint's name: {name!r}"

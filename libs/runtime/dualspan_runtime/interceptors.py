@@ -43,7 +43,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor, abc.ABC):
         self._wrapped: dict[str, tuple[Handler, Handler]] = {}
 
     @abc.abstractmethod
-    async def around(self, method: str, request: Any, context: Context, proceed: Proceed) -> Any:  # noqa: ANN401
+    async def around(self, method: str, request: Any, context: Context, proceed: Proceed) -> Any:
         """Does something before and after `proceed`, and returns its result.
 
         Args:
@@ -73,7 +73,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor, abc.ABC):
         behaviour = _behaviour(handler)
         single = not handler.request_streaming
 
-        async def wrapped(request: Any, context: Any) -> Any:  # noqa: ANN401
+        async def wrapped(request: Any, context: Any) -> Any:
             return await self.around(method, request if single else None, context, lambda: behaviour(request, context))
 
         return _HANDLER_MAKERS[handler.request_streaming, handler.response_streaming](
@@ -97,7 +97,7 @@ def _behaviour(handler: Handler) -> Behaviour:
     if not inspect.isasyncgenfunction(behaviour):
         return behaviour
 
-    async def drain(request: Any, context: Any) -> None:  # noqa: ANN401
+    async def drain(request: Any, context: Any) -> None:
         async with aclosing(behaviour(request, context)) as responses:
             async for response in responses:
                 await context.write(response)
@@ -112,7 +112,7 @@ class TelemetryInterceptor(CallInterceptor):
         super().__init__()
         self._metrics = metrics
 
-    async def around(self, method: str, request: Any, context: Context, proceed: Proceed) -> Any:  # noqa: ANN401
+    async def around(self, method: str, request: Any, context: Context, proceed: Proceed) -> Any:
         """See `CallInterceptor`."""
         set_request_id(_request_id_of(context))
         started = time.perf_counter()
@@ -136,7 +136,7 @@ def _request_id_of(context: Context) -> str:
     return new_request_id()
 
 
-def _code_name(code: Any) -> str:  # noqa: ANN401 - an enumerator or its number, by version
+def _code_name(code: Any) -> str:
     if isinstance(code, grpc.StatusCode):
         return code.name
     return next((known.name for known in grpc.StatusCode if known.value[0] == code), str(code))
@@ -157,7 +157,7 @@ class ErrorInterceptor(CallInterceptor):
         self._maximum = maximum_deadline
         self._unary = unary
 
-    async def around(self, method: str, request: Any, context: Context, proceed: Proceed) -> Any:  # noqa: ANN401
+    async def around(self, method: str, request: Any, context: Context, proceed: Proceed) -> Any:
         """See `CallInterceptor`."""
         try:
             if method not in self._unary:
@@ -173,7 +173,7 @@ class ErrorInterceptor(CallInterceptor):
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller learns an id and the log the rest
             await _abort_unknown(method, context, error)
 
-    async def _in_time(self, context: Context, proceed: Proceed) -> Any:  # noqa: ANN401
+    async def _in_time(self, context: Context, proceed: Proceed) -> Any:
         remaining = context.time_remaining()
         none_set = remaining is None or remaining > _NO_DEADLINE_SECONDS  # pyright: ignore[reportUnnecessaryComparison]
         seconds = self._default if none_set else min(remaining, self._maximum)
@@ -202,7 +202,7 @@ async def _abort_unknown(method: str, context: Context, error: Exception) -> Non
     await _abort(context, internal_status(error_id))
 
 
-async def _abort(context: Context, status: Any) -> None:  # noqa: ANN401 - google.rpc.Status
+async def _abort(context: Context, status: Any) -> None:
     details = rpc_status.to_status(status)
     metadata = (*details.trailing_metadata, (REQUEST_ID_KEY, request_id()))
     await context.abort(details.code, details.details, metadata)

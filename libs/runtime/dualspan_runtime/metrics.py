@@ -1,6 +1,6 @@
 """Prometheus metrics: rate, errors and duration of every method, and where they are served."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, start_http_server
@@ -38,7 +38,7 @@ class RpcMetrics:
 
 
 @contextmanager
-def serve_metrics(listen: str, registry: CollectorRegistry = REGISTRY) -> Iterator[None]:
+def serve_metrics(listen: str, registry: CollectorRegistry = REGISTRY) -> Generator[None]:
     """Serves the metrics over HTTP, from a thread of its own, while the context lasts.
 
     Args:

@@ -10,7 +10,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import resources
 from typing import TypeAlias
 
@@ -50,18 +50,31 @@ class Migration:
 
 
 @dataclass(frozen=True, slots=True)
+class SharedMigrations:
+    """A set of migrations that several services want, each in its own schema.
+
+    Attributes:
+        prefix: Stands before the files' names in the ledger.
+        package: The package that holds the numbered files.
+    """
+
+    prefix: str
+    package: str
+
+
+@dataclass(frozen=True, slots=True)
 class Migrations:
     """All migrations of a service.
 
     Attributes:
         service: The service's name: its schema, and the role `dualspan_<service>`.
         package: The package that holds the numbered files.
-        shared: Sets of the runtime that the service wants too, as (prefix, package).
+        shared: Sets of the runtime that the service wants too.
     """
 
     service: str
     package: str
-    shared: Mapping[str, str] = field(default_factory=dict[str, str])
+    shared: tuple[SharedMigrations, ...] = ()
 
     @property
     def role(self) -> str:
@@ -70,7 +83,7 @@ class Migrations:
 
     def load(self) -> list[Migration]:
         """Returns the migrations in the order in which they are applied: shared sets first."""
-        shared = [migration for prefix, package in self.shared.items() for migration in _read(package, f"{prefix}/")]
+        shared = [migration for one in self.shared for migration in _read(one.package, f"{one.prefix}/")]
         return shared + _read(self.package, "")
 
 
@@ -136,7 +149,7 @@ async def check_schema(connection: _AnyConnection, migrations: Migrations) -> No
 
 
 @asynccontextmanager
-async def _connected(url: str):  # noqa: ANN202 - asyncpg's own type
+async def _connected(url: str):
     connection = await asyncpg.connect(url, server_settings={"application_name": "dualspan_migrate"})
     try:
         yield connection

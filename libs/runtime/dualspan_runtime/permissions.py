@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from dualspan.runtime.v1.access_pb2 import permission as permission_option
 from google.longrunning import operations_pb2
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import MethodDescriptor
 
+from dualspan.runtime.v1.access_pb2 import permission as permission_option
 from dualspan_runtime.roles import ALL_PERMISSIONS, AUTHENTICATED, PUBLIC, SPECIAL_PERMISSIONS
 from dualspan_runtime.tenancy import TenantReader, tenant_reader
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -174,9 +174,7 @@ class Server:
                     self._settings.maximum_deadline_seconds,
                     frozenset(method for method, policy in policies.items() if policy.unary),
                 ),
-                AuthorisationInterceptor(
-                    listener.kind, policies, self._authenticator, self._revocations, self.streams
-                ),
+                AuthorisationInterceptor(listener.kind, policies, self._authenticator, self._revocations, self.streams),
             ],
         )
         for binding in bindings:
@@ -194,9 +192,7 @@ class Server:
             if listener.kind is not ListenerKind.PEOPLE:
                 assert self._certificate is not None  # noqa: S101 - _prepare_for_gateways has seen to it
                 demand = listener.kind is ListenerKind.GATEWAYS
-                return server.add_secure_port(
-                    listener.address, self._certificate.credentials(require_client=demand)
-                )
+                return server.add_secure_port(listener.address, self._certificate.credentials(require_client=demand))
             if listener.tls_files is None:
                 return server.add_insecure_port(listener.address)
             chain, key = (Path(file).read_bytes() for file in listener.tls_files)
@@ -239,7 +235,7 @@ async def start_server(
     trust: Trust,
     listeners: Sequence[Listener],
     background: Sequence[Background] = (),
-) -> AsyncIterator[Server]:
+) -> AsyncGenerator[Server]:
     """Runs a service's server while the context lasts.
 
     Args:

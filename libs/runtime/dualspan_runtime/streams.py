@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -56,7 +56,7 @@ class LiveStreams:
         self._streams: set[LiveStream] = set()
 
     @contextmanager
-    def track(self, principal: Principal) -> Iterator[LiveStream]:
+    def track(self, principal: Principal) -> Generator[LiveStream]:
         """Registers the running task as a stream, while the context lasts.
 
         Raises:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeAlias
 
@@ -33,7 +33,7 @@ async def keep_running(work: Background) -> None:
 
 
 @asynccontextmanager
-async def supervised(works: Sequence[Background]) -> AsyncIterator[None]:
+async def supervised(works: Sequence[Background]) -> AsyncGenerator[None]:
     """Keeps pieces of work running while the context lasts, and waits until they have stopped."""
     tasks = [asyncio.create_task(keep_running(work)) for work in works]
     try:

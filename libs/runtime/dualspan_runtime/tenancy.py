@@ -21,7 +21,9 @@ def tenant_reader(descriptor: Descriptor) -> TenantReader:
     carries a resource (an update) is about that resource's `name`; with a `parent` (a creation) that name is ignored.
     """
     fields = descriptor.fields_by_name
-    plain = [name for name in _NAME_FIELDS if name in fields and _is_text(fields[name]) and not fields[name].is_repeated]
+    plain = [
+        name for name in _NAME_FIELDS if name in fields and _is_text(fields[name]) and not fields[name].is_repeated
+    ]
     lists = [name for name in _LIST_FIELDS if name in fields and _is_text(fields[name]) and fields[name].is_repeated]
     nested = [] if plain else [field.name for field in descriptor.fields if _is_resource(field)]
     if not (plain or lists or nested):

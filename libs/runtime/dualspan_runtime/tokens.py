@@ -82,7 +82,7 @@ def token_header(token: str) -> Mapping[str, Any]:
         raise _invalid() from error
 
 
-def _decode(token: str, key: Any, algorithm: str) -> Mapping[str, Any]:  # noqa: ANN401 - PyJWT's own union
+def _decode(token: str, key: Any, algorithm: str) -> Mapping[str, Any]:
     try:
         return jwt.decode(
             token,

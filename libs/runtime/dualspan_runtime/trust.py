@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol, Self
@@ -11,9 +11,9 @@ import grpc
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
 from dualspan.identity.v1 import service_pb2 as identity
 from dualspan.identity.v1.service_pb2_grpc import IdentityServiceStub
-
 from dualspan_runtime.channels import open_channel
 from dualspan_runtime.errors import DomainError, Unavailable
 from dualspan_runtime.settings import PlatformSettings
@@ -64,7 +64,7 @@ class IdentityTrust:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, settings: PlatformSettings, *, service: str) -> AsyncIterator[Self]:
+    async def open(cls, settings: PlatformSettings, *, service: str) -> AsyncGenerator[Self]:
         """Opens a channel to identity in the name of a service."""
         async with open_channel(settings.identity_address, service=service, secret=settings.service_secret) as channel:
             yield cls(IdentityServiceStub(channel))

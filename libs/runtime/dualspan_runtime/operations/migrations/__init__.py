@@ -1,0 +1,1 @@
+"""The table of operations, in the schema of each service that has some."""
