@@ -1,0 +1,249 @@
+"""The buffer's file: SQLite, one row per frame, every commit on the disk before it returns.
+
+Used from one thread. `synchronous=FULL` with a write-ahead log costs one fsync per transaction; a transaction takes
+all frames that wait, and deletes what was acknowledged meanwhile, so that deleting costs no fsync of its own.
+Pages of deleted frames are used again; the file is never longer than the longest outage needed it to be.
+"""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import apsw
+
+from dualspan_edge.errors import BufferCorruptError, BufferFullError
+
+_APPLICATION_ID = 0x44535042  # "DSPB"
+_SCHEMA_VERSION = 1
+_SCHEMA = """
+CREATE TABLE life (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  epoch INTEGER NOT NULL,
+  acknowledged INTEGER NOT NULL,
+  last_written INTEGER NOT NULL
+) STRICT;
+CREATE TABLE frame (
+  sequence INTEGER PRIMARY KEY,
+  written INTEGER NOT NULL,
+  t_min INTEGER NOT NULL,
+  t_max INTEGER NOT NULL,
+  sample_count INTEGER NOT NULL,
+  size INTEGER NOT NULL,
+  payload BLOB NOT NULL,
+  gaps BLOB NOT NULL
+) STRICT;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class NewFrame:
+    """A frame to store: its encoded form, the gaps that go with it, and what its row says about it."""
+
+    payload: bytes
+    gaps: bytes
+    t_min: int
+    t_max: int
+    sample_count: int
+
+    @property
+    def size(self) -> int:
+        """Bytes of payload and gaps."""
+        return len(self.payload) + len(self.gaps)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFrame:
+    """A frame as it is sent: payload and gaps are serialized messages."""
+
+    sequence: int
+    payload: bytes
+    gaps: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """Frames that were given up because they were too old; times in microseconds since 1970."""
+
+    frames: int
+    sample_count: int
+    t_min: int
+    t_max: int
+    gaps: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Occupancy:
+    """What the buffer holds; `oldest_written` is microseconds since 1970, 0 if it is empty."""
+
+    frames: int
+    size: int
+    oldest_written: int
+
+
+class BufferStore:
+    """The open file. See the module for its guarantees.
+
+    Raises:
+        BufferCorruptError: From every method: the file is damaged or is not a buffer.
+        BufferFullError: From `append`: the limit is reached, or the disk is full or fails. Nothing was stored.
+    """
+
+    def __init__(self, path: Path, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        try:
+            self._connection = apsw.Connection(str(path))
+            self._prepare()
+            self._load()
+        except (apsw.CorruptError, apsw.NotADBError, apsw.FormatError) as error:
+            raise BufferCorruptError(f"{path} is damaged: {error}") from error
+
+    def _prepare(self) -> None:
+        connection = self._connection
+        connection.set_busy_timeout(5000)
+        if not connection.pragma("user_version"):
+            connection.pragma("page_size", 8192)
+            connection.pragma("journal_mode", "wal")
+            with connection:
+                connection.execute(_SCHEMA)
+                connection.execute("INSERT INTO life VALUES (1, ?, 0, 0)", (secrets.randbits(63) or 1,))
+                connection.pragma("application_id", _APPLICATION_ID)
+                connection.pragma("user_version", _SCHEMA_VERSION)
+        if connection.pragma("application_id") != _APPLICATION_ID:
+            raise apsw.NotADBError("it is not a buffer of this gateway")
+        connection.pragma("synchronous", "full")
+        connection.pragma("journal_size_limit", 64 * 1024 * 1024)
+        if connection.pragma("quick_check") != "ok":
+            raise apsw.CorruptError("its pages do not fit together")
+
+    def _load(self) -> None:
+        life = self._connection.execute("SELECT epoch, acknowledged, last_written FROM life").fetchone()
+        if life is None:
+            raise apsw.CorruptError("it has no epoch")
+        self.epoch, self._acknowledged, self.last_written = cast("tuple[int, int, int]", life)
+        newest = self._connection.execute("SELECT max(sequence) FROM frame").get
+        self.last_sequence = max(cast("int", newest or 0), self._acknowledged)
+        self._count_again()
+
+    def _count_again(self) -> None:
+        row = self._connection.execute("SELECT count(*), coalesce(sum(size), 0) FROM frame").fetchone()
+        self._frames, self._size = cast("tuple[int, int]", row)
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._connection.close()
+
+    def append(self, frames: Sequence[NewFrame], *, acknowledged: int, now: int) -> int:
+        """Stores frames and deletes what was acknowledged, in one transaction that is on the disk on return.
+
+        Args:
+            frames: May be empty.
+            acknowledged: Everything up to here can go.
+            now: Microseconds since 1970.
+
+        Returns:
+            The sequence of the last frame.
+        """
+        wanted = sum(frame.size for frame in frames)
+        if frames and self._size + wanted > self._max_bytes:
+            self._commit((), acknowledged, now)
+            if self._size + wanted > self._max_bytes:
+                raise BufferFullError(f"the buffer holds {self._size} of {self._max_bytes} bytes")
+        return self._commit(frames, acknowledged, now)
+
+    def _commit(self, frames: Sequence[NewFrame], acknowledged: int, now: int) -> int:
+        if not frames and acknowledged <= self._acknowledged:
+            return self.last_sequence
+        try:
+            self._transact(frames, acknowledged, now)
+        except (apsw.CorruptError, apsw.NotADBError) as error:
+            raise BufferCorruptError(f"the buffer is damaged: {error}") from error
+        except (apsw.FullError, apsw.IOError) as error:
+            raise BufferFullError(f"the buffer's disk does not take any more: {error}") from error
+        if acknowledged > self._acknowledged:
+            self._acknowledged = acknowledged
+            self._count_again()
+        else:
+            self._frames += len(frames)
+            self._size += sum(frame.size for frame in frames)
+        self.last_sequence += len(frames)
+        if frames:
+            self.last_written = now
+        return self.last_sequence
+
+    def _transact(self, frames: Sequence[NewFrame], acknowledged: int, now: int) -> None:
+        with self._connection:
+            if acknowledged > self._acknowledged:
+                self._connection.execute("DELETE FROM frame WHERE sequence <= ?", (acknowledged,))
+                self._connection.execute("UPDATE life SET acknowledged = ?", (acknowledged,))
+            if frames:
+                self._insert(frames, now)
+
+    def _insert(self, frames: Sequence[NewFrame], now: int) -> None:
+        sequence = self.last_sequence
+        rows: list[tuple[int, int, int, int, int, int, bytes, bytes]] = []
+        for frame in frames:
+            sequence += 1
+            about = (frame.t_min, frame.t_max, frame.sample_count, frame.size)
+            rows.append((sequence, now, *about, frame.payload, frame.gaps))
+        self._connection.executemany("INSERT INTO frame VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        self._connection.execute("UPDATE life SET last_written = ?", (now,))
+
+    def read_after(self, sequence: int, max_frames: int, max_bytes: int) -> list[StoredFrame]:
+        """The frames that follow `sequence`, in order: at least one if there is any, at most so many and so large."""
+        found: list[StoredFrame] = []
+        size = 0
+        try:
+            # Sizes first: a row that is not wanted is not worth reading.
+            heads = self._connection.execute(
+                "SELECT sequence, size FROM frame WHERE sequence > ? ORDER BY sequence LIMIT ?", (sequence, max_frames)
+            ).fetchall()
+            for number, frame_size in cast("list[tuple[int, int]]", heads):
+                size += frame_size
+                if found and size > max_bytes:
+                    break
+                row = self._connection.execute("SELECT payload, gaps FROM frame WHERE sequence = ?", (number,))
+                payload, gaps = cast("tuple[bytes, bytes]", row.fetchone())
+                found.append(StoredFrame(number, payload, gaps))
+        except (apsw.CorruptError, apsw.NotADBError) as error:
+            raise BufferCorruptError(f"the buffer is damaged: {error}") from error
+        return found
+
+    def expired(self, before: int) -> Expired | None:
+        """What was written before this time; None if there is nothing."""
+        try:
+            oldest = self._connection.execute("SELECT written FROM frame ORDER BY sequence LIMIT 1").get
+            if oldest is None or cast("int", oldest) >= before:
+                return None
+            rows = self._connection.execute(
+                "SELECT sample_count, t_min, t_max, gaps FROM frame WHERE written < ?", (before,)
+            ).fetchall()
+        except (apsw.CorruptError, apsw.NotADBError) as error:
+            raise BufferCorruptError(f"the buffer is damaged: {error}") from error
+        old = cast("list[tuple[int, int, int, bytes]]", rows)
+        return Expired(
+            frames=len(old),
+            sample_count=sum(row[0] for row in old),
+            t_min=min(row[1] for row in old),
+            t_max=max(row[2] for row in old),
+            gaps=tuple(row[3] for row in old if row[3]),
+        )
+
+    def replace_expired(self, before: int, stand_in: NewFrame, now: int) -> None:
+        """Puts one frame, which says what is missing, in the place of all that was written before this time."""
+        try:
+            with self._connection:
+                self._connection.execute("DELETE FROM frame WHERE written < ?", (before,))
+                self._insert((stand_in,), now)
+        except (apsw.CorruptError, apsw.NotADBError) as error:
+            raise BufferCorruptError(f"the buffer is damaged: {error}") from error
+        except (apsw.FullError, apsw.IOError) as error:
+            raise BufferFullError(f"the buffer's disk does not take any more: {error}") from error
+        self.last_sequence += 1
+        self._count_again()
+
+    def occupancy(self) -> Occupancy:
+        """What the buffer holds now."""
+        oldest = self._connection.execute("SELECT written FROM frame ORDER BY sequence LIMIT 1").get
+        return Occupancy(self._frames, self._size, cast("int", oldest or 0))
