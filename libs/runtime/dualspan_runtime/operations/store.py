@@ -83,27 +83,26 @@ class OperationStore:
         )
         return [(_to_message(row), row["created_at"]) for row in rows]
 
-    async def progress(self, connection: Connection, name: str, metadata: Message) -> None:
+    async def progress(self, connection: Connection, tenant: str, name: str, metadata: Message) -> None:
         """Writes down how a running operation goes; does nothing to one that is done."""
-        names = OPERATION.parse(name)
         await connection.execute(
             """UPDATE operation SET metadata = $3, updated_at = now()
             WHERE tenant_id = $1 AND operation_id = $2 AND NOT done""",
-            names["tenant"],
-            names["operation"],
+            tenant,
+            OPERATION.parse(name)["operation"],
             _pack(metadata),
         )
 
-    async def finish(self, connection: Connection, name: str, response: Message) -> bool:
+    async def finish(self, connection: Connection, tenant: str, name: str, response: Message) -> bool:
         """Ends an operation well. Returns whether it was still running."""
-        return await self._end(connection, name, response=_pack(response), error=None)
+        return await self._end(connection, tenant, name, response=_pack(response), error=None)
 
-    async def fail(self, connection: Connection, name: str, error: DomainError) -> bool:
+    async def fail(self, connection: Connection, tenant: str, name: str, error: DomainError) -> bool:
         """Ends an operation with an error. Returns whether it was still running."""
-        return await self._end(connection, name, response=None, error=to_status(error).SerializeToString())
+        return await self._end(connection, tenant, name, response=None, error=to_status(error).SerializeToString())
 
     async def request_cancel(self, connection: Connection, name: str) -> None:
-        """Asks for an operation to stop; whoever works on it looks at `cancel_requested`.
+        """Asks for an operation to stop; whoever works on it asks `cancelled`.
 
         Raises:
             NotFound: There is none of that name (`OPERATION_NOT_FOUND`).
@@ -118,24 +117,22 @@ class OperationStore:
         if not found:
             raise _not_found(name)
 
-    async def cancel_requested(self, connection: Connection, name: str) -> bool:
+    async def cancelled(self, connection: Connection, tenant: str, name: str) -> bool:
         """Tells whether somebody asked for an operation to stop."""
-        names = OPERATION.parse(name)
         requested = await connection.fetchval(
             "SELECT cancel_requested FROM operation WHERE tenant_id = $1 AND operation_id = $2",
-            names["tenant"],
-            names["operation"],
+            tenant,
+            OPERATION.parse(name)["operation"],
         )
         return bool(requested)
 
     @staticmethod
-    async def _end(connection: Connection, name: str, *, response: bytes | None, error: bytes | None) -> bool:
-        names = OPERATION.parse(name)
+    async def _end(connection: Connection, tenant: str, name: str, *, response: bytes | None, error: bytes | None) -> bool:
         ended = await connection.fetchval(
             """UPDATE operation SET done = true, response = $3, error = $4, updated_at = now()
             WHERE tenant_id = $1 AND operation_id = $2 AND NOT done RETURNING true""",
-            names["tenant"],
-            names["operation"],
+            tenant,
+            OPERATION.parse(name)["operation"],
             response,
             error,
         )

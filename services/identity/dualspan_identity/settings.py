@@ -1,0 +1,18 @@
+"""Settings of the identity service (prefix `DUALSPAN_IDENTITY_`)."""
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from dualspan_runtime.settings import ServiceSettings
+
+
+class IdentitySettings(ServiceSettings):
+    """What the identity service is told."""
+
+    model_config = SettingsConfigDict(env_prefix="DUALSPAN_IDENTITY_")
+
+    listen: str = Field("127.0.0.1:7401", description="host:port for people, apps and other services.")
+    session_days: float = Field(30.0, gt=0, description="A session ends after that, used or not.")
+    session_idle_days: float = Field(7.0, gt=0, description="A session ends when it was not used for so long.")
+    signing_key_days: float = Field(90.0, gt=0, description="The signing key of access tokens is replaced after that.")
+    password_hash_threads: int = Field(2, ge=1, description="Passwords hashed at the same time; 64 MiB each.")
