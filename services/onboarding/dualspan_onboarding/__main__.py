@@ -1,0 +1,103 @@
+"""The composition root of the onboarding service."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from functools import partial
+
+from google.longrunning.operations_pb2_grpc import add_OperationsServicer_to_server
+
+from dualspan.historian.v1.service_pb2_grpc import HistorianServiceStub
+from dualspan.identity.v1.service_pb2_grpc import IdentityServiceStub
+from dualspan.onboarding.v1.gateway_service_pb2_grpc import (
+    add_EnrolmentServiceServicer_to_server,
+    add_GatewayServiceServicer_to_server,
+)
+from dualspan.onboarding.v1.service_pb2_grpc import add_OnboardingServiceServicer_to_server
+from dualspan_onboarding.clients import Historian, Identity
+from dualspan_onboarding.migrations import MIGRATIONS
+from dualspan_onboarding.model import Limits, Timing
+from dualspan_onboarding.service.browsing import Browsing
+from dualspan_onboarding.service.enrolment import Enrolment
+from dualspan_onboarding.service.gateways import Gateways
+from dualspan_onboarding.service.reconciler import Reconciler
+from dualspan_onboarding.service.servers import Servers
+from dualspan_onboarding.service.sessions import Sessions
+from dualspan_onboarding.service.tagging import Tagging
+from dualspan_onboarding.service.wakeups import Wakeups
+from dualspan_onboarding.servicer.gateway import EnrolmentServicer, GatewayServicer
+from dualspan_onboarding.servicer.onboarding import OnboardingServicer
+from dualspan_onboarding.settings import OnboardingSettings
+from dualspan_onboarding.vault import Vault
+from dualspan_runtime.channels import open_channel
+from dualspan_runtime.database import Database
+from dualspan_runtime.operations import OperationsServicer, OperationStore
+from dualspan_runtime.paging import PageTokens
+from dualspan_runtime.server import Binding, Listener, Server, serve, start_server
+from dualspan_runtime.trust import IdentityTrust
+
+
+@asynccontextmanager
+async def build(
+    settings: OnboardingSettings, *, timing: Timing | None = None, limits: Limits | None = None
+) -> AsyncGenerator[Server]:
+    timing, limits = timing or Timing(), limits or Limits()
+    platform, secret = settings.platform, settings.platform.service_secret.get_secret_value()
+    connect = partial(open_channel, service="onboarding", secret=platform.service_secret)
+    async with (
+        Database.open(settings, schema=MIGRATIONS) as database,
+        IdentityTrust.open(platform, service="onboarding") as trust,
+        connect(platform.identity_address) as to_identity,
+        connect(platform.historian_address) as to_historian,
+    ):
+        identity, historian = Identity(IdentityServiceStub(to_identity)), Historian(HistorianServiceStub(to_historian))
+        operations, vault, tokens = OperationStore(), Vault(secret), PageTokens(secret)
+        gateways = Gateways(database, timing)
+        enrolment = Enrolment(database, gateways, identity, settings.addresses)
+        browsing = Browsing(database, operations, limits, timing)
+        wakeups = Wakeups(database, timing.session_poll)
+        reconciler = Reconciler(database, identity, historian, browsing, timing)
+        for_people = OnboardingServicer(
+            gateways=gateways,
+            enrolment=enrolment,
+            servers=Servers(database, vault, browsing, limits),
+            browsing=browsing,
+            tagging=Tagging(database, limits),
+            tokens=tokens,
+        )
+        for_gateways = GatewayServicer(
+            enrolment=enrolment,
+            sessions=Sessions(database, gateways, vault),
+            browsing=browsing,
+            wakeups=wakeups,
+            timing=timing,
+        )
+        for_operations = OperationsServicer(database, operations, tokens)
+        listeners = [
+            Listener.people(
+                settings,
+                [
+                    Binding(add_OnboardingServiceServicer_to_server, for_people),
+                    Binding(add_OperationsServicer_to_server, for_operations),
+                ],
+            ),
+            Listener.gateways(settings, [Binding(add_GatewayServiceServicer_to_server, for_gateways)]),
+            Listener.enrolment(
+                settings,
+                settings.enrol_listen,
+                [Binding(add_EnrolmentServiceServicer_to_server, EnrolmentServicer(enrolment))],
+            ),
+        ]
+        background = [wakeups.run, partial(reconciler.run, wakeups)]
+        async with start_server(
+            "onboarding", settings, trust=trust, listeners=listeners, background=background
+        ) as server:
+            yield server
+
+
+async def main() -> None:
+    await serve("onboarding", OnboardingSettings(), build)  # pyright: ignore[reportCallIssue] - read from the environment
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,173 @@
+"""What can go wrong here, in words that say what to do next."""
+
+import grpc
+
+from dualspan_runtime.errors import (
+    Aborted,
+    AlreadyExists,
+    DomainError,
+    FailedPrecondition,
+    InvalidArgument,
+    NotFound,
+    PermissionDenied,
+    ResourceExhausted,
+    Unauthenticated,
+    Unavailable,
+)
+
+_SHOWN = 5
+
+
+class Cancelled(DomainError):
+    """Somebody asked for it to stop."""
+
+    code = grpc.StatusCode.CANCELLED
+
+
+def malformed(reason: str, field: str, message: str) -> InvalidArgument:
+    """A field of the request that cannot be what it says."""
+    return InvalidArgument(reason, message, field=field)
+
+
+def shown(values: list[str]) -> str:
+    """The first few of many values, for an error that a person reads."""
+    more = len(values) - _SHOWN
+    return ", ".join(repr(v[:200]) for v in values[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def gateway_unknown(name: object) -> NotFound:
+    """No such gateway in the tenant."""
+    return NotFound("GATEWAY_NOT_FOUND", f"There is no {name}. List the gateways to see which there are.")
+
+
+def gateway_exists(name: object) -> AlreadyExists:
+    """The id is taken."""
+    return AlreadyExists("GATEWAY_EXISTS", f"{name} exists already. Choose another id, or use the one that is there.")
+
+
+def gateway_revoked(name: object) -> PermissionDenied:
+    """Its certificates are revoked and no new enrolment has happened."""
+    return PermissionDenied("GATEWAY_REVOKED", f"{name} is revoked. Enrol it again with a new enrolment token.")
+
+
+def gateway_not_enrolled(name: object) -> FailedPrecondition:
+    """No box speaks for the gateway yet."""
+    return FailedPrecondition("GATEWAY_NOT_ENROLLED", f"{name} has not enrolled. Create a token and enrol a box.")
+
+
+def gateway_offline(name: object) -> FailedPrecondition:
+    """Something was asked that only a connected gateway can do."""
+    return FailedPrecondition("GATEWAY_OFFLINE", f"{name} is not connected. Start it, then try again.")
+
+
+def session_superseded(name: object) -> Aborted:
+    """A newer stream speaks for the gateway."""
+    return Aborted("SESSION_SUPERSEDED", f"Another stream of {name} has taken over. Is it running twice?")
+
+
+def hello_missing() -> InvalidArgument:
+    """The stream began with something else."""
+    return InvalidArgument("HELLO_MISSING", "The first message of the stream must be hello, and only the first.")
+
+
+def token_unknown() -> Unauthenticated:
+    """Nothing is known of the token; it may never have existed."""
+    return Unauthenticated("ENROLMENT_TOKEN_UNKNOWN", "The enrolment token is not known. Create a new one.")
+
+
+def token_used() -> FailedPrecondition:
+    """Only who once held the secret can be told this."""
+    return FailedPrecondition("ENROLMENT_TOKEN_USED", "The enrolment token has been used. Create a new one.")
+
+
+def token_expired() -> FailedPrecondition:
+    """Its hour is over."""
+    return FailedPrecondition("ENROLMENT_TOKEN_EXPIRED", "The enrolment token has expired. Create a new one.")
+
+
+def token_superseded() -> FailedPrecondition:
+    """A later token was made for the gateway."""
+    return FailedPrecondition("ENROLMENT_TOKEN_SUPERSEDED", "A newer enrolment token was made. Use that one.")
+
+
+def revocation_unfinished(name: object) -> Unavailable:
+    """A certificate signed now could fall under the revocation that is still being carried out."""
+    return Unavailable("REVOCATION_UNFINISHED", f"{name} is being revoked. Try again in a minute.")
+
+
+def csr_refused(why: str) -> InvalidArgument:
+    """The certificate signing request is not usable."""
+    return malformed("CSR_REFUSED", "csr_pem", f"The certificate signing request is refused: {why}.")
+
+
+def server_unknown(name: object) -> NotFound:
+    """No such server at the gateway."""
+    return NotFound("SERVER_NOT_FOUND", f"There is no {name}. List the gateway's servers to see which there are.")
+
+
+def server_exists(name: object) -> AlreadyExists:
+    """The id is taken."""
+    return AlreadyExists("SERVER_EXISTS", f"{name} exists already. Choose another id, or change the one that is there.")
+
+
+def too_many(reason: str, what: str, limit: int) -> ResourceExhausted:
+    """A limit of the platform."""
+    return ResourceExhausted(reason, f"There would be more than {limit} {what}.", limit=str(limit))
+
+
+def certificate_mismatch(name: object, shown_sha256: str) -> FailedPrecondition:
+    """What the person approves is not what the gateway sees."""
+    return FailedPrecondition(
+        "CERTIFICATE_MISMATCH",
+        f"{name} shows a certificate with SHA-256 {shown_sha256}, not the one approved. "
+        "Compare it with the server's own display; if they differ, somebody may sit between.",
+        shown_sha256=shown_sha256,
+    )
+
+
+def browse_running(name: object) -> FailedPrecondition:
+    """One browse of a server at a time."""
+    return FailedPrecondition("BROWSE_RUNNING", f"{name} is being browsed. Wait for that operation, or cancel it.")
+
+
+def browse_cancelled() -> Cancelled:
+    """The browse ended because somebody asked for it."""
+    return Cancelled("BROWSE_CANCELLED", "The browse was cancelled. What was browsed before is still there.")
+
+
+def not_browsed(name: object) -> FailedPrecondition:
+    """There is no snapshot to choose from."""
+    return FailedPrecondition("SERVER_NOT_BROWSED", f"{name} has not been browsed. Browse it first.")
+
+
+def nodes_unknown(node_ids: list[str]) -> NotFound:
+    """Chosen nodes that the last browse did not find."""
+    return NotFound(
+        "NODES_NOT_BROWSED",
+        f"The last browse did not find {shown(node_ids)}. Browse again, or leave them out.",
+        count=str(len(node_ids)),
+    )
+
+
+def nodes_unusable(node_ids: list[str]) -> FailedPrecondition:
+    """Chosen nodes that have no value to store."""
+    return FailedPrecondition(
+        "NODES_NOT_READABLE",
+        f"Not readable variables of a known type: {shown(node_ids)}. Leave them out.",
+        count=str(len(node_ids)),
+    )
+
+
+def nodes_repeated(node_ids: list[str]) -> InvalidArgument:
+    """One node chosen twice."""
+    return malformed("NODES_REPEATED", "variables", f"Chosen more than once: {shown(node_ids)}.")
+
+
+def tag_unknown(name: object) -> NotFound:
+    """No such tag in the tenant."""
+    return NotFound("TAG_NOT_FOUND", f"There is no {name}. List the tags to see which there are.")
+
+
+def upstream_failed(service: str) -> Unavailable:
+    """Another service could not be asked."""
+    return Unavailable("SERVICE_UNAVAILABLE", f"The {service} service cannot be reached. Try again in a moment.")

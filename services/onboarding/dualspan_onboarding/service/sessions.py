@@ -1,0 +1,123 @@
+"""What a gateway's stream does: it takes over, is told what to do, and says how it went."""
+
+import uuid
+from collections.abc import Sequence
+
+from dualspan_onboarding.errors import gateway_not_enrolled, gateway_revoked, session_superseded
+from dualspan_onboarding.model import (
+    Configuration,
+    ConfiguredServer,
+    ConfiguredTag,
+    Gateway,
+    GatewayReport,
+    OpcUaServer,
+    Orders,
+    ServerReport,
+    Session,
+    TagReport,
+)
+from dualspan_onboarding.names import GatewayName
+from dualspan_onboarding.rules import check_text
+from dualspan_onboarding.service.gateways import Gateways
+from dualspan_onboarding.store import browses, gateways, outbox, servers, tags
+from dualspan_onboarding.vault import Vault
+from dualspan_runtime.database import Connection, Database
+
+
+def check_in_service(gateway: Gateway) -> None:
+    """Refuse a gateway that must not be served; raises PermissionDenied, FailedPrecondition."""
+    if gateway.revoked_at is not None:
+        raise gateway_revoked(gateway.name)
+    if gateway.enrolled_at is None:
+        raise gateway_not_enrolled(gateway.name)
+
+
+class Sessions:
+    """The use cases of a gateway's own stream.
+
+    Args:
+        database: Where everything is.
+        all_gateways: Finds the gateway.
+        vault: Opens the passwords that the gateway signs in with.
+    """
+
+    def __init__(self, database: Database, all_gateways: Gateways, vault: Vault) -> None:
+        self._database = database
+        self._gateways = all_gateways
+        self._vault = vault
+
+    async def open(self, name: GatewayName, software_version: str, observed_revision: int) -> Session:
+        """Make a stream the one that speaks for its gateway; an older one ends.
+
+        Raises:
+            NotFound, PermissionDenied, FailedPrecondition: there is no such gateway, it is revoked, or not enrolled.
+        """
+        version = check_text(software_version, "software_version")
+        session = Session(name, uuid.uuid4())
+        async with self._database.transaction(name.tenant) as connection:
+            check_in_service(await self._gateways.found(connection, name))
+            await gateways.open_session(connection, session, version, min(max(observed_revision, 0), 2**62))
+            await browses.requeue(connection, name, session.session_id)
+            await outbox.notify_gateway(connection, name)
+        return session
+
+    async def close(self, session: Session) -> None:
+        """The stream has ended. What it was browsing waits for the next one."""
+        async with self._database.transaction(session.gateway.tenant) as connection:
+            if await gateways.close_session(connection, session):
+                await browses.requeue(connection, session.gateway, None)
+
+    async def orders(self, session: Session, told_revision: int) -> Orders:
+        """What the gateway is to be told now.
+
+        Args:
+            session: The stream.
+            told_revision: The configuration that was sent last; 0 if none.
+
+        Raises:
+            Aborted, PermissionDenied: the stream speaks for the gateway no longer.
+        """
+        name = session.gateway
+        async with self._database.transaction(name.tenant, isolation="repeatable_read", readonly=True) as connection:
+            gateway = await self._gateways.found(connection, name)
+            check_in_service(gateway)
+            if gateway.session_id != session.session_id:
+                raise session_superseded(name)
+            changed = gateway.desired_revision != told_revision
+            configuration = await self._configuration(connection, gateway) if changed else None
+        async with self._database.transaction(name.tenant) as connection:
+            queued = await browses.claim_queued(connection, session)
+        return Orders(configuration, tuple(queued))
+
+    async def _configuration(self, connection: Connection, gateway: Gateway) -> Configuration:
+        by_server = await tags.configured(connection, gateway.name)
+        all_servers = await servers.of_gateway(connection, gateway.name)
+        return Configuration(
+            revision=gateway.desired_revision,
+            servers=tuple(self._configured(server, by_server.get(server.name.server, ())) for server in all_servers),
+        )
+
+    def _configured(self, server: OpcUaServer, configured: Sequence[ConfiguredTag]) -> ConfiguredServer:
+        return ConfiguredServer(
+            server=server.name.server,
+            settings=server.settings,
+            password=self._vault.open(server.password_sealed, server.name),
+            tags=tuple(configured),
+        )
+
+    async def report(self, session: Session, report: GatewayReport, of_servers: Sequence[ServerReport]) -> None:
+        """Keep what the gateway says of itself and its servers; raises Aborted when another stream has taken over."""
+        async with self._database.transaction(session.gateway.tenant) as connection:
+            if not await gateways.save_report(connection, session, report):
+                raise session_superseded(session.gateway)
+            await servers.save_reports(connection, session.gateway, of_servers)
+
+    async def report_configuration(
+        self, session: Session, revision: int, reports: Sequence[TagReport], *, complete: bool
+    ) -> None:
+        """Keep how items of a configuration fared; when all have been reported, the revision is observed."""
+        async with self._database.transaction(session.gateway.tenant) as connection:
+            await tags.save_reports(connection, session.gateway, reports)
+            if complete:
+                await gateways.observe_revision(connection, session, revision)
+                await outbox.notify_work(connection)

@@ -1,0 +1,197 @@
+"""Which variables are stored: accepted from a browse, listed, deleted."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dualspan_onboarding.errors import (
+    malformed,
+    nodes_repeated,
+    nodes_unknown,
+    nodes_unusable,
+    tag_unknown,
+    too_many,
+)
+from dualspan_onboarding.model import Accepted, BrowsedNode, Limits, NewTag, Tag, VariableChoice
+from dualspan_onboarding.names import GatewayName, ServerName, TagName
+from dualspan_onboarding.rules import (
+    DEFAULT_INTERVAL_US,
+    below,
+    browsed_sampling_us,
+    check_interval,
+    check_node_id,
+    check_queue_size,
+    check_text,
+    is_readable_variable,
+)
+from dualspan_onboarding.service.audit import audit
+from dualspan_onboarding.service.browsing import snapshot_of
+from dualspan_onboarding.service.servers import configuration_changed, lock_gateway
+from dualspan_onboarding.store import browses, outbox, tags
+from dualspan_runtime.database import Connection, Database
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a person wants stored: these variables, or all below a path; and what goes for those that state nothing.
+
+    Intervals in microseconds, None where the person left them open.
+    """
+
+    variables: Sequence[VariableChoice]
+    browse_path_prefix: str
+    sampling_interval_us: int | None
+    publishing_interval_us: int | None
+
+
+def _check_variable(variable: VariableChoice) -> VariableChoice:
+    check_node_id(variable.node_id, "variables.node_id")
+    check_queue_size(variable.queue_size, "variables.queue_size")
+    for field, interval in (
+        ("variables.sampling_interval", variable.sampling_interval_us),
+        ("variables.publishing_interval", variable.publishing_interval_us),
+    ):
+        if interval is not None:
+            check_interval(interval, field)
+    check_text(variable.display_name, "variables.display_name")
+    return variable
+
+
+def check_choice(choice: Choice, limits: Limits) -> Choice:
+    """Return a choice that can be looked up; raises InvalidArgument."""
+    if bool(choice.variables) == bool(choice.browse_path_prefix):
+        raise malformed("CHOICE_MISSING", "variables", "State either variables or browse_path_prefix, not both.")
+    if len(choice.variables) > limits.variables_per_request:
+        most = limits.variables_per_request
+        raise malformed("TOO_MANY_VARIABLES", "variables", f"At most {most} variables at once. Send several requests.")
+    for variable in choice.variables:
+        _check_variable(variable)
+    repeated = [n for n, times in Counter(v.node_id for v in choice.variables).items() if times > 1]
+    if repeated:
+        raise nodes_repeated(repeated)
+    if choice.sampling_interval_us is not None:
+        check_interval(choice.sampling_interval_us, "sampling_interval")
+    if choice.publishing_interval_us is not None:
+        check_interval(choice.publishing_interval_us, "publishing_interval")
+    return choice
+
+
+def new_tag(node: BrowsedNode, choice: Choice, variable: VariableChoice | None) -> NewTag:
+    """A tag of a node: what the variable states, else what the request states, else what the server offers."""
+    samplings = (variable.sampling_interval_us if variable else None, choice.sampling_interval_us)
+    publishings = (variable.publishing_interval_us if variable else None, choice.publishing_interval_us)
+    return NewTag(
+        node=node,
+        display_name=variable.display_name.strip() if variable else "",
+        sampling_interval_us=next((s for s in samplings if s is not None), browsed_sampling_us(node)),
+        publishing_interval_us=next((p for p in publishings if p is not None), DEFAULT_INTERVAL_US),
+        queue_size=variable.queue_size if variable else 0,
+    )
+
+
+class Tagging:
+    """The use cases around tags.
+
+    Args:
+        database: Where they are.
+        limits: How many a gateway may have, and a request may bring.
+    """
+
+    def __init__(self, database: Database, limits: Limits) -> None:
+        self._database = database
+        self._limits = limits
+
+    async def accept(self, server: ServerName, choice: Choice) -> Accepted:
+        """Make tags of browsed variables, all or none; those that are tags already stay as they are.
+
+        The historian hears of them from the reconciler, and the gateway after it.
+
+        Raises:
+            InvalidArgument: the choice is malformed, or names a variable twice.
+            NotFound: there is no such server, or the last browse did not find a variable.
+            FailedPrecondition: the server has not been browsed, or a node has no readable value of a known kind.
+            ResourceExhausted: the gateway would have more tags than it may.
+        """
+        check_choice(choice, self._limits)
+        chosen = {variable.node_id: variable for variable in choice.variables}
+        async with self._database.transaction(server.tenant) as connection:
+            await lock_gateway(connection, server.parent)
+            nodes = await self._nodes(connection, server, choice)
+            known = await tags.ids_by_node(connection, server)
+            fresh = [node for node in nodes if node.node_id not in known]
+            await self._check_count(connection, server.parent, len(fresh))
+            made = await tags.insert(connection, server, [new_tag(n, choice, chosen.get(n.node_id)) for n in fresh])
+            if made:
+                await audit(connection, server.tenant, "server.accept_variables", server, created=str(len(made)))
+                await outbox.notify_work(connection)
+        ids = known | made
+        return Accepted(len(made), len(nodes) - len(made), tuple(ids[node.node_id] for node in nodes))
+
+    async def _nodes(self, connection: Connection, server: ServerName, choice: Choice) -> Sequence[BrowsedNode]:
+        snapshot = await snapshot_of(connection, server)
+        if not choice.variables:
+            path = below(choice.browse_path_prefix)
+            return await browses.nodes_below(connection, server.tenant, snapshot, path, self._limits.browsed_nodes)
+        wanted = [variable.node_id for variable in choice.variables]
+        nodes = await browses.nodes_by_id(connection, server.tenant, snapshot, wanted)
+        missing = set(wanted) - {node.node_id for node in nodes}
+        if missing:
+            raise nodes_unknown(sorted(missing))
+        unusable = [node.node_id for node in nodes if not is_readable_variable(node)]
+        if unusable:
+            raise nodes_unusable(unusable)
+        return nodes
+
+    async def _check_count(self, connection: Connection, gateway: GatewayName, more: int) -> None:
+        most = self._limits.tags_per_gateway
+        if more and await tags.count(connection, gateway) + more > most:
+            raise too_many("TOO_MANY_TAGS", "tags at this gateway", most)
+
+    async def get(self, name: TagName) -> Tag:
+        """One tag; raises NotFound."""
+        async with self._database.transaction(name.tenant, readonly=True) as connection:
+            tag = await tags.find(connection, name)
+        if tag is None:
+            raise tag_unknown(name)
+        return tag
+
+    async def page(self, tenant: str, *, server: ServerName | None, query: str, after: int, limit: int) -> tags.TagPage:
+        """The tags after an id, in order of it."""
+        query = check_text(query, "query")
+        async with self._database.transaction(tenant, readonly=True) as connection:
+            return await tags.page(connection, tenant, server=server, query=query, after=after, limit=limit)
+
+    async def delete(self, tenant: str, names: Sequence[TagName]) -> None:
+        """Stop storing tags, all or none; stored samples stay.
+
+        The gateway drops them with its next configuration; the historian stops accepting them when nothing of them
+        can be on its way any more.
+
+        Raises:
+            InvalidArgument: more than 10 000, or of another tenant than the parent.
+            NotFound: there is no such tag.
+        """
+        if len(names) > self._limits.variables_per_request:
+            most = self._limits.variables_per_request
+            raise malformed("TOO_MANY_TAGS", "names", f"At most {most} tags at once. Send several requests.")
+        if any(name.tenant != tenant for name in names):
+            raise malformed("FOREIGN_NAME", "names", "Every tag must be one of the parent's.")
+        ids = sorted({name.tag_id for name in names})
+        async with self._database.transaction(tenant) as connection:
+            # Gateways are always locked before their tags, so that two changes cannot wait for each other.
+            for gateway in await tags.gateways_of(connection, tenant, ids):
+                await lock_gateway(connection, gateway)
+            deleted = await tags.delete(connection, tenant, ids)
+            missing = [tag_id for tag_id in ids if tag_id not in deleted]
+            if missing:
+                raise tag_unknown(TagName(tenant, missing[0]))
+            await self._configurations_changed(connection, tenant, deleted)
+
+    async def _configurations_changed(
+        self, connection: Connection, tenant: str, deleted: dict[int, GatewayName]
+    ) -> None:
+        for gateway in sorted(set(deleted.values()), key=str):
+            ids = [tag_id for tag_id, whose in deleted.items() if whose == gateway]
+            revision = await configuration_changed(connection, gateway)
+            await tags.set_deleted_revision(connection, tenant, ids, revision)
+            await audit(connection, tenant, "gateway.delete_tags", gateway, deleted=str(len(ids)))

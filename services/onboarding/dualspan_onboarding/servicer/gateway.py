@@ -1,0 +1,173 @@
+"""EnrolmentService and GatewayService: what gateways call."""
+
+# ruff: noqa: N802 - the contract's names
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias
+
+import grpc.aio
+
+from dualspan.onboarding.v1 import gateway_service_pb2, gateway_service_pb2_grpc
+from dualspan_onboarding.errors import hello_missing
+from dualspan_onboarding.model import Session, Timing
+from dualspan_onboarding.names import GatewayName
+from dualspan_onboarding.service.browsing import Browsing
+from dualspan_onboarding.service.enrolment import Enrolment
+from dualspan_onboarding.service.sessions import Sessions
+from dualspan_onboarding.service.wakeups import Wakeups
+from dualspan_onboarding.servicer import mapping
+from dualspan_runtime.context import current_principal
+from dualspan_runtime.errors import DeadlineExceeded
+
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+Requests: TypeAlias = AsyncIterator[gateway_service_pb2.ConnectRequest]
+
+
+def _calling_gateway() -> GatewayName:
+    principal = current_principal()
+    return GatewayName(principal.tenant, principal.id)
+
+
+class EnrolmentServicer(gateway_service_pb2_grpc.EnrolmentServiceServicer):
+    """Answers gateways without a certificate.
+
+    Args:
+        enrolment: Use cases around a gateway's credentials.
+    """
+
+    def __init__(self, enrolment: Enrolment) -> None:
+        self._enrolment = enrolment
+
+    async def Enrol(
+        self, request: gateway_service_pb2.EnrolRequest, context: Context
+    ) -> gateway_service_pb2.EnrolResponse:
+        """See the contract."""
+        enrolled = await self._enrolment.enrol(request.token, request.csr_pem, request.software_version)
+        return gateway_service_pb2.EnrolResponse(
+            gateway=str(enrolled.gateway),
+            certificate_chain_pem=enrolled.certificate_chain_pem,
+            ca_pem=enrolled.ca_pem,
+            onboarding_address=enrolled.onboarding_address,
+            historian_address=enrolled.historian_address,
+        )
+
+
+class GatewayServicer(gateway_service_pb2_grpc.GatewayServiceServicer):
+    """Answers gateways with a certificate.
+
+    Args:
+        enrolment: Use cases around a gateway's credentials.
+        sessions: Use cases of a gateway's stream.
+        browsing: Use cases around browses.
+        wakeups: Say when a stream should look for something new.
+        timing: How often a gateway reports, and how long it may be silent.
+    """
+
+    def __init__(
+        self, *, enrolment: Enrolment, sessions: Sessions, browsing: Browsing, wakeups: Wakeups, timing: Timing
+    ) -> None:
+        self._enrolment = enrolment
+        self._sessions = sessions
+        self._browsing = browsing
+        self._wakeups = wakeups
+        self._timing = timing
+
+    async def RenewCertificate(
+        self, request: gateway_service_pb2.RenewCertificateRequest, context: Context
+    ) -> gateway_service_pb2.RenewCertificateResponse:
+        """See the contract."""
+        certificate = await self._enrolment.renew(_calling_gateway(), request.csr_pem)
+        return gateway_service_pb2.RenewCertificateResponse(certificate_chain_pem=certificate.chain_pem)
+
+    async def Connect(
+        self, request_iterator: Requests, context: Context
+    ) -> AsyncIterator[gateway_service_pb2.ConnectResponse]:
+        """See the contract."""
+        requests = aiter(request_iterator)
+        async with self._session(requests) as session:
+            with self._wakeups.gateway(session.gateway) as woken:
+                reading = asyncio.create_task(self._read(session, requests))
+                try:
+                    async for response in self._tell(session, woken, reading):
+                        yield response
+                finally:
+                    reading.cancel()
+                    await asyncio.gather(reading, return_exceptions=True)
+
+    @asynccontextmanager
+    async def _session(self, requests: Requests) -> AsyncGenerator[Session]:
+        first = await self._next(requests)
+        if first is None or first.WhichOneof("message") != "hello":
+            raise hello_missing()
+        session = await self._sessions.open(
+            _calling_gateway(), first.hello.software_version, first.hello.observed_revision
+        )
+        try:
+            yield session
+        finally:
+            # Also when the stream was cancelled: the gateway must not seem to be connected.
+            await asyncio.shield(self._sessions.close(session))
+
+    async def _next(self, requests: Requests) -> gateway_service_pb2.ConnectRequest | None:
+        """What the gateway says next; None when it has ended the stream."""
+        try:
+            async with asyncio.timeout(self._timing.session_silence.total_seconds()):
+                return await anext(requests, None)
+        except TimeoutError as err:
+            raise DeadlineExceeded("GATEWAY_SILENT", "Nothing was heard for too long. Connect again.") from err
+
+    async def _tell(
+        self, session: Session, woken: asyncio.Event, reading: "asyncio.Task[None]"
+    ) -> AsyncIterator[gateway_service_pb2.ConnectResponse]:
+        """What the gateway is to be told, as it comes up, until the gateway ends the stream."""
+        told_revision = 0
+        while True:
+            woken.clear()
+            orders = await self._sessions.orders(session, told_revision)
+            if orders.configuration is not None:
+                told_revision = orders.configuration.revision
+                yield self._response(configuration=mapping.configuration(orders.configuration))
+            for browse in orders.browses:
+                yield self._response(browse=mapping.browse_command(browse))
+            waking = asyncio.create_task(woken.wait())
+            try:
+                await asyncio.wait({waking, reading}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                waking.cancel()
+            if reading.done():
+                reading.result()  # raises what went wrong with what the gateway said
+                return
+
+    def _response(
+        self,
+        *,
+        configuration: gateway_service_pb2.GatewayConfiguration | None = None,
+        browse: gateway_service_pb2.ConnectResponse.Browse | None = None,
+    ) -> gateway_service_pb2.ConnectResponse:
+        interval = mapping.duration(round(self._timing.status_interval.total_seconds() * 1e6))
+        return gateway_service_pb2.ConnectResponse(
+            configuration=configuration, browse=browse, clock=mapping.now(), status_interval=interval
+        )
+
+    async def _read(self, session: Session, requests: Requests) -> None:
+        while (request := await self._next(requests)) is not None:
+            await self._hear(session, request)
+
+    async def _hear(self, session: Session, request: gateway_service_pb2.ConnectRequest) -> None:
+        match request.WhichOneof("message"):
+            case "status":
+                status = request.status
+                await self._sessions.report(session, mapping.gateway_report(status), mapping.server_reports(status))
+            case "configuration_report":
+                report = request.configuration_report
+                await self._sessions.report_configuration(
+                    session, report.revision, mapping.tag_reports(report.tags), complete=report.complete
+                )
+            case "browse_result":
+                await self._browsing.save(session, mapping.browse_news(request.browse_result))
+            case "hello":
+                raise hello_missing()
+            case _:
+                return  # a later gateway may say what this platform does not know yet

@@ -1,0 +1,360 @@
+"""Resources of the contract, made of what the model holds; and the other way round."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from dualspan.frame.v1.frame_pb2 import ValueKind
+from dualspan.onboarding.v1 import gateway_service_pb2, resources_pb2, service_pb2
+from dualspan_onboarding.errors import malformed
+from dualspan_onboarding.model import (
+    Browse,
+    BrowsedNode,
+    Configuration,
+    ConfiguredServer,
+    ConfiguredTag,
+    ConnectionState,
+    Gateway,
+    GatewayReport,
+    OpcUaServer,
+    SecurityMode,
+    SecurityPolicy,
+    ServerChange,
+    ServerReport,
+    ServerSettings,
+    Tag,
+    TagReport,
+    TagState,
+    VariableChoice,
+)
+from dualspan_onboarding.rules import effective_queue_size
+from dualspan_onboarding.service.browsing import BrowseNews
+from dualspan_onboarding.service.tagging import Choice
+
+_LARGEST_US = 2**62
+_CHANGEABLE = (
+    "display_name",
+    "endpoint_url",
+    "security_mode",
+    "security_policy",
+    "username",
+    "password",
+    "trusted_certificate_sha256",
+)
+
+
+def timestamp(moment: datetime | None) -> Timestamp | None:
+    """A moment of the contract; None stays unset."""
+    if moment is None:
+        return None
+    message = Timestamp()
+    message.FromDatetime(moment)
+    return message
+
+
+def now() -> Timestamp:
+    """The platform's clock."""
+    message = Timestamp()
+    message.FromDatetime(datetime.now(UTC))
+    return message
+
+
+def duration(microseconds: int) -> Duration:
+    """A span of the contract."""
+    seconds, rest = divmod(microseconds, 1_000_000)
+    if seconds < 0 and rest:  # seconds and nanos have the same sign
+        seconds, rest = seconds + 1, rest - 1_000_000
+    return Duration(seconds=seconds, nanos=rest * 1000)
+
+
+def microseconds(span: Duration) -> int:
+    """A span in whole microseconds, clipped to what a bigint column holds."""
+    return max(-_LARGEST_US, min(_LARGEST_US, span.seconds * 1_000_000 + span.nanos // 1000))
+
+
+def span(message: Duration) -> timedelta:
+    """A span that the caller states; what no clock can count is refused later as out of range."""
+    return timedelta(microseconds=max(-(10**15), min(10**15, microseconds(message))))
+
+
+def _server_status(report: ServerReport) -> resources_pb2.ServerStatus:
+    return resources_pb2.ServerStatus(
+        server=report.server,
+        state=resources_pb2.ConnectionState.ValueType(report.state),
+        detail=report.detail,
+        monitored_items=report.monitored_items,
+        clock_offset=duration(report.clock_offset_us),
+        untrusted_certificate=report.untrusted_certificate,
+    )
+
+
+def gateway(model: Gateway) -> resources_pb2.Gateway:
+    """A gateway with what it last said of itself and its servers."""
+    report = model.report
+    return resources_pb2.Gateway(
+        name=str(model.name),
+        display_name=model.display_name,
+        site=model.site,
+        state=resources_pb2.GatewayState.ValueType(model.state),
+        create_time=timestamp(model.created_at),
+        last_seen_time=timestamp(model.last_seen_at),
+        desired_revision=model.desired_revision,
+        observed_revision=model.observed_revision,
+        certificate_expire_time=timestamp(model.certificate_expire_at),
+        status=resources_pb2.GatewayStatus(
+            software_version=report.software_version,
+            buffered_frames=report.buffered_frames,
+            buffered_bytes=report.buffered_bytes,
+            oldest_buffered_age=duration(report.oldest_buffered_age_us),
+            buffer_full=report.buffer_full,
+            clock_offset=duration(report.clock_offset_us),
+            received_samples=report.received_samples,
+            overflowed_samples=report.overflowed_samples,
+            memory_bytes=report.memory_bytes,
+            servers=[_server_status(of_server) for of_server in model.servers],
+        ),
+    )
+
+
+def gateway_report(message: resources_pb2.GatewayStatus) -> GatewayReport:
+    """What a gateway says of itself."""
+    return GatewayReport(
+        software_version=_text(message.software_version, 200),
+        buffered_frames=message.buffered_frames,
+        buffered_bytes=message.buffered_bytes,
+        oldest_buffered_age_us=microseconds(message.oldest_buffered_age),
+        buffer_full=message.buffer_full,
+        clock_offset_us=microseconds(message.clock_offset),
+        received_samples=message.received_samples,
+        overflowed_samples=message.overflowed_samples,
+        memory_bytes=message.memory_bytes,
+    )
+
+
+def server_reports(message: resources_pb2.GatewayStatus) -> list[ServerReport]:
+    """What a gateway says of its servers; of a server named twice, the last counts."""
+    reports = [
+        ServerReport(
+            server=_text(status.server, 40),
+            state=ConnectionState(status.state) if status.state in ConnectionState else ConnectionState.UNKNOWN,
+            detail=_text(status.detail, 2000),
+            monitored_items=status.monitored_items,
+            clock_offset_us=microseconds(status.clock_offset),
+            untrusted_certificate=status.untrusted_certificate[:65_536],
+        )
+        for status in message.servers
+    ]
+    return list({report.server: report for report in reports}.values())
+
+
+def _text(text: str, maximum: int) -> str:
+    """A gateway's text as the database can keep it."""
+    return text[:maximum].replace("\x00", "�")
+
+
+def opc_ua_server(model: OpcUaServer) -> resources_pb2.OpcUaServer:
+    """A server; the password stays here."""
+    settings = model.settings
+    return resources_pb2.OpcUaServer(
+        name=str(model.name),
+        display_name=settings.display_name,
+        endpoint_url=settings.endpoint_url,
+        security_mode=resources_pb2.SecurityMode.ValueType(settings.security_mode),
+        security_policy=resources_pb2.SecurityPolicy.ValueType(settings.security_policy),
+        username=settings.username,
+        trusted_certificate_sha256=settings.trusted_certificate_sha256,
+        create_time=timestamp(model.created_at),
+        status=_server_status(model.report),
+    )
+
+
+def _mode(value: int) -> SecurityMode:
+    if value == 0:
+        return SecurityMode.SIGN_AND_ENCRYPT
+    if value not in SecurityMode:
+        raise malformed("UNKNOWN_SECURITY_MODE", "security_mode", "security_mode is not one that is known.")
+    return SecurityMode(value)
+
+
+def _policy(value: int) -> SecurityPolicy:
+    if value not in SecurityPolicy:
+        raise malformed("UNKNOWN_SECURITY_POLICY", "security_policy", "security_policy is not one that is known.")
+    return SecurityPolicy(value)
+
+
+def server_settings(message: resources_pb2.OpcUaServer) -> ServerSettings:
+    """What a person states of a server."""
+    return ServerSettings(
+        display_name=message.display_name,
+        endpoint_url=message.endpoint_url,
+        security_mode=_mode(message.security_mode),
+        security_policy=_policy(message.security_policy),
+        username=message.username,
+        trusted_certificate_sha256=message.trusted_certificate_sha256,
+    )
+
+
+def server_change(request: service_pb2.UpdateOpcUaServerRequest) -> ServerChange:
+    """What a person wants changed (AIP-134): the fields of the mask, or those that are set without one."""
+    message, paths = request.opc_ua_server, set(request.update_mask.paths)
+    unknown = paths - set(_CHANGEABLE)
+    if unknown:
+        raise malformed("UNKNOWN_FIELD", "update_mask", f"Cannot be changed: {', '.join(sorted(unknown))[:200]}.")
+    wanted = paths or {field for field in _CHANGEABLE if getattr(message, field)}
+
+    def text(field: str) -> str | None:
+        return getattr(message, field) if field in wanted else None
+
+    return ServerChange(
+        display_name=text("display_name"),
+        endpoint_url=text("endpoint_url"),
+        security_mode=_mode(message.security_mode) if "security_mode" in wanted else None,
+        security_policy=_policy(message.security_policy) if "security_policy" in wanted else None,
+        username=text("username"),
+        password=text("password"),
+        trusted_certificate_sha256=text("trusted_certificate_sha256"),
+    )
+
+
+def browsed_node(model: BrowsedNode) -> resources_pb2.BrowsedNode:
+    """A node that a browse found."""
+    return resources_pb2.BrowsedNode(
+        node_id=model.node_id,
+        browse_path=model.browse_path,
+        display_name=model.display_name,
+        node_class=model.node_class,
+        data_type=model.data_type,
+        kind=ValueKind.ValueType(model.kind),
+        value_rank=model.value_rank,
+        access_level=model.access_level,
+        unit=model.unit,
+        minimum_sampling_interval_ms=model.minimum_sampling_interval_ms,
+    )
+
+
+def _found(message: resources_pb2.BrowsedNode) -> BrowsedNode:
+    return BrowsedNode(
+        node_id=message.node_id,
+        browse_path=message.browse_path,
+        display_name=message.display_name,
+        node_class=message.node_class,
+        data_type=message.data_type,
+        kind=message.kind,
+        value_rank=message.value_rank,
+        access_level=message.access_level,
+        unit=message.unit,
+        minimum_sampling_interval_ms=message.minimum_sampling_interval_ms,
+    )
+
+
+def browse_news(message: gateway_service_pb2.ConnectRequest.BrowseResult) -> BrowseNews:
+    """What a gateway says of a browse."""
+    return BrowseNews(
+        command_id=message.command_id,
+        nodes=[_found(node) for node in message.nodes],
+        done=message.done,
+        error=_text(message.error, 2000),
+    )
+
+
+def browse_command(model: Browse) -> gateway_service_pb2.ConnectResponse.Browse:
+    """What a gateway is told to browse."""
+    return gateway_service_pb2.ConnectResponse.Browse(
+        command_id=model.command_id,
+        server=model.server.server,
+        root_node_id=model.root_node_id,
+        max_nodes=model.max_nodes,
+    )
+
+
+def tag(model: Tag) -> resources_pb2.Tag:
+    """A tag."""
+    return resources_pb2.Tag(
+        name=str(model.name),
+        tag_id=model.name.tag_id,
+        server=str(model.server),
+        node_id=model.node_id,
+        browse_path=model.browse_path,
+        display_name=model.display_name or model.browse_path,
+        kind=ValueKind.ValueType(model.kind),
+        data_type=model.data_type,
+        unit=model.unit,
+        sampling_interval=duration(model.sampling_interval_us),
+        publishing_interval=duration(model.publishing_interval_us),
+        queue_size=model.queue_size,
+        state=resources_pb2.TagState.ValueType(model.state),
+        state_detail=model.state_detail,
+        create_time=timestamp(model.created_at),
+    )
+
+
+def choice(request: service_pb2.AcceptVariablesRequest) -> Choice:
+    """What a person wants stored."""
+
+    def stated(message: service_pb2.AcceptVariablesRequest | service_pb2.AcceptVariablesRequest.Variable, field: str):
+        return microseconds(getattr(message, field)) if message.HasField(field) else None  # pyright: ignore[reportArgumentType]
+
+    return Choice(
+        variables=[
+            VariableChoice(
+                node_id=variable.node_id,
+                sampling_interval_us=stated(variable, "sampling_interval"),
+                publishing_interval_us=stated(variable, "publishing_interval"),
+                queue_size=variable.queue_size,
+                display_name=variable.display_name,
+            )
+            for variable in request.variables
+        ],
+        browse_path_prefix=request.browse_path_prefix,
+        sampling_interval_us=stated(request, "sampling_interval"),
+        publishing_interval_us=stated(request, "publishing_interval"),
+    )
+
+
+def tag_reports(messages: Sequence[gateway_service_pb2.TagReport]) -> list[TagReport]:
+    """How items fared; of an item named twice, the last counts."""
+    reports = {
+        message.tag_id: TagReport(
+            tag_id=message.tag_id,
+            state=TagState(message.state) if message.state in TagState else TagState.PENDING,
+            status_code=message.status_code,
+            detail=_text(message.detail, 2000),
+            revised_sampling_interval_us=microseconds(message.revised_sampling_interval),
+        )
+        for message in messages
+    }
+    return list(reports.values())
+
+
+def _configured_tag(model: ConfiguredTag) -> gateway_service_pb2.TagConfiguration:
+    return gateway_service_pb2.TagConfiguration(
+        tag_id=model.tag_id,
+        node_id=model.node_id,
+        kind=ValueKind.ValueType(model.kind),
+        sampling_interval=duration(model.sampling_interval_us),
+        publishing_interval=duration(model.publishing_interval_us),
+        queue_size=effective_queue_size(model.queue_size, model.sampling_interval_us, model.publishing_interval_us),
+    )
+
+
+def _configured_server(model: ConfiguredServer) -> gateway_service_pb2.ServerConfiguration:
+    settings = model.settings
+    return gateway_service_pb2.ServerConfiguration(
+        server=model.server,
+        endpoint_url=settings.endpoint_url,
+        security_mode=resources_pb2.SecurityMode.ValueType(settings.security_mode),
+        security_policy=resources_pb2.SecurityPolicy.ValueType(settings.security_policy),
+        username=settings.username,
+        password=model.password,
+        trusted_certificate_sha256=settings.trusted_certificate_sha256,
+        tags=[_configured_tag(configured) for configured in model.tags],
+    )
+
+
+def configuration(model: Configuration) -> gateway_service_pb2.GatewayConfiguration:
+    """All that a gateway should do."""
+    return gateway_service_pb2.GatewayConfiguration(
+        revision=model.revision, servers=[_configured_server(server) for server in model.servers]
+    )
