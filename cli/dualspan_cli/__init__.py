@@ -1,0 +1,5 @@
+"""The `dualspan` command."""
+
+from importlib.metadata import version
+
+__version__ = version("dualspan-cli")

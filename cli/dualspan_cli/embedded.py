@@ -124,7 +124,6 @@ class EmbeddedPostgres:
         """Ends sessions, writes a checkpoint and stops ("fast shutdown"). Does nothing if it does not run."""
         if self._child is not None:
             self._child.stop(_STOP_TIMEOUT_S)
-            self._child = None
         self._lock.release()
 
     def _launch(self, software: Path) -> None:
@@ -270,7 +269,6 @@ class EmbeddedRedis:
         """Writes what is unwritten and stops. Does nothing if it does not run."""
         if self._child is not None:
             self._child.stop(_STOP_TIMEOUT_S)
-            self._child = None
         self._lock.release()
 
     def _launch(self, socket_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -41,6 +42,7 @@ class ChildProcess:
     user: str | None = None
     stop_signal: signal.Signals = signal.SIGTERM
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+    _log_start: int = field(default=0, init=False)
 
     @property
     def pid(self) -> int | None:
@@ -53,11 +55,17 @@ class ChildProcess:
         return None if self._process is None else self._process.poll()
 
     def start(self) -> None:
-        """Starts it in a session of its own, so that Ctrl-C reaches only this process."""
+        """Starts it in a session of its own, so that Ctrl-C reaches only this process.
+
+        What an earlier run of it left behind in its session (the children of a killed worker) ends first.
+        """
+        if self._process is not None and self._process.poll() is not None:
+            _kill_session(self._process.pid)
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
         self.rotate_log()
         tether = [sys.executable, "-I", "-S", str(_TETHER), str(psutil.Process().pid), str(int(self.stop_signal))]
         with self.log_path.open("ab") as log:
+            self._log_start = log.tell()
             self._process = subprocess.Popen(
                 [*tether, self.user or "-", "--", *self.command],
                 stdin=subprocess.DEVNULL,
@@ -82,6 +90,14 @@ class ChildProcess:
             return ""
         return "\n".join(self.log_path.read_text(errors="replace").splitlines()[-lines:])
 
+    def log_since_start(self) -> str:
+        """What this run of it has written."""
+        if not self.log_path.exists():
+            return ""
+        with self.log_path.open("rb") as log:
+            log.seek(min(self._log_start, self.log_path.stat().st_size))
+            return log.read().decode(errors="replace")
+
     def ask_to_stop(self) -> None:
         """Sends the stop signal; does not wait."""
         if self.pid is not None and self._process is not None:
@@ -97,6 +113,13 @@ class ChildProcess:
         except subprocess.TimeoutExpired:
             _kill_tree(self._process.pid)
             self._process.wait()
+
+
+def _kill_session(session: int) -> None:
+    try:
+        os.killpg(session, signal.SIGKILL)
+    except ProcessLookupError:
+        return
 
 
 def _kill_tree(pid: int) -> None:

@@ -1,0 +1,35 @@
+"""Options that many commands share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from dualspan_cli.session import Session, choose_access, open_session
+from dualspan_cli.settings import CliSettings
+
+Result = TypeVar("Result")
+
+TenantOption = Annotated[str, typer.Option("--tenant", help="Tenant to act in; your own if not given.")]
+DataOption = Annotated[
+    Path | None, typer.Option("--data", help="Data folder; DUALSPAN_DATA_DIR or a folder of your user if not given.")
+]
+
+
+def settings_with(data: Path | None) -> CliSettings:
+    """The command's settings, with the data folder of the command line."""
+    return CliSettings() if data is None else CliSettings(data_dir=data.absolute())
+
+
+def with_session(use: Callable[[Session], Awaitable[Result]], *, tenant: str = "", data: Path | None = None) -> Result:
+    """Opens a session, runs `use` with it and returns its result."""
+
+    async def main() -> Result:
+        async with open_session(choose_access(settings_with(data)), tenant) as session:
+            return await use(session)
+
+    return asyncio.run(main())

@@ -1,0 +1,152 @@
+"""`dualspan up`, `serve`, `worker` and `migrate`: running the platform, whole or in parts."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from dualspan_runtime.settings import AdminSettings
+from pydantic import ValidationError
+
+from dualspan_cli.commands.options import DataOption, settings_with
+from dualspan_cli.errors import CommandError
+from dualspan_cli.migrations import SERVICES_WITH_SCHEMA, migrate_all
+from dualspan_cli.output import JsonFlag, messages, print_json
+from dualspan_cli.platform import RunningHere, run_platform, run_until_stopped
+from dualspan_cli.processes import ChildProcess
+from dualspan_cli.screen import MemberScreen
+from dualspan_cli.settings import inherited_environment
+from dualspan_cli.supervisor import Member, Service, Supervisor
+from dualspan_cli.workers import worker_command
+
+SERVICES = ("identity", "onboarding", "historian", "console")
+PortBaseOption = Annotated[
+    int | None, typer.Option("--port-base", min=1024, max=65000, help="Use seven ports from this one on.")
+]
+
+
+def up(data: DataOption = None, port_base: PortBaseOption = None, as_json: JsonFlag = False) -> None:
+    """Run the whole platform on this machine, in one data folder, until Ctrl-C."""
+    settings = settings_with(data)
+
+    async def main() -> None:
+        with MemberScreen(as_json=as_json) as screen:
+            async with run_platform(settings.data_dir, port_base, screen.report) as here:
+                screen.settle()
+                _say_where(here, as_json=as_json)
+                await here.supervisor.watch()
+
+    run_until_stopped(main())
+
+
+def _say_where(here: RunningHere, *, as_json: bool) -> None:
+    running, sign_in = here.platform.running(), here.sign_in
+    password_file = here.platform.folder.path / "sign-in.json"
+    if as_json:
+        print_json(
+            {
+                "event": "ready",
+                "console": running.console_url,
+                "identity": running.identity_address,
+                "onboarding": running.onboarding_address,
+                "historian": running.historian_address,
+                "email": sign_in.email,
+                "sign_in_file": str(password_file),
+            }
+        )
+        return
+    password = sign_in.password if here.is_first_start else f"as in {password_file}, unless you changed it"
+    messages.print(f"\n  Console   [bold]{running.console_url}[/]")
+    messages.print(f"  E-mail    {sign_in.email}\n  Password  {password}")
+    messages.print(f"  Data      {here.platform.folder.path}\n\n  Ctrl-C stops everything.\n")
+
+
+def serve(
+    services: Annotated[list[str], typer.Argument(help="identity, onboarding, historian or console; several go together.")],
+) -> None:
+    """Run services of the platform, with the settings of the environment, until SIGTERM."""
+    for name in services:
+        if name not in SERVICES or find_spec(f"dualspan_{name}") is None:
+            raise CommandError(
+                "UNKNOWN_SERVICE", f"There is no service {name!r}; there are {', '.join(SERVICES)}.", exit_code=2
+            )
+    _run_all({name: [sys.executable, "-m", f"dualspan_{name}"] for name in services})
+
+
+def worker(
+    queues: Annotated[list[str], typer.Argument(help="Queues, named like their services.")],
+    beat: Annotated[bool, typer.Option("--beat", help="Also send the periodic tasks: in one worker only.")] = False,
+    concurrency: Annotated[int, typer.Option(min=1, help="Tasks at the same time, for each queue.")] = 1,
+) -> None:
+    """Run Celery workers, with the settings of the environment, until SIGTERM."""
+    folder = Path(tempfile.gettempdir())
+    _run_all(
+        {
+            f"worker-{queue}": list(
+                worker_command(
+                    queue, concurrency=concurrency, beat_schedule=folder / f"dualspan-{queue}-beat" if beat else None
+                )
+            )
+            for queue in queues
+        }
+    )
+
+
+def migrate(as_json: JsonFlag = False) -> None:
+    """Bring the database of DUALSPAN_ADMIN_DATABASE_URL up to date. Safe to repeat."""
+    try:
+        admin = AdminSettings()  # pyright: ignore[reportCallIssue] - read from the environment
+    except ValidationError as err:
+        raise CommandError(
+            "NO_DATABASE",
+            "Set DUALSPAN_ADMIN_DATABASE_URL to postgresql://… with a role that may create roles and schemas.",
+            exit_code=2,
+        ) from err
+    done: list[str] = []
+
+    def report(name: str) -> None:
+        done.append(name)
+        if not as_json:
+            messages.print(f"[green]✔[/] {name}")
+
+    asyncio.run(
+        migrate_all(
+            admin.admin_database_url,
+            password=admin.database_password.get_secret_value(),
+            services=SERVICES_WITH_SCHEMA,
+            report=report,
+        )
+    )
+    if as_json:
+        print_json({"migrated": done})
+
+
+def _run_all(commands: dict[str, list[str]]) -> None:
+    """Becomes the one command, or supervises several."""
+    if len(commands) == 1:
+        (command,) = commands.values()
+        os.execv(command[0], command)  # noqa: S606 - becoming the service is the point; no shell is involved
+
+    async def main() -> None:
+        with MemberScreen(as_json=False) as screen:
+            supervisor = Supervisor(screen.report)
+            logs = Path(tempfile.mkdtemp(prefix="dualspan-"))
+            try:
+                await supervisor.start(*(_forwarded(name, command, logs) for name, command in commands.items()))
+                screen.settle()
+                messages.print(f"Logs are in {logs}. Ctrl-C stops all.")
+                await supervisor.watch()
+            finally:
+                supervisor.stop()
+
+    run_until_stopped(main())
+
+
+def _forwarded(name: str, command: list[str], logs: Path) -> Member:
+    return Member(Service(ChildProcess(name, command, logs / f"{name}.log", inherited_environment())))

@@ -1,0 +1,60 @@
+"""What a person reads when a command fails, and what the shell gets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import grpc
+from dualspan_sdk import DualSpanError
+
+from dualspan_cli.errors import CommandError
+
+EXIT_UNAUTHENTICATED = 5
+EXIT_PERMISSION_DENIED = 6
+EXIT_NOT_FOUND = 7
+EXIT_CONFLICT = 8
+EXIT_UNAVAILABLE = 9
+
+_EXIT_CODES = {
+    grpc.StatusCode.UNAUTHENTICATED: EXIT_UNAUTHENTICATED,
+    grpc.StatusCode.PERMISSION_DENIED: EXIT_PERMISSION_DENIED,
+    grpc.StatusCode.NOT_FOUND: EXIT_NOT_FOUND,
+    grpc.StatusCode.ALREADY_EXISTS: EXIT_CONFLICT,
+    grpc.StatusCode.FAILED_PRECONDITION: EXIT_CONFLICT,
+    grpc.StatusCode.ABORTED: EXIT_CONFLICT,
+    grpc.StatusCode.UNAVAILABLE: EXIT_UNAVAILABLE,
+    grpc.StatusCode.DEADLINE_EXCEEDED: EXIT_UNAVAILABLE,
+}
+
+# Where the services' own words do not say what to type next.
+_NEXT_STEP = {
+    grpc.StatusCode.UNAUTHENTICATED: "Sign in again with `dualspan sign-in`.",
+    grpc.StatusCode.PERMISSION_DENIED: "Ask an administrator of your tenant for a role that may do this.",
+    grpc.StatusCode.UNAVAILABLE: "Is the platform running? `dualspan up` starts it on this machine.",
+    grpc.StatusCode.DEADLINE_EXCEEDED: "The platform is slow to answer; look at its logs and try again.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A failure as it is shown: `reason` for programs, `words` for people."""
+
+    reason: str
+    words: str
+    exit_code: int
+
+
+def explain(error: CommandError | DualSpanError | grpc.RpcError) -> Failure:
+    """Turns an error of the command itself, or one that a service answered, into words and an exit code."""
+    if isinstance(error, CommandError):
+        return Failure(error.reason, str(error), error.exit_code)
+    if isinstance(error, grpc.aio.AioRpcError):
+        error = DualSpanError.from_rpc(error)
+    if not isinstance(error, DualSpanError):
+        return Failure("UNKNOWN", str(error), 1)
+    code, reason = grpc.StatusCode[error.code], error.reason
+    detail = error.message.rstrip(".")
+    if code is grpc.StatusCode.UNAVAILABLE and reason == error.code:
+        detail = "The platform cannot be reached"
+    next_step = _NEXT_STEP.get(code, "")
+    return Failure(reason, f"{detail}. {next_step}".strip(), _EXIT_CODES.get(code, 1))

@@ -1,0 +1,63 @@
+"""The `dualspan` command: its groups, and what happens when one fails."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import grpc
+import typer
+from dualspan_sdk import DualSpanError
+
+from dualspan_cli import __version__
+from dualspan_cli.commands import accounts, demo, gateways, query, run as running
+from dualspan_cli.errors import CommandError
+from dualspan_cli.failures import explain
+from dualspan_cli.output import messages, print_json
+
+app = typer.Typer(
+    name="dualspan",
+    help="DualSpan: industrial data from the PLC to the app.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """DualSpan: industrial data from the PLC to the app."""
+
+
+for command in (running.up, running.serve, running.worker, running.migrate, demo.demo):
+    app.command()(command)
+app.command("sign-in")(accounts.sign_in)
+app.command("sign-out")(accounts.sign_out)
+app.add_typer(accounts.tenants, name="tenants")
+app.add_typer(accounts.users, name="users")
+app.add_typer(accounts.tokens, name="tokens")
+app.add_typer(query.query, name="query")
+app.add_typer(gateways.gateways, name="gateways")
+app.add_typer(gateways.tags, name="tags")
+
+
+def run() -> None:
+    """Runs the command; errors become words and an exit code."""
+    try:
+        app()
+    except (CommandError, DualSpanError, grpc.RpcError) as err:
+        failure = explain(err)
+        if "--json" in sys.argv:
+            print_json({"error": {"reason": failure.reason, "message": failure.words}})
+        else:
+            messages.print(f"[bold red]{failure.reason}[/] {failure.words}", markup=True, soft_wrap=True)
+        sys.exit(failure.exit_code)

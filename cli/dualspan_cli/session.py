@@ -1,0 +1,236 @@
+"""Reaching the platform from a command: which platform, as whom."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import grpc
+from dualspan.historian.v1.service_pb2_grpc import HistorianServiceAsyncStub, HistorianServiceStub
+from dualspan.identity.v1.service_pb2 import ExchangeTokenRequest
+from dualspan.identity.v1.service_pb2_grpc import IdentityServiceAsyncStub, IdentityServiceStub
+from dualspan.onboarding.v1.service_pb2_grpc import OnboardingServiceAsyncStub, OnboardingServiceStub
+from dualspan_runtime.channels import open_channel
+from google.longrunning.operations_pb2_grpc import OperationsStub
+from pydantic import SecretStr
+
+from dualspan_cli.errors import CommandError
+from dualspan_cli.failures import EXIT_UNAUTHENTICATED
+from dualspan_cli.local import RunningPlatform, write_private
+from dualspan_cli.settings import CliSettings
+
+SERVICE_NAME = "cli"
+
+
+class PageRequest(Protocol):
+    """A request of a list method."""
+
+    page_token: str
+
+
+class Page(Protocol):
+    """An answer of a list method."""
+
+    @property
+    def next_page_token(self) -> str:
+        """Empty on the last page."""
+        ...
+
+
+RequestT = TypeVar("RequestT", bound=PageRequest)
+PageT = TypeVar("PageT", bound=Page)
+ItemT = TypeVar("ItemT")
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the services listen, each as `host:port`."""
+
+    identity: str
+    onboarding: str
+    historian: str
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What `dualspan sign-in` stores."""
+
+    addresses: Addresses
+    email: str
+    tenant: str
+    refresh_token: str
+
+    def save(self, path: Path) -> None:
+        """Writes it so that only its owner can read it."""
+        write_private(path, json.dumps(asdict(self), indent=2))
+
+    @classmethod
+    def load(cls, path: Path) -> Credential | None:
+        """Reads it; None if nobody has signed in."""
+        if not path.exists():
+            return None
+        stored = json.loads(path.read_text())
+        return cls(**{**stored, "addresses": Addresses(**stored["addresses"])})
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Which platform to talk to, and what to show it.
+
+    Attributes:
+        addresses: Where it is.
+        exchange_secret: An API token or a session's refresh token, exchanged for access tokens.
+        service_secret: The platform's own secret. Where it is there, calls are made as a service, for every tenant.
+        tenant: The caller's own.
+    """
+
+    addresses: Addresses
+    exchange_secret: str = ""
+    service_secret: str = ""
+    tenant: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Open channels to the services.
+
+    Attributes:
+        tenant: `tenants/{tenant}`: the one asked for, else the caller's own.
+        metadata: To pass with each call; empty when the channel adds a token by itself.
+    """
+
+    identity: IdentityServiceAsyncStub
+    onboarding: OnboardingServiceAsyncStub
+    historian: HistorianServiceAsyncStub
+    onboarding_channel: grpc.aio.Channel
+    tenant: str
+    metadata: tuple[tuple[str, str], ...]
+    access: Access
+
+    def operations(self) -> OperationsStub:
+        """The long-running operations of onboarding."""
+        return OperationsStub(self.onboarding_channel)
+
+
+def choose_access(settings: CliSettings) -> Access:
+    """What the environment says goes first, then `sign-in`, then a platform that runs on this machine.
+
+    Raises:
+        CommandError: Nothing of these is there.
+    """
+    running = RunningPlatform.find(settings.data_dir)
+    credential = Credential.load(settings.credential_file)
+    addresses = known_addresses(settings, credential, running)
+    if secret := settings.token.get_secret_value():
+        return Access(addresses, exchange_secret=secret)
+    if secret := settings.service_secret.get_secret_value():
+        return Access(addresses, service_secret=secret)
+    if credential is not None:
+        return Access(addresses, exchange_secret=credential.refresh_token, tenant=credential.tenant)
+    if running is not None:
+        return local_access(settings.data_dir, running)
+    raise CommandError(
+        "NOT_SIGNED_IN",
+        "You are not signed in. Run `dualspan sign-in`, set DUALSPAN_TOKEN to an API token, "
+        "or start a platform on this machine with `dualspan up`.",
+        exit_code=EXIT_UNAUTHENTICATED,
+    )
+
+
+def local_access(data_dir: Path, running: RunningPlatform) -> Access:
+    """Acts as a platform on this machine itself, and reads as its first tenant: who can read its files may do so."""
+    path = data_dir / "sign-in.json"
+    first = json.loads(path.read_text()) if path.exists() else {"tenant": "", "api_token": ""}
+    addresses = Addresses(running.identity_address, running.onboarding_address, running.historian_address)
+    return Access(addresses, first["api_token"], running.service_secret, first["tenant"])
+
+
+@asynccontextmanager
+async def open_session(access: Access, tenant: str = "") -> AsyncIterator[Session]:
+    """Opens channels, and exchanges the secret for an access token where that is how the caller is known.
+
+    Args:
+        access: Which platform, as whom.
+        tenant: Id or name of the tenant to act in; the caller's own if empty.
+    """
+    secret = SecretStr(access.service_secret) if access.service_secret else None
+    async with AsyncExitStack() as stack:
+        identity, onboarding, historian = [
+            await stack.enter_async_context(
+                open_channel(address, service=SERVICE_NAME, secret=secret) if secret else open_channel(address)
+            )
+            for address in (access.addresses.identity, access.addresses.onboarding, access.addresses.historian)
+        ]
+        metadata: tuple[tuple[str, str], ...] = ()
+        own_tenant = access.tenant
+        if access.exchange_secret and secret is None:
+            answer = await IdentityServiceStub(identity).ExchangeToken(
+                ExchangeTokenRequest(token=access.exchange_secret), timeout=10.0
+            )
+            metadata = (("authorization", f"Bearer {answer.access_token}"),)
+            own_tenant = answer.tenant
+        yield Session(
+            identity=IdentityServiceStub(identity),
+            onboarding=OnboardingServiceStub(onboarding),
+            historian=HistorianServiceStub(historian),
+            onboarding_channel=onboarding,
+            tenant=tenant_name(tenant) or own_tenant,
+            metadata=metadata,
+            access=access,
+        )
+
+
+def tenant_name(tenant: str) -> str:
+    """`acme` and `tenants/acme` both mean `tenants/acme`; empty stays empty."""
+    return f"tenants/{tenant}" if tenant and not tenant.startswith("tenants/") else tenant
+
+
+def required_tenant(session: Session) -> str:
+    """The tenant to act in.
+
+    Raises:
+        CommandError: None was given and the caller has none of its own.
+    """
+    if not session.tenant:
+        raise CommandError("TENANT_MISSING", "Say which tenant with --tenant.", exit_code=2)
+    return session.tenant
+
+
+def known_addresses(
+    settings: CliSettings, credential: Credential | None, running: RunningPlatform | None
+) -> Addresses:
+    """What the environment says, else where one has signed in, else the platform of this machine, else the defaults."""
+    if credential is not None:
+        known = credential.addresses
+    elif running is not None:
+        known = Addresses(running.identity_address, running.onboarding_address, running.historian_address)
+    else:
+        known = Addresses("127.0.0.1:7401", "127.0.0.1:7402", "127.0.0.1:7403")
+    return Addresses(
+        identity=settings.identity_address or known.identity,
+        onboarding=settings.onboarding_address or known.onboarding,
+        historian=settings.historian_address or known.historian,
+    )
+
+
+async def all_pages(
+    call: Callable[[RequestT], Awaitable[PageT]], request: RequestT, items: Callable[[PageT], Iterable[ItemT]]
+) -> list[ItemT]:
+    """Every item of a list method, page after page.
+
+    Args:
+        call: The method, with its metadata bound.
+        request: The first page's request; its `page_token` is set for the pages after it.
+        items: Takes the items from a page.
+    """
+    found: list[ItemT] = []
+    while True:
+        page = await call(request)
+        found.extend(items(page))
+        if not page.next_page_token:
+            return found
+        request.page_token = page.next_page_token

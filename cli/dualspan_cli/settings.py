@@ -1,0 +1,48 @@
+"""What the command reads from its environment."""
+
+import os
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _default_data_dir() -> Path:
+    # Root's home is closed to the system user that PostgreSQL runs as.
+    if os.geteuid() == 0:
+        return Path("/var/lib/dualspan")
+    return _xdg("XDG_DATA_HOME", ".local/share") / "dualspan"
+
+
+def _default_credential_file() -> Path:
+    return _xdg("XDG_CONFIG_HOME", ".config") / "dualspan" / "credential.json"
+
+
+def _xdg(variable: str, fallback: str) -> Path:
+    value = os.environ.get(variable, "")
+    return Path(value) if value else Path.home() / fallback
+
+
+class CliSettings(BaseSettings):
+    """Settings of the command (prefix `DUALSPAN_`)."""
+
+    model_config = SettingsConfigDict(env_prefix="DUALSPAN_")
+
+    data_dir: Path = Field(default_factory=_default_data_dir, description="Where `dualspan up` keeps everything.")
+    credential_file: Path = Field(default_factory=_default_credential_file, description="Written by `sign-in`.")
+    token: SecretStr = Field(SecretStr(""), description="An API token, instead of signing in.")
+    service_secret: SecretStr = Field(SecretStr(""), description="The platform's own secret: acts as a service.")
+    identity_address: str = Field("", description="host:port of identity.")
+    onboarding_address: str = Field("", description="host:port of onboarding.")
+    historian_address: str = Field("", description="host:port of the historian.")
+
+
+def child_environment(additions: dict[str, str]) -> dict[str, str]:
+    """The environment of a child: this process's own without platform settings, and `additions`."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("DUALSPAN_")}
+    return {**kept, **additions}
+
+
+def inherited_environment() -> dict[str, str]:
+    """This process's own environment, for services that read their settings from it."""
+    return dict(os.environ)

@@ -1,0 +1,32 @@
+"""Runs the console: `python -m dualspan_console`."""
+
+import asyncio
+
+import uvicorn
+
+from dualspan_console.app import build
+from dualspan_console.settings import ConsoleSettings
+from dualspan_runtime.logs import configure_logging
+
+
+async def main() -> None:
+    settings = ConsoleSettings()
+    configure_logging("console", settings.platform.log_format, settings.platform.log_level)
+    host, port = settings.address
+    async with build(settings) as app:
+        config = uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            forwarded_allow_ips=settings.trusted_proxies,
+            # Live streams never end by themselves.
+            timeout_graceful_shutdown=2,
+        )
+        await uvicorn.Server(config).serve()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,125 @@
+"""What the pages' own scripts ask for: history as columns, live values as server-sent events."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from datetime import timedelta
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from dualspan_console.columns import frame_columns, milliseconds, newest, series_values
+from dualspan_console.sessions import Session
+from dualspan_sdk import Aggregate, Client, DualSpanError, Frame
+
+_MOST_TAGS = 200
+_RAW_SPAN_MS = 15 * 60 * 1000
+_RAW_ROWS = 20_000
+_POINTS = 720
+_LONGEST_SPAN_MS = 400 * 24 * 3600 * 1000
+_COALESCE_SECONDS = 0.4
+_HEARTBEAT_SECONDS = 15.0
+
+
+async def history(request: Request, session: Session) -> Response:
+    """Samples of one tag between two times: as they came if the span is short, else minimum, average, maximum.
+
+    Query: `tag`; `from` and `to` in milliseconds since 1970.
+    """
+    tag_id, start, end = (_integer(request, name) for name in ("tag", "from", "to"))
+    if not 0 < end - start <= _LONGEST_SPAN_MS:
+        raise DualSpanError("INVALID_ARGUMENT", "EMPTY_INTERVAL", "Choose an end after the start.")
+    if end - start <= _RAW_SPAN_MS:
+        return JSONResponse(await _raw(session.client, tag_id, start * 1000, end * 1000))
+    return JSONResponse(await _processed(session.client, tag_id, start * 1000, end * 1000))
+
+
+async def live(request: Request, session: Session) -> Response:
+    """Samples as they are committed, as server-sent events of columns.
+
+    Query: `tags`, ids joined by commas; `newest=1` sends the last sample of each tag a few times a second, which is
+    all that a table can show.
+    """
+    words = request.query_params.get("tags", "").split(",")
+    if not all(word.isdigit() for word in words) or len(words) > _MOST_TAGS:
+        raise DualSpanError("INVALID_ARGUMENT", "BAD_TAGS", f"Ask for 1 to {_MOST_TAGS} tag ids.")
+    frames = session.client.subscribe([int(word) for word in words], include_latest=True)
+    only_newest = request.query_params.get("newest") == "1"
+    return StreamingResponse(_events(frames, only_newest=only_newest), media_type="text/event-stream")
+
+
+async def _raw(client: Client, tag_id: int, start: int, end: int) -> dict[str, Any]:
+    pages = client.read_raw_pages([tag_id], start, end, page_size=_RAW_ROWS)
+    async with aclosing(pages):  # pyright: ignore[reportArgumentType] - an async generator, typed as an iterator
+        frame = await anext(aiter(pages), Frame())
+    columns = frame_columns(frame)
+    return {"form": "raw", "time": [], "value": [], "status": []} | (columns[0] if columns else {})
+
+
+async def _processed(client: Client, tag_id: int, start: int, end: int) -> dict[str, Any]:
+    interval = timedelta(microseconds=max(1_000_000, (end - start) // _POINTS))
+    aggregates = (Aggregate.MINIMUM, Aggregate.AVERAGE, Aggregate.MAXIMUM)
+    low, mean, high = await client.read_processed([tag_id], start, end, interval=interval, aggregates=aggregates)
+    return {
+        "form": "processed",
+        "time": milliseconds(mean.timestamp),
+        "value": series_values(mean),
+        "minimum": series_values(low),
+        "maximum": series_values(high),
+        "status": mean.status.tolist(),
+    }
+
+
+async def _events(updates: AsyncIterator[Any], *, only_newest: bool) -> AsyncIterator[str]:
+    """Encodes updates; a comment now and then tells a browser, and every proxy, that the stream lives."""
+    queue: asyncio.Queue[Frame | None] = asyncio.Queue(maxsize=64)
+
+    async def pump() -> None:
+        try:
+            async for update in updates:
+                await queue.put(update.frame)
+        except DualSpanError:
+            pass  # The browser asks again and learns from that answer what is wrong.
+        finally:
+            await queue.put(None)
+
+    task = asyncio.create_task(pump())
+    try:
+        yield "retry: 2000\n\n"
+        while True:
+            try:
+                frame = await asyncio.wait_for(queue.get(), _HEARTBEAT_SECONDS)
+            except TimeoutError:
+                yield ": still here\n\n"
+                continue
+            if frame is None:
+                return
+            if only_newest:
+                await asyncio.sleep(_COALESCE_SECONDS)
+            frame = Frame.concat([frame, *_waiting(queue)])
+            columns = frame_columns(newest(frame) if only_newest else frame)
+            yield f"data: {json.dumps(columns, separators=(',', ':'))}\n\n"
+    finally:
+        task.cancel()
+
+
+def _waiting(queue: asyncio.Queue[Frame | None]) -> list[Frame]:
+    frames: list[Frame] = []
+    while not queue.empty():
+        frame = queue.get_nowait()
+        if frame is None:
+            queue.put_nowait(None)
+            break
+        frames.append(frame)
+    return frames
+
+
+def _integer(request: Request, name: str) -> int:
+    try:
+        return int(request.query_params.get(name, ""))
+    except ValueError as err:
+        raise DualSpanError("INVALID_ARGUMENT", "BAD_NUMBER", f"{name!r} must be a whole number.") from err

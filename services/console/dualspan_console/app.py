@@ -1,0 +1,63 @@
+"""The console as an ASGI application."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from dualspan_console import api
+from dualspan_console.catalogue import load_catalogues
+from dualspan_console.pages import Pages
+from dualspan_console.security import Cookies, SecurityHeaders
+from dualspan_console.sessions import Sessions, Stubs
+from dualspan_console.settings import ConsoleSettings
+from dualspan_console.web import STATIC, Web, make_templates
+
+
+@asynccontextmanager
+async def build(settings: ConsoleSettings) -> AsyncIterator[Starlette]:
+    """Opens channels to the services and makes the application; closes them with the block."""
+    platform = settings.platform
+    async with AsyncExitStack() as resources:
+        stubs = await Stubs.open(resources, platform)
+        sessions = Sessions(stubs, platform, settings.open_sessions)
+        resources.push_async_callback(sessions.close)
+        key = hashlib.sha256(b"console forms:" + platform.service_secret.get_secret_value().encode()).digest()
+        web = Web(sessions, Cookies(settings.https, key), load_catalogues(), make_templates())
+        yield application(web)
+
+
+def application(web: Web) -> Starlette:
+    """The routes."""
+    pages = Pages(web)
+    return Starlette(
+        routes=[
+            Route("/", pages.home),
+            Route("/healthz", _healthy),
+            Route("/sign-in", pages.show_sign_in),
+            Route("/sign-in", pages.sign_in, methods=["POST"]),
+            Route("/sign-out", pages.sign_out, methods=["POST"]),
+            Route("/language", pages.choose_language, methods=["POST"]),
+            Route("/plants", web.for_people(pages.plants)),
+            Route("/tags", web.for_people(pages.tags)),
+            Route("/tags/{tag_id:int}", web.for_people(pages.tag)),
+            Route("/api/history", web.for_scripts(api.history)),
+            Route("/api/live", web.for_scripts(api.live)),
+            Mount("/static", StaticFiles(directory=STATIC)),
+        ],
+        middleware=[Middleware(SecurityHeaders)],
+        exception_handlers={404: pages.not_found},
+    )
+
+
+async def _healthy(request: Request) -> Response:
+    del request
+    return PlainTextResponse("ok\n")

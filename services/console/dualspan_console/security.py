@@ -1,0 +1,104 @@
+"""Cookies, cross-site request forgery and the headers that tell a browser what not to do."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+SESSION_COOKIE = "dualspan-session"
+VISITOR_COOKIE = "dualspan-visitor"
+LANGUAGE_COOKIE = "dualspan-language"
+_SESSION_SECONDS = 14 * 24 * 3600
+_YEAR_SECONDS = 365 * 24 * 3600
+
+# Scripts and styles come from this host alone, and nothing is inline: injected markup cannot run.
+_HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=()",
+}
+
+
+class SecurityHeaders:
+    """Adds the security headers to every response; pages are never cached, static files are."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes on, with headers added."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers[name] = value
+                if scope["path"].startswith("/static/"):
+                    # Addresses of static files carry their content's digest.
+                    headers["cache-control"] = "public, max-age=31536000, immutable"
+                else:
+                    headers.setdefault("cache-control", "no-store")
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
+
+
+@dataclass(frozen=True, slots=True)
+class Cookies:
+    """How cookies are written.
+
+    Attributes:
+        https: They are sent over https only.
+        key: Signs what proves that a form came from one of our pages.
+    """
+
+    https: bool
+    key: bytes
+
+    def begin_session(self, response: Response, secret: str) -> None:
+        """Remembers who has signed in."""
+        self._write(response, SESSION_COOKIE, secret, _SESSION_SECONDS)
+
+    def end_session(self, response: Response) -> None:
+        """Forgets who had signed in."""
+        response.delete_cookie(SESSION_COOKIE, path="/", secure=self.https, httponly=True, samesite="lax")
+
+    def remember_language(self, response: Response, language: str) -> None:
+        """Remembers the language that was chosen."""
+        self._write(response, LANGUAGE_COOKIE, language, _YEAR_SECONDS)
+
+    def visitor(self, request: Request) -> str:
+        """A random word for each browser, which forms are bound to; a new one if it has none."""
+        return request.cookies.get(VISITOR_COOKIE) or secrets.token_urlsafe(18)
+
+    def remember_visitor(self, response: Response, visitor: str) -> None:
+        """Keeps the browser's word."""
+        self._write(response, VISITOR_COOKIE, visitor, _YEAR_SECONDS)
+
+    def form_token(self, visitor: str) -> str:
+        """What a form must bring back."""
+        return hmac.new(self.key, f"form:{visitor}".encode(), hashlib.sha256).hexdigest()
+
+    def is_own_form(self, request: Request, token: str) -> bool:
+        """Whether a POST comes from a page of ours, shown to this very browser."""
+        if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
+            return False
+        visitor = request.cookies.get(VISITOR_COOKIE, "")
+        return bool(visitor) and hmac.compare_digest(self.form_token(visitor), token)
+
+    def _write(self, response: Response, name: str, value: str, seconds: int) -> None:
+        response.set_cookie(name, value, max_age=seconds, path="/", secure=self.https, httponly=True, samesite="lax")

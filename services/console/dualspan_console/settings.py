@@ -1,0 +1,28 @@
+"""The console's settings."""
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from dualspan_runtime.settings import PlatformSettings
+
+
+def _platform_settings() -> PlatformSettings:
+    return PlatformSettings()  # pyright: ignore[reportCallIssue] - read from the environment
+
+
+class ConsoleSettings(BaseSettings):
+    """Settings of the console (prefix `DUALSPAN_CONSOLE_`)."""
+
+    model_config = SettingsConfigDict(env_prefix="DUALSPAN_CONSOLE_")
+
+    listen: str = Field("127.0.0.1:8080", description="host:port of the web pages.")
+    https: bool = Field(False, description="Browsers come through TLS: cookies are sent over https only.")
+    trusted_proxies: str = Field("127.0.0.1", description="Whose X-Forwarded-* headers count, comma-separated.")
+    open_sessions: int = Field(500, ge=1, description="Signed-in people whose channels are kept open.")
+    platform: PlatformSettings = Field(default_factory=_platform_settings)
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port of `listen`."""
+        host, _, port = self.listen.rpartition(":")
+        return host.strip("[]"), int(port)

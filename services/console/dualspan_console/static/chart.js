@@ -1,0 +1,183 @@
+import { clock, follow, format, severity } from "./samples.js";
+
+const card = document.getElementById("chart-card");
+const { default: UPlot } = await import(card.dataset.uplot);
+const part = (id) => document.getElementById(id);
+const tag = Number(card.dataset.tag);
+const isText = card.dataset.kind === "TEXT" || card.dataset.kind === "BYTES";
+const isStepped = card.dataset.kind !== "FLOAT64";
+const MOST_POINTS = 20000;
+const RAW_SECONDS = 900;
+
+let seconds = 600;
+let form = "raw";
+let plot = null;
+// Columns: time in seconds, value (average), minimum, maximum.
+let columns = [[], [], [], []];
+let lastDraw = 0;
+let events = [];
+
+const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+function options() {
+  const axis = {
+    stroke: colour("--dim"),
+    grid: { stroke: colour("--line"), width: 1 },
+    ticks: { stroke: colour("--line"), width: 1 },
+    font: "12px system-ui, sans-serif",
+  };
+  const line = {
+    label: form === "raw" ? card.dataset.name : card.dataset.average,
+    stroke: colour("--accent"),
+    width: 2,
+    points: { show: false },
+    paths: isStepped && form === "raw" ? UPlot.paths.stepped({ align: 1 }) : undefined,
+    value: (_, value) => (value === null ? "–" : `${format(value)} ${card.dataset.unit}`),
+  };
+  const edge = (label) => ({ ...line, label, width: 0, stroke: "transparent" });
+  return {
+    width: part("chart").clientWidth,
+    height: 380,
+    series: [{ label: card.dataset.time }, line, edge(card.dataset.minimum), edge(card.dataset.maximum)],
+    bands: [{ series: [3, 2], fill: colour("--band") }],
+    axes: [axis, { ...axis, size: 64, values: (_, values) => values.map(format) }],
+    scales: { x: { time: true, range: () => range() }, y: { range: (_, low, high) => padded(low, high) } },
+    cursor: { points: { size: 7 } },
+    legend: { show: true, live: true },
+  };
+}
+
+function range() {
+  const end = Date.now() / 1000;
+  return [end - seconds, end];
+}
+
+function padded(low, high) {
+  if (low === null || high === null) return [0, 1];
+  const margin = high > low ? (high - low) * 0.08 : Math.max(1, Math.abs(high)) * 0.05;
+  return [low - margin, high + margin];
+}
+
+function draw() {
+  lastDraw = performance.now();
+  if (isText) return drawEvents();
+  const empty = columns[0].length === 0;
+  part("empty").hidden = !empty;
+  if (plot) plot.setData(columns);
+  else plot = new UPlot(options(), columns, part("chart"));
+  summarise();
+}
+
+function drawEvents() {
+  part("chart").hidden = true;
+  part("events").hidden = false;
+  part("empty").hidden = events.length > 0;
+  part("events").replaceChildren(
+    ...events.slice(-200).reverse().map(([time, value]) => {
+      const row = document.createElement("li");
+      const when = document.createElement("span");
+      when.className = "dim";
+      when.textContent = clock(time);
+      row.append(when, ` ${format(value)}`);
+      return row;
+    }),
+  );
+  part("samples").textContent = format(events.length);
+}
+
+function summarise() {
+  const [from] = range();
+  const first = columns[0].findIndex((time) => time >= from);
+  const seen = (index) => (first < 0 ? [] : columns[index].slice(first).filter((value) => value !== null));
+  const values = seen(1);
+  const lows = form === "raw" ? values : seen(2);
+  const highs = form === "raw" ? values : seen(3);
+  const least = lows.reduce((a, b) => Math.min(a, b), Infinity);
+  const most = highs.reduce((a, b) => Math.max(a, b), -Infinity);
+  part("minimum").textContent = format(lows.length ? least : null);
+  part("maximum").textContent = format(highs.length ? most : null);
+  part("average").textContent = format(values.length ? values.reduce((a, b) => a + b, 0) / values.length : null);
+  part("samples").textContent = format(values.length);
+}
+
+function show(time, value, status) {
+  const quality = severity(status);
+  part("value").textContent = format(value);
+  part("when").textContent = clock(time);
+  part("quality").hidden = quality === "good";
+  part("quality").textContent = card.dataset[quality];
+  part("quality").className = `badge ${quality}`;
+}
+
+/** What a chart can draw: numbers where the sample is not bad, gaps elsewhere. */
+function drawable(value, status) {
+  if (value === null || severity(status) === "bad") return null;
+  return typeof value === "boolean" ? Number(value) : Number(value);
+}
+
+function append(time, value, status) {
+  const moment = time / 1000;
+  const last = columns[0].length - 1;
+  if (last >= 0 && columns[0][last] >= moment) return;
+  columns[0].push(moment);
+  columns[1].push(drawable(value, status));
+  columns[2].push(null);
+  columns[3].push(null);
+  if (columns[0].length > MOST_POINTS) columns = columns.map((column) => column.slice(-MOST_POINTS / 2));
+}
+
+function receive(blocks) {
+  for (const { time, status, value } of blocks) {
+    time.forEach((moment, index) => {
+      if (isText) {
+        if (events.length === 0 || events[events.length - 1][0] < moment) events.push([moment, value[index]]);
+      } else if (form === "raw") append(moment, value[index], status[index]);
+    });
+    const newest = time.length - 1;
+    show(time[newest], value[newest], status[newest]);
+  }
+  if (performance.now() - lastDraw > 200) draw();
+}
+
+async function load() {
+  const end = Date.now();
+  const answer = await fetch(`/api/history?tag=${tag}&from=${end - seconds * 1000}&to=${end}`);
+  if (!answer.ok) {
+    part("empty").hidden = false;
+    part("empty").textContent = (await answer.json()).error.message;
+    return;
+  }
+  const { form: found, time, value, status, minimum, maximum } = await answer.json();
+  form = found;
+  if (isText) events = time.map((moment, index) => [moment, value[index]]);
+  const nothing = () => time.map(() => null);
+  columns = [
+    time.map((moment) => moment / 1000),
+    value.map((one, index) => (isText ? null : drawable(one, status[index]))),
+    minimum ?? nothing(),
+    maximum ?? nothing(),
+  ];
+  plot?.destroy();
+  plot = null;
+  draw();
+}
+
+for (const button of card.querySelectorAll("[data-seconds]")) {
+  button.addEventListener("click", () => {
+    card.querySelectorAll("[data-seconds]").forEach((other) => other.setAttribute("aria-pressed", other === button));
+    seconds = Number(button.dataset.seconds);
+    load();
+  });
+}
+document.addEventListener("themechange", () => {
+  plot?.destroy();
+  plot = null;
+  draw();
+});
+new ResizeObserver(() => plot?.setSize({ width: part("chart").clientWidth, height: 380 })).observe(part("chart"));
+// Time moves on even when nothing comes; what was averaged is averaged again.
+setInterval(() => (seconds <= RAW_SECONDS ? draw() : null), 1000);
+setInterval(() => (seconds > RAW_SECONDS && !document.hidden ? load() : null), 15000);
+
+await load();
+follow([tag], { newest: false, badge: part("live"), receive });
