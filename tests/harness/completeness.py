@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Admitted loss: samples of `tag` (0: of all) strictly between two moments, int64 microseconds."""
+    """Admitted loss: samples of `tag` (0: of all) between two moments, both included, int64 microseconds."""
 
     tag: int
     start_us: int
@@ -100,7 +100,7 @@ def _judge_tag(
     missing = np.setdiff1d(expected, distinct, assume_unique=True) * sent.tick_us
     admitted = np.zeros(len(missing), np.bool_)
     for gap in gaps:
-        admitted |= (missing > gap.start_us) & (missing < gap.end_us)
+        admitted |= (missing >= gap.start_us) & (missing <= gap.end_us)
     lost = missing[~admitted]
     doubled = int(right.sum()) - len(distinct)
     disordered = int((np.diff(stored.timestamp) <= 0).sum()) - doubled

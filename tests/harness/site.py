@@ -36,6 +36,7 @@ TENANT = f"tenants/{FIRST_TENANT}"
 PASSWORD = "a password of tests"
 GATEWAY = f"{TENANT}/gateways/box"
 SERVER = f"{GATEWAY}/servers/load"
+QUEUE_SIZE = 2000
 
 
 class SitePlatform(LocalPlatform):
@@ -308,7 +309,13 @@ async def onboard(session: Session, load: Load, endpoint_url: str) -> dict[int, 
 
     await until(connected, "the gateway is connected to the load server", 60)
     await browse_server(session, SERVER, "", lambda count: None)
-    accept = onboarding.AcceptVariablesRequest(server=SERVER, browse_path_prefix="Load")
+    nodes = onboarding.ListBrowsedNodesRequest(parent=SERVER, variables_only=True, browse_path_prefix="Load")
+    found = await all_pages(session.onboarding.ListBrowsedNodes, nodes, lambda page: page.nodes)
+    # A queue that outlasts every pause of these tests, so that what is lost was lost by the platform.
+    variables = [
+        onboarding.AcceptVariablesRequest.Variable(node_id=node.node_id, queue_size=QUEUE_SIZE) for node in found
+    ]
+    accept = onboarding.AcceptVariablesRequest(server=SERVER, variables=variables)
     accept.publishing_interval.FromMilliseconds(100)
     await session.onboarding.AcceptVariables(accept)
 

@@ -48,7 +48,7 @@ def test_a_whole_tag_lost() -> None:
 
 def test_lost_within_a_gap_is_admitted() -> None:
     stored = pick(everything(), np.delete(np.arange(200), [20, 21, 22]))
-    gap = Span(7, (10 + 19) * TICK_US, (10 + 23) * TICK_US)
+    gap = Span(7, (10 + 20) * TICK_US, (10 + 22) * TICK_US)
     assert verdict(stored, gap) == Verdict(kept=197, admitted=3, examples=[])
     assert verdict(stored, Span(0, gap.start_us, gap.end_us)).is_clean
     assert verdict(stored, Span(8, gap.start_us, gap.end_us)).lost == 3
