@@ -77,7 +77,7 @@ class IdentityTrust:
     async def revocations(self) -> Revocations:
         """See `Trust`."""
         response = await self._stub.ListRevokedCertificates(identity.ListRevokedCertificatesRequest())
-        return Revocations(frozenset(response.serials))
+        return Revocations(frozenset(response.serials), frozenset(response.disabled_actors))
 
     async def gateway_ca(self) -> str:
         """See `Trust`."""

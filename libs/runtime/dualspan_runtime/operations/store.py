@@ -127,7 +127,9 @@ class OperationStore:
         return bool(requested)
 
     @staticmethod
-    async def _end(connection: Connection, tenant: str, name: str, *, response: bytes | None, error: bytes | None) -> bool:
+    async def _end(
+        connection: Connection, tenant: str, name: str, *, response: bytes | None, error: bytes | None
+    ) -> bool:
         ended = await connection.fetchval(
             """UPDATE operation SET done = true, response = $3, error = $4, updated_at = now()
             WHERE tenant_id = $1 AND operation_id = $2 AND NOT done RETURNING true""",

@@ -30,6 +30,11 @@ async def get_tenant(connection: Connection, tenant_id: str) -> Tenant:
     return _tenant(row)
 
 
+async def tenant_exists(connection: Connection, tenant_id: str) -> bool:
+    """Tells whether there is a tenant of this id."""
+    return bool(await connection.fetchval("SELECT EXISTS (SELECT FROM tenant WHERE tenant_id = $1)", tenant_id))
+
+
 async def page_of_tenants(connection: Connection, after: str, size: int) -> list[Tenant]:
     """Returns the tenants that the transaction sees, in order of id, beginning after one."""
     rows = await connection.fetch(

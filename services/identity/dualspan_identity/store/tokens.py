@@ -102,9 +102,7 @@ async def delete_sessions_of(connection: Connection, tenant_id: str, user_id: st
     await connection.execute("DELETE FROM session WHERE tenant_id = $1 AND user_id = $2", tenant_id, user_id)
 
 
-async def insert_api_token(
-    connection: Connection, token: ApiToken, secret_hash: bytes, created_by: str
-) -> ApiToken:
+async def insert_api_token(connection: Connection, token: ApiToken, secret_hash: bytes, created_by: str) -> ApiToken:
     """Makes an API token."""
     row = await connection.fetchrow(
         f"""INSERT INTO api_token

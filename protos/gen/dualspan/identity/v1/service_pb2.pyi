@@ -863,18 +863,28 @@ class ListRevokedCertificatesResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     SERIALS_FIELD_NUMBER: _builtins.int
+    DISABLED_ACTORS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def serials(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Serial numbers, lower-case hex."""
+
+    @_builtins.property
+    def disabled_actors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Users who were disabled within the life of an access token, and their API
+        tokens: `tenants/{tenant}/users/{user}`,
+        `tenants/{tenant}/apiTokens/{api_token}`. Their access tokens count no
+        longer.
+        """
 
     def __init__(
         self,
         *,
         serials: _abc.Iterable[_builtins.str] | None = ...,
+        disabled_actors: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["serials", b"serials"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["disabled_actors", b"disabled_actors", "serials", b"serials"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,66 @@
+"""Composition root of the identity service."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from dualspan.identity.v1.service_pb2_grpc import add_IdentityServiceServicer_to_server
+from dualspan_identity.errors import CONSTRAINTS
+from dualspan_identity.migrations import MIGRATIONS
+from dualspan_identity.passwords import PasswordHasher
+from dualspan_identity.sealing import Sealer
+from dualspan_identity.service.accounts import ApiTokens, Tenants, Users
+from dualspan_identity.service.audit import AuditLog
+from dualspan_identity.service.authority import GatewayAuthority
+from dualspan_identity.service.keys import SigningKeys
+from dualspan_identity.service.sessions import Sessions
+from dualspan_identity.servicer import IdentityServicer
+from dualspan_identity.settings import IdentitySettings
+from dualspan_identity.trust import LocalTrust
+from dualspan_runtime.database import Database
+from dualspan_runtime.paging import PageTokens
+from dualspan_runtime.server import Binding, Listener, Server, serve, start_server
+
+
+@asynccontextmanager
+async def build(settings: IdentitySettings) -> AsyncGenerator[Server]:
+    """Runs the service while the context lasts."""
+    secret = settings.platform.service_secret.get_secret_value()
+    async with Database.open(settings, schema=MIGRATIONS, constraints=CONSTRAINTS) as database:
+        sealer = Sealer(secret)
+        passwords = PasswordHasher(settings.password_hash_threads)
+        keys = SigningKeys(database, sealer, timedelta(days=settings.signing_key_days))
+        authority = GatewayAuthority(database, sealer)
+        await keys.refresh()
+        await authority.load()
+        servicer = IdentityServicer(
+            tenants=Tenants(database),
+            users=Users(database, passwords),
+            api_tokens=ApiTokens(database),
+            sessions=Sessions(
+                database,
+                keys,
+                passwords,
+                lifetime=timedelta(days=settings.session_days),
+                idle=timedelta(days=settings.session_idle_days),
+            ),
+            keys=keys,
+            authority=authority,
+            audit_log=AuditLog(database),
+            page_tokens=PageTokens(secret),
+        )
+        listener = Listener.people(settings, [Binding(add_IdentityServiceServicer_to_server, servicer)])
+        trust = LocalTrust(keys, authority)
+        async with start_server(
+            "identity", settings, trust=trust, listeners=[listener], background=[keys.keep_fresh]
+        ) as server:
+            yield server
+
+
+async def main() -> None:
+    await serve("identity", IdentitySettings(), build)  # pyright: ignore[reportCallIssue] - from the environment
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,108 @@
+"""Domain to protobuf and back."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from dualspan.identity.v1 import resources_pb2 as resources
+from dualspan_identity.certification import IssuedCertificate
+from dualspan_identity.errors import malformed
+from dualspan_identity.model import Account, AccountChange, ApiToken, AuditEvent, Tenant
+from dualspan_runtime.names import AUDIT_EVENT, TENANT
+from dualspan_runtime.roles import role_name, role_number
+
+_CHANGEABLE = ("display_name", "roles", "disabled")
+
+
+def timestamp(moment: datetime) -> Timestamp:
+    """Returns a moment as protobuf has it."""
+    message = Timestamp()
+    message.FromDatetime(moment)
+    return message
+
+
+def roles_from(numbers: Iterable[int]) -> tuple[str, ...]:
+    """Returns the words of roles.
+
+    Raises:
+        InvalidArgument: There is no such role (`MALFORMED_FIELD`).
+    """
+    values = tuple(numbers)
+    known = set(resources.Role.values()) - {resources.ROLE_UNSPECIFIED}
+    if not known.issuperset(values):
+        raise malformed("roles", "names a role that does not exist")
+    return tuple(role_name(value) for value in values)
+
+
+def tenant_message(tenant: Tenant) -> resources.Tenant:
+    """Returns the resource."""
+    return resources.Tenant(
+        name=TENANT.format(tenant=tenant.tenant_id),
+        display_name=tenant.display_name,
+        create_time=timestamp(tenant.created_at),
+    )
+
+
+def user_message(account: Account) -> resources.User:
+    """Returns the resource."""
+    return resources.User(
+        name=account.name,
+        email=account.email,
+        display_name=account.display_name,
+        roles=[role_number(role) for role in account.roles],
+        disabled=account.disabled,
+        create_time=timestamp(account.created_at),
+    )
+
+
+def api_token_message(token: ApiToken) -> resources.ApiToken:
+    """Returns the resource."""
+    message = resources.ApiToken(
+        name=token.name,
+        display_name=token.display_name,
+        roles=[role_number(role) for role in token.roles],
+        expire_time=timestamp(token.expires_at),
+        create_time=timestamp(token.created_at),
+    )
+    if token.revoked_at is not None:
+        message.revoke_time.FromDatetime(token.revoked_at)
+    return message
+
+
+def event_message(event: AuditEvent) -> resources.AuditEvent:
+    """Returns the resource."""
+    assert event.event_time is not None  # noqa: S101 - stored events have one
+    return resources.AuditEvent(
+        name=AUDIT_EVENT.format(tenant=event.tenant_id, audit_event=event.event_id),
+        event_time=timestamp(event.event_time),
+        actor=event.actor,
+        action=event.action,
+        resource=event.resource,
+        details=dict(event.details),
+        request_id=event.request_id,
+    )
+
+
+def certificate_message(issued: IssuedCertificate) -> resources.IssuedCertificate:
+    """Returns the message."""
+    return resources.IssuedCertificate(
+        chain_pem=issued.chain_pem, serial=issued.serial, expire_time=timestamp(issued.expires_at)
+    )
+
+
+def account_change(user: resources.User, paths: Iterable[str]) -> AccountChange:
+    """Returns the change that an update mask asks for; an empty one asks for everything changeable.
+
+    Raises:
+        InvalidArgument: It names a field that cannot be changed (`MALFORMED_FIELD`).
+    """
+    mask = tuple(paths) or _CHANGEABLE
+    unknown = [path for path in mask if path not in _CHANGEABLE]
+    if unknown:
+        raise malformed("update_mask", f"may have {', '.join(_CHANGEABLE)}, not {', '.join(unknown)[:100]}")
+    return AccountChange(
+        display_name=user.display_name if "display_name" in mask else None,
+        roles=roles_from(user.roles) if "roles" in mask else None,
+        disabled=user.disabled if "disabled" in mask else None,
+    )
