@@ -8,6 +8,7 @@ import json
 import logging
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -19,6 +20,9 @@ from plc_sim.load_server import LoadServer
 from plc_sim.opcua import certificate
 from plc_sim.opcua.server import ServerOptions
 from plc_sim.opcua.subscription_service import SubscriptionLimits
+from plc_sim.plant_control import PlantControl
+from plc_sim.plant_server import PlantServer
+from plc_sim.plants import PLANT_NAMES, make_plant
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -34,7 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     plants = commands.add_parser("plants", parents=[shared], help="plants of three industries")
     plants.add_argument("--port-base", type=int, default=4840, help="port of the first plant (0: any free port each)")
-    plants.add_argument("--plants", default="moulding,curing,packaging", help="which, separated by commas")
+    plants.add_argument("--plants", default=",".join(PLANT_NAMES), help="which, separated by commas")
     plants.add_argument("--allow-none", action="store_true", help="also offer an endpoint without security")
     load = commands.add_parser("load", parents=[shared], help="prepared notifications at a stated rate")
     load.add_argument("--port", type=int, default=4850, help="port (0: any free port)")
@@ -81,14 +85,11 @@ async def _until_stopped() -> None:
 async def _load(arguments: argparse.Namespace, folder: Path) -> None:
     user = credentials.load_or_create(folder, arguments.username, arguments.password)
     plan = LoadPlan.of(arguments.rate, arguments.items, arguments.seed)
-    base = _options(arguments, user, "load", arguments.port)
-    options = ServerOptions(
-        **{
-            **{name: getattr(base, name) for name in base.__dataclass_fields__},
-            "allow_none": arguments.security == "none",
-            "max_nodes": 10_000,
-            "subscriptions": SubscriptionLimits(fixed_publishing_ms=arguments.interval_ms, max_items=10_000),
-        }
+    options = replace(
+        _options(arguments, user, "load", arguments.port),
+        allow_none=arguments.security == "none",
+        max_nodes=10_000,
+        subscriptions=SubscriptionLimits(fixed_publishing_ms=arguments.interval_ms, max_items=10_000),
     )
     identity = certificate.load_or_create(folder / "load", options.application_uri, options.name, _hosts(options))
     server = LoadServer(plan, options, identity)
@@ -114,6 +115,35 @@ async def _load(arguments: argparse.Namespace, folder: Path) -> None:
     _ready({"plant": "load", "statistics": server.report(per_item=False)})
 
 
+async def _plants(arguments: argparse.Namespace, folder: Path) -> None:
+    user = credentials.load_or_create(folder, arguments.username, arguments.password)
+    servers: dict[str, PlantServer] = {}
+    for index, name in enumerate(arguments.plants.split(",")):
+        port = arguments.port_base + index if arguments.port_base else 0
+        options = replace(_options(arguments, user, name, port), allow_none=arguments.allow_none, max_nodes=500)
+        plant = make_plant(name, arguments.seed, folder / name / "overlays.jsonl")
+        servers[name] = PlantServer(plant, options, folder / name, _hosts(options))
+    control = ControlServer({name: PlantControl(server) for name, server in servers.items()}, arguments.control_port)
+    await control.start()
+    for name, server in servers.items():
+        await server.start()
+        _ready(
+            {
+                "plant": name,
+                "endpoint_url": server.endpoint_url,
+                "certificate_sha256": server.identity.sha256,
+                "variables": len(server.plant.variables),
+                "username": user.username,
+                "password": user.password,
+                "control": control.address,
+            }
+        )
+    await _until_stopped()
+    await control.stop()
+    for server in servers.values():
+        await server.stop()
+
+
 def main() -> int:
     """Run until SIGINT or SIGTERM."""
     arguments = _parser().parse_args()
@@ -121,7 +151,7 @@ def main() -> int:
     logging.getLogger("asyncua").setLevel(logging.ERROR)
     with contextlib.ExitStack() as stack:
         folder = arguments.data or Path(stack.enter_context(TemporaryDirectory(prefix="plc-sim-")))
-        asyncio.run(_load(arguments, folder))
+        asyncio.run((_plants if arguments.command == "plants" else _load)(arguments, folder))
     return 0
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from asyncua import ua
+from asyncua.server.address_space import AttributeValue
 
 from plc_sim.opcua.server import SimServer
 
@@ -18,12 +19,17 @@ _BASE_OBJECT = ua.NodeId(ua.ObjectIds.BaseObjectType)
 _PROPERTY_TYPE = ua.NodeId(ua.ObjectIds.PropertyType)
 _DATA_VARIABLE = ua.NodeId(ua.ObjectIds.BaseDataVariableType)
 
+_HAS_SUBTYPE = ua.NodeId(ua.ObjectIds.HasSubtype)
+_HAS_ENCODING = ua.NodeId(ua.ObjectIds.HasEncoding)
+_ENCODING_TYPE = ua.NodeId(ua.ObjectIds.DataTypeEncodingType)
+
 READABLE = 0x01
 HISTORY = 0x04
 """Bits of AccessLevel (Part 3, 8.57)."""
 
 _MASK = ua.NodeAttributesMask
 _OBJECT_MASK = int(_MASK.DisplayName | _MASK.Description | _MASK.EventNotifier)
+_DATA_TYPE_MASK = int(_MASK.DisplayName | _MASK.Description | _MASK.IsAbstract)
 _VARIABLE_MASK = int(
     _MASK.DisplayName
     | _MASK.Description
@@ -139,6 +145,30 @@ class NodeBuilder:
         where = self.namespace if namespace is None else namespace
         return self._add(
             ua.NodeClass.Variable, parent, identifier, name, attributes, _PROPERTY_TYPE, _HAS_PROPERTY, where
+        )
+
+    def data_type(
+        self, parent: ua.NodeId, identifier: int, name: str, definition: ua.EnumDefinition | ua.StructureDefinition
+    ) -> ua.NodeId:
+        """Add a DataType with its definition."""
+        attributes = ua.DataTypeAttributes(
+            SpecifiedAttributes=ua.UInt32(_DATA_TYPE_MASK),
+            DisplayName=text(name),
+            Description=text(name),
+            IsAbstract=False,
+        )
+        node = self._add(ua.NodeClass.DataType, parent, identifier, name, attributes, ua.NodeId(), _HAS_SUBTYPE)
+        value = ua.DataValue(ua.Variant(definition, ua.VariantType.ExtensionObject))
+        self._space[node].attributes[ua.AttributeIds.DataTypeDefinition] = AttributeValue(value)
+        return node
+
+    def encoding(self, data_type: ua.NodeId, identifier: int) -> ua.NodeId:
+        """Add the "Default Binary" encoding of a structure."""
+        attributes = ua.ObjectAttributes(
+            SpecifiedAttributes=ua.UInt32(_OBJECT_MASK), DisplayName=text("Default Binary")
+        )
+        return self._add(
+            ua.NodeClass.Object, data_type, identifier, "Default Binary", attributes, _ENCODING_TYPE, _HAS_ENCODING, 0
         )
 
     def _add(

@@ -1,0 +1,230 @@
+"""A plant: machines, their variables, and the truth about them."""
+
+import functools
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plc_sim.model.machine import COMMISSIONED_US, WEEK
+from plc_sim.model.overlay import Kind, Overlay, OverlayJournal, covered
+from plc_sim.model.signal import Signal
+from plc_sim.model.truth import Truth, truth_of
+from plc_sim.model.timeline import Timeline, week_of
+from plc_sim.model.view import View
+from plc_sim.opcua.encoding import BAD
+
+BAD_NO_DATA = 0x809B_0000
+_CACHED_VIEWS = 512
+_LOOK_BACK_TICKS = 256
+_LOOK_BACK_LIMIT_US = WEEK
+
+Samples = tuple[NDArray[np.int64], NDArray[Any], NDArray[np.uint32]]
+"""Timestamps (int64[n], µs), values ([n] or [n, k]) and status codes (uint32[n])."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identification:
+    """What a nameplate says (OPC UA for Machinery, MachineIdentificationType)."""
+
+    manufacturer: str
+    model: str
+    serial_number: str
+    year_of_construction: int
+    location: str
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """One machine of a plant."""
+
+    name: str
+    label: str
+    label_zh: str
+    identification: Identification
+    timeline: Timeline
+    signals: tuple[Signal, ...]
+
+
+class Variable:
+    """One variable of one machine: a deterministic function of time on its own grid.
+
+    Attributes:
+        identifier: String NodeId without namespace, such as `Press01/Mould/Temperature`.
+        machine: Name of the machine.
+        signal: What it is.
+        grid_us: Time between two ticks; ticks are the multiples of it since the Unix epoch.
+    """
+
+    def __init__(self, plant: "Plant", machine: Machine, signal: Signal) -> None:
+        self.identifier = f"{machine.name}/{signal.path}"
+        self.machine = machine.name
+        self.signal = signal
+        self.grid_us = signal.grid_us
+        self._plant = plant
+        self._timeline = machine.timeline
+
+    def ticks(self, start_us: int, end_us: int, every: int = 1) -> Samples:
+        """Every `every`-th tick in [start_us, end_us), whether or not the value changed."""
+        step = self.grid_us * every
+        start_us = max(start_us, COMMISSIONED_US)
+        first, last = -(-start_us // step), -(-end_us // step)
+        parts = [self._evaluate(a, b, step) for a, b in _weeks(first, last, step)]
+        if not parts:
+            return _empty(self.signal)
+        if len(parts) == 1:
+            return parts[0]
+        times, values, status = zip(*parts, strict=True)
+        return np.concatenate(times), np.concatenate(values), np.concatenate(status)
+
+    def samples(self, start_us: int, end_us: int) -> Samples:
+        """The ticks in [start_us, end_us) at which value or status changed.
+
+        This is what the server stores as history, and what it sends to a monitored item with the default trigger
+        (StatusValue), sampled at the grid, whose queue does not overflow: unchanged values are not reported (Part 4,
+        7.22.2). A client's first notification is the latest of these samples before its monitored item was made.
+
+        Returns:
+            Timestamps int64[n] µs, values, status uint32[n]. Values are [n] of the type's dtype; [n, k] for arrays;
+            keys, int64[n], for text and structures (`render` makes what they stand for). Bad samples carry a value
+            that is not sent.
+        """
+        times, values, status = self.ticks(start_us - self.grid_us, end_us)
+        if not len(times):
+            return times, values, status
+        keep = changed(values, status)
+        keep[0] = times[0] >= start_us and times[0] == COMMISSIONED_US
+        return times[keep], values[keep], status[keep]
+
+    def last(self, at_us: int) -> Samples:
+        """The latest of the samples at or before `at_us`, looking back a week at most."""
+        span = _LOOK_BACK_TICKS * self.grid_us
+        end = at_us + 1
+        while True:
+            start = max(end - span, COMMISSIONED_US)
+            times, values, status = self.samples(start, end)
+            if len(times):
+                return times[-1:], values[-1:], status[-1:]
+            if start == COMMISSIONED_US or span >= _LOOK_BACK_LIMIT_US:
+                first = self.ticks(start, end)
+                return first[0][:1], first[1][:1], first[2][:1]
+            span *= 16
+
+    def _evaluate(self, first: int, last: int, step: int) -> Samples:
+        view = self._plant.view(self.machine, self._timeline, first, last, step)
+        values = self.signal.evaluate(view)
+        status = np.zeros(len(view.t), np.uint32)
+        for overlay in self._plant.overlays.of(self.identifier, int(view.t[0]), int(view.t[-1]) + 1):
+            hit = covered(overlay, view.t)
+            if overlay.kind == "nan":
+                values = np.where(hit, np.nan, values) if values.ndim == 1 else np.where(hit[:, None], np.nan, values)
+            else:
+                status[hit] = overlay.status
+        return view.t, values, status
+
+
+def changed(values: NDArray[Any], status: NDArray[np.uint32]) -> NDArray[np.bool_]:
+    """bool[n]: which samples differ from the one before; the first does. Bad samples have no value to differ in."""
+    result = np.ones(len(status), np.bool_)
+    if len(status) < 2:
+        return result
+    here, before = values[1:], values[:-1]
+    same = here == before
+    if values.dtype.kind == "f":
+        same |= np.isnan(here) & np.isnan(before)
+    if values.ndim > 1:
+        same = same.all(axis=1)
+    bad = (status[1:] & BAD) != 0
+    result[1:] = (status[1:] != status[:-1]) | (~same & ~bad)
+    return result
+
+
+def _weeks(first: int, last: int, step: int) -> list[tuple[int, int]]:
+    """Split the ticks [first, last) where weeks begin, so that one view sees one week."""
+    spans: list[tuple[int, int]] = []
+    while first < last:
+        week_end = COMMISSIONED_US + (week_of(first * step) + 1) * WEEK
+        until = min(last, -(-week_end // step))
+        spans.append((first, until))
+        first = until
+    return spans
+
+
+def _empty(signal: Signal) -> Samples:
+    values = np.empty((0, signal.length)) if signal.length else np.empty(0)
+    return np.empty(0, np.int64), values, np.empty(0, np.uint32)
+
+
+class Plant:
+    """One simulated plant.
+
+    Attributes:
+        name: Short name, such as `moulding`.
+        label: English name.
+        label_zh: Chinese name.
+        machines: Its machines.
+        variables: Every variable by its identifier.
+        overlays: Faults on demand that change samples.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        label: str,
+        label_zh: str,
+        seed: int,
+        machines: tuple[Machine, ...],
+        overlays: OverlayJournal | None = None,
+    ) -> None:
+        self.name = name
+        self.label = label
+        self.label_zh = label_zh
+        self.seed = seed
+        self.machines = machines
+        self.overlays = overlays or OverlayJournal()
+        variables = [Variable(self, machine, signal) for machine in machines for signal in machine.signals]
+        self.variables: dict[str, Variable] = {variable.identifier: variable for variable in variables}
+        self._views: OrderedDict[tuple[str, int, int, int], View] = OrderedDict()
+
+    def view(self, machine: str, timeline: Timeline, first: int, last: int, step: int) -> View:
+        """A machine at the ticks [first, last) of a grid; variables of a machine share it."""
+        key = (machine, first, last, step)
+        view = self._views.get(key)
+        if view is None:
+            t = np.arange(first, last, dtype=np.int64) * step
+            view = View(self.seed, timeline, timeline.week(week_of(int(t[0]))), t)
+            if last - first <= 4096:  # a long read is not worth the memory
+                self._views[key] = view
+                if len(self._views) > _CACHED_VIEWS:
+                    self._views.popitem(last=False)
+        return view
+
+    def disturb(self, variable: str, kind: Kind, start_us: int, end_us: int, status: int = 0) -> Overlay:
+        """Make a variable's samples Bad or NaN for a time.
+
+        Raises:
+            ValueError: An unknown variable, an empty span, or NaN for a value that cannot be.
+        """
+        known = self.variables.get(variable)
+        if known is None:
+            raise ValueError(f"{self.name} has no variable {variable!r}")
+        if end_us <= start_us:
+            raise ValueError("a disturbance must last")
+        if kind == "nan" and not known.signal.is_float:
+            raise ValueError(f"{variable} is not a floating-point variable")
+        overlay = Overlay(variable, kind, start_us, end_us, status)
+        self.overlays.add(overlay)
+        return overlay
+
+    def truth(self, start_us: int, end_us: int) -> Truth:
+        """What really happened in [start_us, end_us)."""
+        return truth_of([machine.timeline for machine in self.machines], start_us, end_us)
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def render_text(signal: Signal, key: int) -> str | bytes:
+    """What a key of a text or structure signal stands for."""
+    assert signal.render is not None  # noqa: S101 - text and structures have one
+    return signal.render(key)

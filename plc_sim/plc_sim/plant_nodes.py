@@ -1,0 +1,184 @@
+"""The address space of a plant: types, machines, nameplates, variables with units and ranges."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from asyncua import ua
+
+from plc_sim.model.plant import Machine, Plant, Variable
+from plc_sim.model.signal import Enumeration, Signal, Structure, StructureField, Unit
+from plc_sim.opcua.encoding import BuiltInType
+from plc_sim.opcua.nodes import OBJECTS, NodeBuilder, text
+from plc_sim.opcua.server import SimServer
+
+_ANALOG_UNIT_RANGE = ua.NodeId(17570)  # AnalogUnitRangeType (Part 8, 5.3.2.4)
+_UNIT_NAMESPACE = "http://www.opcfoundation.org/UA/units/un/cefact"
+_ENUMERATION_TYPE = ua.NodeId(ua.ObjectIds.Enumeration)
+_STRUCTURE_TYPE = ua.NodeId(ua.ObjectIds.Structure)
+_HAS_SUBTYPE = ua.NodeId(ua.ObjectIds.HasSubtype)
+_HAS_ENCODING = ua.NodeId(ua.ObjectIds.HasEncoding)
+_STRING = ua.NodeId(ua.ObjectIds.String)
+_LOCALIZED = ua.NodeId(ua.ObjectIds.LocalizedText)
+
+Reader = Callable[[Variable], ua.DataValue]
+
+
+@dataclass(frozen=True, slots=True)
+class Namespaces:
+    """Indexes of a plant's namespaces on its server."""
+
+    variables: int
+    types: int
+
+
+def variables_uri(plant: str) -> str:
+    """Namespace of a plant's machines and variables."""
+    return f"urn:dualspan:plc-sim:{plant}:plant"
+
+
+def types_uri(plant: str) -> str:
+    """Namespace of a plant's data types."""
+    return f"urn:dualspan:plc-sim:{plant}:types"
+
+
+class PlantNodes:
+    """Builds the address space of a plant."""
+
+    def __init__(self, server: SimServer, plant: Plant, namespaces: Namespaces, read: Reader) -> None:
+        self._server = server
+        self._plant = plant
+        self._read = read
+        self._builder = NodeBuilder(server, namespaces.variables)
+        self._types = NodeBuilder(server, namespaces.types)
+        self._data_types: dict[str, ua.NodeId] = {}
+
+    def build(self) -> None:
+        """Add everything."""
+        signals = {id(signal): signal for machine in self._plant.machines for signal in machine.signals}
+        self._add_types(signals.values())
+        root = self._builder.folder(OBJECTS, "Machines", "Machines", text("Machines"))
+        for machine in self._plant.machines:
+            self._add_machine(root, machine)
+
+    def _add_types(self, signals: Iterable[Signal]) -> None:
+        number = 1000
+        for signal in signals:
+            if signal.enumeration is not None and signal.enumeration.name not in self._data_types:
+                number += 2
+                self._add_enumeration(signal.enumeration, number)
+            if signal.structure is not None:
+                self._add_structure(signal.structure)
+
+    def _add_enumeration(self, kind: Enumeration, number: int) -> None:
+        fields = [
+            ua.EnumField(Name=name, DisplayName=text(name), Description=text(name), Value=ua.Int64(value))
+            for value, name in kind.members.items()
+        ]
+        node = self._types.data_type(_ENUMERATION_TYPE, number, kind.name, ua.EnumDefinition(Fields=fields))
+        consecutive = list(kind.members) == list(range(len(kind.members)))
+        if consecutive:
+            strings = [text(name) for name in kind.members.values()]
+            value, data_type, name = ua.Variant(strings, ua.VariantType.LocalizedText), _LOCALIZED, "EnumStrings"
+        else:
+            values = [
+                ua.EnumValueType(Value=ua.Int64(v), DisplayName=text(n), Description=text(n))
+                for v, n in kind.members.items()
+            ]
+            value, name = ua.Variant(values, ua.VariantType.ExtensionObject), "EnumValues"
+            data_type = ua.NodeId(ua.ObjectIds.EnumValueType)
+        self._types.constant(node, number + 1, name, value, data_type, namespace=0)
+        self._data_types[kind.name] = node
+
+    def _add_structure(self, kind: Structure) -> ua.NodeId:
+        known = self._data_types.get(kind.name)
+        if known is not None:
+            return known
+        definition = ua.StructureDefinition(
+            DefaultEncodingId=self._types.node_id(kind.encoding_id),
+            BaseDataType=_STRUCTURE_TYPE,
+            StructureType=ua.StructureType.Structure,
+            Fields=[self._field(field) for field in kind.fields],
+        )
+        node = self._types.data_type(_STRUCTURE_TYPE, kind.type_id, kind.name, definition)
+        self._types.encoding(node, kind.encoding_id)
+        self._data_types[kind.name] = node
+        return node
+
+    def _field(self, field: StructureField) -> ua.StructureField:
+        kind = field.kind
+        data_type = self._add_structure(kind) if isinstance(kind, Structure) else ua.NodeId(int(kind))
+        return ua.StructureField(
+            Name=field.name, Description=text(field.name), DataType=data_type, ValueRank=ua.Int32(-1), IsOptional=False
+        )
+
+    def _add_machine(self, root: ua.NodeId, machine: Machine) -> None:
+        node = self._builder.object(root, machine.name, machine.name, text(machine.label))
+        self._add_identification(node, machine)
+        folders: dict[str, ua.NodeId] = {}
+        for signal in machine.signals:
+            parent, path = node, machine.name
+            *groups, name = signal.path.split("/")
+            for group in groups:
+                path = f"{path}/{group}"
+                if path not in folders:
+                    folders[path] = self._builder.object(parent, path, group, text(group))
+                parent = folders[path]
+            self._add_variable(parent, name, self._plant.variables[f"{machine.name}/{signal.path}"])
+
+    def _add_identification(self, machine_node: ua.NodeId, machine: Machine) -> None:
+        """A nameplate as OPC UA for Machinery has it, with its BrowseNames."""
+        path = f"{machine.name}/Identification"
+        node = self._builder.object(machine_node, path, "Identification", text("Identification"))
+        plate = machine.identification
+        values: dict[str, tuple[Any, ua.VariantType]] = {
+            "Manufacturer": (text(plate.manufacturer), ua.VariantType.LocalizedText),
+            "Model": (text(plate.model), ua.VariantType.LocalizedText),
+            "SerialNumber": (plate.serial_number, ua.VariantType.String),
+            "ProductInstanceUri": (f"urn:dualspan:plc-sim:{plate.serial_number}", ua.VariantType.String),
+            "YearOfConstruction": (plate.year_of_construction, ua.VariantType.UInt16),
+            "Location": (plate.location, ua.VariantType.String),
+            "DisplayNameZh": (text(machine.label_zh, "zh"), ua.VariantType.LocalizedText),
+        }
+        for name, (value, kind) in values.items():
+            variant = ua.Variant(value, kind)
+            self._builder.constant(node, f"{path}/{name}", name, variant, ua.NodeId(kind.value))
+
+    def _add_variable(self, parent: ua.NodeId, name: str, variable: Variable) -> None:
+        signal = variable.signal
+        ranged = signal.unit is not None
+        node = self._builder.variable(
+            parent,
+            variable.identifier,
+            name,
+            text(signal.label),
+            self._data_type(signal),
+            lambda: self._read(variable),
+            description=text(signal.label_zh, "zh"),
+            array_length=signal.length,
+            minimum_sampling_ms=signal.grid_ms,
+            **({"type_id": _ANALOG_UNIT_RANGE} if ranged else {}),
+        )
+        if signal.unit is not None:
+            self._add_range(node, variable.identifier, signal, signal.unit)
+
+    def _add_range(self, node: ua.NodeId, identifier: str, signal: Signal, unit: Unit) -> None:
+        span = ua.Range(Low=ua.Double(signal.low), High=ua.Double(signal.high))
+        information = ua.EUInformation(
+            NamespaceUri=_UNIT_NAMESPACE,
+            UnitId=ua.Int32(unit.unit_id),
+            DisplayName=text(unit.symbol),
+            Description=text(unit.name),
+        )
+        for name, value, kind in (
+            ("EURange", span, ua.ObjectIds.Range),
+            ("EngineeringUnits", information, ua.ObjectIds.EUInformation),
+        ):
+            variant = ua.Variant(value, ua.VariantType.ExtensionObject)
+            self._builder.constant(node, f"{identifier}/{name}", name, variant, ua.NodeId(kind), namespace=0)
+
+    def _data_type(self, signal: Signal) -> ua.NodeId:
+        custom = signal.enumeration or signal.structure
+        if custom is not None:
+            return self._data_types[custom.name]
+        return _STRING if signal.kind is BuiltInType.STRING else ua.NodeId(int(signal.kind))

@@ -1,0 +1,31 @@
+"""Three plants of three industries."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from plc_sim.model.overlay import OverlayJournal
+from plc_sim.model.plant import Machine, Plant
+from plc_sim.plants import curing
+
+_PLANTS: dict[str, tuple[str, str, Callable[[int], tuple[Machine, ...]]]] = {
+    "curing": ("Tyre curing", "轮胎硫化车间", curing.machines),
+}
+
+PLANT_NAMES = tuple(_PLANTS)
+
+
+def make_plant(name: str, seed: int, journal: Path | None = None) -> Plant:
+    """The plant of a name.
+
+    Args:
+        name: One of `PLANT_NAMES`.
+        seed: Everything about the plant follows from it.
+        journal: File of the faults on demand; without one they are kept in memory.
+
+    Raises:
+        ValueError: There is no such plant.
+    """
+    if name not in _PLANTS:
+        raise ValueError(f"unknown plant {name!r}; there are {', '.join(_PLANTS)}")
+    label, label_zh, machines = _PLANTS[name]
+    return Plant(name, label, label_zh, seed, machines(seed), OverlayJournal(journal))
