@@ -1,0 +1,86 @@
+{{- define "dualspan.fullname" -}}
+{{- .Release.Name | trunc 40 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "dualspan.labels" -}}
+app.kubernetes.io/name: dualspan
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end -}}
+
+{{- define "dualspan.selector" -}}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .component }}
+{{- end -}}
+
+{{- define "dualspan.image" -}}
+{{- $image := .root.Values.image -}}
+{{ $image.registry }}{{ $image.repository }}/{{ .name }}:{{ $image.tag | default .root.Chart.AppVersion }}
+{{- end -}}
+
+{{/* Where gateways find a service: .service is onboarding or historian. */}}
+{{- define "dualspan.gatewayHost" -}}
+{{- $own := index .root.Values.gateways .service -}}
+{{- $own.host | default (printf "%s-%s-gateways" (include "dualspan.fullname" .root) .service) -}}
+{{- end -}}
+
+{{/* One variable from the Secret. */}}
+{{- define "dualspan.fromSecret" -}}
+- name: {{ .variable }}
+  valueFrom:
+    secretKeyRef: {name: {{ .root.Values.secret.name }}, key: {{ .key }}}
+{{- end -}}
+
+{{/* What all services of the platform share. */}}
+{{- define "dualspan.platformEnvironment" -}}
+{{ include "dualspan.fromSecret" (dict "root" . "variable" "DUALSPAN_SERVICE_SECRET" "key" .Values.secret.keys.serviceSecret) }}
+- {name: DUALSPAN_REDIS_URL, value: {{ .Values.redis.url | quote }}}
+- {name: DUALSPAN_IDENTITY_ADDRESS, value: "{{ include "dualspan.fullname" . }}-identity:7401"}
+- {name: DUALSPAN_ONBOARDING_ADDRESS, value: "{{ include "dualspan.fullname" . }}-onboarding:7402"}
+- {name: DUALSPAN_HISTORIAN_ADDRESS, value: "{{ include "dualspan.fullname" . }}-historian:7403"}
+- {name: DUALSPAN_LOG_FORMAT, value: {{ .Values.logFormat }}}
+- {name: DUALSPAN_LOG_LEVEL, value: {{ .Values.logLevel }}}
+{{- end -}}
+
+{{/* The database of one service, under its own role. The password is expanded by Kubernetes. */}}
+{{- define "dualspan.databaseEnvironment" -}}
+{{- $postgres := .root.Values.postgres -}}
+{{ include "dualspan.fromSecret" (dict "root" .root "variable" "DATABASE_PASSWORD" "key" .root.Values.secret.keys.databasePassword) }}
+- name: DUALSPAN_{{ upper .service }}_DATABASE_URL
+  value: "postgresql://dualspan_{{ .service }}:$(DATABASE_PASSWORD)@{{ $postgres.host }}:{{ $postgres.port }}/{{ $postgres.database }}"
+{{- end -}}
+
+{{- define "dualspan.pod" -}}
+automountServiceAccountToken: false
+# Kubernetes would add variables such as DUALSPAN_HISTORIAN_PORT, in the namespace of our settings.
+enableServiceLinks: false
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 10001
+  runAsGroup: 10001
+  fsGroup: 10001
+  seccompProfile: {type: RuntimeDefault}
+{{- with .Values.image.pullSecrets }}
+imagePullSecrets: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+volumes:
+  - {name: tmp, emptyDir: {}}
+{{- end -}}
+
+{{- define "dualspan.container" -}}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+securityContext:
+  allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
+  capabilities: {drop: [ALL]}
+volumeMounts:
+  - {name: tmp, mountPath: /tmp}
+{{- end -}}
