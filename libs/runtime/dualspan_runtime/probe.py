@@ -4,6 +4,7 @@ For container health checks; Kubernetes asks by itself.
 """
 
 import sys
+from typing import Any
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -14,7 +15,7 @@ _TIMEOUT_S = 3.0
 def is_serving(address: str) -> bool:
     """Asks the standard health service, in plaintext, for the server as a whole."""
     with grpc.insecure_channel(address) as channel:
-        stub = health_pb2_grpc.HealthStub(channel)
+        stub: Any = health_pb2_grpc.HealthStub(channel)
         try:
             answer = stub.Check(health_pb2.HealthCheckRequest(), timeout=_TIMEOUT_S)
         except grpc.RpcError:
