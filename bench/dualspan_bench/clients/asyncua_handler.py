@@ -1,0 +1,51 @@
+"""asyncua as its documentation shows it: a handler that is called for each value."""
+
+import argparse
+import asyncio
+import json
+import time
+
+from asyncua import Client, ua
+from asyncua.common.node import Node
+from asyncua.common.subscription import DataChangeNotif
+
+
+class Counter:
+    """The least that a handler can do."""
+
+    def __init__(self) -> None:
+        self.values = 0
+
+    def datachange_notification(self, node: Node, val: object, data: DataChangeNotif) -> None:
+        """Called by asyncua for each value."""
+        del node, val, data
+        self.values += 1
+
+
+async def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("url")
+    for name in ("items", "first", "queue"):
+        parser.add_argument(f"--{name}", type=int, required=True)
+    for name in ("interval-ms", "warm-up", "seconds"):
+        parser.add_argument(f"--{name}", type=float, required=True)
+    options = parser.parse_args()
+    async with Client(options.url, timeout=30) as client:
+        counter = Counter()
+        subscription = await client.create_subscription(options.interval_ms, counter)
+        nodes = [client.get_node(ua.NodeId(options.first + item, ua.Int16(2))) for item in range(options.items)]
+        for start in range(0, len(nodes), 1000):
+            await subscription.subscribe_data_change(nodes[start : start + 1000], queuesize=options.queue)
+        await asyncio.sleep(options.warm_up)
+        values, cpu, wall = counter.values, time.process_time(), time.perf_counter()
+        await asyncio.sleep(options.seconds)
+        result = {
+            "values": counter.values - values,
+            "cpu": time.process_time() - cpu,
+            "wall": time.perf_counter() - wall,
+        }
+        print(json.dumps(result), flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
