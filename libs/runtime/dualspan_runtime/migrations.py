@@ -27,6 +27,10 @@ _SERVICE = re.compile(r"[a-z]{1,30}")
 _log = structlog.stdlib.get_logger()
 
 
+class MigrationError(Exception):
+    """A migration failed; nothing of it is left behind."""
+
+
 class SchemaMismatchError(Exception):
     """The schema in the database is not the one that this code was written for."""
 
@@ -111,6 +115,7 @@ async def migrate(admin_url: str, migrations: Migrations, *, password: str = "")
 
     Raises:
         SchemaMismatchError: The schema is newer than the code, an applied file was changed, or the server is too old.
+        MigrationError: A migration failed; those before it are applied.
     """
     if _SERVICE.fullmatch(migrations.service) is None:
         msg = f"not a service's name: {migrations.service!r}"
@@ -207,7 +212,11 @@ def _pending(migrations: Migrations, applied: Mapping[str, str]) -> list[Migrati
 async def _apply(connection: _AnyConnection, migrations: Migrations, migration: Migration) -> None:
     async with connection.transaction():
         await connection.execute(f"SET LOCAL search_path = {migrations.service}; SET LOCAL lock_timeout = '10s'")
-        await connection.execute(migration.sql)
+        try:
+            await connection.execute(migration.sql)
+        except asyncpg.PostgresError as error:
+            msg = f"The migration {migration.name} of {migrations.service} failed: {error}"
+            raise MigrationError(msg) from error
         await connection.execute(
             f"INSERT INTO {migrations.service}.schema_migration (name, checksum) VALUES ($1, $2)",
             migration.name,

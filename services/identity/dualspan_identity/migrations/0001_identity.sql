@@ -43,7 +43,7 @@ CREATE TABLE session (
     FOREIGN KEY (tenant_id, user_id) REFERENCES account
 );
 CREATE UNIQUE INDEX session_token ON session (tenant_id, token_hash);
-CREATE INDEX session_user ON session (tenant_id, user_id);
+CREATE INDEX session_of_user ON session (tenant_id, user_id);
 SELECT pg_temp.isolate_tenant('session');
 
 CREATE TABLE api_token (
