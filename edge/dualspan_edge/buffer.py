@@ -7,9 +7,9 @@ stores those with one fsync; then everybody who submitted is told. Until then no
 import asyncio
 import contextlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -62,15 +62,17 @@ class _Batch:
 
 @dataclass(frozen=True, slots=True)
 class LastLife:
-    """What the last run of the gateway left; microseconds since 1970, 0 if there was none.
+    """What the last run of the gateway left; times in microseconds since 1970, 0 if there are none.
 
     Attributes:
-        alive_until: When it was last known to receive everything.
+        alive: When this was written down.
         oldest_unsent: When the oldest frame that was not acknowledged was written.
+        complete_until: By server: the last moment before which nothing of it is missing.
     """
 
-    alive_until: int = 0
+    alive: int = 0
     oldest_unsent: int = 0
+    complete_until: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 class Buffer:
@@ -93,6 +95,8 @@ class Buffer:
         self._occupancy = Occupancy(0, 0, 0)
         self.epoch = 0
         self.last_life = LastLife()
+        # By server: the last moment before which nothing is missing. Set by who knows it.
+        self.complete_until: Callable[[], Mapping[str, int]] = dict
 
     @property
     def is_full(self) -> bool:
@@ -116,8 +120,6 @@ class Buffer:
             await self._in_thread(self._open_store)
         except BufferCorruptError as error:
             await self._begin_anew(None, error)
-        alive_until = max(self.last_life.alive_until, self._opened.last_written)
-        self.last_life = LastLife(alive_until, self.last_life.oldest_unsent)
 
     async def close(self) -> None:
         """Closes the file. What was submitted and not stored is not acknowledged either."""
@@ -211,7 +213,7 @@ class Buffer:
                 await self._in_thread(damaged.close)
             await self._in_thread(lambda: self._move_aside(aside))
             await self._in_thread(self._open_store)
-        start = self.last_life.oldest_unsent or self.last_life.alive_until or now
+        start = self.last_life.oldest_unsent or self.last_life.alive or now
         detail = f"the buffer's file was damaged and is kept as {aside.name}; what was in it is not on the platform"
         self.submit((), [gap(historian.GAP_CAUSE_GATEWAY_DOWN, start, now, detail=detail)])
 
@@ -271,8 +273,8 @@ class Buffer:
             _log.warning("buffer_care_failed", error=str(error))
         # Alive means that everything received is stored: a crash now would lose what waits.
         if not (self._pending.samples or self._full_since):
-            now = now_microseconds()
-            await self._in_thread(lambda: self._write_alive(now))
+            life = LastLife(now_microseconds(), self._occupancy.oldest_written, self.complete_until())
+            await self._in_thread(lambda: self._write_alive(life))
 
     async def _give_up_old(self) -> None:
         now = now_microseconds()
@@ -291,17 +293,17 @@ class Buffer:
         stand_in = _with_gaps(_new_frame(Frame(), b""), [*unpack_gaps(expired.gaps), lost])
         await self._in_store(lambda store: store.replace_expired(before, stand_in, now))
 
-    def _write_alive(self, now: int) -> None:
-        state = {"alive": now, "oldest_unsent": self._occupancy.oldest_written}
+    def _write_alive(self, life: LastLife) -> None:
         temporary = self._alive_path.with_suffix(".tmp")
-        temporary.write_text(json.dumps(state))
+        temporary.write_text(json.dumps(asdict(life)))
         temporary.replace(self._alive_path)
 
     def _read_alive(self) -> LastLife:
         try:
             state = json.loads(self._alive_path.read_text())
-            return LastLife(int(state["alive"]), int(state["oldest_unsent"]))
-        except (OSError, ValueError, KeyError, TypeError):
+            complete_until = {str(server): int(time) for server, time in state["complete_until"].items()}
+            return LastLife(int(state["alive"]), int(state["oldest_unsent"]), complete_until)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return LastLife()
 
 

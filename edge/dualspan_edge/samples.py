@@ -60,7 +60,7 @@ class _Rows:
 class TagTable:
     """The monitored items of one session: which tag a ClientHandle is, and when it was last seen.
 
-    Handles are given out in rising order and never twice, so a late notification of a removed item finds no tag.
+    Handles are given out in rising order, so a late notification of a removed item finds no tag.
     """
 
     def __init__(self) -> None:
@@ -70,15 +70,13 @@ class TagTable:
         self._fresh = np.zeros(64, np.bool_)
         self._fresh_left = 0
         self._used = 0
+        self._earlier: dict[int, int] = {}
 
-    def add(self, tag_id: int, kind: ValueKind, last_timestamp: int | None = None) -> int:
+    def add(self, tag_id: int, kind: ValueKind) -> int:
         """Gives out a handle.
 
-        Args:
-            tag_id: The tag.
-            kind: What its values are.
-            last_timestamp: Of the tag's newest sample from an earlier session. A new monitored item begins with the
-                current value (Part 4, 5.13.1.5); if that is the sample we have, it is dropped.
+        A new monitored item begins with the current value (Part 4, 5.13.1.5). If that is the newest sample that an
+        earlier item of the tag has sent, it is dropped when it comes.
         """
         if self._used == len(self._tag):
             self._grow()
@@ -86,20 +84,24 @@ class TagTable:
         self._used += 1
         self._tag[handle] = tag_id
         self._kind[handle] = kind
-        if last_timestamp is not None:
-            self._last[handle] = last_timestamp
-            self._fresh[handle] = True
-            self._fresh_left += 1
+        known = self._earlier.pop(tag_id, None)
+        self._last[handle] = _NEVER if known is None else known
+        self._fresh[handle] = known is not None
+        self._fresh_left += known is not None
         return handle
 
     def remove(self, handle: int) -> None:
         """Forgets a handle; samples that still come for it are dropped."""
+        last = int(self._last[handle])
+        if last != _NEVER:
+            self._earlier[int(self._tag[handle])] = last
         self._tag[handle] = _NO_TAG
 
-    def last_timestamps(self) -> dict[int, int]:
-        """Of each tag that has sent anything: its newest sample's timestamp."""
-        seen = (self._tag != _NO_TAG) & (self._last != _NEVER)
-        return dict(zip(self._tag[seen].tolist(), self._last[seen].tolist(), strict=True))
+    def compact(self) -> None:
+        """Begins again with handle 0, if every handle is removed. Late notifications must not be able to come."""
+        if (self._tag[: self._used] == _NO_TAG).all():
+            self._used = self._fresh_left = 0
+            self._fresh[:] = False
 
     def receive(self, change: DataChange, now: int) -> Received:
         """The samples of one notification.

@@ -1,0 +1,345 @@
+"""One server: connected, kept connected, and subscribed as configured."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from asyncua import ua
+from asyncua.ua.uaerrors import UaStatusCodeError
+
+from dualspan.historian.v1 import resources_pb2 as historian
+from dualspan.onboarding.v1 import gateway_service_pb2 as gateway
+from dualspan.onboarding.v1 import resources_pb2 as onboarding
+from dualspan_edge.buffer import Buffer
+from dualspan_edge.clock import now_microseconds
+from dualspan_edge.decoder import DecodeError, PublishResponse
+from dualspan_edge.errors import GatewayError, UntrustedServerError
+from dualspan_edge.gaps import gap, overflow_gaps
+from dualspan_edge.opcua.browse import browse
+from dualspan_edge.opcua.certificates import ApplicationInstance
+from dualspan_edge.opcua.connection import Connection, SessionTicket, connect
+from dualspan_edge.opcua.pump import PublishPump
+from dualspan_edge.opcua.subscriptions import Subscription, Subscriptions
+from dualspan_edge.opcua.words import status_words
+from dualspan_edge.samples import TagTable
+
+_CLOCK_INTERVAL = 10.0
+# A refused item may become possible: a node appears, a right is given.
+_RETRY_REFUSED = 60.0
+
+ReportSink = Callable[[Sequence[gateway.TagReport]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Seconds between attempts to connect: doubling from `first` to `longest`, each up to half shorter by chance."""
+
+    first: float = 1.0
+    longest: float = 60.0
+
+    def delay(self, attempt: int) -> float:
+        """The wait before attempt number `attempt`, from 1."""
+        return min(self.first * 2 ** min(attempt - 1, 20), self.longest) * (0.5 + random.random() / 2)
+
+
+@dataclass(slots=True)
+class Counters:
+    """What has come since the start."""
+
+    received_samples: int = 0
+    overflowed_samples: int = 0
+
+
+@dataclass(slots=True)
+class _Hole:
+    """Samples are missing since some time, until the subscriptions run again."""
+
+    cause: historian.GapCause.ValueType
+    since: int
+    detail: str
+
+
+class Reconfigured(Exception):
+    """The way to the server has changed."""
+
+
+class ServerWorker:
+    """Keeps one server connected and subscribed. `run` never returns; cancel it to stop."""
+
+    def __init__(
+        self,
+        configuration: gateway.ServerConfiguration,
+        *,
+        instance: ApplicationInstance,
+        buffer: Buffer,
+        report: ReportSink,
+        backoff: Backoff,
+        missing_since: int,
+    ) -> None:
+        """Prepares a worker.
+
+        Args:
+            configuration: What to connect to and what to subscribe to.
+            instance: Who the gateway is.
+            buffer: Where samples and gaps go.
+            report: Told how each tag fares.
+            backoff: Between attempts.
+            missing_since: Until when an earlier run of the gateway had everything of this server, microseconds;
+                0 if there was none.
+        """
+        self._configuration = configuration
+        self._log = structlog.get_logger(__name__).bind(server=configuration.server)
+        self._instance = instance
+        self._buffer = buffer
+        self._report = report
+        self._backoff = backoff
+        self._changed = asyncio.Event()
+        self._subscriptions = Subscriptions(TagTable())
+        self._reports: dict[int, gateway.TagReport] = {}
+        self._ticket: SessionTicket | None = None
+        self._connection: Connection | None = None
+        self._hole: _Hole | None = None
+        if missing_since:
+            self._hole = _Hole(historian.GAP_CAUSE_GATEWAY_DOWN, missing_since, "the gateway was not running")
+        self.counters = Counters()
+        self.status = onboarding.ServerStatus(server=configuration.server, state=onboarding.CONNECTION_STATE_CONNECTING)
+
+    @property
+    def server(self) -> str:
+        """The server's id."""
+        return self._configuration.server
+
+    @property
+    def complete_until(self) -> int:
+        """The last moment before which nothing of this server is missing, microseconds; 0 before the first."""
+        if self._hole is not None:
+            return self._hole.since
+        subscriptions = self._subscriptions.by_id.values()
+        return min((_complete_until(subscription) for subscription in subscriptions), default=0)
+
+    def configure(self, configuration: gateway.ServerConfiguration) -> None:
+        """Changes what is wanted; what stays the same goes on undisturbed."""
+        self._configuration = configuration
+        self._changed.set()
+
+    def browse(self, root_node_id: str, max_nodes: int) -> AsyncIterator[list[onboarding.BrowsedNode]]:
+        """What the server offers, in portions.
+
+        Raises:
+            GatewayError: The server is not connected.
+        """
+        if self._connection is None:
+            raise GatewayError(f"the server {self.server} is not connected: {self.status.detail or 'try again later'}")
+        return browse(self._connection, root_node_id, max_nodes)
+
+    async def run(self) -> None:
+        """Connects again and again, each time with a fresh client."""
+        attempt = 0
+        while True:
+            started = asyncio.get_running_loop().time()
+            try:
+                await self._live()
+            except Reconfigured:
+                attempt = 0
+                continue
+            except UntrustedServerError as error:
+                self._set_state(onboarding.CONNECTION_STATE_UNTRUSTED, str(error), error.certificate)
+            except Exception as error:  # noqa: BLE001 - supervised: whatever a server does, we try again
+                self._failed(error)
+            if asyncio.get_running_loop().time() - started > self._backoff.longest:
+                attempt = 0
+            attempt += 1
+            self._changed.clear()
+            await _wait(self._changed, self._backoff.delay(attempt))
+
+    # Receiver of the publish pump.
+
+    def received(self, subscription: Subscription, response: PublishResponse) -> "asyncio.Future[None]":
+        """Takes a notification; the future is done when it is on the disk."""
+        del subscription
+        gaps: list[historian.Gap] = []
+        now = now_microseconds()
+        blocks = []
+        for change in response.data_changes:
+            received = self._subscriptions.table.receive(change, now)
+            blocks += received.blocks
+            self.counters.received_samples += received.sample_count
+            if received.overflow is not None:
+                self.counters.overflowed_samples += len(received.overflow.tag)
+                gaps += overflow_gaps(received.overflow, self.server)
+        return self._buffer.submit(tuple(blocks), gaps)
+
+    def missed(self, subscription: Subscription, why: str) -> None:
+        """Notifications are lost and cannot be had again."""
+        start, end = _complete_until(subscription), now_microseconds()
+        self._submit_gap(historian.GAP_CAUSE_SUBSCRIPTION_LOST, start, end, why)
+
+    def lost(self, subscription: Subscription, why: str) -> None:
+        """The server gave a subscription up: it is made again."""
+        self._log.warning("subscription_lost", why=why)
+        self._note_hole(historian.GAP_CAUSE_SUBSCRIPTION_LOST, _complete_until(subscription), why)
+        self._changed.set()
+
+    # A connection's life.
+
+    async def _live(self) -> None:
+        self._changed.clear()
+        self._set_state(onboarding.CONNECTION_STATE_CONNECTING, self.status.detail)
+        configuration = self._configuration
+        connection = await connect(configuration, self._instance, self._ticket)
+        keep_session = True
+        try:
+            await self._take_over(connection)
+            self._connection = connection
+            pump = PublishPump(connection, self._subscriptions, self)
+            await self._apply(connection, pump, retry=True)
+            self._set_state(onboarding.CONNECTION_STATE_CONNECTED, connection.warning)
+            self._log.info("server_connected", resumed=connection.resumed, items=self._subscriptions.item_count)
+            await _first_to_fail(
+                pump.run(),
+                connection.keep_channel(),
+                self._watch_clock(connection),
+                self._follow(connection, pump, configuration),
+            )
+        except (Reconfigured, asyncio.CancelledError):
+            keep_session = False
+            raise
+        finally:
+            self._connection = None
+            self._ticket = connection.ticket if keep_session else None
+            await connection.close(keep_session=keep_session)
+
+    async def _take_over(self, connection: Connection) -> None:
+        """Brings subscriptions of the last connection into this one; what cannot be brought is a hole."""
+        if connection.resumed:
+            return
+        lost: Sequence[Subscription] = ()
+        if self._subscriptions.by_id:
+            lost = await self._subscriptions.transfer(connection)
+        for subscription in lost:
+            since = _complete_until(subscription)
+            self._note_hole(historian.GAP_CAUSE_CONNECTION_LOST, since, self.status.detail or "the connection was lost")
+            self._subscriptions.forget(subscription)
+        if not self._subscriptions.by_id:
+            self._subscriptions.begin_session()
+
+    async def _apply(self, connection: Connection, pump: PublishPump, *, retry: bool) -> None:
+        """Monitors what is configured and nothing else; then says how each tag fares."""
+        wanted = {tag.tag_id: tag for tag in self._configuration.tags}
+        have = self._subscriptions.tags()
+        await self._subscriptions.remove(connection, [i for i, tag in have.items() if wanted.get(i) != tag])
+        have = self._subscriptions.tags()
+        missing = [
+            tag for tag_id, tag in wanted.items() if tag_id not in have and (retry or not self._was_refused(tag_id))
+        ]
+        if missing:
+            reports = await self._subscriptions.add(connection, missing, now_microseconds())
+            self._reports.update((report.tag_id, report) for report in reports)
+            pump.wake()
+        self._close_hole()
+        self.status.monitored_items = self._subscriptions.item_count
+        self._report([self._reports[tag_id] for tag_id in wanted if tag_id in self._reports])
+
+    def _was_refused(self, tag_id: int) -> bool:
+        report = self._reports.get(tag_id)
+        return report is not None and report.state == onboarding.TAG_STATE_REFUSED
+
+    async def _follow(self, connection: Connection, pump: PublishPump, applied: gateway.ServerConfiguration) -> None:
+        """Applies each new configuration; from time to time asks again for what was refused."""
+        while True:
+            changed = await _wait(self._changed, _RETRY_REFUSED)
+            self._changed.clear()
+            if _way(self._configuration) != _way(applied):
+                raise Reconfigured
+            await self._apply(connection, pump, retry=not changed or self._hole is not None)
+
+    async def _watch_clock(self, connection: Connection) -> None:
+        while True:
+            offset = await connection.read_clock()
+            if offset is not None:
+                # The contract has it the other way round: the server's clock minus ours.
+                self.status.clock_offset.FromMicroseconds(-offset.offset)
+            await asyncio.sleep(_CLOCK_INTERVAL)
+
+    def _failed(self, error: Exception) -> None:
+        words = _words(error)
+        if words != self.status.detail:
+            self._log.warning("server_failed", error=words, kind=type(error).__name__)
+        self._set_state(onboarding.CONNECTION_STATE_FAILED, words)
+
+    def _set_state(self, state: onboarding.ConnectionState.ValueType, detail: str, certificate: bytes = b"") -> None:
+        self.status.state = state
+        self.status.detail = detail
+        self.status.untrusted_certificate = certificate
+        if state != onboarding.CONNECTION_STATE_CONNECTED:
+            self.status.monitored_items = 0
+
+    # Gaps.
+
+    def _note_hole(self, cause: historian.GapCause.ValueType, since: int, detail: str) -> None:
+        if self._hole is None:
+            self._hole = _Hole(cause, since, detail)
+        self._hole.since = min(self._hole.since, since)
+
+    def _close_hole(self) -> None:
+        hole, self._hole = self._hole, None
+        if hole is not None and self._subscriptions.item_count:
+            self._submit_gap(hole.cause, hole.since, now_microseconds(), hole.detail)
+
+    def _submit_gap(self, cause: historian.GapCause.ValueType, start: int, end: int, detail: str) -> None:
+        self._buffer.submit((), [gap(cause, start, end, server=self.server, detail=detail)])
+
+
+def _complete_until(subscription: Subscription) -> int:
+    return subscription.heard_at - int(subscription.publishing_ms * 1000)
+
+
+def _way(configuration: gateway.ServerConfiguration) -> gateway.ServerConfiguration:
+    """The configuration without its tags: how the server is connected to."""
+    way = gateway.ServerConfiguration()
+    way.CopyFrom(configuration)
+    way.ClearField("tags")
+    return way
+
+
+def _words(error: Exception) -> str:
+    """What went wrong and what to do."""
+    if isinstance(error, UaStatusCodeError):
+        return status_words(int(error.code))
+    if isinstance(error, DecodeError):
+        return f"the server sends messages that break the protocol: {error}"
+    if isinstance(error, TimeoutError):
+        return str(error) or "the server does not answer in time; check that it runs and can be reached"
+    if isinstance(error, GatewayError | ua.UaError):
+        return str(error)
+    if isinstance(error, OSError):
+        return (
+            f"the server cannot be reached ({error.strerror or error}); check that it runs, the address, the firewall"
+        )
+    return f"{type(error).__name__}: {error}"
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> bool:
+    """Waits for an event, at most so long; whether it came."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True
+
+
+async def _first_to_fail(*work: Coroutine[Any, Any, None]) -> None:
+    """Runs all until one ends; the others are cancelled, and its exception is raised."""
+    tasks = [asyncio.ensure_future(coroutine) for coroutine in work]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,112 @@
+"""Services on many nodes: in as many calls as the server's limits ask for."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from asyncua import ua
+from asyncua.client.ua_session import UaSession
+from asyncua.ua.uaerrors import UaStatusCodeError
+
+from dualspan_edge.opcua.nodeids import standard_node
+
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+# What is taken where a server states no limit (0, or no such node).
+_UNSTATED_PER_CALL = 1000
+_UNSTATED_SUBSCRIPTIONS = 32
+_UNSTATED_ITEMS = 1_000_000
+_TOO_MUCH = frozenset(
+    {ua.StatusCodes.BadTooManyOperations, ua.StatusCodes.BadEncodingLimitsExceeded, ua.StatusCodes.BadResponseTooLarge}
+)
+_IDS = ua.ObjectIds
+_OPERATION_LIMITS = (
+    _IDS.Server_ServerCapabilities_OperationLimits_MaxNodesPerRead,
+    _IDS.Server_ServerCapabilities_OperationLimits_MaxNodesPerBrowse,
+    _IDS.Server_ServerCapabilities_OperationLimits_MaxMonitoredItemsPerCall,
+    _IDS.Server_ServerCapabilities_MaxSubscriptionsPerSession,
+    _IDS.Server_ServerCapabilities_MaxMonitoredItemsPerSubscription,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerLimits:
+    """What a server allows (Part 5, 6.3.2, 6.3.11)."""
+
+    nodes_per_read: int = _UNSTATED_PER_CALL
+    nodes_per_browse: int = _UNSTATED_PER_CALL
+    items_per_call: int = _UNSTATED_PER_CALL
+    subscriptions: int = _UNSTATED_SUBSCRIPTIONS
+    items_per_subscription: int = _UNSTATED_ITEMS
+
+
+async def in_portions(
+    work: Callable[[Sequence[_T]], Awaitable[list[_R]]], items: Sequence[_T], portion: int
+) -> list[_R]:
+    """The results of `work` on all items, called with `portion` at most; with fewer if the server says too many."""
+    results: list[_R] = []
+    start = 0
+    while start < len(items):
+        part = items[start : start + portion]
+        try:
+            answer = await work(part)
+        except UaStatusCodeError as error:
+            if error.code not in _TOO_MUCH or len(part) == 1:
+                raise
+            portion = max(1, len(part) // 2)
+            continue
+        if len(answer) != len(part):
+            raise ua.UaError(f"the server answered {len(answer)} results to {len(part)} operations")
+        results += answer
+        start += len(part)
+    return results
+
+
+async def read_attributes(
+    session: UaSession, nodes: Sequence[tuple[ua.NodeId, ua.AttributeIds]], portion: int
+) -> list[ua.DataValue]:
+    """One DataValue for each (node, attribute), a bad status in it where that cannot be read."""
+
+    async def read(part: Sequence[tuple[ua.NodeId, ua.AttributeIds]]) -> list[ua.DataValue]:
+        parameters = ua.ReadParameters()
+        parameters.NodesToRead = [ua.ReadValueId(NodeId=node, AttributeId=attribute) for node, attribute in part]
+        return await session.read(parameters)
+
+    return await in_portions(read, nodes, portion)
+
+
+def value_of(data_value: ua.DataValue) -> object:
+    """The value in a DataValue; None if it has none or a bad status."""
+    if data_value.Value is None or (data_value.StatusCode is not None and not data_value.StatusCode.is_good()):
+        return None
+    return data_value.Value.Value
+
+
+async def read_limits(session: UaSession) -> ServerLimits:
+    """The limits that the server states; ours where it states none."""
+    nodes = [(standard_node(number), ua.AttributeIds.Value) for number in _OPERATION_LIMITS]
+    stated = [value_of(value) for value in await read_attributes(session, nodes, len(nodes))]
+    read, browse, items, subscriptions, per_subscription = (
+        value if isinstance(value, int) and value > 0 else None for value in stated
+    )
+    return ServerLimits(
+        nodes_per_read=min(read or _UNSTATED_PER_CALL, 10_000),
+        nodes_per_browse=min(browse or _UNSTATED_PER_CALL, _UNSTATED_PER_CALL),
+        items_per_call=min(items or _UNSTATED_PER_CALL, 10_000),
+        subscriptions=min(subscriptions or _UNSTATED_SUBSCRIPTIONS, 100),
+        items_per_subscription=per_subscription or _UNSTATED_ITEMS,
+    )
+
+
+async def read_namespaces(session: UaSession) -> list[str]:
+    """The server's NamespaceArray.
+
+    Raises:
+        ua.UaError: The server does not give it.
+    """
+    node = (standard_node(_IDS.Server_NamespaceArray), ua.AttributeIds.Value)
+    (answer,) = await read_attributes(session, [node], 1)
+    array = value_of(answer)
+    if not isinstance(array, list):
+        raise ua.UaError("the server does not give its NamespaceArray")
+    return [str(uri) for uri in array]

@@ -1,0 +1,109 @@
+"""asyncua's client with a server that is not trusted on the other side.
+
+asyncua gathers whatever a chunk's header claims, takes the server's word for the sizes of messages, and reconnects
+and publishes by itself. Here chunks and messages have limits that are ours, and nothing runs unless we start it.
+"""
+
+import asyncio
+import struct
+
+from asyncua import Client, ua
+from asyncua.client.ua_client import UaClient, UASocketProtocol
+from asyncua.common.connection import TransportLimits
+from asyncua.common.shortcuts import Shortcuts
+from asyncua.ua.ua_binary import uatcp_to_binary
+
+CHUNK_BYTES = 65_536
+MESSAGE_BYTES = 64 * 1024 * 1024
+# Chunks may be small: Part 6, 7.1.2.3 sets 8192 as the least a buffer may be.
+_CHUNKS = MESSAGE_BYTES // 8192
+_HEADER_BYTES = 8
+_chunk_size = struct.Struct("<4xI").unpack_from
+
+
+class BoundedProtocol(UASocketProtocol):
+    """The socket: whole chunks of bounded size go to asyncua, everything else ends the connection."""
+
+    def __init__(self, timeout: float, security_policy: object) -> None:
+        limits = TransportLimits(CHUNK_BYTES, CHUNK_BYTES, _CHUNKS, MESSAGE_BYTES)
+        super().__init__(timeout, security_policy, limits)  # pyright: ignore[reportArgumentType]  # asyncua's own type
+        self._received = bytearray()
+
+    def data_received(self, data: bytes) -> None:
+        """Cuts what came into chunks; a chunk that is not whole waits for the rest."""
+        received = self._received
+        received += data
+        start = 0
+        while len(received) - start >= _HEADER_BYTES:
+            size: int = _chunk_size(received, start)[0]
+            if not _HEADER_BYTES <= size <= CHUNK_BYTES:
+                self.logger.error("the server announced a chunk of %s bytes; at most %s are taken", size, CHUNK_BYTES)
+                received.clear()
+                self.disconnect_socket()
+                return
+            if len(received) - start < size:
+                break
+            self._process_received_data(bytes(received[start : start + size]))
+            start += size
+            if self.transport is None or self.transport.is_closing():
+                received.clear()
+                return
+        del received[:start]
+
+    async def send_hello(self, url: str, max_messagesize: int = 0, max_chunkcount: int = 0) -> ua.Acknowledge:
+        """Agrees on sizes (Part 6, 7.1.2.3); ours, whatever the arguments say."""
+        if self.transport is None:
+            raise ConnectionError("the connection is closed")
+        hello = ua.Hello(0, CHUNK_BYTES, CHUNK_BYTES, MESSAGE_BYTES, _CHUNKS, url)  # pyright: ignore[reportArgumentType]  # plain numbers
+        answer: asyncio.Future[ua.Acknowledge] = asyncio.get_running_loop().create_future()
+        self._callbackmap[0] = answer
+        self.transport.write(uatcp_to_binary(ua.MessageType.Hello, hello))  # pyright: ignore[reportArgumentType]  # asyncua's constants are bytes
+        acknowledge = await asyncio.wait_for(answer, self.timeout)
+        # asyncua has taken the server's numbers for both directions; what we receive is ours to limit.
+        limits = self._connection._limits  # noqa: SLF001 - there is no other door
+        limits.max_recv_buffer = CHUNK_BYTES
+        limits.max_send_buffer = max(8192, min(CHUNK_BYTES, acknowledge.ReceiveBufferSize))
+        limits.max_message_size = MESSAGE_BYTES
+        limits.max_chunk_count = _CHUNKS
+        return acknowledge
+
+    def post(self, request: object) -> "asyncio.Future[object]":
+        """Sends a request without waiting; the future is the answer's body, in the order of arrival."""
+        return self._send_request(request, timeout=0)
+
+
+class BoundedUaClient(UaClient):
+    """asyncua's transport client with `BoundedProtocol` for its socket."""
+
+    def _make_protocol(self) -> BoundedProtocol:
+        protocol = BoundedProtocol(self._timeout, self.security_policy)
+        protocol.on_connection_lost = self._on_transport_lost
+        protocol.is_session_closing = self._is_session_closing
+        self.protocol = protocol
+        return protocol
+
+    @property
+    def bounded(self) -> BoundedProtocol:
+        """The open socket.
+
+        Raises:
+            ConnectionError: There is none.
+        """
+        if not isinstance(self.protocol, BoundedProtocol) or self.protocol.is_closed:
+            raise ConnectionError("the connection is closed")
+        return self.protocol
+
+
+def make_client(url: str, timeout: float) -> Client:
+    """A client for one connection: it neither reconnects nor watches; a new connection takes a new one."""
+    client = Client(url, timeout=timeout)
+    client.uaclient = BoundedUaClient(timeout)
+    client.nodes = Shortcuts(client.uaclient.session)
+    return client
+
+
+def bounded(client: Client) -> BoundedUaClient:
+    """The transport of a client that `make_client` made."""
+    if not isinstance(client.uaclient, BoundedUaClient):
+        raise TypeError("the client was not made by make_client")
+    return client.uaclient
