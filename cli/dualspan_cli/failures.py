@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import grpc
-from dualspan_sdk import DualSpanError
 
 from dualspan_cli.errors import CommandError
+from dualspan_sdk import DualSpanError
 
 EXIT_UNAUTHENTICATED = 5
 EXIT_PERMISSION_DENIED = 6

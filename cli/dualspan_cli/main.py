@@ -7,13 +7,15 @@ from typing import Annotated
 
 import grpc
 import typer
-from dualspan_sdk import DualSpanError
 
 from dualspan_cli import __version__
-from dualspan_cli.commands import accounts, demo, gateways, query, run as running
+from dualspan_cli.commands import accounts, demo, gateways, query
+from dualspan_cli.commands import run as running
 from dualspan_cli.errors import CommandError
 from dualspan_cli.failures import explain
 from dualspan_cli.output import messages, print_json
+from dualspan_runtime.logs import configure_logging
+from dualspan_sdk import DualSpanError
 
 app = typer.Typer(
     name="dualspan",
@@ -52,6 +54,7 @@ app.add_typer(gateways.tags, name="tags")
 
 def run() -> None:
     """Runs the command; errors become words and an exit code."""
+    configure_logging("cli", level="warning")
     try:
         app()
     except (CommandError, DualSpanError, grpc.RpcError) as err:

@@ -11,7 +11,10 @@ SERVICES_WITH_SCHEMA = ("identity", "onboarding", "historian")
 
 
 async def migrate_all(
-    admin_url: str, *, password: str = "", services: tuple[str, ...] = SERVICES_WITH_SCHEMA,
+    admin_url: str,
+    *,
+    password: str = "",
+    services: tuple[str, ...] = SERVICES_WITH_SCHEMA,
     report: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Applies what is missing, service by service. Safe to repeat, and from several machines at once.

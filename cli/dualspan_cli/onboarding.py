@@ -6,11 +6,11 @@ import hashlib
 from collections.abc import Callable
 from datetime import timedelta
 
-from dualspan.onboarding.v1 import resources_pb2 as resources
-from dualspan.onboarding.v1 import service_pb2 as service
 from google.longrunning import operations_pb2
 from google.protobuf.duration_pb2 import Duration
 
+from dualspan.onboarding.v1 import resources_pb2 as resources
+from dualspan.onboarding.v1 import service_pb2 as service
 from dualspan_cli.errors import CommandError
 from dualspan_cli.session import Session
 

@@ -6,7 +6,7 @@ import asyncio
 import json
 import secrets
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -14,13 +14,17 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+from pydantic import SecretStr
+
 from dualspan.identity.v1 import resources_pb2 as resources
 from dualspan.identity.v1 import service_pb2 as service
-
 from dualspan_cli.local import DataFolder, LocalPlatform, write_private
 from dualspan_cli.migrations import migrate_all
-from dualspan_cli.session import Access, Session, local_access, open_session
+from dualspan_cli.session import SIGN_IN_FILE, Access, Session, local_access, open_session
 from dualspan_cli.supervisor import Member, Supervisor
+from dualspan_identity.bootstrap import FirstUser, bootstrap
+from dualspan_identity.settings import IdentitySettings
+from dualspan_runtime.settings import PlatformSettings
 
 FIRST_TENANT = "home"
 FIRST_EMAIL = "admin@dualspan.local"
@@ -75,9 +79,11 @@ async def run_platform(
         platform = LocalPlatform(folder, folder.choose_ports(port_base))
         await supervisor.start(*platform.servers())
         await migrate_all(platform.postgres.url())
+        sign_in, is_first = _first_sign_in(folder)
+        await _make_first_user(platform, sign_in)
         await supervisor.start(platform.identity())
         await supervisor.start(*platform.services())
-        sign_in, is_first = await _first_sign_in(platform)
+        sign_in = await _with_api_token(platform, sign_in)
         yield RunningHere(platform, supervisor, sign_in, is_first)
     finally:
         supervisor.stop()
@@ -113,47 +119,43 @@ def run_until_stopped(main: Coroutine[Any, Any, None]) -> bool:
     return asyncio.run(guarded())
 
 
-async def _first_sign_in(platform: LocalPlatform) -> tuple[FirstSignIn, bool]:
-    path = platform.folder.path / "sign-in.json"
+def _first_sign_in(folder: DataFolder) -> tuple[FirstSignIn, bool]:
+    """Who signs in first, chosen before it is made, so that an interrupted first start can be repeated."""
+    path = folder.path / SIGN_IN_FILE
     if path.exists():
         return FirstSignIn(**json.loads(path.read_text())), False
     sign_in = FirstSignIn(f"tenants/{FIRST_TENANT}", FIRST_EMAIL, secrets.token_urlsafe(12))
-    async with open_session(local_access(platform.folder.path, platform.running())) as session:
-        await _create_first_tenant(session, sign_in)
-        sign_in = replace(sign_in, api_token=await _create_api_token(session, sign_in.tenant))
     write_private(path, json.dumps(asdict(sign_in)))
     return sign_in, True
 
 
-async def _create_first_tenant(session: Session, sign_in: FirstSignIn) -> None:
-    """Creates the tenant and its administrator; goes on where an interrupted first start left off."""
-    tenant_id = sign_in.tenant.removeprefix("tenants/")
-    tenant = resources.Tenant(display_name="My enterprise")
-    await _unless_there(session.identity.CreateTenant(service.CreateTenantRequest(tenant=tenant, tenant_id=tenant_id)))
-    roles = [resources.ROLE_ADMIN, resources.ROLE_PLATFORM_ADMIN]
-    user = resources.User(email=sign_in.email, display_name="Administrator", roles=roles)
-    created = await _unless_there(
-        session.identity.CreateUser(
-            service.CreateUserRequest(parent=sign_in.tenant, user=user, user_id="admin", password=sign_in.password)
-        )
+async def _make_first_user(platform: LocalPlatform, sign_in: FirstSignIn) -> None:
+    settings = IdentitySettings(
+        database_url=platform.postgres.url(user="dualspan_identity"),
+        platform=PlatformSettings(service_secret=SecretStr(platform.folder.service_secret())),
     )
-    if not created:
-        name = f"{sign_in.tenant}/users/admin"
-        await session.identity.SetPassword(service.SetPasswordRequest(name=name, new_password=sign_in.password))
+    tenant_id = sign_in.tenant.removeprefix("tenants/")
+    await bootstrap(settings, FirstUser(tenant_id, "My enterprise", sign_in.email, sign_in.password))
 
 
-async def _create_api_token(session: Session, tenant: str) -> str:
-    token = resources.ApiToken(display_name="Commands on this machine", roles=[resources.ROLE_ADMIN])
-    token.expire_time.FromDatetime(datetime.now(UTC) + _API_TOKEN_LIFETIME)
-    request = service.CreateApiTokenRequest(parent=tenant, api_token=token)
-    return (await session.identity.CreateApiToken(request)).secret
+async def _with_api_token(platform: LocalPlatform, sign_in: FirstSignIn) -> FirstSignIn:
+    """The same with an API token that works: what commands on this machine read with."""
+    async with open_session(local_access(platform.folder.path, platform.running())) as session:
+        if sign_in.api_token and await _is_accepted(session, sign_in.api_token):
+            return sign_in
+        token = resources.ApiToken(display_name="Commands on this machine", roles=[resources.ROLE_ADMIN])
+        token.expire_time.FromDatetime(datetime.now(UTC) + _API_TOKEN_LIFETIME)
+        request = service.CreateApiTokenRequest(parent=sign_in.tenant, api_token=token)
+        complete = replace(sign_in, api_token=(await session.identity.CreateApiToken(request)).secret)
+    write_private(platform.folder.path / SIGN_IN_FILE, json.dumps(asdict(complete)))
+    return complete
 
 
-async def _unless_there(call: Awaitable[object]) -> bool:
+async def _is_accepted(session: Session, api_token: str) -> bool:
     try:
-        await call
+        await session.identity.ExchangeToken(service.ExchangeTokenRequest(token=api_token))
     except grpc.aio.AioRpcError as err:
-        if err.code() is not grpc.StatusCode.ALREADY_EXISTS:
+        if err.code() is not grpc.StatusCode.UNAUTHENTICATED:
             raise
         return False
     return True

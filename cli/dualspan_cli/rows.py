@@ -8,11 +8,10 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from dualspan_frame import BinaryColumn
-from dualspan_sdk import Frame, Series, Tag, ValueKind
-
 from dualspan_cli.output import OutputForm, print_csv, screen
 from dualspan_cli.times import format_time
+from dualspan_frame import BinaryColumn
+from dualspan_sdk import Frame, Series, Tag, ValueKind
 
 _SEVERITY = {0: "Good", 1: "Uncertain", 2: "Bad", 3: "Bad"}
 _HEADER = ("time", "tag_id", "tag", "aggregate", "value", "unit", "status")

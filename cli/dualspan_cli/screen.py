@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import TracebackType
+from typing import Self
 
 from dualspan_cli.output import messages, print_json
 from dualspan_cli.supervisor import Member, MemberState
@@ -28,7 +29,7 @@ class MemberScreen:
         self._starting: list[str] = []
         self._settled = False
 
-    def __enter__(self) -> MemberScreen:
+    def __enter__(self) -> Self:
         if not self._as_json:
             self._status.start()
         return self

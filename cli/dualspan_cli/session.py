@@ -7,23 +7,29 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import grpc
-from dualspan.historian.v1.service_pb2_grpc import HistorianServiceAsyncStub, HistorianServiceStub
-from dualspan.identity.v1.service_pb2 import ExchangeTokenRequest
-from dualspan.identity.v1.service_pb2_grpc import IdentityServiceAsyncStub, IdentityServiceStub
-from dualspan.onboarding.v1.service_pb2_grpc import OnboardingServiceAsyncStub, OnboardingServiceStub
-from dualspan_runtime.channels import open_channel
 from google.longrunning.operations_pb2_grpc import OperationsStub
 from pydantic import SecretStr
 
+from dualspan.historian.v1.service_pb2_grpc import HistorianServiceStub
+from dualspan.identity.v1.service_pb2 import ExchangeTokenRequest
+from dualspan.identity.v1.service_pb2_grpc import IdentityServiceStub
+from dualspan.onboarding.v1.service_pb2_grpc import OnboardingServiceStub
 from dualspan_cli.errors import CommandError
 from dualspan_cli.failures import EXIT_UNAUTHENTICATED
 from dualspan_cli.local import RunningPlatform, write_private
 from dualspan_cli.settings import CliSettings
+from dualspan_runtime.channels import open_channel
+
+if TYPE_CHECKING:  # these exist in the stub files only
+    from dualspan.historian.v1.service_pb2_grpc import HistorianServiceAsyncStub
+    from dualspan.identity.v1.service_pb2_grpc import IdentityServiceAsyncStub
+    from dualspan.onboarding.v1.service_pb2_grpc import OnboardingServiceAsyncStub
 
 SERVICE_NAME = "cli"
+SIGN_IN_FILE = "sign-in.json"
 
 
 class PageRequest(Protocol):
@@ -143,7 +149,7 @@ def choose_access(settings: CliSettings) -> Access:
 
 def local_access(data_dir: Path, running: RunningPlatform) -> Access:
     """Acts as a platform on this machine itself, and reads as its first tenant: who can read its files may do so."""
-    path = data_dir / "sign-in.json"
+    path = data_dir / SIGN_IN_FILE
     first = json.loads(path.read_text()) if path.exists() else {"tenant": "", "api_token": ""}
     addresses = Addresses(running.identity_address, running.onboarding_address, running.historian_address)
     return Access(addresses, first["api_token"], running.service_secret, first["tenant"])
@@ -200,9 +206,7 @@ def required_tenant(session: Session) -> str:
     return session.tenant
 
 
-def known_addresses(
-    settings: CliSettings, credential: Credential | None, running: RunningPlatform | None
-) -> Addresses:
+def known_addresses(settings: CliSettings, credential: Credential | None, running: RunningPlatform | None) -> Addresses:
     """What the environment says, else where one has signed in, else the platform of this machine, else the defaults."""
     if credential is not None:
         known = credential.addresses

@@ -9,18 +9,18 @@ from functools import partial
 from typing import Annotated
 
 import typer
+from google.protobuf.timestamp_pb2 import Timestamp
+
 from dualspan.identity.v1 import resources_pb2 as resources
 from dualspan.identity.v1 import service_pb2 as service
 from dualspan.identity.v1.service_pb2_grpc import IdentityServiceStub
-from dualspan_runtime.channels import open_channel
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from dualspan_cli.commands.options import DataOption, TenantOption, settings_with, with_session
 from dualspan_cli.errors import CommandError
 from dualspan_cli.local import RunningPlatform
 from dualspan_cli.output import JsonFlag, as_dict, messages, print_json, print_message, print_messages
 from dualspan_cli.session import Addresses, Credential, Session, all_pages, known_addresses, required_tenant
 from dualspan_cli.times import parse_duration
+from dualspan_runtime.channels import open_channel
 
 tenants = typer.Typer(help="Enterprises on the platform.", no_args_is_help=True)
 users = typer.Typer(help="People of a tenant.", no_args_is_help=True)
@@ -31,7 +31,8 @@ _USER_COLUMNS = ("name", "email", "display_name", "roles", "disabled")
 _TOKEN_COLUMNS = ("name", "display_name", "roles", "expire_time", "revoke_time")
 _PAGE = 1000
 RolesOption = Annotated[
-    list[str], typer.Option("--role", help="viewer, operator, engineer, admin, publisher or platform-admin; repeatable.")
+    list[str],
+    typer.Option("--role", help="viewer, operator, engineer, admin, publisher, platform-admin; repeatable."),
 ]
 
 
@@ -41,12 +42,13 @@ def parse_roles(names: list[str]) -> list[resources.Role]:
     Raises:
         CommandError: There is no such role.
     """
+    known = list(resources.Role.keys())
     roles: list[resources.Role] = []
     for name in names:
         key = f"ROLE_{name.upper().replace('-', '_')}"
-        if key not in resources.Role.keys() or key == "ROLE_UNSPECIFIED":
-            known = ", ".join(k.removeprefix("ROLE_").lower().replace("_", "-") for k in resources.Role.keys()[1:])
-            raise CommandError("UNKNOWN_ROLE", f"There is no role {name!r}; there are {known}.", exit_code=2)
+        if key not in known or key == "ROLE_UNSPECIFIED":
+            words = ", ".join(role.removeprefix("ROLE_").lower().replace("_", "-") for role in known[1:])
+            raise CommandError("UNKNOWN_ROLE", f"There is no role {name!r}; there are {words}.", exit_code=2)
         roles.append(resources.Role.Value(key))
     return roles
 

@@ -7,10 +7,10 @@ from functools import partial
 from typing import Annotated
 
 import typer
-from dualspan.onboarding.v1 import resources_pb2 as resources
-from dualspan.onboarding.v1 import service_pb2 as service
 from google.protobuf.duration_pb2 import Duration
 
+from dualspan.onboarding.v1 import resources_pb2 as resources
+from dualspan.onboarding.v1 import service_pb2 as service
 from dualspan_cli.commands.options import DataOption, TenantOption, with_session
 from dualspan_cli.errors import CommandError
 from dualspan_cli.onboarding import browse_server, waiting_certificate
@@ -241,7 +241,7 @@ def list_servers(
 @servers.command("approve")
 def approve(
     server: ServerArgument,
-    fingerprint: Annotated[str, typer.Argument(help="SHA-256 of the certificate, as the server's own display shows it.")],
+    fingerprint: Annotated[str, typer.Argument(help="SHA-256 of the certificate, from the server's own display.")],
     tenant: TenantOption = "",
     data: DataOption = None,
     as_json: JsonFlag = False,

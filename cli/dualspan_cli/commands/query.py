@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from dualspan_sdk import Aggregate, Client, Endpoints, Tag
 
 from dualspan_cli.commands.options import DataOption, settings_with
 from dualspan_cli.errors import CommandError
@@ -18,6 +17,7 @@ from dualspan_cli.output import OutputForm, messages
 from dualspan_cli.rows import Row, RowPrinter, frame_rows, series_rows
 from dualspan_cli.session import choose_access
 from dualspan_cli.times import parse_duration, parse_time
+from dualspan_sdk import Aggregate, Client, Endpoints, Tag
 
 query = typer.Typer(help="Stored and live samples.", no_args_is_help=True)
 
@@ -157,7 +157,10 @@ async def choose_tags(client: Client, wanted: list[str]) -> dict[int, Tag]:
 
 
 def _print(
-    tags: list[str], rows: Callable[[Client, dict[int, Tag]], AsyncIterator[Row]], printer: RowPrinter, data: Path | None
+    tags: list[str],
+    rows: Callable[[Client, dict[int, Tag]], AsyncIterator[Row]],
+    printer: RowPrinter,
+    data: Path | None,
 ) -> None:
     access = choose_access(settings_with(data))
     if not access.exchange_secret:
@@ -165,9 +168,7 @@ def _print(
             "NO_PERSON", "Samples belong to a tenant. Run `dualspan sign-in`, or set DUALSPAN_TOKEN to an API token."
         )
     addresses = access.addresses
-    endpoints = Endpoints(
-        historian=addresses.historian, onboarding=addresses.onboarding, identity=addresses.identity
-    )
+    endpoints = Endpoints(historian=addresses.historian, onboarding=addresses.onboarding, identity=addresses.identity)
 
     async def main() -> None:
         async with await Client.connect(endpoints, token=access.exchange_secret) as client:

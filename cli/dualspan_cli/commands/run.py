@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from dualspan_runtime.settings import AdminSettings
 from pydantic import ValidationError
 
 from dualspan_cli.commands.options import DataOption, settings_with
@@ -24,6 +23,7 @@ from dualspan_cli.screen import MemberScreen
 from dualspan_cli.settings import inherited_environment
 from dualspan_cli.supervisor import Member, Service, Supervisor
 from dualspan_cli.workers import worker_command
+from dualspan_runtime.settings import AdminSettings
 
 SERVICES = ("identity", "onboarding", "historian", "console")
 PortBaseOption = Annotated[
@@ -68,7 +68,9 @@ def _say_where(here: RunningHere, *, as_json: bool) -> None:
 
 
 def serve(
-    services: Annotated[list[str], typer.Argument(help="identity, onboarding, historian or console; several go together.")],
+    services: Annotated[
+        list[str], typer.Argument(help="identity, onboarding, historian, console; several go together.")
+    ],
 ) -> None:
     """Run services of the platform, with the settings of the environment, until SIGTERM."""
     for name in services:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import grpc
-from dualspan.onboarding.v1 import resources_pb2 as resources
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from dualspan.onboarding.v1 import resources_pb2 as resources
 from dualspan_console.catalogue import LANGUAGES
 from dualspan_console.security import SESSION_COOKIE
 from dualspan_console.sessions import Session
@@ -153,9 +153,7 @@ class Pages:
         return self._web.page(request, "error.html", 404, message=message)
 
 
-def gateway_views(
-    gateways: Sequence[resources.Gateway], servers: Sequence[resources.OpcUaServer]
-) -> list[GatewayView]:
+def gateway_views(gateways: Sequence[resources.Gateway], servers: Sequence[resources.OpcUaServer]) -> list[GatewayView]:
     """Gateways with their servers, in order of name."""
     by_gateway: defaultdict[str, list[ServerView]] = defaultdict(list)
     for server in sorted(servers, key=lambda server: server.name):

@@ -9,11 +9,12 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from dualspan.historian.v1.service_pb2 import GetStorageStatisticsRequest, StorageStatistics
-from dualspan.historian.v1.service_pb2_grpc import HistorianServiceAsyncStub, HistorianServiceStub
+from dualspan.historian.v1.service_pb2_grpc import HistorianServiceStub
 from dualspan.identity.v1.service_pb2 import ExchangeTokenRequest, SignInRequest, SignInResponse, SignOutRequest
-from dualspan.identity.v1.service_pb2_grpc import IdentityServiceAsyncStub, IdentityServiceStub
+from dualspan.identity.v1.service_pb2_grpc import IdentityServiceStub
 from dualspan.onboarding.v1.resources_pb2 import Gateway, OpcUaServer
 from dualspan.onboarding.v1.service_pb2 import (
     GetTagRequest,
@@ -22,10 +23,15 @@ from dualspan.onboarding.v1.service_pb2 import (
     ListTagsRequest,
     ListTagsResponse,
 )
-from dualspan.onboarding.v1.service_pb2_grpc import OnboardingServiceAsyncStub, OnboardingServiceStub
+from dualspan.onboarding.v1.service_pb2_grpc import OnboardingServiceStub
 from dualspan_runtime.channels import open_channel
 from dualspan_runtime.settings import PlatformSettings
 from dualspan_sdk import Client, Endpoints, Tag
+
+if TYPE_CHECKING:  # these exist in the stub files only
+    from dualspan.historian.v1.service_pb2_grpc import HistorianServiceAsyncStub
+    from dualspan.identity.v1.service_pb2_grpc import IdentityServiceAsyncStub
+    from dualspan.onboarding.v1.service_pb2_grpc import OnboardingServiceAsyncStub
 
 _RENEW_SECONDS = 60.0
 _PAGE = 1000

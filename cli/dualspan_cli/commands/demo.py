@@ -1,0 +1,66 @@
+"""`dualspan demo`: from nothing to three plants in the console."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dualspan_cli.commands.options import DataOption, settings_with
+from dualspan_cli.commands.run import PortBaseOption
+from dualspan_cli.demo.run import Demo, Report
+from dualspan_cli.errors import CommandError
+from dualspan_cli.output import messages, print_json
+from dualspan_cli.platform import run_until_stopped
+
+_EXIT_NOT_HELD = 10
+
+
+def demo(
+    once: Annotated[
+        bool, typer.Option("--once", help="Let data flow for half a minute, verify all of it, stop, print JSON.")
+    ] = False,
+    data: DataOption = None,
+    port_base: PortBaseOption = None,
+) -> None:
+    """Run three simulated plants, a gateway and the whole platform, and stream the plants into the console.
+
+    With --once, the exit code is 0 only if every sample that the plants sent is stored exactly once.
+    """
+    folder, is_temporary = _folder(data, once=once)
+    reports: list[Report] = []
+
+    async def main() -> None:
+        report = await Demo(folder, port_base).run(once=once)
+        if report is not None:
+            reports.append(report)
+
+    run_until_stopped(main())
+    if not once:
+        return
+    if not reports:
+        raise CommandError("INTERRUPTED", "Stopped before the check was done.", exit_code=130)
+    (report,) = reports
+    for problem in report.problems:
+        messages.print(f"[red]✘[/] {problem}")
+    if report.problems:
+        messages.print(f"The logs are in {folder / 'logs'}.")
+    elif is_temporary:
+        shutil.rmtree(folder, ignore_errors=True)
+    print_json(report.as_json())
+    if report.problems:
+        raise typer.Exit(_EXIT_NOT_HELD)
+
+
+def _folder(data: Path | None, *, once: bool) -> tuple[Path, bool]:
+    """The data folder, and whether it is only for this run."""
+    if data is not None:
+        return data.absolute(), False
+    parent = settings_with(None).data_dir
+    if not once:
+        return parent / "demo", False
+    parent.mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(prefix="demo-once-", dir=parent)), True

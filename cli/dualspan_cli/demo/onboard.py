@@ -1,0 +1,193 @@
+"""Onboarding the simulated plants exactly as a factory engineer would, through the public API."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from functools import partial
+
+import grpc
+from google.protobuf.field_mask_pb2 import FieldMask
+
+from dualspan.onboarding.v1 import resources_pb2 as resources
+from dualspan.onboarding.v1 import service_pb2 as service
+from dualspan_cli.demo.plants import PlantServer
+from dualspan_cli.errors import CommandError
+from dualspan_cli.onboarding import browse_server, waiting_certificate
+from dualspan_cli.session import Session, all_pages
+
+GATEWAY = "demo-gateway"
+SITE = "Demonstration site"
+_LABELS = {
+    "moulding": "Injection moulding, home appliances",
+    "curing": "Tyre curing",
+    "packaging": "Brewery packaging line",
+}
+_PUBLISHING = timedelta(milliseconds=200)
+_PATIENCE_S = 90.0
+_POLL_S = 0.25
+
+
+class Onboarding:
+    """The steps, each safe to repeat: a second start of the demonstration finds what the first one made.
+
+    Args:
+        session: The administrator's.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._stub = session.onboarding
+        self.gateway = f"{session.tenant}/gateways/{GATEWAY}"
+
+    async def enrolment_token(self) -> str:
+        """A token if the gateway still needs a certificate; empty if it has one."""
+        gateway = resources.Gateway(display_name="Demonstration gateway", site=SITE)
+        request = service.CreateGatewayRequest(parent=self._session.tenant, gateway=gateway, gateway_id=GATEWAY)
+        await self._unless_there(self._stub.CreateGateway(request, metadata=self._session.metadata))
+        found = await self._gateway()
+        if found.state not in {resources.GATEWAY_STATE_PENDING, resources.GATEWAY_STATE_REVOKED}:
+            return ""
+        answer = await self._stub.CreateEnrolmentToken(
+            service.CreateEnrolmentTokenRequest(gateway=self.gateway), metadata=self._session.metadata
+        )
+        return answer.enrolment_token
+
+    async def until_online(self) -> None:
+        """Waits until the gateway has connected."""
+
+        async def is_online() -> bool:
+            return (await self._gateway()).state == resources.GATEWAY_STATE_ONLINE
+
+        await wait_for("the gateway to connect", is_online)
+
+    async def add_server(self, plant: PlantServer) -> str:
+        """Adds a plant's server, or tells the one that is there its present address. Returns its name."""
+        name = f"{self.gateway}/servers/{plant.plant}"
+        wanted = resources.OpcUaServer(
+            name=name,
+            display_name=_LABELS.get(plant.plant, plant.plant),
+            endpoint_url=plant.endpoint_url,
+            security_mode=resources.SECURITY_MODE_SIGN_AND_ENCRYPT,
+            username=plant.username,
+            password=plant.password,
+        )
+        request = service.CreateOpcUaServerRequest(
+            parent=self.gateway, opc_ua_server=wanted, opc_ua_server_id=plant.plant
+        )
+        if not await self._unless_there(self._stub.CreateOpcUaServer(request, metadata=self._session.metadata)):
+            mask = FieldMask(paths=["endpoint_url", "username", "password"])
+            update = service.UpdateOpcUaServerRequest(opc_ua_server=wanted, update_mask=mask)
+            await self._stub.UpdateOpcUaServer(update, metadata=self._session.metadata)
+        return name
+
+    async def approve(self, name: str, plant: PlantServer) -> None:
+        """Approves the certificate that the gateway saw, if it is the one that the plant printed.
+
+        Raises:
+            CommandError: It is another one: somebody stands between, or the address is wrong.
+        """
+
+        async def has_certificate() -> bool:
+            server = await self._server(name)
+            return bool(server.trusted_certificate_sha256 or waiting_certificate(server))
+
+        await wait_for(f"the gateway to see the certificate of {plant.plant}", has_certificate)
+        server = await self._server(name)
+        if server.trusted_certificate_sha256 == plant.certificate_sha256:
+            return
+        seen = waiting_certificate(server)
+        if seen != plant.certificate_sha256:
+            raise CommandError(
+                "FOREIGN_CERTIFICATE",
+                f"{plant.endpoint_url} shows the certificate {seen}, but {plant.plant} printed "
+                f"{plant.certificate_sha256}. Nothing was approved.",
+            )
+        request = service.ApproveServerCertificateRequest(name=name, certificate_sha256=seen)
+        await self._stub.ApproveServerCertificate(request, metadata=self._session.metadata)
+
+    async def until_connected(self, name: str) -> None:
+        """Waits until the gateway has a session with the server."""
+
+        async def is_connected() -> bool:
+            return (await self._server(name)).status.state == resources.CONNECTION_STATE_CONNECTED
+
+        await wait_for(f"{name.rpartition('/')[2]} to be connected", is_connected)
+
+    async def browse(self, name: str, progress: Callable[[int], None]) -> int:
+        """Browses a server; returns how many variables it has."""
+        return (await browse_server(self._session, name, "", progress)).variables
+
+    async def accept_all(self, name: str) -> int:
+        """Makes a tag of every readable variable; returns how many there are now."""
+        request = service.AcceptVariablesRequest(server=name, browse_path_prefix="/")
+        request.publishing_interval.FromTimedelta(_PUBLISHING)
+        answer = await self._stub.AcceptVariables(request, metadata=self._session.metadata)
+        return answer.created + answer.existing
+
+    async def tags(self, server: str = "") -> list[resources.Tag]:
+        """The tags of a server, or all."""
+        request = service.ListTagsRequest(parent=self._session.tenant, page_size=10_000, server=server)
+        call = partial(self._stub.ListTags, metadata=self._session.metadata)
+        return await all_pages(call, request, lambda page: page.tags)
+
+    async def until_active(self, progress: Callable[[int, int], None]) -> list[resources.Tag]:
+        """Waits until the gateway has confirmed or refused every tag; returns them.
+
+        Raises:
+            CommandError: The gateway refused some.
+        """
+        tags: list[resources.Tag] = []
+
+        async def all_settled() -> bool:
+            tags[:] = await self.tags()
+            settled = sum(tag.state != resources.TAG_STATE_PENDING for tag in tags)
+            progress(settled, len(tags))
+            return settled == len(tags)
+
+        await wait_for("the gateway to subscribe to all tags", all_settled)
+        refused = [tag for tag in tags if tag.state == resources.TAG_STATE_REFUSED]
+        if refused:
+            raise CommandError(
+                "TAGS_REFUSED",
+                f"{len(refused)} tags were refused, such as {refused[0].browse_path}: {refused[0].state_detail}",
+            )
+        return tags
+
+    async def _gateway(self) -> resources.Gateway:
+        request = service.GetGatewayRequest(name=self.gateway)
+        return await self._stub.GetGateway(request, metadata=self._session.metadata)
+
+    async def _server(self, name: str) -> resources.OpcUaServer:
+        request = service.GetOpcUaServerRequest(name=name)
+        return await self._stub.GetOpcUaServer(request, metadata=self._session.metadata)
+
+    @staticmethod
+    async def _unless_there(call: Awaitable[object]) -> bool:
+        try:
+            await call
+        except grpc.aio.AioRpcError as err:
+            if err.code() is not grpc.StatusCode.ALREADY_EXISTS:
+                raise
+            return False
+        return True
+
+
+async def wait_for(what: str, condition: Callable[[], Awaitable[bool]], patience: float = _PATIENCE_S) -> None:
+    """Polls until the condition holds.
+
+    Raises:
+        CommandError: It did not in time.
+    """
+    deadline = time.monotonic() + patience
+    while not await condition():
+        if time.monotonic() > deadline:
+            raise CommandError("TIMED_OUT", f"Waited {patience:.0f} s for {what}. The logs say more.")
+        await asyncio.sleep(_POLL_S)
+
+
+def server_tags(tags: Sequence[resources.Tag], plant: str) -> list[resources.Tag]:
+    """The tags of one plant."""
+    return [tag for tag in tags if tag.server.endswith(f"/servers/{plant}")]

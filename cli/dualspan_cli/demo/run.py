@@ -1,0 +1,231 @@
+"""The demonstration from start to end."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from dualspan.historian.v1 import resources_pb2 as historian_resources
+from dualspan.onboarding.v1 import resources_pb2 as resources
+from dualspan_cli.demo.onboard import Onboarding, wait_for
+from dualspan_cli.demo.plants import PLANTS, DemoGateway, PlantServer, SimulatedPlants, build_plants
+from dualspan_cli.demo.verify import LatencyProbe, Verdict, check, committed_samples, open_gaps
+from dualspan_cli.output import messages
+from dualspan_cli.platform import RunningHere, run_platform
+from dualspan_cli.screen import MemberScreen
+from dualspan_cli.session import Access, Session, open_session
+from dualspan_sdk import Client, Endpoints
+
+_WATCH_SECONDS = 25.0
+_SETTLE_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Flowing:
+    """The demonstration with data flowing.
+
+    Attributes:
+        session: The administrator's.
+        client: Reads samples.
+        tags: All tags, confirmed by the gateway.
+        active_us: When all of them were, in microseconds since 1970.
+        seconds_to_first_sample: From the command's start.
+    """
+
+    session: Session
+    client: Client
+    tags: Sequence[resources.Tag]
+    active_us: int
+    seconds_to_first_sample: float
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a run that verified itself found; `problems` is empty when everything held."""
+
+    plants: int
+    tags: int
+    samples_committed: int
+    lost: int
+    duplicated: int
+    gaps: int
+    latency_ms_p99: float | None
+    seconds_to_first_sample: float
+    problems: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The figures, without the words."""
+        figures = asdict(self)
+        del figures["problems"]
+        return figures
+
+
+class Demo:
+    """One run of the demonstration.
+
+    Args:
+        data_dir: Its data folder.
+        port_base: The first of seven ports; the usual ones if None.
+    """
+
+    def __init__(self, data_dir: Path, port_base: int | None) -> None:
+        self._data_dir = data_dir
+        self._port_base = port_base
+        self._begin = time.monotonic()
+
+    async def run(self, *, once: bool) -> Report | None:
+        """Starts everything; then shows it until it is stopped, or verifies it, stops everything and reports."""
+        async with AsyncExitStack() as stack:
+            screen = stack.enter_context(MemberScreen(as_json=False))
+            here = await stack.enter_async_context(run_platform(self._data_dir, self._port_base, screen.report))
+            plants = SimulatedPlants(self._data_dir / "plants", self._data_dir / "logs" / "plants.log")
+            await here.supervisor.start(plants.member())
+            screen.settle()
+            watch = asyncio.create_task(here.supervisor.watch())
+            stack.callback(watch.cancel)
+            access = here.access()
+            # As a person would: with a token of the administrator's and not as the platform itself.
+            session = await stack.enter_async_context(
+                open_session(Access(access.addresses, access.exchange_secret, tenant=access.tenant))
+            )
+            client = await stack.enter_async_context(
+                await Client.connect(_endpoints(access), token=access.exchange_secret)
+            )
+            flowing = await self._onboard(here, session, client, plants.servers())
+            self._say_where(here, flowing)
+            if once:
+                return await _verify(flowing)
+            await _show(flowing)
+            return None
+
+    async def _onboard(
+        self, here: RunningHere, session: Session, client: Client, plants: Sequence[PlantServer]
+    ) -> Flowing:
+        onboarding = Onboarding(session)
+        gateway = DemoGateway(self._data_dir / "gateway", self._data_dir / "logs")
+        columns = (SpinnerColumn(finished_text="[green]✔[/]"), TextColumn("{task.description}"), BarColumn(24))
+        with Progress(*columns, TaskProgressColumn(), TimeElapsedColumn(), console=messages) as progress:
+            enrol = progress.add_task("Enrol the gateway", total=2)
+            if token := await onboarding.enrolment_token():
+                await gateway.enrol(token)
+            progress.advance(enrol)
+            await here.supervisor.start(gateway.member())
+            await onboarding.until_online()
+            progress.advance(enrol)
+            names = [await onboarding.add_server(plant) for plant in plants]
+            for name, plant in zip(names, plants, strict=True):
+                await self._onboard_server(onboarding, name, plant, progress)
+            subscribe = progress.add_task("Subscribe to all variables", total=None)
+            tags = await onboarding.until_active(
+                lambda settled, total: progress.update(subscribe, completed=settled, total=total)
+            )
+            active_us = time.time_ns() // 1000
+            first = progress.add_task("First samples in the historian", total=1)
+            await _until_stored(client, tags)
+            progress.advance(first)
+        return Flowing(session, client, tags, active_us, round(time.monotonic() - self._begin, 1))
+
+    @staticmethod
+    async def _onboard_server(onboarding: Onboarding, name: str, plant: PlantServer, progress: Progress) -> None:
+        task = progress.add_task(f"{plant.plant}: compare and approve the certificate", total=plant.variables + 2)
+        await onboarding.approve(name, plant)
+        progress.update(task, description=f"{plant.plant}: connect", advance=1)
+        await onboarding.until_connected(name)
+        progress.update(task, description=f"{plant.plant}: browse", advance=1)
+        variables = await onboarding.browse(
+            name, lambda nodes: progress.update(task, completed=min(plant.variables, nodes))
+        )
+        accepted = await onboarding.accept_all(name)
+        done = f"{plant.plant}: {accepted} of {variables} variables accepted"
+        progress.update(task, description=done, total=plant.variables, completed=plant.variables)
+
+    @staticmethod
+    def _say_where(here: RunningHere, flowing: Flowing) -> None:
+        messages.print(f"\n[bold]{len(flowing.tags)} variables of {len(PLANTS)} plants are streaming.[/]")
+        messages.print(f"  Console   [bold]{here.platform.console_url}[/]")
+        messages.print(f"  E-mail    {here.sign_in.email}\n  Password  {here.sign_in.password}")
+        messages.print(f"  Try       dualspan query latest temperature --data {here.platform.folder.path}\n")
+
+
+async def _verify(flowing: Flowing) -> Report:
+    probe = LatencyProbe(flowing.client, [tag.tag_id for tag in flowing.tags])
+    listening = asyncio.create_task(probe.run(time.time_ns() // 1000))
+    await _wait_with_bar("Watch the data flow", _WATCH_SECONDS)
+    until_us = time.time_ns() // 1000
+    await _wait_with_bar("Let the last of it arrive", _SETTLE_SECONDS)
+    listening.cancel()
+    with suppress(asyncio.CancelledError):
+        await listening
+    with messages.status("Comparing every stored sample with the plants' own story…"):
+        verdict = await check(flowing.client, build_plants(), flowing.tags, flowing.active_us, until_us)
+        gaps = await open_gaps(flowing.session, flowing.active_us)
+    return Report(
+        plants=len(PLANTS),
+        tags=len(flowing.tags),
+        samples_committed=await committed_samples(flowing.session),
+        lost=verdict.lost,
+        duplicated=verdict.duplicated,
+        gaps=len(gaps),
+        latency_ms_p99=probe.percentile_ms(99),
+        seconds_to_first_sample=flowing.seconds_to_first_sample,
+        problems=tuple(_problems(verdict, gaps, probe)),
+    )
+
+
+def _problems(verdict: Verdict, gaps: Sequence[historian_resources.Gap], probe: LatencyProbe) -> Iterator[str]:
+    yield from verdict.examples
+    if verdict.compared == 0:
+        yield "no sample could be compared"
+    if probe.samples == 0:
+        yield "the live subscriber received nothing"
+    for gap in gaps[:5]:
+        cause = historian_resources.GapCause.Name(gap.cause)
+        yield f"gap from {gap.start_time.ToJsonString()} to {gap.end_time.ToJsonString()}: {cause} {gap.detail}"
+
+
+async def _until_stored(client: Client, tags: Sequence[resources.Tag]) -> None:
+    async def is_stored() -> bool:
+        return (await client.read_latest([tag.tag_id for tag in tags])).sample_count > 0
+
+    await wait_for("the first samples", is_stored)
+
+
+async def _wait_with_bar(what: str, seconds: float) -> None:
+    with Progress(TextColumn(what), BarColumn(24), TimeRemainingColumn(), console=messages) as progress:
+        task = progress.add_task(what, total=seconds)
+        begin = time.monotonic()
+        while (elapsed := time.monotonic() - begin) < seconds:
+            progress.update(task, completed=elapsed)
+            await asyncio.sleep(0.2)
+
+
+async def _show(flowing: Flowing) -> None:
+    """Shows the rate until somebody stops the demonstration."""
+    before, since = await committed_samples(flowing.session), time.monotonic()
+    with messages.status("…") as status:
+        while True:
+            await asyncio.sleep(2.0)
+            now, moment = await committed_samples(flowing.session), time.monotonic()
+            rate = (now - before) / (moment - since)
+            before, since = now, moment
+            status.update(f"{now:,} samples stored, {rate:,.0f} per second. Ctrl-C stops everything.")
+
+
+def _endpoints(access: Access) -> Endpoints:
+    addresses = access.addresses
+    return Endpoints(historian=addresses.historian, onboarding=addresses.onboarding, identity=addresses.identity)
