@@ -17,7 +17,8 @@ async def add_event(connection: Connection, event: AuditEvent) -> None:
     """Keep an event until identity has it."""
     await connection.execute(
         "INSERT INTO audit_outbox"
-        " (tenant_id, event_id, actor, action, resource, detail_keys, detail_values, request_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        " (tenant_id, event_id, actor, action, resource, detail_keys, detail_values, request_id)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         event.tenant,
         event.event_id,
         event.actor,

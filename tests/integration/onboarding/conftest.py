@@ -1,0 +1,61 @@
+"""Fixtures: the use cases of the onboarding service, on a real database."""
+
+from collections.abc import AsyncGenerator
+from datetime import timedelta
+
+import pytest
+
+from dualspan_onboarding.migrations import MIGRATIONS
+from dualspan_onboarding.model import Limits, Timing
+from dualspan_onboarding.service.browsing import Browsing
+from dualspan_onboarding.service.gateways import Gateways
+from dualspan_onboarding.service.servers import Servers
+from dualspan_onboarding.service.sessions import Sessions
+from dualspan_onboarding.service.tagging import Tagging
+from dualspan_onboarding.settings import OnboardingSettings
+from dualspan_onboarding.vault import Vault
+from dualspan_runtime.database import Database
+from dualspan_runtime.operations import OperationStore
+from dualspan_runtime.settings import PlatformSettings
+from harness.databases import ClonedDatabase
+from harness.onboarding import SECRET, UseCases
+
+
+@pytest.fixture
+def limits() -> Limits:
+    return Limits()
+
+
+@pytest.fixture
+def timing() -> Timing:
+    return Timing(browse_offline_grace=timedelta(0), browse_stalled_after=timedelta(seconds=30))
+
+
+@pytest.fixture
+def onboarding_settings(database: ClonedDatabase) -> OnboardingSettings:
+    return OnboardingSettings(
+        listen="127.0.0.1:0",
+        gateway_listen="127.0.0.1:0",
+        enrol_listen="127.0.0.1:0",
+        database_url=database.service_url("onboarding"),
+        platform=PlatformSettings(service_secret=SECRET),  # pyright: ignore[reportCallIssue, reportArgumentType]
+    )
+
+
+@pytest.fixture
+async def use_cases(
+    onboarding_settings: OnboardingSettings, limits: Limits, timing: Timing
+) -> AsyncGenerator[UseCases]:
+    async with Database.open(onboarding_settings, schema=MIGRATIONS) as opened:
+        operations, vault = OperationStore(), Vault(SECRET)
+        gateways = Gateways(opened, timing)
+        browsing = Browsing(opened, operations, limits, timing)
+        yield UseCases(
+            database=opened,
+            operations=operations,
+            gateways=gateways,
+            servers=Servers(opened, vault, browsing, limits),
+            browsing=browsing,
+            tagging=Tagging(opened, limits),
+            sessions=Sessions(opened, gateways, vault),
+        )
