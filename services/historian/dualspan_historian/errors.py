@@ -113,8 +113,3 @@ def open_first() -> FailedPrecondition:
 def not_rising(sequence: int, last: int) -> InvalidArgument:
     """Sequences of one stream must rise, from 1."""
     return InvalidArgument("SEQUENCE_NOT_RISING", f"Sequence {sequence} came after {last}; they must rise, from 1.")
-
-
-def too_many_in_flight(most: int) -> ResourceExhausted:
-    """The gateway ignores the window."""
-    return ResourceExhausted("TOO_MANY_IN_FLIGHT", f"At most {most} uploads may wait for their acknowledgement.")

@@ -1,0 +1,1 @@
+"""From a gateway's stream to the disk: verify, group, commit, tell."""

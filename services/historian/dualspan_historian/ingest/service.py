@@ -1,0 +1,164 @@
+"""The use cases of ingest: open a stream, verify an upload, commit a group."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+import structlog
+
+from dualspan.historian.v1 import service_pb2
+from dualspan_historian.ingest.registry import TagRegistry
+from dualspan_historian.ingest.verification import EARLIEST, Rules, Verified, has_unknown_tags, verify
+from dualspan_historian.model import Gap, QuarantineReason
+from dualspan_historian.storage import frame_store, ledger_store
+from dualspan_historian.storage.ledger_store import Refusal
+from dualspan_runtime.database import Database
+
+_log = structlog.stdlib.get_logger()
+_GAP_QUARANTINED = 8
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Which buffer a stream comes from."""
+
+    tenant: str
+    gateway_id: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What a group commit did.
+
+    Attributes:
+        sequence: Everything up to here is committed or in quarantine.
+        refusals: What went into quarantine in this commit.
+    """
+
+    sequence: int
+    refusals: tuple[Refusal, ...]
+
+
+class CommitListener(Protocol):
+    """Whoever wants to know what was committed. It must not wait, nor raise."""
+
+    def committed(self, stream: Stream, uploads: Sequence[Verified]) -> None:
+        """Hears of uploads with samples that were committed now, in order."""
+        ...
+
+
+class IngestService:
+    """Verifies and commits uploads.
+
+    Args:
+        database: Where they go.
+        registry: Which tags a gateway has.
+        rules: What is accepted.
+        listeners: Who hears of commits.
+    """
+
+    def __init__(
+        self, database: Database, registry: TagRegistry, rules: Rules, listeners: Sequence[CommitListener]
+    ) -> None:
+        self._database = database
+        self._registry = registry
+        self._rules = rules
+        self._listeners = listeners
+
+    async def open(self, stream: Stream) -> int:
+        """Return how far the stream's epoch is committed."""
+        async with self._database.transaction(stream.tenant) as connection:
+            return await frame_store.open_position(connection, stream.tenant, stream.gateway_id, stream.epoch)
+
+    async def verify(
+        self, stream: Stream, upload: service_pb2.IngestRequest.Upload, gaps: tuple[Gap, ...]
+    ) -> Verified:
+        """Check one upload, with the newest registrations if need be."""
+        asked_at = time.monotonic()
+        table = await self._registry.table(stream.tenant, stream.gateway_id)
+        verified = await asyncio.to_thread(verify, upload, gaps, table, self._rules, _now_us())
+        if has_unknown_tags(verified):
+            table = await self._registry.table(stream.tenant, stream.gateway_id, newer_than=asked_at)
+            verified = await asyncio.to_thread(verify, upload, gaps, table, self._rules, _now_us())
+        return verified
+
+    async def commit(self, stream: Stream, uploads: Sequence[Verified]) -> Committed:
+        """Commit a group in one transaction; what was committed before is left out.
+
+        The position's row is locked first, so that two streams of one buffer, the old one not yet gone, wait for each
+        other and each frame is stored once.
+        """
+        tenant, gateway_id, epoch = stream.tenant, stream.gateway_id, stream.epoch
+        async with self._database.transaction(tenant) as connection:
+            position = await frame_store.lock_position(connection, tenant, gateway_id, epoch)
+            fresh = [upload for upload in uploads if upload.sequence > position]
+            if not fresh:
+                return Committed(position, ())
+            stored = [upload.stored for upload in fresh if upload.stored is not None]
+            refusals = tuple(upload.refusal for upload in fresh if upload.refusal is not None)
+            if stored:
+                await frame_store.insert(connection, tenant, gateway_id, epoch, stored)
+            await ledger_store.insert_quarantined(connection, tenant, gateway_id, epoch, refusals)
+            await ledger_store.insert_gaps(connection, tenant, _gaps(gateway_id, fresh))
+            position = fresh[-1].sequence
+            added = (len(stored), sum(frame.sample_count for frame in stored), len(refusals))
+            await frame_store.advance_position(connection, tenant, gateway_id, epoch, sequence=position, added=added)
+        for refusal in refusals:
+            _log.warning(
+                "frame quarantined",
+                tenant=tenant,
+                gateway=gateway_id,
+                sequence=refusal.sequence,
+                reason=refusal.reason,
+                detail=refusal.detail,
+            )
+        self._tell(stream, fresh)
+        return Committed(position, refusals)
+
+    def _tell(self, stream: Stream, uploads: Sequence[Verified]) -> None:
+        filled = [upload for upload in uploads if upload.stored is not None]
+        if filled:
+            for listener in self._listeners:
+                listener.committed(stream, filled)
+
+
+def _gaps(gateway_id: str, uploads: Sequence[Verified]) -> list[Gap]:
+    """Return what is written down with a group: the gateway's own gaps, and one for each refused frame."""
+    gaps = [replace(gap, gateway_id=gateway_id) for upload in uploads for gap in upload.gaps]
+    for upload in uploads:
+        if upload.refusal is None:
+            continue
+        start, end = (None, None) if upload.span is None else map(_datetime, upload.span)
+        if upload.refusal.reason == QuarantineReason.TIMESTAMP_OUT_OF_RANGE:
+            start = end = None  # they are what is wrong
+        gaps.append(
+            Gap(
+                gap_id=0,
+                tag_id=0,
+                gateway_id=gateway_id,
+                server_id="",
+                start_time=start,
+                end_time=end,
+                cause=_GAP_QUARANTINED,
+                lost_samples=upload.refused_samples,
+                detail=f"{upload.refusal.reason}: {upload.refusal.detail}",
+            )
+        )
+    return gaps
+
+
+def _datetime(microseconds: int) -> datetime | None:
+    if not EARLIEST <= microseconds < EARLIEST * 10:
+        return None
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000
+
+

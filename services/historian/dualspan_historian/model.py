@@ -1,0 +1,113 @@
+"""What the historian knows: tags, segments, gaps, positions. No I/O."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
+
+from dualspan_frame import ValueKind
+
+SEGMENT_SAMPLES = 65_536
+"""The most samples of a segment."""
+OPEN_SAMPLES = SEGMENT_SAMPLES // 2
+"""A segment with fewer may still be merged; the index `segment_open` says the same."""
+
+BAD_NO_DATA = 0x809B0000
+SEVERITY_UNCERTAIN = 0x40000000
+SEVERITY_BAD = 0x80000000
+
+
+class GapState(IntEnum):
+    """How a gap stands; the numbers of `dualspan.historian.v1.GapState`."""
+
+    OPEN = 1
+    REPAIRED = 2
+    UNREPAIRABLE = 3
+
+
+class QuarantineReason:
+    """Stable words for why a frame was not accepted."""
+
+    FOREIGN_TAG = "FOREIGN_TAG"
+    WRONG_KIND = "WRONG_KIND"
+    TIMESTAMP_OUT_OF_RANGE = "TIMESTAMP_OUT_OF_RANGE"
+    CORRUPT_BLOCK = "CORRUPT_BLOCK"
+    TOO_LARGE = "TOO_LARGE"
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """What onboarding told of a tag.
+
+    Attributes:
+        tag_id: Unique on the platform.
+        gateway_id: The only gateway that may send its samples.
+        kind: What its values are, for ever.
+        retention_class: How long it is kept.
+        sloped: Between samples the value is a straight line.
+        retired: No more samples are accepted.
+    """
+
+    tag_id: int
+    gateway_id: str
+    kind: ValueKind
+    retention_class: str = ""
+    sloped: bool = False
+    retired: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A row of the gap ledger; times are None where they are not known."""
+
+    gap_id: int
+    tag_id: int
+    gateway_id: str
+    server_id: str
+    start_time: datetime | None
+    end_time: datetime | None
+    cause: int
+    lost_samples: int
+    detail: str
+    state: GapState = GapState.OPEN
+    create_time: datetime | None = None
+    resolve_time: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantinedFrame:
+    """A frame that was not accepted, without its payload."""
+
+    quarantine_id: int
+    gateway_id: str
+    epoch: int
+    sequence: int
+    reason: str
+    detail: str
+    size_bytes: int
+    create_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far one life of a gateway's buffer is committed."""
+
+    gateway_id: str
+    epoch: int
+    committed_sequence: int
+    commit_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StorageTotals:
+    """How much is stored of a tenant."""
+
+    committed_samples: int
+    sealed_samples: int
+    unsealed_frames: int
+    unsealed_samples: int
+    sealed_bytes: int
+    segments: int
+    repeated_samples: int
+    open_gaps: int
+    quarantined_frames: int
+    positions: tuple[Position, ...]

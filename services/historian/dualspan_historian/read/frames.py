@@ -1,0 +1,105 @@
+"""Frames that are not sealed yet, decoded once and kept for the reads that follow."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dualspan_frame import BinaryColumn, Block, Frame, ValueKind
+from dualspan_historian.ingest.service import Stream
+from dualspan_historian.ingest.verification import Verified
+from dualspan_historian.storage.segments import tag_starts
+
+FrameId = tuple[str, str, int, int]
+"""(tenant, gateway, epoch, sequence): a frame's content never changes."""
+
+
+class IndexedFrame:
+    """A frame in which one tag's samples are found without looking at all of them.
+
+    Args:
+        frame: The samples.
+    """
+
+    def __init__(self, frame: Frame) -> None:
+        self._frame = frame
+        self._sorted: dict[ValueKind, tuple[Block, NDArray[np.int64], NDArray[np.int64]]] = {}
+
+    @property
+    def weight(self) -> int:
+        """Bytes of its columns; twice, for the sorted copy."""
+        return 2 * sum(21 * len(block) + _value_bytes(block) for block in self._frame.blocks)
+
+    def part(self, kind: ValueKind, tag_id: int) -> Block | None:
+        """Return one tag's samples in order of arrival; None if there are none."""
+        block = self._frame.block(kind)
+        if block is None or not len(block):
+            return None
+        if kind not in self._sorted:
+            self._sorted[kind] = _by_tag(block)
+        block, tags, bounds = self._sorted[kind]
+        place = int(np.searchsorted(tags, tag_id))
+        if place == len(tags) or tags[place] != tag_id:
+            return None
+        return cut(block, int(bounds[place]), int(bounds[place + 1]))
+
+
+class FrameCache:
+    """Decoded frames by id, the oldest thrown out when they take too much memory.
+
+    It hears of commits, so that a read of fresh data in the same process needs no payload from the database.
+
+    Args:
+        max_bytes: The most memory to use.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._frames: OrderedDict[FrameId, IndexedFrame] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def committed(self, stream: Stream, uploads: Sequence[Verified]) -> None:
+        """Keep frames that were committed in this process."""
+        for upload in uploads:
+            if upload.frame is not None:
+                self.keep((stream.tenant, stream.gateway_id, stream.epoch, upload.sequence), upload.frame)
+
+    def keep(self, key: FrameId, frame: Frame) -> IndexedFrame:
+        """Keep a frame, and return it with its index."""
+        indexed = IndexedFrame(frame)
+        with self._lock:
+            if key in self._frames:
+                return self._frames[key]
+            self._frames[key] = indexed
+            self._bytes += indexed.weight
+            while self._bytes > self._max_bytes and self._frames:
+                _, oldest = self._frames.popitem(last=False)
+                self._bytes -= oldest.weight
+        return indexed
+
+    def get(self, key: FrameId) -> IndexedFrame | None:
+        """Return a frame if it is here."""
+        with self._lock:
+            return self._frames.get(key)
+
+
+def cut(block: Block, start: int, stop: int) -> Block:
+    """Return rows `start` to `stop`, not included, as views."""
+    value = block.value.slice(start, stop) if isinstance(block.value, BinaryColumn) else block.value[start:stop]
+    return Block(block.kind, block.tag[start:stop], block.timestamp[start:stop], block.status[start:stop], value)
+
+
+def _by_tag(block: Block) -> tuple[Block, NDArray[np.int64], NDArray[np.int64]]:
+    """Return the samples by tag, the tags, and where each begins and ends, shape (tags + 1,)."""
+    by_tag = block
+    if bool((block.tag[1:] < block.tag[:-1]).any()):
+        by_tag = block.take(np.argsort(block.tag, kind="stable"))
+    starts = tag_starts(by_tag.tag)
+    return by_tag, by_tag.tag[starts], np.append(starts, len(by_tag))
+
+
+def _value_bytes(block: Block) -> int:
+    return len(block.value.data) if isinstance(block.value, BinaryColumn) else block.value.nbytes

@@ -1,0 +1,160 @@
+"""One look at the database: frames and segments as they were at one moment, while sealing and merging go on."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import Executor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TypeVar, TypeVarTuple, Unpack
+
+from dualspan.frame.v1 import frame_pb2
+from dualspan_frame import DecodeLimits, decode_frame
+from dualspan_historian.errors import busy, too_many_samples, unknown_tags
+from dualspan_historian.model import Tag
+from dualspan_historian.read.frames import FrameCache, IndexedFrame
+from dualspan_historian.storage import frame_store, segment_store, tag_store
+from dualspan_historian.storage.frame_store import FrameKey
+from dualspan_historian.storage.segment_store import SegmentColumns, SegmentInfo
+from dualspan_runtime.database import Connection, Database
+
+T = TypeVar("T")
+Arguments = TypeVarTuple("Arguments")
+_NO_LIMITS = DecodeLimits(max_samples=1 << 31, max_bytes=1 << 36)
+
+
+@dataclass(frozen=True, slots=True)
+class UnsealedFrame:
+    """A frame that is not sealed, and what it spans."""
+
+    key: FrameKey
+    indexed: IndexedFrame
+
+
+class Snapshots:
+    """Opens snapshots, a few at a time.
+
+    Args:
+        database: What to look at.
+        cache: Decoded frames.
+        executor: Threads that decode; pcodec and NumPy let others run meanwhile.
+        max_queries: Snapshots that may be open at the same time.
+        wait_seconds: How long to wait for a turn.
+        max_samples: Most samples that a query may cover.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        cache: FrameCache,
+        executor: Executor,
+        *,
+        max_queries: int,
+        wait_seconds: float,
+        max_samples: int,
+    ) -> None:
+        self._database = database
+        self._cache = cache
+        self._executor = executor
+        self._turns = asyncio.Semaphore(max_queries)
+        self._wait_seconds = wait_seconds
+        self.max_samples = max_samples
+
+    @asynccontextmanager
+    async def open(self, tenant: str) -> AsyncIterator["Snapshot"]:
+        """Open a snapshot of a tenant's data.
+
+        Raises:
+            ResourceExhausted: Too many queries run (`TOO_MANY_QUERIES`).
+        """
+        try:
+            async with asyncio.timeout(self._wait_seconds):
+                await self._turns.acquire()
+        except TimeoutError as err:
+            raise busy() from err
+        try:
+            async with self._database.transaction(tenant, isolation="repeatable_read", readonly=True) as connection:
+                yield Snapshot(connection, tenant, self._cache, self._executor, self.max_samples)
+        finally:
+            self._turns.release()
+
+
+class Snapshot:
+    """The data of a tenant at one moment."""
+
+    def __init__(
+        self, connection: Connection, tenant: str, cache: FrameCache, executor: Executor, max_samples: int
+    ) -> None:
+        self._connection = connection
+        self._tenant = tenant
+        self._cache = cache
+        self._executor = executor
+        self._max_samples = max_samples
+
+    async def tags(self, tag_ids: Sequence[int]) -> list[Tag]:
+        """Return tags in order of id.
+
+        Raises:
+            NotFound: The tenant does not have one of them (`TAG_NOT_FOUND`).
+        """
+        tags = await tag_store.find(self._connection, self._tenant, tag_ids)
+        missing = set(tag_ids).difference(tag.tag_id for tag in tags)
+        if missing:
+            raise unknown_tags(sorted(missing))
+        return tags
+
+    async def frame_keys(self, tags: Sequence[Tag]) -> list[FrameKey]:
+        """Return the unsealed frames of the tags' gateways, in order of arrival."""
+        gateways = sorted({tag.gateway_id for tag in tags})
+        return await frame_store.keys(self._connection, self._tenant, gateways)
+
+    async def frames(self, keys: Sequence[FrameKey]) -> list[UnsealedFrame]:
+        """Return decoded frames, in the same order.
+
+        Raises:
+            ResourceExhausted: They hold too many samples (`TOO_MANY_SAMPLES`).
+        """
+        self.check(sum(key.sample_count for key in keys))
+        known = {key: self._cache.get(self._id(key)) for key in keys}
+        missing = [key for key, indexed in known.items() if indexed is None]
+        if missing:
+            payloads = await frame_store.payloads(self._connection, self._tenant, missing)
+            for key in missing:
+                payload = payloads[key.gateway_id, key.epoch, key.sequence]
+                known[key] = await self.run(self._decode, key, payload)
+        return [UnsealedFrame(key, indexed) for key, indexed in known.items() if indexed is not None]
+
+    async def overlapping(self, tag_ids: Sequence[int], start: int, end: int) -> list[SegmentInfo]:
+        """Return segments with anything in [start, end), in order of tag and time."""
+        return await segment_store.overlapping(self._connection, self._tenant, tag_ids, start, end)
+
+    async def neighbours(self, tag_ids: Sequence[int], start: int, end: int) -> list[SegmentInfo]:
+        """Return the nearest segments before start, and at end or after it."""
+        return await segment_store.neighbours(self._connection, self._tenant, tag_ids, start, end)
+
+    async def columns(self, wanted: Sequence[SegmentInfo], *, values: bool = True) -> dict[int, SegmentColumns]:
+        """Return segments' columns by id."""
+        return await segment_store.columns(self._connection, self._tenant, wanted, values=values) if wanted else {}
+
+    async def latest(self, tag_ids: Sequence[int]) -> list[segment_store.LatestSample]:
+        """Return the newest sealed samples."""
+        return await segment_store.latest(self._connection, self._tenant, tag_ids)
+
+    def check(self, samples: int) -> None:
+        """Refuse to look at too many samples.
+
+        Raises:
+            ResourceExhausted: They are too many (`TOO_MANY_SAMPLES`).
+        """
+        if samples > self._max_samples:
+            raise too_many_samples(samples, self._max_samples)
+
+    async def run(self, work: Callable[[Unpack[Arguments]], T], *arguments: Unpack[Arguments]) -> T:
+        """Run CPU work in a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work, *arguments)
+
+    def _id(self, key: FrameKey) -> tuple[str, str, int, int]:
+        return (self._tenant, key.gateway_id, key.epoch, key.sequence)
+
+    def _decode(self, key: FrameKey, payload: bytes) -> IndexedFrame:
+        frame = decode_frame(frame_pb2.Frame.FromString(payload), _NO_LIMITS)
+        return self._cache.keep(self._id(key), frame)

@@ -1,0 +1,1 @@
+"""Protobuf ⇄ use cases, nothing else."""

@@ -1,0 +1,77 @@
+"""What use cases return to messages."""
+
+from dualspan.frame.v1 import frame_pb2
+from dualspan.historian.v1 import resources_pb2, service_pb2
+from dualspan_frame import Frame, encode_frame
+from dualspan_historian.model import Gap, QuarantinedFrame, StorageTotals
+from dualspan_historian.read.arrow import frame_to_arrow
+from dualspan_historian.servicer.times import write_time
+from dualspan_runtime.names import GATEWAY, ResourceName
+
+_GAP = ResourceName("tenants/{tenant}/gaps/{gap}")
+_QUARANTINED = ResourceName("tenants/{tenant}/quarantinedFrames/{frame}")
+# Answers are read once: compress little, quickly.
+_LEVEL = 2
+
+
+def samples(frame: Frame, form: int) -> tuple[frame_pb2.Frame | None, bytes]:
+    """Return a frame in the form that was asked for: as (frame, arrow), one of them empty."""
+    if form == service_pb2.RESULT_FORM_ARROW:
+        return None, frame_to_arrow(frame)
+    return encode_frame(frame, raw=form == service_pb2.RESULT_FORM_FRAME_RAW, level=_LEVEL), b""
+
+
+def gap(tenant: str, row: Gap) -> resources_pb2.Gap:
+    """Return a row of the gap ledger."""
+    return resources_pb2.Gap(
+        name=_GAP.format(tenant=tenant, gap=row.gap_id),
+        tag_id=row.tag_id,
+        gateway=GATEWAY.format(tenant=tenant, gateway=row.gateway_id),
+        server=row.server_id,
+        start_time=write_time(row.start_time),
+        end_time=write_time(row.end_time),
+        cause=resources_pb2.GapCause.ValueType(row.cause),
+        lost_samples=row.lost_samples,
+        detail=row.detail,
+        state=resources_pb2.GapState.ValueType(row.state),
+        create_time=write_time(row.create_time),
+        resolve_time=write_time(row.resolve_time),
+    )
+
+
+def quarantined(tenant: str, row: QuarantinedFrame) -> resources_pb2.QuarantinedFrame:
+    """Return a frame in quarantine."""
+    return resources_pb2.QuarantinedFrame(
+        name=_QUARANTINED.format(tenant=tenant, frame=row.quarantine_id),
+        gateway=GATEWAY.format(tenant=tenant, gateway=row.gateway_id),
+        epoch=row.epoch,
+        sequence=row.sequence,
+        reason=row.reason,
+        detail=row.detail,
+        size_bytes=row.size_bytes,
+        create_time=write_time(row.create_time),
+    )
+
+
+def statistics(tenant: str, totals: StorageTotals) -> service_pb2.StorageStatistics:
+    """Return how much is stored."""
+    return service_pb2.StorageStatistics(
+        committed_samples=totals.committed_samples,
+        sealed_samples=totals.sealed_samples,
+        unsealed_frames=totals.unsealed_frames,
+        unsealed_samples=totals.unsealed_samples,
+        sealed_bytes=totals.sealed_bytes,
+        segments=totals.segments,
+        repeated_samples=totals.repeated_samples,
+        open_gaps=totals.open_gaps,
+        quarantined_frames=totals.quarantined_frames,
+        positions=[
+            service_pb2.IngestPosition(
+                gateway=GATEWAY.format(tenant=tenant, gateway=position.gateway_id),
+                epoch=position.epoch,
+                committed_sequence=position.committed_sequence,
+                commit_time=write_time(position.commit_time),
+            )
+            for position in totals.positions
+        ],
+    )

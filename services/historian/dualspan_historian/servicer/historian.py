@@ -1,0 +1,84 @@
+"""HistorianService: where people, apps and other services read."""
+
+from typing import Any
+
+from google.protobuf.empty_pb2 import Empty
+
+from dualspan.historian.v1 import service_pb2, service_pb2_grpc
+from dualspan_historian.read.raw import Cursor, read_raw
+from dualspan_historian.read.snapshot import Snapshots
+from dualspan_historian.service import HistorianService
+from dualspan_historian.servicer import answers, requests
+from dualspan_runtime.context import current_tenant
+from dualspan_runtime.paging import PageTokens
+
+_NEWEST = (1 << 63) - 1
+
+
+class HistorianServicer(service_pb2_grpc.HistorianServiceServicer):
+    """See the contract.
+
+    Args:
+        service: Registrations and ledgers.
+        snapshots: Reads.
+        tokens: Page tokens.
+    """
+
+    def __init__(self, service: HistorianService, snapshots: Snapshots, tokens: PageTokens) -> None:
+        self._service = service
+        self._snapshots = snapshots
+        self._tokens = tokens
+
+    async def RegisterTags(self, request: service_pb2.RegisterTagsRequest, context: Any) -> Empty:  # noqa: N802
+        """See the contract."""
+        tenant = current_tenant()
+        await self._service.register(tenant, [requests.registration(tenant, tag) for tag in request.tags])
+        return Empty()
+
+    async def RetireTags(self, request: service_pb2.RetireTagsRequest, context: Any) -> Empty:  # noqa: N802
+        """See the contract."""
+        await self._service.retire(current_tenant(), list(request.tag_ids))
+        return Empty()
+
+    async def ReadRaw(  # noqa: N802
+        self, request: service_pb2.ReadRawRequest, context: Any
+    ) -> service_pb2.ReadRawResponse:
+        """See the contract."""
+        query = requests.raw_query(request)
+        described = ("ReadRaw", request.parent, query.tag_ids, query.start, query.end)
+        key = self._tokens.read(request.page_token, described)
+        page = await read_raw(self._snapshots, current_tenant(), query, key and Cursor(*map(int, key)))
+        frame, arrow = answers.samples(page.frame, request.result_form)
+        following = page.following
+        token = following and self._tokens.write((following.tag_id, following.t, following.skip), described)
+        return service_pb2.ReadRawResponse(frame=frame, arrow=arrow, next_page_token=token or "")
+
+    async def ListGaps(self, request: service_pb2.ListGapsRequest, context: Any) -> service_pb2.ListGapsResponse:  # noqa: N802
+        """See the contract."""
+        tenant, size = current_tenant(), requests.LISTS.size(request.page_size)
+        (before,) = self._tokens.read(request.page_token, ("ListGaps", request.parent)) or (_NEWEST,)
+        rows = await self._service.gaps(tenant, int(before), size + 1)
+        token = self._tokens.write((rows[size - 1].gap_id,), ("ListGaps", request.parent)) if len(rows) > size else ""
+        return service_pb2.ListGapsResponse(
+            gaps=[answers.gap(tenant, row) for row in rows[:size]], next_page_token=token
+        )
+
+    async def ListQuarantinedFrames(  # noqa: N802
+        self, request: service_pb2.ListQuarantinedFramesRequest, context: Any
+    ) -> service_pb2.ListQuarantinedFramesResponse:
+        """See the contract."""
+        tenant, size = current_tenant(), requests.LISTS.size(request.page_size)
+        described = ("ListQuarantinedFrames", request.parent)
+        (before,) = self._tokens.read(request.page_token, described) or (_NEWEST,)
+        rows = await self._service.quarantined(tenant, int(before), size + 1)
+        token = self._tokens.write((rows[size - 1].quarantine_id,), described) if len(rows) > size else ""
+        return service_pb2.ListQuarantinedFramesResponse(
+            quarantined_frames=[answers.quarantined(tenant, row) for row in rows[:size]], next_page_token=token
+        )
+
+    async def GetStorageStatistics(  # noqa: N802
+        self, request: service_pb2.GetStorageStatisticsRequest, context: Any
+    ) -> service_pb2.StorageStatistics:
+        """See the contract."""
+        tenant = current_tenant()
+        return answers.statistics(tenant, await self._service.totals(tenant))

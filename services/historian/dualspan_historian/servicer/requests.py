@@ -1,0 +1,60 @@
+"""Requests to queries; everything that a request can have wrong is refused here."""
+
+from collections.abc import Sequence
+
+from dualspan.historian.v1 import resources_pb2, service_pb2
+from dualspan_frame import ValueKind
+from dualspan_historian.errors import empty_interval, invalid_registration, reversed_interval, tag_count
+from dualspan_historian.model import Tag
+from dualspan_historian.read.raw import RawQuery
+from dualspan_historian.servicer.times import read_time
+from dualspan_runtime.names import GATEWAY
+from dualspan_runtime.paging import PageRules
+
+RAW_PAGES = PageRules(default=100_000, maximum=1_000_000)
+LISTS = PageRules(default=100, maximum=1000)
+MOST_TAGS_READ = 1000
+MOST_TAGS_LATEST = 10_000
+_LONGEST_CLASS = 40
+
+
+def tag_ids(given: Sequence[int], most: int) -> tuple[int, ...]:
+    """Return the distinct tags of a request, in rising order.
+
+    Raises:
+        InvalidArgument: None or too many.
+    """
+    if not 1 <= len(given) <= most:
+        raise tag_count(len(given), most)
+    return tuple(sorted(set(given)))
+
+
+def raw_query(request: service_pb2.ReadRawRequest) -> RawQuery:
+    """Return what a ReadRaw asks for.
+
+    Raises:
+        InvalidArgument: The tags or the interval make no sense.
+    """
+    ids = tag_ids(request.tag_ids, MOST_TAGS_READ)
+    start, end = read_time(request, "start_time"), read_time(request, "end_time")
+    if start == end:
+        raise empty_interval()
+    if start > end:
+        raise reversed_interval()
+    return RawQuery(ids, start, end, RAW_PAGES.size(request.page_size))
+
+
+def registration(tenant: str, given: resources_pb2.TagRegistration) -> Tag:
+    """Return a tag that is to be registered.
+
+    Raises:
+        InvalidArgument: It has no id, kind, gateway of the tenant, or a retention class that is too long.
+    """
+    gateway = GATEWAY.parse(given.gateway)
+    if gateway["tenant"] != tenant:
+        raise invalid_registration(f"{given.gateway} is not a gateway of {tenant}.")
+    if given.tag_id <= 0 or given.kind not in set(ValueKind):
+        raise invalid_registration(f"Tag {given.tag_id} needs an id above 0 and a kind.")
+    if len(given.retention_class) > _LONGEST_CLASS or "\0" in given.retention_class:
+        raise invalid_registration(f"retention_class has at most {_LONGEST_CLASS} characters.")
+    return Tag(given.tag_id, gateway["gateway"], ValueKind(given.kind), given.retention_class, given.sloped)

@@ -1,0 +1,165 @@
+"""SQL about frames that are not sealed yet, and about how far each buffer is committed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from dualspan_historian.model import Position
+from dualspan_runtime.database import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class NewFrame:
+    """A frame that is to be committed; `payload` is a serialised `dualspan.frame.v1.Frame`."""
+
+    sequence: int
+    t_min: int
+    t_max: int
+    sample_count: int
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FrameKey:
+    """Which frame, what it spans (microseconds) and its place in the order of commits."""
+
+    gateway_id: str
+    epoch: int
+    sequence: int
+    arrival: int
+    t_min: int
+    t_max: int
+    sample_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What waits for sealing."""
+
+    tenant: str
+    gateway_id: str
+    frames: int
+    samples: int
+    oldest: datetime
+
+
+_OPEN_POSITION = """
+INSERT INTO buffer_position (tenant_id, gateway_id, epoch) VALUES ($1, $2, $3)
+ON CONFLICT (tenant_id, gateway_id, epoch) DO NOTHING
+"""
+_LOCK_POSITION = """
+SELECT committed_sequence FROM buffer_position WHERE tenant_id = $1 AND gateway_id = $2 AND epoch = $3 FOR UPDATE
+"""
+_ADVANCE = """
+UPDATE buffer_position
+SET committed_sequence = $4, commit_time = clock_timestamp(), committed_frames = committed_frames + $5,
+    committed_samples = committed_samples + $6, quarantined_frames = quarantined_frames + $7
+WHERE tenant_id = $1 AND gateway_id = $2 AND epoch = $3
+"""
+_INSERT = """
+INSERT INTO frame (tenant_id, gateway_id, epoch, sequence, t_min, t_max, sample_count, payload)
+SELECT $1, $2, $3::bigint, * FROM unnest($4::bigint[], $5::bigint[], $6::bigint[], $7::integer[], $8::bytea[])
+    AS given (sequence)
+ORDER BY given.sequence
+"""
+_KEYS = """
+SELECT gateway_id, epoch, sequence, arrival, t_min, t_max, sample_count FROM frame
+WHERE tenant_id = $1 AND gateway_id = ANY($2) ORDER BY arrival
+"""
+_PAYLOADS = """
+SELECT frame.gateway_id, frame.epoch, frame.sequence, frame.payload
+FROM unnest($2::text[], $3::bigint[], $4::bigint[]) AS wanted (gateway_id, epoch, sequence)
+JOIN frame ON frame.tenant_id = $1 AND frame.gateway_id = wanted.gateway_id AND frame.epoch = wanted.epoch
+    AND frame.sequence = wanted.sequence
+"""
+_OLDEST = """
+SELECT gateway_id, epoch, sequence, arrival, t_min, t_max, sample_count FROM frame
+WHERE tenant_id = $1 AND gateway_id = $2 ORDER BY arrival LIMIT $3 FOR UPDATE SKIP LOCKED
+"""
+_DELETE = """
+DELETE FROM frame USING unnest($3::bigint[], $4::bigint[]) AS gone (epoch, sequence)
+WHERE tenant_id = $1 AND gateway_id = $2 AND frame.epoch = gone.epoch AND frame.sequence = gone.sequence
+"""
+_BACKLOGS = """
+SELECT tenant_id, gateway_id, count(*) AS frames, sum(sample_count) AS samples, min(committed_at) AS oldest
+FROM frame GROUP BY tenant_id, gateway_id ORDER BY samples DESC
+"""
+
+
+async def open_position(connection: Connection, tenant: str, gateway_id: str, epoch: int) -> int:
+    """Return how far an epoch is committed, and make its row if there is none."""
+    await connection.execute(_OPEN_POSITION, tenant, gateway_id, epoch)
+    return await lock_position(connection, tenant, gateway_id, epoch)
+
+
+async def lock_position(connection: Connection, tenant: str, gateway_id: str, epoch: int) -> int:
+    """Return how far an epoch is committed; nobody else moves it until the transaction ends."""
+    return await connection.fetchval(_LOCK_POSITION, tenant, gateway_id, epoch) or 0
+
+
+async def advance_position(
+    connection: Connection, tenant: str, gateway_id: str, epoch: int, *, sequence: int, added: tuple[int, int, int]
+) -> None:
+    """Move an epoch's position and count the frames, samples and quarantined frames that were `added`."""
+    await connection.execute(_ADVANCE, tenant, gateway_id, epoch, sequence, *added)
+
+
+async def insert(
+    connection: Connection, tenant: str, gateway_id: str, epoch: int, frames: Sequence[NewFrame]
+) -> None:
+    """Store frames, which lie in rising order of sequence."""
+    await connection.execute(
+        _INSERT,
+        tenant,
+        gateway_id,
+        epoch,
+        [frame.sequence for frame in frames],
+        [frame.t_min for frame in frames],
+        [frame.t_max for frame in frames],
+        [frame.sample_count for frame in frames],
+        [frame.payload for frame in frames],
+    )
+
+
+async def keys(connection: Connection, tenant: str, gateway_ids: Sequence[str]) -> list[FrameKey]:
+    """Return all frames of some gateways that are not sealed, in order of arrival."""
+    return [FrameKey(*row) for row in await connection.fetch(_KEYS, tenant, gateway_ids)]
+
+
+async def payloads(connection: Connection, tenant: str, wanted: Sequence[FrameKey]) -> dict[tuple[str, int, int], bytes]:
+    """Return payloads by (gateway, epoch, sequence)."""
+    rows = await connection.fetch(
+        _PAYLOADS,
+        tenant,
+        [key.gateway_id for key in wanted],
+        [key.epoch for key in wanted],
+        [key.sequence for key in wanted],
+    )
+    return {(row[0], row[1], row[2]): row[3] for row in rows}
+
+
+async def lock_oldest(connection: Connection, tenant: str, gateway_id: str, most: int) -> list[FrameKey]:
+    """Return and lock a gateway's oldest frames, in order of arrival; leaves out what another sealer has."""
+    return [FrameKey(*row) for row in await connection.fetch(_OLDEST, tenant, gateway_id, most)]
+
+
+async def delete(connection: Connection, tenant: str, gateway_id: str, gone: Sequence[FrameKey]) -> None:
+    """Delete frames."""
+    await connection.execute(
+        _DELETE, tenant, gateway_id, [key.epoch for key in gone], [key.sequence for key in gone]
+    )
+
+
+async def backlogs(connection: Connection) -> list[Backlog]:
+    """Return what waits for sealing, by gateway; of every tenant in a platform transaction."""
+    return [Backlog(*row) for row in await connection.fetch(_BACKLOGS)]
+
+
+async def positions(connection: Connection, tenant: str) -> list[Position]:
+    """Return how far each buffer is committed."""
+    rows = await connection.fetch(
+        "SELECT gateway_id, epoch, committed_sequence, commit_time FROM buffer_position WHERE tenant_id = $1"
+        " ORDER BY gateway_id, epoch",
+        tenant,
+    )
+    return [Position(*row) for row in rows]

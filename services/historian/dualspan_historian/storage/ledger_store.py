@@ -1,0 +1,114 @@
+"""SQL about gaps, quarantined frames and how much is stored."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dualspan_historian.model import Gap, GapState, QuarantinedFrame, StorageTotals
+from dualspan_historian.storage import frame_store
+from dualspan_runtime.database import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A frame that is to be quarantined; `payload` as it came."""
+
+    sequence: int
+    reason: str
+    detail: str
+    payload: bytes
+
+
+_INSERT_GAPS = """
+INSERT INTO gap (tenant_id, gateway_id, tag_id, server_id, start_time, end_time, cause, lost_samples, detail)
+SELECT $1, $2, * FROM unnest($3::bigint[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::smallint[],
+                             $8::bigint[], $9::text[])
+"""
+_INSERT_QUARANTINED = """
+INSERT INTO quarantined_frame (tenant_id, gateway_id, epoch, sequence, reason, detail, payload)
+SELECT $1, $2, $3::bigint, * FROM unnest($4::bigint[], $5::text[], $6::text[], $7::bytea[])
+"""
+_GAPS = """
+SELECT gap_id, tag_id, gateway_id, server_id, start_time, end_time, cause, lost_samples, detail, state, create_time,
+       resolve_time
+FROM gap WHERE tenant_id = $1 AND gap_id < $2 ORDER BY gap_id DESC LIMIT $3
+"""
+_QUARANTINED = """
+SELECT quarantine_id, gateway_id, epoch, sequence, reason, detail, octet_length(payload) AS size_bytes, create_time
+FROM quarantined_frame WHERE tenant_id = $1 AND quarantine_id < $2 ORDER BY quarantine_id DESC LIMIT $3
+"""
+_TOTALS = """
+SELECT committed.samples AS committed_samples, committed.frames - sealed.frames AS unsealed_frames,
+       committed.samples - sealed.taken AS unsealed_samples, committed.quarantined AS quarantined_frames,
+       sealed.taken - sealed.repeated - sealed.expired AS sealed_samples, sealed.repeated AS repeated_samples,
+       sealed.segments AS segments, sealed.bytes AS sealed_bytes,
+       (SELECT count(*) FROM gap WHERE tenant_id = $1 AND state = 1) AS open_gaps
+FROM (
+    SELECT coalesce(sum(committed_samples), 0)::bigint AS samples, coalesce(sum(committed_frames), 0)::bigint AS frames,
+           coalesce(sum(quarantined_frames), 0)::bigint AS quarantined
+    FROM buffer_position WHERE tenant_id = $1
+) AS committed CROSS JOIN (
+    SELECT coalesce(sum(taken_samples), 0)::bigint AS taken, coalesce(sum(sealed_frames), 0)::bigint AS frames,
+           coalesce(sum(repeated_samples), 0)::bigint AS repeated, coalesce(sum(expired_samples), 0)::bigint AS expired,
+           coalesce(sum(segments), 0)::bigint AS segments, coalesce(sum(segment_bytes), 0)::bigint AS bytes
+    FROM sealing_total WHERE tenant_id = $1
+) AS sealed
+"""
+
+
+async def insert_gaps(connection: Connection, tenant: str, gaps: Sequence[Gap]) -> None:
+    """Write gaps of one gateway down."""
+    if not gaps:
+        return
+    await connection.execute(
+        _INSERT_GAPS,
+        tenant,
+        gaps[0].gateway_id,
+        [gap.tag_id for gap in gaps],
+        [gap.server_id for gap in gaps],
+        [gap.start_time for gap in gaps],
+        [gap.end_time for gap in gaps],
+        [gap.cause for gap in gaps],
+        [gap.lost_samples for gap in gaps],
+        [gap.detail for gap in gaps],
+    )
+
+
+async def insert_quarantined(
+    connection: Connection, tenant: str, gateway_id: str, epoch: int, refusals: Sequence[Refusal]
+) -> None:
+    """Keep frames that were not accepted."""
+    if not refusals:
+        return
+    await connection.execute(
+        _INSERT_QUARANTINED,
+        tenant,
+        gateway_id,
+        epoch,
+        [refusal.sequence for refusal in refusals],
+        [refusal.reason for refusal in refusals],
+        [refusal.detail for refusal in refusals],
+        [refusal.payload for refusal in refusals],
+    )
+
+
+async def gaps(connection: Connection, tenant: str, before: int, most: int) -> list[Gap]:
+    """Return gaps with ids below `before`, newest first."""
+    return [_gap(row) for row in await connection.fetch(_GAPS, tenant, before, most)]
+
+
+async def quarantined(connection: Connection, tenant: str, before: int, most: int) -> list[QuarantinedFrame]:
+    """Return quarantined frames with ids below `before`, newest first."""
+    return [QuarantinedFrame(*row) for row in await connection.fetch(_QUARANTINED, tenant, before, most)]
+
+
+async def totals(connection: Connection, tenant: str) -> StorageTotals:
+    """Return how much is stored; reads counters, no samples."""
+    row = await connection.fetchrow(_TOTALS, tenant)
+    positions = await frame_store.positions(connection, tenant)
+    return StorageTotals(**dict(row or {}), positions=tuple(positions))
+
+
+def _gap(row: Any) -> Gap:
+    fields = dict(row)
+    return Gap(**{**fields, "state": GapState(fields["state"])})
