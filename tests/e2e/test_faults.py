@@ -7,53 +7,22 @@ there, and has the checker compare everything since the test began.
 import asyncio
 import os
 import random
-import shutil
-import subprocess
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import ExitStack
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 from dualspan.historian.v1 import resources_pb2 as historian
 from dualspan.onboarding.v1 import service_pb2 as onboarding
 from harness.completeness import Verdict
-from harness.site import GATEWAY, Site, now_us, open_site, until
+from harness.site import GATEWAY, Site, now_us, until
 
 pytestmark = [
-    pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.xdist_group("faults"),
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.xdist_group("site"),
     pytest.mark.slow,
     pytest.mark.timeout(300),
 ]
-
-ITEMS = 100
-RATE = 10_000.0
-DISK_BYTES = 24 * 1024 * 1024
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def site(tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int]) -> AsyncGenerator[Site]:
-    folder = tmp_path_factory.mktemp("faults")
-    with ExitStack() as stack:
-        if os.geteuid() == 0:
-            # PostgreSQL runs as another user then, who may not enter pytest's folder.
-            folder = Path("/tmp") / f"dualspan-faults-{os.getpid()}"
-            folder.mkdir()
-            stack.callback(shutil.rmtree, folder, ignore_errors=True)
-            stack.enter_context(small_disk(folder / "gateway"))
-        async with open_site(folder, free_port, rate=RATE, items=ITEMS) as opened:
-            yield opened
-
-
-def small_disk(folder: Path) -> ExitStack:
-    """A file system of a few megabytes for the gateway's buffer."""
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES},mode=700", "tmpfs", folder], check=True)
-    stack = ExitStack()
-    stack.callback(subprocess.run, ["umount", "--lazy", folder], check=True)
-    return stack
 
 
 async def judged(site: Site, break_and_mend: Callable[[], Awaitable[None]]) -> Verdict:
@@ -115,7 +84,7 @@ async def test_gateway_killed_loses_nothing_that_the_ledger_does_not_admit(site:
     assert verdict.is_clean, verdict
     # What the ledger admits is not more than the time for which the gateway was really away.
     away_us = sum(end - start for start, end in down)
-    assert verdict.admitted <= ITEMS * (away_us + len(down) * 1_000_000) // site.load.plan.tick_us
+    assert verdict.admitted <= len(site.variables) * (away_us + len(down) * 1_000_000) // site.load.plan.tick_us
 
 
 async def test_uplink_cut_again_and_again(site: Site) -> None:
@@ -233,5 +202,5 @@ async def test_afterwards_everything_was_sealed_and_nothing_was_repeated(site: S
     statistics = await site.statistics()
     assert statistics.sealed_samples > 0
     stored = await site.stored(0, now_us())
-    assert abs(statistics.committed_samples - statistics.repeated_samples - len(stored.tag)) <= 2 * RATE
+    assert abs(statistics.committed_samples - statistics.repeated_samples - len(stored.tag)) <= 2 * site.load.plan.rate
     assert statistics.quarantined_frames == 0
