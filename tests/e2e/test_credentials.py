@@ -54,7 +54,7 @@ async def certified(site: Site, gateway: str, *, seconds: int) -> Credentials:
     issued = await site.session.identity.SignGatewayCertificate(request)
     ca = await site.session.identity.GetGatewayCa(identity.GetGatewayCaRequest())
     pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    return Credentials(pem, issued.certificate_chain_pem.encode(), ca.certificate_pem.encode())
+    return Credentials(pem, issued.chain_pem.encode(), ca.certificate_pem.encode())
 
 
 async def open_stream(credentials: Credentials, port: int) -> historian.IngestResponse:
