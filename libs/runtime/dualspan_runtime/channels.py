@@ -23,7 +23,7 @@ _RETRY = {
                 "initialBackoff": "0.1s",
                 "maxBackoff": "1s",
                 "backoffMultiplier": 2,
-                # Only what says that the server has not begun: a call is never run twice by the channel itself.
+                # The server is not there, or says itself that trying again may help. Nothing else is repeated.
                 "retryableStatusCodes": ["UNAVAILABLE"],
             },
         }

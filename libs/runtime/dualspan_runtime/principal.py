@@ -23,7 +23,8 @@ class Principal:
 
     Attributes:
         kind: What it is.
-        actor: As the audit log names it: `users/{id}`, `apiTokens/{id}`, `gateways/{id}`, `services/{name}`, `anonymous`.
+        actor: As the audit log names it: `users/{id}`, `apiTokens/{id}`, `gateways/{id}`, `services/{name}` or
+            `anonymous`.
         tenant: The tenant's id; empty for services and anonymous callers.
         roles: Words as in `dualspan_runtime.roles`.
         expires_at: When its credentials end, seconds since the Unix epoch.

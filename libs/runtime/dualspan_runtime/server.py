@@ -127,6 +127,10 @@ class Server:
         """Returns the port that a listener is bound to."""
         return self._ports[kind]
 
+    async def refresh_revocations(self) -> None:
+        """Asks for revocations now instead of within the next seconds."""
+        await self._revocations.refresh()
+
     async def start(self) -> None:
         """Binds all ports, then reports that the service is ready.
 

@@ -1,4 +1,4 @@
-"""Settings that services have in common. The environment is read here and in the services' own settings, nowhere else."""
+"""Settings that services have in common: the environment is read in settings modules and nowhere else."""
 
 from typing import Literal
 
@@ -17,12 +17,14 @@ class PlatformSettings(BaseSettings):
         min_length=16,
         description="Shared by all services: signs their tokens and encrypts the keys that identity stores.",
     )
-    redis_url: str = Field("redis://127.0.0.1:6379/0", description="Celery's broker and the live fan-out.")
-    identity_address: str = Field("127.0.0.1:7401", description="host:port of identity's listener.")
-    onboarding_address: str = Field("127.0.0.1:7402", description="host:port of onboarding's listener.")
-    historian_address: str = Field("127.0.0.1:7403", description="host:port of the historian's listener.")
-    log_format: Literal["text", "json"] = Field("text", description="Logs for people or for machines.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
+    redis_url: str = Field(default="redis://127.0.0.1:6379/0", description="Celery's broker and the live fan-out.")
+    identity_address: str = Field(default="127.0.0.1:7401", description="host:port of identity's listener.")
+    onboarding_address: str = Field(default="127.0.0.1:7402", description="host:port of onboarding's listener.")
+    historian_address: str = Field(default="127.0.0.1:7403", description="host:port of the historian's listener.")
+    log_format: Literal["text", "json"] = Field(default="text", description="Logs for people or for machines.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least that is logged."
+    )
 
 
 def _platform_settings() -> PlatformSettings:
@@ -33,16 +35,18 @@ class ServiceSettings(BaseSettings):
     """What every service has (prefix `DUALSPAN_<SERVICE>_`)."""
 
     listen: str = Field(description="host:port for people, apps and other services; port 0 takes a free one.")
-    metrics_listen: str = Field("", description="host:port of Prometheus metrics; empty: off.")
+    metrics_listen: str = Field(default="", description="host:port of Prometheus metrics; empty: off.")
     database_url: str = Field(description="PostgreSQL, with the service's own role.")
-    database_pool_size: int = Field(10, ge=1, le=200, description="Most connections to PostgreSQL.")
-    statement_timeout_seconds: float = Field(30.0, gt=0, description="PostgreSQL ends a statement after that.")
-    tls_certificate_file: str = Field("", description="PEM chain of the first listener; empty: plaintext.")
-    tls_key_file: str = Field("", description="PEM key of the first listener.")
-    default_deadline_seconds: float = Field(30.0, gt=0, description="For calls that set none.")
-    maximum_deadline_seconds: float = Field(300.0, gt=0, description="No unary call lasts longer.")
-    maximum_message_bytes: int = Field(64 * MEBIBYTE, ge=MEBIBYTE, description="Largest message in either direction.")
-    drain_seconds: float = Field(10.0, ge=0, description="Running calls get so long when the service stops.")
+    database_pool_size: int = Field(default=10, ge=1, le=200, description="Most connections to PostgreSQL.")
+    statement_timeout_seconds: float = Field(default=30.0, gt=0, description="PostgreSQL ends a statement after that.")
+    tls_certificate_file: str = Field(default="", description="PEM chain of the first listener; empty: plaintext.")
+    tls_key_file: str = Field(default="", description="PEM key of the first listener.")
+    default_deadline_seconds: float = Field(default=30.0, gt=0, description="For calls that set none.")
+    maximum_deadline_seconds: float = Field(default=300.0, gt=0, description="No unary call lasts longer.")
+    maximum_message_bytes: int = Field(
+        default=64 * MEBIBYTE, ge=MEBIBYTE, description="Largest message in either direction."
+    )
+    drain_seconds: float = Field(default=10.0, ge=0, description="Running calls get so long when the service stops.")
     platform: PlatformSettings = Field(default_factory=_platform_settings)
 
 
@@ -50,8 +54,10 @@ class GatewayFacingSettings(ServiceSettings):
     """What a service that gateways connect to has besides."""
 
     gateway_listen: str = Field(description="host:port for gateways; they show a client certificate.")
-    gateway_address: str = Field("", description="host:port as gateways reach it; gateway_listen if empty.")
-    gateway_hosts: str = Field("localhost,127.0.0.1", description="Names and addresses in the server certificate.")
+    gateway_address: str = Field(default="", description="host:port as gateways reach it; gateway_listen if empty.")
+    gateway_hosts: str = Field(
+        default="localhost,127.0.0.1", description="Names and addresses in the server certificate."
+    )
 
     @property
     def gateway_host_list(self) -> list[str]:
@@ -65,4 +71,6 @@ class AdminSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="DUALSPAN_")
 
     admin_database_url: str = Field(description="PostgreSQL, with a role that may create roles and schemas.")
-    database_password: SecretStr = Field(SecretStr(""), description="For the services' roles; empty: leave as it is.")
+    database_password: SecretStr = Field(
+        default=SecretStr(""), description="For the services' roles; empty: leave as it is."
+    )

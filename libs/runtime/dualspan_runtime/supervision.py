@@ -24,7 +24,7 @@ async def keep_running(work: Background) -> None:
         try:
             await work()
             _log.warning("background work ended; starting it again", work=name, pause=pause)
-        except Exception:
+        except Exception:  # noqa: BLE001 - a supervised loop: whatever it is, it is logged and the work goes on
             _log.exception("background work failed; starting it again", work=name, pause=pause)
         if time.monotonic() - started > _LONGEST_PAUSE_SECONDS:
             pause = _FIRST_PAUSE_SECONDS

@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 import grpc
 import structlog
@@ -17,6 +17,9 @@ from dualspan.identity.v1.service_pb2_grpc import IdentityServiceStub
 from dualspan_runtime.channels import open_channel
 from dualspan_runtime.errors import DomainError, Unavailable
 from dualspan_runtime.settings import PlatformSettings
+
+if TYPE_CHECKING:
+    from dualspan.identity.v1.service_pb2_grpc import IdentityServiceAsyncStub
 
 _KEYS_LIVE_SECONDS = 300.0
 _KEYS_RETRY_SECONDS = 2.0
@@ -59,7 +62,7 @@ class Trust(Protocol):
 class IdentityTrust:
     """Asks the identity service. Use `IdentityTrust.open`."""
 
-    def __init__(self, stub: IdentityServiceStub) -> None:
+    def __init__(self, stub: "IdentityServiceAsyncStub") -> None:
         self._stub = stub
 
     @classmethod

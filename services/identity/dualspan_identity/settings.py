@@ -11,8 +11,10 @@ class IdentitySettings(ServiceSettings):
 
     model_config = SettingsConfigDict(env_prefix="DUALSPAN_IDENTITY_")
 
-    listen: str = Field("127.0.0.1:7401", description="host:port for people, apps and other services.")
-    session_days: float = Field(30.0, gt=0, description="A session ends after that, used or not.")
-    session_idle_days: float = Field(7.0, gt=0, description="A session ends when it was not used for so long.")
-    signing_key_days: float = Field(90.0, gt=0, description="The signing key of access tokens is replaced after that.")
-    password_hash_threads: int = Field(2, ge=1, description="Passwords hashed at the same time; 64 MiB each.")
+    listen: str = Field(default="127.0.0.1:7401", description="host:port for people, apps and other services.")
+    session_days: float = Field(default=30.0, gt=0, description="A session ends after that, used or not.")
+    session_idle_days: float = Field(default=7.0, gt=0, description="A session ends when it was not used for so long.")
+    signing_key_days: float = Field(
+        default=90.0, gt=0, description="The signing key of access tokens is replaced after that."
+    )
+    password_hash_threads: int = Field(default=2, ge=1, description="Passwords hashed at the same time; 64 MiB each.")

@@ -1,75 +1,18 @@
-"""Identity, running in process on a real PostgreSQL, with a tenant and its first user."""
+from collections.abc import AsyncGenerator
 
-from __future__ import annotations
-
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-import grpc.aio
 import pytest
-from dualspan.identity.v1 import service_pb2 as messages
-from dualspan.identity.v1.service_pb2_grpc import IdentityServiceStub
+from integration.identity.running import Identity, identity_settings, run_identity
 
-from dualspan_identity.__main__ import build
-from dualspan_identity.bootstrap import FirstUser, bootstrap
 from dualspan_identity.settings import IdentitySettings
-from dualspan_runtime.channels import open_channel
-from dualspan_runtime.server import ListenerKind
-from dualspan_runtime.settings import PlatformSettings
 from harness.databases import ClonedDatabase
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-
-    from dualspan.identity.v1.service_pb2_grpc import IdentityServiceAsyncStub
-
-SECRET = "a secret that only these tests have"
-PASSWORD = "correct horse battery"
-EMAIL = "ada@acme.example"
-
-
-@dataclass(frozen=True)
-class Identity:
-    """A running identity service and a caller of it."""
-
-    address: str
-    settings: IdentitySettings
-    stub: IdentityServiceAsyncStub
-
-    async def sign_in(self, email: str = EMAIL, password: str = PASSWORD) -> messages.SignInResponse:
-        return await self.stub.SignIn(messages.SignInRequest(email=email, password=password))
-
-    async def bearer(self, email: str = EMAIL, password: str = PASSWORD) -> grpc.aio.Metadata:
-        return bearer((await self.sign_in(email, password)).access_token)
-
-    @asynccontextmanager
-    async def as_service(self, name: str = "onboarding") -> AsyncGenerator[IdentityServiceAsyncStub]:
-        secret = self.settings.platform.service_secret
-        async with open_channel(self.address, service=name, secret=secret) as channel:
-            yield IdentityServiceStub(channel)
-
-
-def bearer(access_token: str) -> grpc.aio.Metadata:
-    return grpc.aio.Metadata(("authorization", f"Bearer {access_token}"))
 
 
 @pytest.fixture
 def settings(database: ClonedDatabase) -> IdentitySettings:
-    platform = PlatformSettings.model_validate({"service_secret": SECRET})
-    return IdentitySettings(
-        listen="127.0.0.1:0",
-        database_url=database.service_url("identity"),
-        database_pool_size=4,
-        drain_seconds=1.0,
-        platform=platform,
-    )
+    return identity_settings(database)
 
 
 @pytest.fixture
 async def identity(settings: IdentitySettings) -> AsyncGenerator[Identity]:
-    assert await bootstrap(settings, FirstUser("acme", "Acme Ltd", EMAIL, PASSWORD))
-    async with build(settings) as server:
-        address = f"127.0.0.1:{server.port(ListenerKind.PEOPLE)}"
-        async with open_channel(address) as channel:
-            yield Identity(address, settings, IdentityServiceStub(channel))
+    async with run_identity(settings) as running:
+        yield running
