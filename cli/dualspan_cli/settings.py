@@ -37,6 +37,14 @@ class CliSettings(BaseSettings):
     historian_address: str = Field("", description="host:port of the historian.")
 
 
+class FirstUserSettings(BaseSettings):
+    """Who can sign in first, where nobody is asked (prefix `DUALSPAN_`)."""
+
+    model_config = SettingsConfigDict(env_prefix="DUALSPAN_")
+
+    first_password: SecretStr = Field(min_length=10, description="Of the first administrator.")
+
+
 def child_environment(additions: dict[str, str]) -> dict[str, str]:
     """The environment of a child: this process's own without platform settings, and `additions`."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("DUALSPAN_")}

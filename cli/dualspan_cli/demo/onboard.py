@@ -46,7 +46,7 @@ class Onboarding:
         """A token if the gateway still needs a certificate; empty if it has one."""
         gateway = resources.Gateway(display_name="Demonstration gateway", site=SITE)
         request = service.CreateGatewayRequest(parent=self._session.tenant, gateway=gateway, gateway_id=GATEWAY)
-        await self._unless_there(self._stub.CreateGateway(request, metadata=self._session.metadata))
+        await unless_there(self._stub.CreateGateway(request, metadata=self._session.metadata))
         found = await self._gateway()
         if found.state not in {resources.GATEWAY_STATE_PENDING, resources.GATEWAY_STATE_REVOKED}:
             return ""
@@ -77,7 +77,7 @@ class Onboarding:
         request = service.CreateOpcUaServerRequest(
             parent=self.gateway, opc_ua_server=wanted, opc_ua_server_id=plant.plant
         )
-        if not await self._unless_there(self._stub.CreateOpcUaServer(request, metadata=self._session.metadata)):
+        if not await unless_there(self._stub.CreateOpcUaServer(request, metadata=self._session.metadata)):
             mask = FieldMask(paths=["endpoint_url", "username", "password"])
             update = service.UpdateOpcUaServerRequest(opc_ua_server=wanted, update_mask=mask)
             await self._stub.UpdateOpcUaServer(update, metadata=self._session.metadata)
@@ -164,15 +164,16 @@ class Onboarding:
         request = service.GetOpcUaServerRequest(name=name)
         return await self._stub.GetOpcUaServer(request, metadata=self._session.metadata)
 
-    @staticmethod
-    async def _unless_there(call: Awaitable[object]) -> bool:
-        try:
-            await call
-        except grpc.aio.AioRpcError as err:
-            if err.code() is not grpc.StatusCode.ALREADY_EXISTS:
-                raise
-            return False
-        return True
+
+async def unless_there(call: Awaitable[object]) -> bool:
+    """Makes something; returns False if it is there already."""
+    try:
+        await call
+    except grpc.aio.AioRpcError as err:
+        if err.code() is not grpc.StatusCode.ALREADY_EXISTS:
+            raise
+        return False
+    return True
 
 
 async def wait_for(what: str, condition: Callable[[], Awaitable[bool]], patience: float = _PATIENCE_S) -> None:
