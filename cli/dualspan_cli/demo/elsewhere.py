@@ -60,6 +60,8 @@ async def _make_first_user(session: Session) -> None:
 
 
 def _plants(ready_file: Path) -> Sequence[PlantServer]:
+    if not ready_file.exists():
+        return []
     lines = [json.loads(line) for line in ready_file.read_text().splitlines() if line.startswith("{")]
     return [
         PlantServer(**{name: line[name] for name in PlantServer.__slots__}) for line in lines if "endpoint_url" in line
@@ -67,7 +69,7 @@ def _plants(ready_file: Path) -> Sequence[PlantServer]:
 
 
 async def _all_ready(ready_file: Path) -> bool:
-    return ready_file.exists() and len(_plants(ready_file)) >= len(PLANTS)
+    return len(_plants(ready_file)) >= len(PLANTS)
 
 
 if __name__ == "__main__":
