@@ -82,12 +82,15 @@ class ServerCertificate:
         Args:
             require_client: Demand a client certificate that the gateway CA has signed.
         """
+        return grpc.dynamic_ssl_server_credentials(
+            self._current(), self._current, require_client_authentication=require_client
+        )
+
+    def _current(self) -> grpc.ServerCertificateConfiguration:
         if self._configuration is None:
             msg = "no certificate has been obtained yet"
             raise RuntimeError(msg)
-        return grpc.dynamic_ssl_server_credentials(
-            self._configuration, lambda: self._configuration, require_client_authentication=require_client
-        )
+        return self._configuration
 
     async def keep_fresh(self) -> None:
         """Renews the certificate at two thirds of its life, for ever."""

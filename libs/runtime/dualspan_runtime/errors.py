@@ -4,7 +4,7 @@ A domain error carries a gRPC status code, a stable reason and a message that sa
 interceptor turns it into a status with `google.rpc.ErrorInfo`; nothing else makes statuses.
 """
 
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import grpc
 from google.rpc import error_details_pb2, status_pb2
@@ -119,7 +119,7 @@ def internal_status(error_id: str) -> status_pb2.Status:
 
 def error_info(error: grpc.aio.AioRpcError) -> error_details_pb2.ErrorInfo | None:
     """Returns the `ErrorInfo` that a call failed with, or None if it carries none."""
-    status = rpc_status.from_call(error)
+    status = rpc_status.from_call(cast("grpc.Call", error))  # it has the four methods that are asked for
     if status is None:
         return None
     info = error_details_pb2.ErrorInfo()

@@ -26,6 +26,7 @@ from dualspan_runtime.metrics import RpcMetrics
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+Continuation: TypeAlias = "Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]]"
 Proceed: TypeAlias = Callable[[], Awaitable[Any]]
 Behaviour: TypeAlias = Callable[[Any, Any], Any]
 
@@ -55,13 +56,13 @@ class CallInterceptor(grpc.aio.ServerInterceptor, abc.ABC):
 
     async def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
+        continuation: Continuation,
         handler_call_details: grpc.HandlerCallDetails,
-    ) -> Handler:
+    ) -> "Handler | None":
         """Wraps a handler, once per method."""
         handler = await continuation(handler_call_details)
-        if handler is None:  # pyright: ignore[reportUnnecessaryComparison] - an unknown method has none
-            return handler
+        if handler is None:
+            return None
         method = handler_call_details.method
         known = self._wrapped.get(method)
         if known is None or known[0] is not handler:
@@ -177,8 +178,9 @@ class ErrorInterceptor(CallInterceptor):
         remaining = context.time_remaining()
         none_set = remaining is None or remaining > _NO_DEADLINE_SECONDS  # pyright: ignore[reportUnnecessaryComparison]
         seconds = self._default if none_set else min(remaining, self._maximum)
+        scope = asyncio.timeout(seconds)
         try:
-            async with asyncio.timeout(seconds) as scope:
+            async with scope:
                 return await proceed()
         except TimeoutError as error:
             if not scope.expired():

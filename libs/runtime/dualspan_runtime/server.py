@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 import grpc
 import grpc.aio
 import structlog
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1._async import HealthServicer  # the public `health.aio` is made at run time, unseen by types
 from grpc_reflection.v1alpha import reflection
 
 from dualspan_runtime.authentication import Authenticator, ListenerKind
@@ -109,7 +110,7 @@ class Server:
         self._revocations = RevocationWatch(trust)
         self._authenticator = Authenticator(KeyRing(trust), settings.platform.service_secret.get_secret_value())
         self._metrics = RpcMetrics()
-        self._health = health.aio.HealthServicer()
+        self._health = HealthServicer()
         hosts = [host for listener in listeners for host in listener.hosts]
         self._certificate = ServerCertificate(trust, list(dict.fromkeys(hosts))) if hosts else None
         self._servers: list[grpc.aio.Server] = []
@@ -206,9 +207,7 @@ class Server:
             raise ListenError(msg) from error
 
 
-def _plan(
-    listener: Listener, health_servicer: health.aio.HealthServicer
-) -> tuple[list[Binding], dict[str, MethodPolicy]]:
+def _plan(listener: Listener, health_servicer: HealthServicer) -> tuple[list[Binding], dict[str, MethodPolicy]]:
     recorder = _ServiceNames()
     bindings = [*listener.bindings, Binding(health_pb2_grpc.add_HealthServicer_to_server, health_servicer)]
     for binding in bindings:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -43,6 +44,19 @@ if TYPE_CHECKING:
 
     from dualspan.historian.v1.service_pb2_grpc import HistorianServiceAsyncStub, IngestServiceAsyncStub
     from dualspan.onboarding.v1.gateway_service_pb2_grpc import EnrolmentServiceAsyncStub
+
+
+async def read_to_the_end(stream: Any) -> None:
+    """Reads a stream until it ends, which it may do with an error."""
+    while await stream.read() is not grpc.aio.EOF:
+        pass
+
+
+async def eventually(holds: Callable[[], bool]) -> None:
+    """Waits until something holds, five seconds at most."""
+    async with asyncio.timeout(5):
+        while not holds():  # noqa: ASYNC110 - what happens in the server signals nothing
+            await asyncio.sleep(0.01)
 
 
 @dataclass

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.x509.oid import NameOID
 from integration.identity.running import SECRET, bearer, reason
-from integration.runtime.probe import Probe
+from integration.runtime.probe import Probe, read_to_the_end
 
 from dualspan.historian.v1 import service_pb2 as historian
 from dualspan.identity.v1 import resources_pb2 as resources
@@ -88,8 +88,8 @@ async def test_a_service_reaches_every_tenant_and_the_service_methods(probe: Pro
     async with probe.people() as stub:
         await stub.ListGaps(OTHER, metadata=service)
         await stub.RegisterTags(historian.RegisterTagsRequest(parent="tenants/acme"), metadata=service)
+        person = await probe.identity.bearer()
         with pytest.raises(grpc.aio.AioRpcError) as raised:
-            person = await probe.identity.bearer()
             await stub.RegisterTags(historian.RegisterTagsRequest(parent="tenants/acme"), metadata=person)
     assert reason(raised) == "PERMISSION_MISSING"
     assert probe.seen.actors == ["services/onboarding"] * 2
@@ -109,8 +109,7 @@ async def test_an_account_that_is_disabled_loses_its_tokens_and_streams(probe: P
             await service.UpdateUser(update)
         await probe.server.refresh_revocations()
         with pytest.raises(grpc.aio.AioRpcError) as raised:
-            while True:
-                await stream.read()
+            await read_to_the_end(stream)
         assert reason(raised) == "PRINCIPAL_DISABLED"
         with pytest.raises(grpc.aio.AioRpcError) as raised:
             await stub.ListGaps(ACME, metadata=viewer)
@@ -142,8 +141,7 @@ async def test_a_certificate_revoked_in_mid_stream_ends_the_stream(probe: Probe)
         started = time.monotonic()
         await probe.server.refresh_revocations()
         with pytest.raises(grpc.aio.AioRpcError) as raised:
-            await stream.read()
-            await stream.read()
+            await read_to_the_end(stream)
         assert reason(raised) == "CERTIFICATE_REVOKED"
         assert time.monotonic() - started < 5
         assert probe.seen.streams_ended == 1

@@ -1,9 +1,9 @@
 """All SQL of operations. Every method runs in the caller's transaction, beside the work that it tells of."""
 
 import uuid
-from collections.abc import Mapping
 from datetime import datetime
 
+from asyncpg import Record
 from google.longrunning import operations_pb2
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import Message
@@ -147,22 +147,17 @@ def _pack(message: Message) -> bytes:
     return packed.SerializeToString()
 
 
-def _to_message(row: Mapping[str, object]) -> operations_pb2.Operation:
+def _to_message(row: Record) -> operations_pb2.Operation:
     operation = operations_pb2.Operation(
-        name=OPERATION.format(tenant=str(row["tenant_id"]), operation=str(row["operation_id"])),
-        metadata=AnyMessage.FromString(_bytes(row["metadata"])),
-        done=bool(row["done"]),
+        name=OPERATION.format(tenant=row["tenant_id"], operation=row["operation_id"]),
+        metadata=AnyMessage.FromString(row["metadata"]),
+        done=row["done"],
     )
     if row["response"] is not None:
-        operation.response.MergeFromString(_bytes(row["response"]))
+        operation.response.MergeFromString(row["response"])
     if row["error"] is not None:
-        operation.error.CopyFrom(status_pb2.Status.FromString(_bytes(row["error"])))
+        operation.error.CopyFrom(status_pb2.Status.FromString(row["error"]))
     return operation
-
-
-def _bytes(value: object) -> bytes:
-    assert isinstance(value, bytes)  # noqa: S101 - a bytea column
-    return value
 
 
 def _not_found(name: str) -> NotFound:
