@@ -257,7 +257,13 @@ async def enrolment_token(session: Session) -> str:
 
 def gateway_environment(platform: LocalPlatform, settings: dict[str, str]) -> dict[str, str]:
     data_dir = platform.folder.path / "gateway"
-    return child_environment({"DUALSPAN_GATEWAY_DATA_DIR": str(data_dir), **settings})
+    # A plant's patience would only make tests long.
+    impatient = {
+        "DUALSPAN_GATEWAY_RECONNECT_FIRST_SECONDS": "0.2",
+        "DUALSPAN_GATEWAY_RECONNECT_LONGEST_SECONDS": "1",
+        "DUALSPAN_GATEWAY_PLATFORM_RECONNECT_LONGEST_SECONDS": "1",
+    }
+    return child_environment({"DUALSPAN_GATEWAY_DATA_DIR": str(data_dir), **impatient, **settings})
 
 
 def run_gateway(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -1,9 +1,11 @@
 """Fixtures: the use cases of the onboarding service, on a real database."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from datetime import timedelta
 
 import pytest
+from integration.identity.running import Identity, identity_settings, run_identity
+from integration.onboarding.running import Onboarding, run_onboarding
 
 from dualspan_onboarding.migrations import MIGRATIONS
 from dualspan_onboarding.model import Limits, Timing
@@ -28,7 +30,7 @@ def limits() -> Limits:
 
 @pytest.fixture
 def timing() -> Timing:
-    return Timing(browse_offline_grace=timedelta(0), browse_stalled_after=timedelta(seconds=30))
+    return Timing(browse_offline_grace=timedelta(seconds=1), reconcile_interval=timedelta(seconds=0.5))
 
 
 @pytest.fixture
@@ -59,3 +61,30 @@ async def use_cases(
             tagging=Tagging(opened, limits),
             sessions=Sessions(opened, gateways, vault),
         )
+
+
+@pytest.fixture
+async def identity(database: ClonedDatabase) -> AsyncGenerator[Identity]:
+    async with run_identity(identity_settings(database)) as running:
+        yield running
+
+
+@pytest.fixture
+async def historian_address(free_port: Callable[[], int]) -> str:
+    """Where the historian is, or would be."""
+    return f"127.0.0.1:{free_port()}"
+
+
+@pytest.fixture
+async def onboarding(
+    database: ClonedDatabase,
+    identity: Identity,
+    historian_address: str,
+    free_port: Callable[[], int],
+    limits: Limits,
+    timing: Timing,
+) -> AsyncGenerator[Onboarding]:
+    async with run_onboarding(
+        database, identity, historian_address, free_port, timing=timing, limits=limits
+    ) as running:
+        yield running
