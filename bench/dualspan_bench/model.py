@@ -77,6 +77,9 @@ def rows_of(measure: str, outcome: Outcome) -> list[Row]:
     rows: list[Row] = []
     for other in others:
         ratio = _ratio(product, other, outcome.better)
+        if other.value is None and len(others) > 1:
+            rows.append(Row(measure, other.subject, None, outcome.unit, other.conditions, None, None))
+            continue
         rows.append(
             Row(measure, product.subject, product.value, outcome.unit, product.conditions, other.subject, ratio)
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from dualspan_bench.model import Row
+from dualspan_bench.model import PRODUCT, Row
 
 
 def merge(path: Path, rows: Sequence[Row]) -> None:
@@ -21,23 +21,35 @@ def merge(path: Path, rows: Sequence[Row]) -> None:
 
 
 def show(console: Console, rows: Sequence[Row]) -> None:
-    """Print the rows as a table."""
-    table = Table(title="DualSpan beside its peers", show_lines=False, header_style="bold")
-    for heading in ("measure", "subject", "value", "unit", "× better", "than"):
-        table.add_column(heading, justify="right" if heading in {"value", "× better"} else "left")
-    previous = None
+    """Print the rows as a table: the product beside each peer, and under it what each figure holds under."""
+    table = Table(title="DualSpan beside its peers", header_style="bold")
+    table.add_column("measure", no_wrap=True)
+    table.add_column("subject")
+    table.add_column("value", justify="right", no_wrap=True)
+    table.add_column("unit", no_wrap=True)
+    table.add_column("DualSpan is", justify="right", no_wrap=True)
+    seen: set[tuple[str, str]] = set()
     for row in rows:
-        if previous not in {None, row.measure}:
+        if (row.measure, row.subject) in seen:
+            continue
+        if row.measure not in {measure for measure, _ in seen}:
             table.add_section()
-        table.add_row(
-            row.measure if row.measure != previous else "",
-            row.subject,
-            "left out" if row.value is None else f"{row.value:,.4g}",
-            row.unit,
-            "" if row.ratio is None else f"{row.ratio:,.4g}",
-            row.ratio_to or "",
-        )
-        previous = row.measure
+        seen.add((row.measure, row.subject))
+        table.add_row(row.measure, row.subject, _figure(row), row.unit, _ratio_of(rows, row))
     console.print(table)
-    for subject, conditions in {(row.subject, row.conditions): row.conditions for row in rows}.items():
-        console.print(f"[bold]{subject[0]}[/bold]: {conditions}", highlight=False)
+    for (_, subject), conditions in {(row.measure, row.subject): row.conditions for row in rows}.items():
+        console.print(f"[bold]{subject}[/bold]: {conditions}", highlight=False)
+
+
+def _figure(row: Row) -> str:
+    if row.value is None:
+        return "left out"
+    return f"{row.value:,.0f}" if row.value >= 1000 else f"{row.value:,.3g}"
+
+
+def _ratio_of(rows: Sequence[Row], peer: Row) -> str:
+    """How many times better the product is than this subject, where the subject is a peer."""
+    for row in rows:
+        if row.measure == peer.measure and row.ratio_to == peer.subject and row.subject.startswith(PRODUCT):
+            return "" if row.ratio is None else f"{row.ratio:,.3g} × better"
+    return ""

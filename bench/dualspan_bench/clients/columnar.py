@@ -81,7 +81,7 @@ async def main() -> None:
     table = TagTable()
     subscriptions = Subscriptions(table)
     counter = Counter(table)
-    reports = await subscriptions.add(connection, configuration.tags, {}, now_microseconds())
+    reports = await subscriptions.add(connection, configuration.tags, now_microseconds())
     if any(report.state != onboarding.TAG_STATE_ACTIVE for report in reports):
         raise RuntimeError(f"an item was refused: {reports[0].detail}")
     pump = asyncio.ensure_future(PublishPump(connection, subscriptions, counter).run())

@@ -2,13 +2,19 @@
 
 from collections.abc import Mapping
 
+from dualspan_bench.measures.change_to_subscriber import change_to_subscriber
+from dualspan_bench.measures.gateway_memory import gateway_memory
 from dualspan_bench.measures.opcua_decode import opcua_decode
+from dualspan_bench.measures.opcua_to_committed import opcua_to_committed
 from dualspan_bench.measures.read_processed_24h import read_processed_24h
 from dualspan_bench.measures.stored_bytes import stored_bytes
 from dualspan_bench.model import Measure
 
 MEASURES: Mapping[str, Measure] = {
     "opcua_decode": opcua_decode,
+    "opcua_to_committed": opcua_to_committed,
     "stored_bytes": stored_bytes,
     "read_processed_24h": read_processed_24h,
+    "gateway_memory": gateway_memory,
+    "change_to_subscriber": change_to_subscriber,
 }

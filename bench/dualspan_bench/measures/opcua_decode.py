@@ -1,16 +1,16 @@
 """Values that a client takes from the wire for each second of CPU time, 5000 values in a notification."""
 
 import importlib.metadata
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dualspan_bench.clients.run import WARM_UP_SECONDS, result_of, start_client
 from dualspan_bench.model import PRODUCT, Better, Outcome, Reading
 from dualspan_bench.peers.install import PeerUnavailableError, from_npm
 from dualspan_bench.product.load import start_load
-from dualspan_bench.workbench import Workbench, ended
+from dualspan_bench.workbench import Workbench
 
 _ITEMS = 5000
 _REPEATS = 3
@@ -53,22 +53,20 @@ async def opcua_decode(bench: Workbench) -> Sequence[Outcome]:
     )
     readings = [await _measure(bench, ours), await _measure(bench, asyncua)]
     try:
-        readings.append(await _measure(bench, _node_opcua(bench)))
+        version, command, environment = node_opcua_command(bench)
+        readings.append(await _measure(bench, _Client("node-opcua", version, command, 40, environment)))
     except PeerUnavailableError as err:
         readings.append(Reading("node-opcua", None, f"left out: {err}"))
     readings.append(Reading("thingsboard-gateway", None, _THINGSBOARD))
     return [Outcome("values per CPU second", Better.HIGHER, readings)]
 
 
-def _node_opcua(bench: Workbench) -> _Client:
+def node_opcua_command(bench: Workbench) -> tuple[str, list[str], dict[str, str]]:
+    """Install node-opcua; its version, the client program and the environment that it needs."""
     installed = from_npm(bench.software, "node-opcua-client", "2")
-    return _Client(
-        "node-opcua",
-        f"node-opcua-client {installed.version}, ClientMonitoredItemGroup that counts",
-        ["node", str(_CLIENTS / "node_opcua.js")],
-        40,
-        {"NODE_PATH": str(installed.folder / "node_modules")},
-    )
+    version = f"node-opcua-client {installed.version}, ClientMonitoredItemGroup that counts"
+    environment = {"NODE_PATH": str(installed.folder / "node_modules")}
+    return version, ["node", str(_CLIENTS / "node_opcua.js")], environment
 
 
 async def _measure(bench: Workbench, client: _Client) -> Reading:
@@ -84,31 +82,21 @@ async def _measure(bench: Workbench, client: _Client) -> Reading:
     rates: list[float] = []
     lags: list[float] = []
     for _ in range(repeats):
-        result = await _run(bench, client, load.endpoint_url, load.first_node_id, seconds)
+        child = start_client(
+            bench,
+            [*client.command, load.endpoint_url],
+            load,
+            interval_ms=1000 / client.notifications,
+            seconds=seconds,
+            environment=client.environment,
+        )
+        result = await result_of(child)
         rates.append(result["values"] / result["cpu"])
         lags.append(result["values"] / result["wall"])
     load.child.stop(10)
     conditions = (
         f"{client.version}; client process's user and system time while {sorted(lags)[repeats // 2]:,.0f} values/s "
-        f"arrive, {_ITEMS} a notification, doubles, no message security; {seconds:g} s after 3 s to warm up, median "
-        f"of {repeats}; nothing stored; {bench.machine}"
+        f"arrive, {_ITEMS} a notification, doubles, no message security; {seconds:g} s after {WARM_UP_SECONDS:g} s to "
+        f"warm up, median of {repeats}; nothing stored; {bench.machine}"
     )
     return Reading(client.name, sorted(rates)[repeats // 2], conditions)
-
-
-async def _run(bench: Workbench, client: _Client, url: str, first: int, seconds: float) -> dict[str, float]:
-    options = {
-        "--items": _ITEMS,
-        "--first": first,
-        "--queue": 100,
-        "--interval-ms": 1000 / client.notifications,
-        "--warm-up": 3,
-        "--seconds": seconds,
-    }
-    arguments = [url, *(str(part) for pair in options.items() for part in pair)]
-    child = bench.start(f"client-{client.name.split()[0]}", [*client.command, *arguments], client.environment)
-    await ended(child)
-    lines = [line for line in child.log_since_start().splitlines() if line.startswith('{"values"')]
-    if child.exit_code != 0 or not lines:
-        raise RuntimeError(f"{client.name} ended with {child.exit_code}:\n{child.log_tail()}")
-    return json.loads(lines[-1])

@@ -63,6 +63,11 @@ class RowTable:
         server = self._connection.get_server_version()
         return f"PostgreSQL {server.major}.{server.minor}, one row a sample, primary key (tag, time)"
 
+    @property
+    def url(self) -> str:
+        """Of the database, for another process."""
+        return self._postgres.url()
+
     async def load(self, table: Table, *, seconds_per_copy: float = 1.0) -> None:
         """Store a table in order of arrival, one binary COPY and commit for so many seconds of data."""
         step = max(1, round(table.hertz * seconds_per_copy))

@@ -1,0 +1,173 @@
+"""A gateway process between a load server and the platform, set up through the contracts as an engineer does."""
+
+import asyncio
+import subprocess
+import sys
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from dualspan.historian.v1 import service_pb2 as historian
+from dualspan.onboarding.v1 import resources_pb2 as resources
+from dualspan.onboarding.v1 import service_pb2 as onboarding
+from dualspan_bench.product.load import Load
+from dualspan_bench.product.platform import Platform
+from dualspan_bench.workbench import Workbench
+from dualspan_cli.onboarding import browse_server
+from dualspan_cli.processes import ChildProcess
+from dualspan_cli.session import all_pages
+from dualspan_sdk import Aggregate
+from plc_sim.control import ControlClient
+
+_SETUP_SECONDS = 120.0
+_TAGS_PER_QUERY = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What a stretch of time of the site was found to hold.
+
+    Attributes:
+        seconds: Its length.
+        due: Samples that the load server made in it, by its plan.
+        stored: Samples of it that queries return.
+        dropped: Samples that the load server's queues could not hold, since its start.
+        gaps: Rows of the gap ledger.
+        unsealed: Samples not in segments yet when it ended.
+    """
+
+    seconds: float
+    due: int
+    stored: int
+    dropped: int
+    gaps: int
+    unsealed: int
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is lost and nothing doubled."""
+        return self.stored == self.due and self.dropped == 0 and self.gaps == 0
+
+    @property
+    def keeps_up(self) -> bool:
+        """Whether sealing is less than half the window behind."""
+        return self.unsealed < self.due / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A gateway that streams all of a load server's variables.
+
+    Attributes:
+        platform: Where to.
+        load: Where from.
+        gateway: The gateway's process.
+        tag_ids: What it streams.
+    """
+
+    platform: Platform
+    load: Load
+    gateway: ChildProcess
+    tag_ids: list[int]
+
+    async def watch(self, seconds: float) -> Window:
+        """Let so many seconds go by, wait until they are committed, and count every sample of them."""
+        tick = self.load.plan.tick_us
+        start = (now_us() // tick + 1) * tick
+        await asyncio.sleep(seconds)
+        end = now_us() // tick * tick
+        unsealed = (await self.platform.statistics()).unsealed_samples
+        await _until(lambda: self._has_reached(end), "the window is committed")
+        stored = await self._count(start, end)
+        async with await ControlClient.connect(self.load.control) as control:
+            dropped = int((await control.call("load", "statistics", per_item=False))["dropped"])
+        due = len(self.tag_ids) * (end - start) // tick
+        return Window((end - start) / 1e6, due, stored, dropped, await self._gaps(), unsealed)
+
+    async def _has_reached(self, instant_us: int) -> bool:
+        """Whether every tag has a sample at or after the instant; within a tag, order is kept."""
+        latest = await self.platform.client.read_latest(self.tag_ids)
+        times = [int(block.timestamp.min()) for block in latest.blocks]
+        return latest.sample_count == len(self.tag_ids) and min(times) >= instant_us
+
+    async def _count(self, start_us: int, end_us: int) -> int:
+        stored = 0
+        for first in range(0, len(self.tag_ids), _TAGS_PER_QUERY):
+            part = self.tag_ids[first : first + _TAGS_PER_QUERY]
+            counts = await self.platform.client.read_processed(part, start_us, end_us, aggregates=[Aggregate.COUNT])
+            stored += sum(int(series.value[0]) for series in counts)
+        return stored
+
+    async def _gaps(self) -> int:
+        request = historian.ListGapsRequest(parent=self.platform.tenant, page_size=1000)
+        return len(await all_pages(self.platform.session.historian.ListGaps, request, lambda page: page.gaps))
+
+
+@asynccontextmanager
+async def open_site(bench: Workbench, platform: Platform, load: Load, *, publishing_ms: int) -> AsyncGenerator[Site]:
+    """Enrol a gateway, run it, let it browse the load server, and accept all variables."""
+    name = f"gateway-{load.child.pid}"
+    gateway_id = f"bench-{load.child.pid}"
+    gateway = f"{platform.tenant}/gateways/{gateway_id}"
+    await platform.session.onboarding.CreateGateway(
+        onboarding.CreateGatewayRequest(
+            parent=platform.tenant, gateway=resources.Gateway(display_name=name), gateway_id=gateway_id
+        )
+    )
+    request = onboarding.CreateEnrolmentTokenRequest(gateway=gateway)
+    token = (await platform.session.onboarding.CreateEnrolmentToken(request)).enrolment_token
+    environment = {"DUALSPAN_GATEWAY_DATA_DIR": str(bench.folder(name))}
+    command = [sys.executable, "-m", "dualspan_edge"]
+    await asyncio.to_thread(subprocess.run, [*command, "enroll", token], check=True, env=environment, timeout=60)
+    process = bench.start(name, [*command, "run"], environment)
+    try:
+        tag_ids = await _onboard(platform, gateway, load, publishing_ms)
+        yield Site(platform, load, process, tag_ids)
+    finally:
+        process.stop(20)
+
+
+async def _onboard(platform: Platform, gateway: str, load: Load, publishing_ms: int) -> list[int]:
+    stub = platform.session.onboarding
+    server = resources.OpcUaServer(
+        endpoint_url=load.endpoint_url,
+        username=load.username,
+        password=load.password,
+        trusted_certificate_sha256=load.certificate_sha256,
+    )
+    created = await stub.CreateOpcUaServer(
+        onboarding.CreateOpcUaServerRequest(parent=gateway, opc_ua_server=server, opc_ua_server_id="load")
+    )
+
+    async def is_connected() -> bool:
+        current = await stub.GetOpcUaServer(onboarding.GetOpcUaServerRequest(name=created.name))
+        return current.status.state == resources.CONNECTION_STATE_CONNECTED
+
+    await _until(is_connected, "the gateway is connected to the load server")
+    await browse_server(platform.session, created.name, "", lambda nodes: None)
+    accept = onboarding.AcceptVariablesRequest(server=created.name, browse_path_prefix="Load")
+    accept.publishing_interval.FromMilliseconds(publishing_ms)
+    await stub.AcceptVariables(accept)
+    tags: list[resources.Tag] = []
+
+    async def all_active() -> bool:
+        listing = onboarding.ListTagsRequest(parent=platform.tenant, server=created.name, page_size=10_000)
+        tags[:] = await all_pages(stub.ListTags, listing, lambda page: page.tags)
+        return len(tags) == load.plan.items and all(tag.state == resources.TAG_STATE_ACTIVE for tag in tags)
+
+    await _until(all_active, "the gateway has confirmed every tag")
+    return [tag.tag_id for tag in tags]
+
+
+async def _until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
+    deadline = time.monotonic() + _SETUP_SECONDS
+    while not await condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not within {_SETUP_SECONDS:.0f} s: {what}")
+        await asyncio.sleep(0.25)
+
+
+def now_us() -> int:
+    """Microseconds since 1970."""
+    return time.time_ns() // 1000
