@@ -10,35 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from plc_sim.model.machine import COMMISSIONED_US, DAY, HOUR, MINUTE, WEEK, MachineModel, Mode
+from plc_sim.model.machine import COMMISSIONED_US, HOUR, WEEK, MachineModel, Mode
 from plc_sim.model.noise import key_of, normal, uniform
+from plc_sim.model.schedule import NO_REASON, FaultWindow, Interruption, Schedule
 
-NO_REASON = 0
-SETUP_REASON = 901
-MAINTENANCE_REASON = 902
-PLANNED_REASONS = {SETUP_REASON: "Changeover", MAINTENANCE_REASON: "Weekly maintenance"}
 _CYCLE_SPREAD = 0.012
 _RAMP_CYCLE_SCRAP = 0.6
-
-
-@dataclass(frozen=True, slots=True)
-class Interruption:
-    """A span in which a machine does not run."""
-
-    start_us: int
-    end_us: int
-    mode: Mode
-    reason: int
-
-
-@dataclass(frozen=True, slots=True)
-class FaultWindow:
-    """A process fault: it begins, grows until the machine stops, and ends with the repair."""
-
-    kind: str
-    onset_us: int
-    stop_us: int
-    end_us: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +81,20 @@ def week_of(time_us: int) -> int:
 
 
 class Timeline:
-    """All weeks of one machine."""
+    """All weeks of one machine.
 
-    def __init__(self, seed: int, name: str, model: MachineModel) -> None:
+    Attributes:
+        name: The machine's.
+        scope: Its plant, which keeps the noise of machines of the same name apart.
+        model: What kind of machine it is.
+    """
+
+    def __init__(self, seed: int, scope: str, name: str, model: MachineModel, schedule: Schedule) -> None:
         self.name = name
+        self.scope = scope
         self.model = model
         self._seed = seed
-        self._key = key_of(seed, name, "timeline")
+        self._schedule = schedule
         self._totals: list[Totals] = [Totals(0, 0, 0, 0.0)]
         self.week = functools.lru_cache(maxsize=4)(self._make_week)
 
@@ -129,68 +113,9 @@ class Timeline:
             )
         return self._totals[number]
 
-    def interruptions(self, number: int) -> tuple[list[Interruption], list[FaultWindow]]:
-        """The stops of a week in order, without overlaps, and the process faults that led to some."""
-        rng = np.random.Generator(np.random.Philox(key=[self._key, number]))
-        planned = self._planned(number, rng)
-        return self._with_unplanned(number, planned, rng)
-
-    def _planned(self, number: int, rng: np.random.Generator) -> list[Interruption]:
-        begin = COMMISSIONED_US + number * WEEK
-        model = self.model
-        hour = int(self._key % 24)
-        service_day = int(self._key // 24 % 7)
-        stops: list[Interruption] = []
-        for day in range(7):
-            start = begin + day * DAY + int((hour + rng.uniform(0.0, 0.5)) * HOUR)
-            minutes = model.setup_minutes * rng.lognormal(0.0, 0.25)
-            if day == service_day:
-                length = int(model.maintenance_hours * rng.uniform(0.85, 1.15) * HOUR)
-                stops.append(Interruption(start, start + length, Mode.MAINTENANCE, MAINTENANCE_REASON))
-            else:
-                stops.append(Interruption(start, start + int(minutes * MINUTE), Mode.SETUP, SETUP_REASON))
-        return stops
-
-    def _with_unplanned(
-        self, number: int, planned: list[Interruption], rng: np.random.Generator
-    ) -> tuple[list[Interruption], list[FaultWindow]]:
-        model = self.model
-        begin = COMMISSIONED_US + number * WEEK
-        end = begin + WEEK
-        weights = np.array([reason.weight for reason in model.reasons])
-        weights /= weights.sum()
-        stops = list(planned)
-        faults: list[FaultWindow] = []
-        clock = begin
-        for _ in range(400):
-            clock += int((0.15 + rng.exponential(0.85)) * model.mtbf_hours * HOUR)
-            reason = model.reasons[int(rng.choice(len(model.reasons), p=weights))]
-            length = int(min(reason.minutes * rng.lognormal(0.0, 0.5), 240.0) * MINUTE)
-            stop = Interruption(clock, clock + length, Mode.FAULT, reason.code)
-            if clock + length > end - HOUR:
-                break
-            lead = int(reason.lead_minutes * rng.uniform(0.7, 1.3) * MINUTE)
-            if self._collides(planned, stop, lead, begin):
-                continue
-            stops.append(stop)
-            if reason.fault:
-                earliest = max((s.end_us for s in stops if s.end_us <= stop.start_us), default=begin)
-                faults.append(FaultWindow(reason.fault, max(clock - lead, earliest), clock, stop.end_us))
-            clock += length
-        stops.sort(key=lambda s: s.start_us)
-        end_of_last = [s for s in stops if s.end_us < end - MINUTE]
-        return end_of_last, faults
-
-    @staticmethod
-    def _collides(planned: list[Interruption], stop: Interruption, lead: int, begin: int) -> bool:
-        """Whether an unplanned stop, with what leads up to it, touches a planned one."""
-        margin = 20 * MINUTE
-        first = max(begin, stop.start_us - lead) - margin
-        return any(first < p.end_us and p.start_us < stop.end_us + margin for p in planned)
-
     def _make_week(self, number: int) -> Week:
-        stops, faults = self.interruptions(number)
-        return build_week(self._seed, self.name, self.model, number, stops, faults)
+        stops, faults = self._schedule(number)
+        return build_week(self._seed, f"{self.scope}/{self.name}", self.model, number, stops, faults)
 
 
 def build_week(
@@ -199,7 +124,8 @@ def build_week(
     """Fill a week's arrays from its stops."""
     begin = COMMISSIONED_US + number * WEEK
     end = begin + WEEK
-    product = number * 7 % len(model.products)
+    # Six changeovers a week lead from one week's first product to the next week's.
+    product = number * 6 % len(model.products)
     rows: list[tuple[int, int, int, int]] = []
     cursor = begin
     for stop in stops:

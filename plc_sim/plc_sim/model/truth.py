@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from plc_sim.model.machine import COMMISSIONED_US, PLANNED, Mode
-from plc_sim.model.timeline import PLANNED_REASONS, Timeline, Week, week_of
+from plc_sim.model.schedule import COMMON_REASONS
+from plc_sim.model.timeline import Timeline, Week, week_of
 from plc_sim.model.view import View
 
 
@@ -81,7 +82,7 @@ def truth_of(timelines: Iterable[Timeline], start_us: int, end_us: int) -> Truth
 
 
 def _stops(timeline: Timeline, week: Week, start_us: int, end_us: int) -> list[Stop]:
-    texts = {reason.code: reason.text for reason in timeline.model.reasons} | PLANNED_REASONS
+    texts = {reason.code: reason.text for reason in timeline.model.reasons} | COMMON_REASONS
     edges = np.append(week.start, week.end_us).tolist()
     stops: list[Stop] = []
     for index, (mode, reason) in enumerate(zip(week.mode.tolist(), week.reason.tolist(), strict=True)):

@@ -30,7 +30,7 @@ class View:
         self.week = week
         self.t = t
         self._seed = seed
-        self._name = timeline.name
+        self._name = f"{timeline.scope}/{timeline.name}"
 
     @functools.cached_property
     def segment(self) -> Ints:
@@ -71,6 +71,12 @@ class View:
     def since_us(self) -> Ints:
         """Time in the segment."""
         return self.t - self.week.start[self.segment]
+
+    @functools.cached_property
+    def until_us(self) -> Ints:
+        """Time to the segment's end."""
+        ends = np.append(self.week.start[1:], self.week.end_us)
+        return ends[self.segment] - self.t
 
     @functools.cached_property
     def done(self) -> Ints:

@@ -63,7 +63,7 @@ SCALAR_DTYPES: dict[BuiltInType, np.dtype[Any]] = {
     BuiltInType.DOUBLE: np.dtype("<f8"),
     BuiltInType.DATETIME: np.dtype("<i8"),
 }
-"""NumPy types of the fixed-width built-in types; DATETIME columns hold FILETIME ticks."""
+"""NumPy types of the fixed-width built-in types; DATETIME columns hold microseconds since the Unix epoch."""
 
 
 def filetime(timestamps_us: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -141,7 +141,8 @@ def _encode_run(column: DataValues, span: slice, stamps: Stamps, server_us: int,
         rows["handle"] = handle
     if good:
         rows["type"] = int(column.kind)
-        rows["value"] = np.asarray(column.values)[span]
+        values = np.asarray(column.values)[span]
+        rows["value"] = filetime(values) if column.kind is BuiltInType.DATETIME else values
     if mask & _STATUS:
         rows["status"] = status
     if mask & _SOURCE:

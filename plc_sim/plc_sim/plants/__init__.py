@@ -5,10 +5,12 @@ from pathlib import Path
 
 from plc_sim.model.overlay import OverlayJournal
 from plc_sim.model.plant import Machine, Plant
-from plc_sim.plants import curing
+from plc_sim.plants import curing, moulding, packaging
 
 _PLANTS: dict[str, tuple[str, str, Callable[[int], tuple[Machine, ...]]]] = {
+    "moulding": ("Injection moulding of appliance parts", "家电注塑车间", moulding.machines),
     "curing": ("Tyre curing", "轮胎硫化车间", curing.machines),
+    "packaging": ("Brewery packaging hall", "啤酒包装车间", packaging.machines),
 }
 
 PLANT_NAMES = tuple(_PLANTS)

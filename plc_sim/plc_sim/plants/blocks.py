@@ -5,11 +5,12 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from plc_sim.model.machine import HOUR, Mode
+from plc_sim.model.machine import HOUR, MachineModel, Mode
+from plc_sim.model.schedule import COMMON_REASONS, MAINTENANCE_REASON, solo
 from plc_sim.model.signal import Enumeration, Signal, Structure, StructureField, Unit, rounded
-from plc_sim.model.timeline import MAINTENANCE_REASON, PLANNED_REASONS
+from plc_sim.model.timeline import Timeline
 from plc_sim.model.view import Floats, View
-from plc_sim.opcua.encoding import FILETIME_EPOCH, BuiltInType
+from plc_sim.opcua.encoding import BuiltInType
 
 CELSIUS = Unit("CEL", "°C", "degree Celsius")
 BAR = Unit("BAR", "bar", "bar")
@@ -26,9 +27,13 @@ LITRE = Unit("LTR", "l", "litre")
 KILOGRAM = Unit("KGM", "kg", "kilogram")
 GRAM = Unit("GRM", "g", "gram")
 PIECE = Unit("H87", "piece", "piece")
-PER_HOUR = Unit("HUR", "1/h", "per hour")
+HOURS = Unit("HUR", "h", "hour")
+PER_HOUR = Unit("2H", "1/h", "per hour")
 AMPERE = Unit("AMP", "A", "ampere")
 NEWTON_METRE = Unit("NU", "N·m", "newton metre")
+
+Evaluate = Callable[[View], Floats]
+"""Numbers at the instants of a view."""
 
 STATE = Enumeration(
     "MachineStateEnumeration",
@@ -157,7 +162,7 @@ def production(grid_ms: int = 1000) -> tuple[Signal, ...]:
     )
 
 
-def energy(grid_ms: int = 1000, peak_kw: float = 100.0) -> tuple[Signal, ...]:
+def energy(peak_kw: float) -> tuple[Signal, ...]:
     """Active power and the meter that integrates it."""
 
     def power(view: View) -> Floats:
@@ -165,10 +170,10 @@ def energy(grid_ms: int = 1000, peak_kw: float = 100.0) -> tuple[Signal, ...]:
         return view.power_kw * (1.0 + ripple)
 
     return (
-        analog("Energy/ActivePower", grid_ms, KILOWATT, 0.0, peak_kw, "Active power", "有功功率", power),
+        analog("Energy/ActivePower", 500, KILOWATT, 0.0, peak_kw, "Active power", "有功功率", power),
         analog(
             "Energy/ActiveEnergy",
-            max(grid_ms, 2000),
+            2000,
             KILOWATT_HOUR,
             0.0,
             1e9,
@@ -182,7 +187,7 @@ def energy(grid_ms: int = 1000, peak_kw: float = 100.0) -> tuple[Signal, ...]:
 
 def stop_text(view_reasons: dict[int, str]) -> Callable[[int], str]:
     """Render a stop reason's number as its text."""
-    texts = {0: "", **PLANNED_REASONS, **view_reasons}
+    texts = {0: "", **COMMON_REASONS, **view_reasons}
     return lambda key: texts.get(key, f"Reason {key}")
 
 
@@ -196,11 +201,11 @@ def service_due(view: View) -> Floats:
     return np.where(left < 0, left + 168.0, left)
 
 
-def file_time(time_us: NDArray[np.int64]) -> NDArray[np.int64]:
-    """OPC UA DateTime of a time."""
-    return time_us * 10 + FILETIME_EPOCH
-
-
 def fields(*pairs: tuple[str, BuiltInType | Structure]) -> tuple[StructureField, ...]:
     """Fields of a structure."""
     return tuple(StructureField(name, kind) for name, kind in pairs)
+
+
+def timeline(seed: int, plant: str, name: str, model: MachineModel) -> Timeline:
+    """The timeline of a machine that stands alone."""
+    return Timeline(seed, plant, name, model, solo(seed, f"{plant}/{name}", model))

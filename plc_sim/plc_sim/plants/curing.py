@@ -11,11 +11,10 @@ import numpy as np
 from plc_sim.model.machine import MachineModel, Mode, Product, StopReason
 from plc_sim.model.plant import Identification, Machine
 from plc_sim.model.signal import Enumeration, Signal, Structure
-from plc_sim.model.timeline import Timeline
 from plc_sim.model.view import Floats, Ints, View
 from plc_sim.opcua.encoding import BuiltInType, string
 from plc_sim.plants import blocks
-from plc_sim.plants.blocks import BAR, CELSIUS, KILONEWTON, MILLIMETRE, SECOND, analog
+from plc_sim.plants.blocks import BAR, CELSIUS, KILONEWTON, MILLIMETRE, SECOND, analog, timeline
 
 PRESSES = 14
 
@@ -90,7 +89,7 @@ def _internal_temperature(view: View) -> Floats:
     return cooled + 0.4 * view.noise("internal_temperature")
 
 
-def _mould(offset: float, key: str) -> "blocks.Callable[[View], Floats]":
+def _mould(offset: float, key: str) -> blocks.Evaluate:
     def value(view: View) -> Floats:
         setpoint = 168.0 + 4.0 * (view.scale - 1.0) + offset + 2.0 * (view.constant(key) - 0.5)
         dip = -3.5 * np.exp(-view.elapsed_s / 70.0) * view.in_cycle
@@ -150,14 +149,14 @@ def _signals() -> tuple[Signal, ...]:
             "Production/Article", 5000, "Article", "产品代码", lambda v: v.product, lambda key: PRODUCTS[key].code
         ),
         analog(
-            "Bladder/Pressure", 500, BAR, 0.0, 30.0, "Internal pressure", "胶囊内压", _internal_pressure, decimals=3
+            "Bladder/Pressure", 200, BAR, 0.0, 30.0, "Internal pressure", "胶囊内压", _internal_pressure, decimals=3
         ),
         analog(
-            "Bladder/Temperature", 1000, CELSIUS, 0.0, 250.0, "Internal temperature", "胶囊内温", _internal_temperature
+            "Bladder/Temperature", 500, CELSIUS, 0.0, 250.0, "Internal temperature", "胶囊内温", _internal_temperature
         ),
         analog(
             "Mould/UpperTemperature",
-            1000,
+            500,
             CELSIUS,
             0.0,
             250.0,
@@ -167,7 +166,7 @@ def _signals() -> tuple[Signal, ...]:
         ),
         analog(
             "Mould/LowerTemperature",
-            1000,
+            500,
             CELSIUS,
             0.0,
             250.0,
@@ -200,7 +199,7 @@ def _signals() -> tuple[Signal, ...]:
             ),
             decimals=1,
         ),
-        analog("Hydraulics/Pressure", 500, BAR, 0.0, 250.0, "Hydraulic pressure", "液压压力", _hydraulic),
+        analog("Hydraulics/Pressure", 200, BAR, 0.0, 250.0, "Hydraulic pressure", "液压压力", _hydraulic),
         blocks.array(
             "Hydraulics/PumpVibration",
             10_000,
@@ -249,7 +248,7 @@ def machines(seed: int) -> tuple[Machine, ...]:
             identification=Identification(
                 "Hengli Rubber Machinery", "PC-X 1370/2", f"HL{seed:02}{1700 + number}", 2019, "Hall B"
             ),
-            timeline=Timeline(seed, f"curing/Press{number:02}", MODEL),
+            timeline=timeline(seed, "curing", f"Press{number:02}", MODEL),
             signals=signals,
         )
         for number in range(1, PRESSES + 1)
