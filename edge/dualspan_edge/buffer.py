@@ -25,6 +25,7 @@ from dualspan_frame import BinaryColumn, Block, Frame, encode_frame
 _T = TypeVar("_T")
 _log = structlog.get_logger(__name__)
 _ALIVE_INTERVAL = 2.0
+_DRAIN_TIMEOUT = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,7 @@ class Buffer:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="buffer")
         self._store: BufferStore | None = None
         self._pending = _Batch()
+        self._storing = _Batch()
         self._submitted = asyncio.Event()
         self._urgent = asyncio.Event()
         self._stored = asyncio.Condition()
@@ -123,11 +125,18 @@ class Buffer:
 
     async def close(self) -> None:
         """Closes the file. What was submitted and not stored is not acknowledged either."""
-        for waiting in self._pending.waiting:
+        for waiting in (*self._storing.waiting, *self._pending.waiting):
             waiting.cancel()
         if self._store is not None:
             await self._in_thread(self._store.close)
         self._thread.shutdown()
+
+    async def drain(self) -> None:
+        """Waits until what was submitted is stored, and notes how far everything is complete; not for ever."""
+        waiting = [*self._storing.waiting, *self._pending.waiting]
+        if waiting:
+            await asyncio.wait(waiting, timeout=_DRAIN_TIMEOUT)
+        await self._take_care()
 
     def submit(self, blocks: tuple[Block, ...], gaps: Sequence[historian.Gap] = ()) -> asyncio.Future[None]:
         """Takes samples and gaps; the future is done when they are on the disk."""
@@ -142,18 +151,19 @@ class Buffer:
             self._urgent.set()
         return future
 
-    def acknowledge(self, sequence: int) -> None:
-        """Everything up to here is committed by the historian; it is deleted with the next transaction."""
-        self._acknowledged = max(self._acknowledged, sequence)
+    def acknowledge(self, epoch: int, sequence: int) -> None:
+        """Everything of this epoch up to here is committed by the historian; it goes with the next transaction."""
+        if epoch == self.epoch:
+            self._acknowledged = max(self._acknowledged, sequence)
 
     async def read_after(self, sequence: int, max_frames: int, max_bytes: int) -> list[StoredFrame]:
         """The frames that follow `sequence`; see `BufferStore.read_after`."""
         return await self._in_store(lambda store: store.read_after(sequence, max_frames, max_bytes))
 
-    async def wait_after(self, sequence: int) -> None:
-        """Returns when there is a frame behind `sequence`."""
+    async def wait_after(self, epoch: int, sequence: int) -> None:
+        """Returns when there is a frame behind `sequence`, or another epoch."""
         async with self._stored:
-            await self._stored.wait_for(lambda: self._last_sequence > sequence)
+            await self._stored.wait_for(lambda: self.epoch != epoch or self._last_sequence > sequence)
 
     async def run(self) -> None:
         """Stores what is submitted, until it is cancelled."""
@@ -172,7 +182,9 @@ class Buffer:
             batch, self._pending = self._pending, _Batch()
             self._submitted.clear()
             self._urgent.clear()
+            self._storing = batch
             await self._store_batch(batch)
+            self._storing = _Batch()
 
     @property
     def _opened(self) -> BufferStore:
@@ -272,7 +284,7 @@ class Buffer:
         except (BufferCorruptError, BufferFullError) as error:
             _log.warning("buffer_care_failed", error=str(error))
         # Alive means that everything received is stored: a crash now would lose what waits.
-        if not (self._pending.samples or self._full_since):
+        if not (self._pending.samples or self._storing.samples or self._full_since):
             life = LastLife(now_microseconds(), self._occupancy.oldest_written, self.complete_until())
             await self._in_thread(lambda: self._write_alive(life))
 

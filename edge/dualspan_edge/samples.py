@@ -13,7 +13,7 @@ from dualspan_frame import Block, ValueKind
 _OVERFLOW_BITS, _OVERFLOW = 0x0C80, 0x0480
 _UNCERTAIN = 0x40000000
 _EARLIEST = 946_684_800_000_000  # 2000-01-01: before that, the server's clock was never set
-_FURTHEST_AHEAD = 86_400_000_000  # a day: a clock that runs on local time is ahead by less
+_FURTHEST_AHEAD = 1_800_000_000  # half an hour: the historian refuses what is an hour ahead of its own clock
 _NEVER = np.iinfo(np.int64).min
 _NO_TAG = -1
 
@@ -108,8 +108,8 @@ class TagTable:
 
         Args:
             change: The notification.
-            now: The gateway's clock, microseconds since 1970. A sample from before 2000 or from more than a day
-                ahead gets this time and, if it was Good, the status Uncertain: its source has no clock.
+            now: The gateway's clock, microseconds since 1970. A sample from before 2000 or from more than half
+                an hour ahead gets this time and, if it was Good, the status Uncertain: its source has no clock.
         """
         by_kind: dict[ValueKind, list[_Rows]] = {}
         for run in change.runs:

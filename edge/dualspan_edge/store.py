@@ -55,9 +55,12 @@ class NewFrame:
 
 @dataclass(frozen=True, slots=True)
 class StoredFrame:
-    """A frame as it is sent: payload and gaps are serialized messages."""
+    """A frame as it is sent: payload and gaps are serialized messages, times microseconds since 1970."""
 
     sequence: int
+    t_min: int
+    t_max: int
+    sample_count: int
     payload: bytes
     gaps: bytes
 
@@ -203,9 +206,10 @@ class BufferStore:
                 size += frame_size
                 if found and size > max_bytes:
                     break
-                row = self._connection.execute("SELECT payload, gaps FROM frame WHERE sequence = ?", (number,))
-                payload, gaps = cast("tuple[bytes, bytes]", row.fetchone())
-                found.append(StoredFrame(number, payload, gaps))
+                row = self._connection.execute(
+                    "SELECT t_min, t_max, sample_count, payload, gaps FROM frame WHERE sequence = ?", (number,)
+                ).fetchone()
+                found.append(StoredFrame(number, *cast("tuple[int, int, int, bytes, bytes]", row)))
         except (apsw.CorruptError, apsw.NotADBError) as error:
             raise BufferCorruptError(f"the buffer is damaged: {error}") from error
         return found

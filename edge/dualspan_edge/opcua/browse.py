@@ -85,7 +85,8 @@ def _new_nodes(
         if node in seen or (skip_standard and node.NamespaceIndex == 0):
             continue
         seen.add(node)
-        path = f"{parent.path}/{reference.BrowseName.Name}"
+        name = reference.BrowseName.Name or ""
+        path = f"{parent.path}/{name}" if parent.path else name
         found.append(_Found(node, path, reference.DisplayName.Text or "", int(reference.NodeClass)))
     return found
 

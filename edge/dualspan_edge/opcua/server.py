@@ -1,7 +1,6 @@
 """One server: connected, kept connected, and subscribed as configured."""
 
 import asyncio
-import random
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from asyncua.ua.uaerrors import UaStatusCodeError
 from dualspan.historian.v1 import resources_pb2 as historian
 from dualspan.onboarding.v1 import gateway_service_pb2 as gateway
 from dualspan.onboarding.v1 import resources_pb2 as onboarding
+from dualspan_edge.backoff import Backoff
 from dualspan_edge.buffer import Buffer
 from dualspan_edge.clock import now_microseconds
 from dualspan_edge.decoder import DecodeError, PublishResponse
@@ -31,18 +31,6 @@ _CLOCK_INTERVAL = 10.0
 _RETRY_REFUSED = 60.0
 
 ReportSink = Callable[[Sequence[gateway.TagReport]], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Backoff:
-    """Seconds between attempts to connect: doubling from `first` to `longest`, each up to half shorter by chance."""
-
-    first: float = 1.0
-    longest: float = 60.0
-
-    def delay(self, attempt: int) -> float:
-        """The wait before attempt number `attempt`, from 1."""
-        return min(self.first * 2 ** min(attempt - 1, 20), self.longest) * (0.5 + random.random() / 2)
 
 
 @dataclass(slots=True)
@@ -265,7 +253,7 @@ class ServerWorker:
             await asyncio.sleep(_CLOCK_INTERVAL)
 
     def _failed(self, error: Exception) -> None:
-        words = _words(error)
+        words = failure_words(error)
         if words != self.status.detail:
             self._log.warning("server_failed", error=words, kind=type(error).__name__)
         self._set_state(onboarding.CONNECTION_STATE_FAILED, words)
@@ -305,8 +293,8 @@ def _way(configuration: gateway.ServerConfiguration) -> gateway.ServerConfigurat
     return way
 
 
-def _words(error: Exception) -> str:
-    """What went wrong and what to do."""
+def failure_words(error: Exception) -> str:
+    """What went wrong with a server, and what to do."""
     if isinstance(error, UaStatusCodeError):
         return status_words(int(error.code))
     if isinstance(error, DecodeError):

@@ -1,0 +1,161 @@
+"""The gateway's stream with the platform: configuration and commands down, reports and status up."""
+
+import asyncio
+from collections.abc import Callable
+
+import grpc
+import structlog
+
+from dualspan.onboarding.v1 import gateway_service_pb2 as gateway
+from dualspan.onboarding.v1 import gateway_service_pb2_grpc as gateway_grpc
+from dualspan.onboarding.v1 import resources_pb2 as onboarding
+from dualspan_edge.backoff import Backoff
+from dualspan_edge.channel import ChannelSource, words_of
+from dualspan_edge.clock import ClockOffset, now_microseconds, offset_from
+from dualspan_edge.gaps import timestamp_of
+from dualspan_edge.opcua.server import failure_words
+from dualspan_edge.supervisor import ServerSet
+from dualspan_edge.version import VERSION
+
+_log = structlog.get_logger(__name__)
+_DEFAULT_STATUS_INTERVAL = 5.0
+_DEFAULT_MAX_NODES = 100_000
+_Stream = grpc.aio.StreamStreamCall[gateway.ConnectRequest, gateway.ConnectResponse]
+StatusSource = Callable[[], onboarding.GatewayStatus]
+
+
+class Control:
+    """Keeps the stream. `run` never returns; cancel it to stop."""
+
+    def __init__(self, servers: ServerSet, channels: ChannelSource, status: StatusSource, backoff: Backoff) -> None:
+        self._servers = servers
+        self._channels = channels
+        self._status = status
+        self._backoff = backoff
+        self.connected = False
+        self.detail = "not connected yet"
+        self.clock: ClockOffset | None = None
+
+    async def run(self) -> None:
+        """Opens the stream again and again."""
+        attempt = 0
+        while True:
+            try:
+                async with self._channels.open() as channel:
+                    await self._talk(channel)
+            except Exception as error:  # noqa: BLE001 - supervised: whatever ends the stream, it is opened again
+                self._failed(error)
+            attempt = 1 if self.connected else attempt + 1
+            self.connected = False
+            await asyncio.sleep(self._backoff.delay(attempt))
+
+    def _failed(self, error: Exception) -> None:
+        words = words_of(error)
+        if words != self.detail:
+            _log.warning("onboarding_unreachable", error=words)
+        self.detail = words
+
+    async def _talk(self, channel: grpc.aio.Channel) -> None:
+        stream: _Stream = gateway_grpc.GatewayServiceStub(channel).Connect()
+        conversation = _Conversation(self, stream)
+        try:
+            await conversation.run()
+        finally:
+            stream.cancel()
+
+    def heard(self, response: gateway.ConnectResponse, hello_sent: int) -> None:
+        """Notes that the platform answered, and what its clock shows."""
+        if not self.connected:
+            self.connected, self.detail = True, ""
+            _log.info("onboarding_connected")
+        if hello_sent and response.HasField("clock"):
+            self.clock = offset_from(hello_sent, now_microseconds(), response.clock.ToMicroseconds())
+
+    @property
+    def servers(self) -> ServerSet:
+        """The servers that are configured."""
+        return self._servers
+
+    def status(self) -> onboarding.GatewayStatus:
+        """What the gateway says of itself now."""
+        return self._status()
+
+
+class _Conversation:
+    """One stream: several speak, one writes."""
+
+    def __init__(self, control: Control, stream: _Stream) -> None:
+        self._control = control
+        self._stream = stream
+        self._outbox: asyncio.Queue[gateway.ConnectRequest] = asyncio.Queue(100)
+        self._status_interval = _DEFAULT_STATUS_INTERVAL
+        self._hello_sent = now_microseconds()
+        self._browses: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Talks until the stream ends."""
+        ledger = self._control.servers.ledger
+        hello = gateway.ConnectRequest.Hello(
+            software_version=VERSION, observed_revision=ledger.revision, clock=timestamp_of(self._hello_sent)
+        )
+        await self._outbox.put(gateway.ConnectRequest(hello=hello))
+        ledger.tell_again()
+        tasks = [asyncio.ensure_future(part()) for part in (self._write, self._read, self._report, self._send_status)]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in (*tasks, *self._browses):
+                task.cancel()
+            await asyncio.gather(*tasks, *self._browses, return_exceptions=True)
+
+    async def _write(self) -> None:
+        while True:
+            await self._stream.write(await self._outbox.get())
+
+    async def _read(self) -> None:
+        while True:
+            response = await self._stream.read()
+            if not isinstance(response, gateway.ConnectResponse):
+                code, details = await self._stream.code(), await self._stream.details()
+                raise ConnectionError(f"the platform ended the stream: {details or code.name}")
+            self._control.heard(response, self._hello_sent)
+            self._hello_sent = 0
+            self._status_interval = response.status_interval.ToMilliseconds() / 1000 or self._status_interval
+            match response.WhichOneof("message"):
+                case "configuration":
+                    self._control.servers.apply(response.configuration)
+                case "browse":
+                    task = asyncio.ensure_future(self._browse(response.browse))
+                    self._browses.add(task)
+                    task.add_done_callback(self._browses.discard)
+                case _:
+                    _log.info("command_unknown", effect="this gateway is older than the platform; update it")
+
+    async def _report(self) -> None:
+        ledger = self._control.servers.ledger
+        while True:
+            await ledger.changed.wait()
+            for report in ledger.take():
+                await self._outbox.put(gateway.ConnectRequest(configuration_report=report))
+
+    async def _send_status(self) -> None:
+        while True:
+            await self._outbox.put(gateway.ConnectRequest(status=self._control.status()))
+            await asyncio.sleep(self._status_interval)
+
+    async def _browse(self, command: gateway.ConnectResponse.Browse) -> None:
+        try:
+            portions = self._control.servers.browse(
+                command.server, command.root_node_id, command.max_nodes or _DEFAULT_MAX_NODES
+            )
+            async for nodes in portions:
+                result = gateway.ConnectRequest.BrowseResult(command_id=command.command_id, nodes=nodes)
+                await self._outbox.put(gateway.ConnectRequest(browse_result=result))
+            error = ""
+        except Exception as failure:  # noqa: BLE001 - supervised: a browse that fails says why and harms nothing else
+            error = failure_words(failure)
+            _log.warning("browse_failed", server=command.server, error=error)
+        done = gateway.ConnectRequest.BrowseResult(command_id=command.command_id, done=True, error=error)
+        await self._outbox.put(gateway.ConnectRequest(browse_result=done))

@@ -1,0 +1,53 @@
+"""What can be set about the gateway: environment variables with the prefix DUALSPAN_GATEWAY_."""
+
+import tempfile
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from dualspan_edge.backoff import Backoff
+from dualspan_edge.buffer import BufferLimits
+
+
+def _default_data_dir() -> Path:
+    home = Path.home()
+    base = home / ".local" / "share" if home != Path("/") else Path(tempfile.gettempdir())
+    return base / "dualspan-gateway"
+
+
+class GatewaySettings(BaseSettings):
+    """Settings of the gateway (prefix `DUALSPAN_GATEWAY_`)."""
+
+    model_config = SettingsConfigDict(env_prefix="DUALSPAN_GATEWAY_")
+
+    data_dir: Path = Field(default_factory=_default_data_dir, description="Identity, configuration and buffer.")
+    log_format: Literal["text", "json"] = Field("text", description="How the log is written.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged.")
+
+    buffer_max_bytes: int = Field(2 * 1024**3, ge=1 << 20, description="Bytes buffered before the buffer is full.")
+    buffer_max_age_hours: float = Field(168.0, gt=0, description="Older frames are given up.")
+    flush_interval_ms: float = Field(40.0, ge=0, description="A sample waits so long for others to share its frame.")
+
+    reconnect_first_seconds: float = Field(1.0, gt=0, description="Wait before connecting to a server again.")
+    reconnect_longest_seconds: float = Field(60.0, gt=0, description="The longest such wait; it doubles up to it.")
+    platform_reconnect_longest_seconds: float = Field(30.0, gt=0, description="The same towards the platform.")
+
+    status_interval_seconds: float = Field(1.0, gt=0, description="How often the local status is written.")
+
+    def buffer_limits(self) -> BufferLimits:
+        """The buffer's limits."""
+        return BufferLimits(
+            max_bytes=self.buffer_max_bytes,
+            max_age=self.buffer_max_age_hours * 3600,
+            flush_interval=self.flush_interval_ms / 1000,
+        )
+
+    def server_backoff(self) -> Backoff:
+        """Between attempts to connect to an OPC UA server."""
+        return Backoff(self.reconnect_first_seconds, self.reconnect_longest_seconds)
+
+    def platform_backoff(self) -> Backoff:
+        """Between attempts to connect to the platform."""
+        return Backoff(min(0.5, self.platform_reconnect_longest_seconds), self.platform_reconnect_longest_seconds)

@@ -1,0 +1,189 @@
+"""Everything that runs in a gateway, and who starts and stops it."""
+
+import asyncio
+import contextlib
+import datetime as dt
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from pathlib import Path
+
+import structlog
+
+from dualspan.historian.v1 import resources_pb2 as historian
+from dualspan.onboarding.v1 import gateway_service_pb2 as gateway
+from dualspan.onboarding.v1 import gateway_service_pb2_grpc as gateway_grpc
+from dualspan.onboarding.v1 import resources_pb2 as onboarding
+from dualspan_edge.backoff import Backoff
+from dualspan_edge.buffer import Buffer
+from dualspan_edge.channel import ChannelSource, words_of
+from dualspan_edge.clock import ClockWatch, now_microseconds
+from dualspan_edge.configuration import ConfigurationFile, ReportLedger
+from dualspan_edge.errors import GatewayError
+from dualspan_edge.gaps import gap
+from dualspan_edge.identity import Identity, make_key_and_request
+from dualspan_edge.opcua.certificates import ApplicationInstance
+from dualspan_edge.opcua.server import Counters, ServerWorker
+
+_log = structlog.get_logger(__name__)
+_CLOCK_CHECK = 1.0
+_RENEWAL_RETRY = 60.0
+_RENEWAL_TIMEOUT = 30.0
+
+
+class ServerSet:
+    """The servers of the configuration, each with its worker."""
+
+    def __init__(
+        self, *, instance: ApplicationInstance, buffer: Buffer, file: ConfigurationFile, backoff: Backoff
+    ) -> None:
+        self._instance = instance
+        self._buffer = buffer
+        self._file = file
+        self._backoff = backoff
+        self._workers: dict[str, tuple[ServerWorker, asyncio.Task[None]]] = {}
+        # What an earlier run of the gateway knew; each server asks once.
+        self._missing_since = dict(buffer.last_life.complete_until)
+        self._past = Counters()
+        self.ledger = ReportLedger()
+
+    def start(self) -> None:
+        """Begins with the stored configuration, if there is one."""
+        stored = self._file.load()
+        if stored is not None:
+            self._put_in_force(stored)
+
+    def apply(self, configuration: gateway.GatewayConfiguration) -> None:
+        """Stores a configuration and puts it in force; what stays the same goes on undisturbed."""
+        if configuration.revision == self.ledger.revision:
+            self.ledger.tell_again()
+            return
+        self._file.save(configuration)
+        self._put_in_force(configuration)
+
+    def _put_in_force(self, configuration: gateway.GatewayConfiguration) -> None:
+        _log.info("configuration", revision=configuration.revision, servers=len(configuration.servers))
+        self.ledger.begin(configuration)
+        wanted = {server.server: server for server in configuration.servers}
+        for name in self._workers.keys() - wanted.keys():
+            worker, task = self._workers.pop(name)
+            self._past.received_samples += worker.counters.received_samples
+            self._past.overflowed_samples += worker.counters.overflowed_samples
+            task.cancel()
+        for name, server in wanted.items():
+            running = self._workers.get(name)
+            if running is not None:
+                running[0].configure(server)
+                continue
+            worker = ServerWorker(
+                server,
+                instance=self._instance,
+                buffer=self._buffer,
+                report=self.ledger.record,
+                backoff=self._backoff,
+                missing_since=self._missing_since.pop(name, 0),
+            )
+            self._workers[name] = (worker, asyncio.ensure_future(worker.run()))
+
+    def browse(self, server: str, root_node_id: str, max_nodes: int) -> AsyncIterator[list[onboarding.BrowsedNode]]:
+        """What a server offers, in portions.
+
+        Raises:
+            GatewayError: There is no such server, or it is not connected.
+        """
+        running = self._workers.get(server)
+        if running is None:
+            raise GatewayError(f"this gateway has no server {server}")
+        return running[0].browse(root_node_id, max_nodes)
+
+    def complete_until(self) -> Mapping[str, int]:
+        """By server: the last moment before which nothing is missing, microseconds."""
+        known = {name: worker.complete_until for name, (worker, _) in self._workers.items()}
+        return {name: time for name, time in known.items() if time} | self._missing_since
+
+    def counters(self) -> Counters:
+        """What all servers have sent since the start."""
+        all_counters = [self._past, *(worker.counters for worker, _ in self._workers.values())]
+        return Counters(
+            sum(counters.received_samples for counters in all_counters),
+            sum(counters.overflowed_samples for counters in all_counters),
+        )
+
+    def statuses(self) -> list[onboarding.ServerStatus]:
+        """How each server stands."""
+        return [worker.status for worker, _ in self._workers.values()]
+
+    async def stop(self) -> None:
+        """Ends every connection in order."""
+        tasks = [task for _, task in self._workers.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class IdentityKeeper:
+    """The identity in force: renewed in time, stored, and told to those who use it."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self.identity = Identity.load(directory)
+        self.renewed = asyncio.Event()
+
+    def onboarding_channels(self) -> ChannelSource:
+        """To the onboarding service."""
+        return ChannelSource(lambda identity: identity.onboarding_address, lambda: self.identity)
+
+    def historian_channels(self) -> ChannelSource:
+        """To the historian."""
+        return ChannelSource(lambda identity: identity.historian_address, lambda: self.identity)
+
+    async def run(self) -> None:
+        """Renews the certificate whenever two thirds of its life are over."""
+        while True:
+            wait = (self.identity.renewal_time() - dt.datetime.now(dt.UTC)).total_seconds()
+            # Never longer than an hour at a time: the wall clock may be set meanwhile.
+            await asyncio.sleep(min(max(wait, 0.0), 3600.0))
+            if dt.datetime.now(dt.UTC) < self.identity.renewal_time():
+                continue
+            try:
+                await self.renew()
+            except Exception as error:  # noqa: BLE001 - supervised: there is a third of its life left to try again
+                _log.error("certificate_not_renewed", error=words_of(error))
+                await asyncio.sleep(_RENEWAL_RETRY)
+
+    async def renew(self) -> None:
+        """Exchanges the certificate and a new key's request for a new certificate."""
+        key_pem, csr_pem = await asyncio.to_thread(make_key_and_request, self.identity.name)
+        async with self.onboarding_channels().open() as channel:
+            stub = gateway_grpc.GatewayServiceStub(channel)
+            request = gateway.RenewCertificateRequest(csr_pem=csr_pem)
+            answer = await stub.RenewCertificate(request, timeout=_RENEWAL_TIMEOUT)
+        renewed = self.identity.renewed(answer.certificate_chain_pem, key_pem)
+        await asyncio.to_thread(renewed.save, self._directory)
+        self.identity = renewed
+        _log.info("certificate_renewed", until=renewed.certificate().not_valid_after_utc.isoformat())
+        self.renewed.set()
+
+
+async def watch_clock(buffer: Buffer) -> None:
+    """Writes down when the gateway's wall clock jumps; what it stamped around the jump is in doubt."""
+    watch = ClockWatch()
+    while True:
+        jump = watch.jump(now_microseconds(), time.monotonic_ns() // 1000)
+        if jump is not None:
+            expected, actual = jump
+            _log.warning("clock_jumped", seconds=(actual - expected) / 1e6)
+            detail = f"the gateway's clock jumped by {(actual - expected) / 1e6:.1f} s"
+            lost = gap(historian.GAP_CAUSE_CLOCK_JUMP, min(jump), max(jump), detail=detail)
+            buffer.submit((), [lost])
+        await asyncio.sleep(_CLOCK_CHECK)
+
+
+@contextlib.asynccontextmanager
+async def running(*tasks: "asyncio.Future[None]") -> AsyncGenerator[None]:
+    """Tasks that run beside the block and are cancelled behind it."""
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
