@@ -1,15 +1,22 @@
 """The historian's composition root: the only place that constructs."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+
+from celery import Celery
 
 from dualspan.historian.v1 import service_pb2_grpc
 from dualspan_frame import DecodeLimits
 from dualspan_historian.ingest.registry import TagRegistry
 from dualspan_historian.ingest.service import IngestService
+from dualspan_historian.ingest.trigger import SealTrigger
 from dualspan_historian.ingest.verification import Rules
+from dualspan_historian.live.channel import connect
+from dualspan_historian.live.hub import Hub
+from dualspan_historian.live.publisher import Publisher
+from dualspan_historian.live.subscription import Subscriptions
 from dualspan_historian.migrations import MIGRATIONS
 from dualspan_historian.read.frames import FrameCache
 from dualspan_historian.read.snapshot import Snapshots
@@ -20,6 +27,7 @@ from dualspan_historian.settings import HistorianSettings
 from dualspan_runtime.database import Database
 from dualspan_runtime.paging import PageTokens
 from dualspan_runtime.server import Binding, Listener, Server, serve, start_server
+from dualspan_runtime.tasks import create_celery
 from dualspan_runtime.trust import IdentityTrust, Trust
 
 
@@ -35,33 +43,50 @@ async def build(settings: HistorianSettings) -> AsyncIterator[Server]:
 
 @asynccontextmanager
 async def build_trusting(settings: HistorianSettings, trust: Trust) -> AsyncIterator[Server]:
-    """Run the historian with somebody else's idea of whom to trust."""
-    async with Database.open(settings, schema=MIGRATIONS) as database:
+    """Run the historian with a trust of the caller's choice."""
+    async with (
+        Database.open(settings, schema=MIGRATIONS) as database,
+        connect(settings.platform.redis_url) as redis,
+    ):
         with ThreadPoolExecutor(settings.query_threads, thread_name_prefix="query") as executor:
             registry = TagRegistry(database)
             cache = FrameCache(settings.frame_cache_bytes)
-            ingest = IngestService(database, registry, _rules(settings), [cache])
-            snapshots = Snapshots(
-                database,
-                cache,
-                executor,
-                max_queries=settings.max_queries,
-                wait_seconds=settings.query_wait_seconds,
-                max_samples=settings.max_query_samples,
-            )
+            publisher = Publisher(redis)
+            trigger = SealTrigger(_seal_request(create_celery("historian", settings.platform)), settings.seal_samples)
+            ingest = IngestService(database, registry, _rules(settings), [cache, publisher, trigger])
+            snapshots = _snapshots(settings, database, cache, executor)
+            hub = Hub(redis, settings.subscriber_frames)
             tokens = PageTokens(settings.platform.service_secret.get_secret_value())
-            historian = HistorianServicer(HistorianService(database, registry), snapshots, tokens)
-            add_reads = Binding(service_pb2_grpc.add_HistorianServiceServicer_to_server, historian)
-            add_ingest = Binding(
-                service_pb2_grpc.add_IngestServiceServicer_to_server, IngestServicer(ingest, settings)
+            historian = HistorianServicer(
+                HistorianService(database, registry), snapshots, Subscriptions(hub, snapshots), tokens
             )
             async with start_server(
                 "historian",
                 settings,
                 trust=trust,
-                listeners=[Listener.people(settings, [add_reads]), Listener.gateways(settings, [add_ingest])],
+                listeners=_listeners(settings, historian, IngestServicer(ingest, settings)),
+                background=[publisher.run, trigger.run, hub.run],
             ) as server:
                 yield server
+
+
+def _listeners(settings: HistorianSettings, historian: HistorianServicer, ingest: IngestServicer) -> list[Listener]:
+    for_people = Binding(service_pb2_grpc.add_HistorianServiceServicer_to_server, historian)
+    for_gateways = Binding(service_pb2_grpc.add_IngestServiceServicer_to_server, ingest)
+    return [Listener.people(settings, [for_people]), Listener.gateways(settings, [for_gateways])]
+
+
+def _snapshots(
+    settings: HistorianSettings, database: Database, cache: FrameCache, executor: ThreadPoolExecutor
+) -> Snapshots:
+    return Snapshots(
+        database,
+        cache,
+        executor,
+        max_queries=settings.max_queries,
+        wait_seconds=settings.query_wait_seconds,
+        max_samples=settings.max_query_samples,
+    )
 
 
 def _rules(settings: HistorianSettings) -> Rules:
@@ -70,6 +95,13 @@ def _rules(settings: HistorianSettings) -> Rules:
         max_upload_bytes=settings.max_upload_bytes,
         max_future_us=int(settings.max_future_seconds * 1_000_000),
     )
+
+
+def _seal_request(app: Celery) -> Callable[[str, str], None]:
+    def request(tenant: str, gateway_id: str) -> None:
+        app.send_task("historian.seal", (tenant, gateway_id))
+
+    return request
 
 
 async def main() -> None:

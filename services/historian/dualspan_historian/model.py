@@ -111,3 +111,10 @@ class StorageTotals:
     open_gaps: int
     quarantined_frames: int
     positions: tuple[Position, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionRule:
+    """How long the samples of a class are kept, in days; 0: for ever."""
+
+    raw_days: int = 400

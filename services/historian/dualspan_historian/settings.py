@@ -1,18 +1,12 @@
 """What can be set about the historian."""
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from dualspan_historian.model import RetentionRule
 from dualspan_runtime.settings import GatewayFacingSettings
 
 MEBIBYTE = 1 << 20
-
-
-class RetentionClass(BaseModel):
-    """How long the samples of a class are kept; 0 days: for ever."""
-
-    raw_days: int = Field(400, ge=0, description="Samples as they came.")
-    rollup_days: int = Field(3650, ge=0, description="Their one-minute statistics.")
 
 
 class HistorianSettings(GatewayFacingSettings):
@@ -34,8 +28,8 @@ class HistorianSettings(GatewayFacingSettings):
     seal_after_seconds: float = Field(60.0, ge=0, description="The sweep seals frames older than that.")
     sweep_seconds: float = Field(30.0, gt=0, description="How often the sweep looks.")
     merge_at_most: int = Field(4_000_000, ge=1, description="Most samples that are merged at once.")
-    retention: dict[str, RetentionClass] = Field(
-        default_factory=lambda: {"": RetentionClass()}, description='By class, as JSON; "" is the default class.'
+    retention: dict[str, RetentionRule] = Field(
+        default_factory=lambda: {"": RetentionRule()}, description='By class, as JSON; "" is the default class.'
     )
 
     max_query_samples: int = Field(50_000_000, ge=1, description="Most samples that a query may cover.")

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from dualspan_frame import BinaryColumn, Block, Frame, ValueKind
 from dualspan_historian.ingest.service import Stream
 from dualspan_historian.ingest.verification import Verified
-from dualspan_historian.storage.segments import tag_starts
+from dualspan_historian.storage.order import sort_samples
+from dualspan_historian.storage.segments import newest_of_each_tag, tag_starts
 
 FrameId = tuple[str, str, int, int]
 """(tenant, gateway, epoch, sequence): a frame's content never changes."""
@@ -26,6 +27,7 @@ class IndexedFrame:
     def __init__(self, frame: Frame) -> None:
         self._frame = frame
         self._sorted: dict[ValueKind, tuple[Block, NDArray[np.int64], NDArray[np.int64]]] = {}
+        self._newest: list[Block] | None = None
 
     @property
     def weight(self) -> int:
@@ -44,6 +46,13 @@ class IndexedFrame:
         if place == len(tags) or tags[place] != tag_id:
             return None
         return cut(block, int(bounds[place]), int(bounds[place + 1]))
+
+    def newest(self) -> list[Block]:
+        """Return the newest sample of every tag, a block per kind."""
+        if self._newest is None:
+            filled = [block for block in self._frame.blocks if len(block)]
+            self._newest = [newest_of_each_tag(sort_samples(block)) for block in filled]
+        return self._newest
 
 
 class FrameCache:

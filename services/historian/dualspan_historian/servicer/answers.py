@@ -3,6 +3,7 @@
 from dualspan.frame.v1 import frame_pb2
 from dualspan.historian.v1 import resources_pb2, service_pb2
 from dualspan_frame import Frame, encode_frame
+from dualspan_historian.live.hub import Delivery
 from dualspan_historian.model import Gap, QuarantinedFrame, StorageTotals
 from dualspan_historian.read.arrow import frame_to_arrow
 from dualspan_historian.servicer.times import write_time
@@ -19,6 +20,11 @@ def samples(frame: Frame, form: int) -> tuple[frame_pb2.Frame | None, bytes]:
     if form == service_pb2.RESULT_FORM_ARROW:
         return None, frame_to_arrow(frame)
     return encode_frame(frame, raw=form == service_pb2.RESULT_FORM_FRAME_RAW, level=_LEVEL), b""
+
+
+def delivery(given: Delivery) -> service_pb2.SubscribeResponse:
+    """Return a frame for a subscriber."""
+    return service_pb2.SubscribeResponse(frame=encode_frame(given.frame, level=_LEVEL), skipped_frames=given.skipped)
 
 
 def gap(tenant: str, row: Gap) -> resources_pb2.Gap:

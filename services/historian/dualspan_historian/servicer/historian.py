@@ -1,10 +1,14 @@
 """HistorianService: where people, apps and other services read."""
 
+from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
 from google.protobuf.empty_pb2 import Empty
 
 from dualspan.historian.v1 import service_pb2, service_pb2_grpc
+from dualspan_historian.live.subscription import Subscriptions
+from dualspan_historian.read.latest import read_latest
 from dualspan_historian.read.raw import Cursor, read_raw
 from dualspan_historian.read.snapshot import Snapshots
 from dualspan_historian.service import HistorianService
@@ -21,12 +25,16 @@ class HistorianServicer(service_pb2_grpc.HistorianServiceServicer):
     Args:
         service: Registrations and ledgers.
         snapshots: Reads.
+        subscriptions: Live samples.
         tokens: Page tokens.
     """
 
-    def __init__(self, service: HistorianService, snapshots: Snapshots, tokens: PageTokens) -> None:
+    def __init__(
+        self, service: HistorianService, snapshots: Snapshots, subscriptions: Subscriptions, tokens: PageTokens
+    ) -> None:
         self._service = service
         self._snapshots = snapshots
+        self._subscriptions = subscriptions
         self._tokens = tokens
 
     async def RegisterTags(self, request: service_pb2.RegisterTagsRequest, context: Any) -> Empty:  # noqa: N802
@@ -52,6 +60,25 @@ class HistorianServicer(service_pb2_grpc.HistorianServiceServicer):
         following = page.following
         token = following and self._tokens.write((following.tag_id, following.t, following.skip), described)
         return service_pb2.ReadRawResponse(frame=frame, arrow=arrow, next_page_token=token or "")
+
+    async def ReadLatest(  # noqa: N802
+        self, request: service_pb2.ReadLatestRequest, context: Any
+    ) -> service_pb2.ReadLatestResponse:
+        """See the contract."""
+        ids = requests.tag_ids(request.tag_ids, requests.MOST_TAGS_LATEST)
+        newest = await read_latest(self._snapshots, current_tenant(), ids)
+        frame, arrow = answers.samples(newest, request.result_form)
+        return service_pb2.ReadLatestResponse(frame=frame, arrow=arrow)
+
+    async def Subscribe(  # noqa: N802
+        self, request: service_pb2.SubscribeRequest, context: Any
+    ) -> AsyncIterator[service_pb2.SubscribeResponse]:
+        """See the contract."""
+        ids = requests.tag_ids(request.tag_ids, requests.MOST_TAGS_LATEST)
+        deliveries = self._subscriptions.subscribe(current_tenant(), ids, include_latest=request.include_latest)
+        async with aclosing(deliveries):
+            async for delivery in deliveries:
+                yield answers.delivery(delivery)
 
     async def ListGaps(self, request: service_pb2.ListGapsRequest, context: Any) -> service_pb2.ListGapsResponse:  # noqa: N802
         """See the contract."""

@@ -133,6 +133,11 @@ def usable(block: Block) -> NDArray[np.bool_]:
     return good
 
 
+def newest_of_each_tag(block: Block) -> Block:
+    """Return the last sample of each tag of a sorted block."""
+    return block.take(np.append(tag_starts(block.tag)[1:], len(block)) - 1)
+
+
 def _cut(block: Block, timelines: "_Timelines", *, merging: bool) -> Iterator[Segment]:
     good = usable(block)
     starts = tag_starts(block.tag)
@@ -188,8 +193,7 @@ def _segment(
 
 
 def _latest(block: Block) -> Iterator[LatestSample]:
-    ends = np.append(tag_starts(block.tag)[1:], len(block)) - 1
-    newest = block.take(ends)
+    newest = newest_of_each_tag(block)
     if isinstance(newest.value, BinaryColumn):
         values = newest.value.to_list()
     else:

@@ -71,6 +71,14 @@ async def find_foreign(connection: Connection, tenant: str, tag_ids: Sequence[in
     )
 
 
+async def retention_scopes(connection: Connection) -> list[tuple[str, str, str]]:
+    """Return every (tenant, gateway, retention class) that there is; of every tenant in a platform transaction."""
+    rows = await connection.fetch(
+        "SELECT DISTINCT tenant_id, gateway_id, retention_class FROM tag ORDER BY tenant_id, gateway_id"
+    )
+    return [(row["tenant_id"], row["gateway_id"], row["retention_class"]) for row in rows]
+
+
 def _tag(row: Any) -> Tag:
     return Tag(
         row["tag_id"],

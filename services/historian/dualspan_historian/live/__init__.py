@@ -1,0 +1,1 @@
+"""From a commit to whoever watches, through Redis: any historian process may serve any watcher."""

@@ -1,0 +1,180 @@
+"""Fans frames out to the watchers of this process; listens only for tenants that have any."""
+
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
+from redis.exceptions import RedisError
+
+from dualspan.frame.v1 import frame_pb2
+from dualspan_frame import Frame, FrameError, decode_frame
+from dualspan_historian.live.channel import channel_of, tenant_of
+
+_log = structlog.stdlib.get_logger()
+_WIDEST_TABLE = 1 << 22
+_READY_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A frame for a watcher, and how many it was not given just before."""
+
+    frame: Frame
+    skipped: int
+
+
+class Watcher:
+    """One subscriber's tags and what waits for it.
+
+    Args:
+        tag_ids: The tags that it wants.
+        most_waiting: Frames that it may lag behind; then the oldest are skipped.
+    """
+
+    def __init__(self, tag_ids: NDArray[np.int64], most_waiting: int) -> None:
+        self._low, self._high = int(tag_ids.min()), int(tag_ids.max())
+        self._tags = tag_ids
+        width = self._high - self._low + 1
+        self._table = np.zeros(width, np.bool_) if width <= _WIDEST_TABLE else None
+        if self._table is not None:
+            self._table[tag_ids - self._low] = True
+        self._most_waiting = most_waiting
+        self._waiting: deque[Frame] = deque()
+        self._skipped = 0
+        self._filled = asyncio.Event()
+
+    def offer(self, frame: Frame) -> None:
+        """Take what is wanted of a frame; when too much waits, the oldest goes."""
+        wanted = self._select(frame)
+        if not wanted.sample_count:
+            return
+        if len(self._waiting) >= self._most_waiting:
+            self._waiting.popleft()
+            self._skipped += 1
+        self._waiting.append(wanted)
+        self._filled.set()
+
+    def skip(self) -> None:
+        """Count a frame that could not be had."""
+        self._skipped += 1
+
+    async def deliveries(self) -> AsyncIterator[Delivery]:
+        """Yield what was offered, for ever."""
+        while True:
+            while not self._waiting:
+                self._filled.clear()
+                await self._filled.wait()
+            skipped, self._skipped = self._skipped, 0
+            yield Delivery(self._waiting.popleft(), skipped)
+
+    def _select(self, frame: Frame) -> Frame:
+        masks = [self._wants(block.tag) for block in frame.blocks]
+        parts = (
+            block if bool(mask.all()) else block.take(mask) for block, mask in zip(frame.blocks, masks, strict=True)
+        )
+        return Frame(tuple(part for part in parts if len(part)))
+
+    def _wants(self, tag: NDArray[np.int64]) -> NDArray[np.bool_]:
+        if self._table is None:
+            return np.isin(tag, self._tags)
+        inside = (tag >= self._low) & (tag <= self._high)
+        return inside & self._table[np.where(inside, tag - self._low, 0)]
+
+
+class Hub:
+    """The watchers of this process.
+
+    Args:
+        redis: Where frames are published.
+        most_waiting: Frames that a watcher may lag behind.
+    """
+
+    def __init__(self, redis: Redis, most_waiting: int) -> None:
+        self._redis = redis
+        self._most_waiting = most_waiting
+        self._watchers: defaultdict[str, set[Watcher]] = defaultdict(set)
+        self._listening: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self._changed = asyncio.Event()
+
+    @contextmanager
+    def watch(self, tenant: str, tag_ids: NDArray[np.int64]) -> Iterator[Watcher]:
+        """Register a watcher while the context lasts."""
+        watcher = Watcher(tag_ids, self._most_waiting)
+        self._watchers[tenant].add(watcher)
+        self._changed.set()
+        try:
+            yield watcher
+        finally:
+            self._watchers[tenant].discard(watcher)
+            if not self._watchers[tenant]:
+                del self._watchers[tenant]
+            self._changed.set()
+
+    async def ready(self, tenant: str) -> bool:
+        """Wait until frames that are committed from now on will come; False if Redis does not answer."""
+        try:
+            async with asyncio.timeout(_READY_SECONDS):
+                await self._listening[tenant].wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def run(self) -> None:
+        """Listen for ever. Each time the connection is lost, watchers are told that they missed something."""
+        while True:
+            try:
+                async with self._redis.pubsub(ignore_subscribe_messages=False) as pubsub:
+                    await self._listen(pubsub)
+            except (RedisError, OSError) as error:
+                _log.warning("live frames lost: Redis does not answer", error=str(error))
+            finally:
+                self._listening.clear()
+            for watcher in [watcher for watchers in self._watchers.values() for watcher in watchers]:
+                watcher.skip()
+            await asyncio.sleep(0.5)
+
+    async def _listen(self, pubsub: PubSub) -> None:
+        subscribed: set[str] = set()
+        while True:
+            self._changed.clear()
+            await self._follow(pubsub, subscribed)
+            if not subscribed:
+                await self._changed.wait()
+                continue
+            message = await pubsub.get_message(timeout=0.05)
+            if message is not None:
+                self._hear(message["type"], message["channel"], message["data"])
+
+    async def _follow(self, pubsub: PubSub, subscribed: set[str]) -> None:
+        """Subscribe to the channels of tenants that have watchers now, and to no others."""
+        wanted = set(self._watchers)
+        if fresh := wanted - subscribed:
+            await pubsub.subscribe(*map(channel_of, fresh))
+        if gone := subscribed - wanted:
+            await pubsub.unsubscribe(*map(channel_of, gone))
+            for tenant in gone:
+                self._listening.pop(tenant, None)
+        subscribed.clear()
+        subscribed.update(wanted)
+
+    def _hear(self, kind: str, channel: bytes, data: bytes) -> None:
+        tenant = tenant_of(channel)
+        if kind == "subscribe":
+            self._listening[tenant].set()
+        watchers = self._watchers.get(tenant)
+        if kind != "message" or not watchers:
+            return
+        try:
+            frame = decode_frame(frame_pb2.Frame.FromString(data))
+        except FrameError as error:
+            _log.warning("a published frame cannot be decoded", tenant=tenant, error=str(error))
+            return
+        for watcher in watchers:
+            watcher.offer(frame)

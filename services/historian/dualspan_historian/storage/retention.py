@@ -1,0 +1,62 @@
+"""Samples leave when their class says so; their one-minute statistics stay longer."""
+
+import time
+from collections.abc import Mapping
+
+import structlog
+
+from dualspan_historian.model import RetentionRule
+from dualspan_historian.storage import segment_store, tag_store
+from dualspan_historian.storage.segment_store import Change
+from dualspan_runtime.database import Database
+
+_log = structlog.stdlib.get_logger()
+_DAY_US = 86_400_000_000
+_AT_ONCE = 500
+
+
+class Retention:
+    """Deletes segments that have expired.
+
+    A segment goes when all of it is too old. Frames are younger than any retention.
+
+    Args:
+        database: Where they are.
+        rules: By retention class; the class "" is for tags without one and for unknown classes.
+    """
+
+    def __init__(self, database: Database, rules: Mapping[str, RetentionRule]) -> None:
+        self._database = database
+        self._rules = rules
+
+    async def expire_all(self) -> int:
+        """Delete what has expired, of every tenant; returns how many segments."""
+        async with self._database.platform_transaction(readonly=True) as connection:
+            scopes = await tag_store.retention_scopes(connection)
+        now = time.time_ns() // 1000
+        total = 0
+        for tenant, gateway_id, name in scopes:
+            rule = self._rules.get(name) or self._rules[""]
+            if rule.raw_days:
+                total += await self.expire(tenant, gateway_id, name, now - rule.raw_days * _DAY_US)
+        return total
+
+    async def expire(self, tenant: str, gateway_id: str, retention_class: str, before: int) -> int:
+        """Delete a gateway's segments of one class that end before a time in microseconds."""
+        total = 0
+        while deleted := await self._expire_some(tenant, gateway_id, retention_class, before):
+            total += deleted
+        if total:
+            _log.info("expired", tenant=tenant, gateway=gateway_id, retention_class=retention_class, segments=total)
+        return total
+
+    async def _expire_some(self, tenant: str, gateway_id: str, retention_class: str, before: int) -> int:
+        async with self._database.transaction(tenant) as connection:
+            if not await segment_store.try_lock_upkeep(connection, tenant, gateway_id):
+                return 0
+            gone = await segment_store.expired(connection, tenant, gateway_id, retention_class, before, _AT_ONCE)
+            if gone:
+                removed = await segment_store.delete(connection, tenant, gone)
+                change = Change(segments=removed.segments, bytes=removed.bytes, expired=removed.expired)
+                await segment_store.add_totals(connection, tenant, gateway_id, change)
+            return len(gone)
