@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,11 +85,12 @@ class _ServiceNames:
     def __init__(self) -> None:
         self.names: list[str] = []
 
-    def add_generic_rpc_handlers(self, _handlers: object) -> None:
-        pass
+    def add_generic_rpc_handlers(self, handlers: Iterable[grpc.ServiceRpcHandler]) -> None:
+        # Older generated functions, such as google.longrunning's, know no other method.
+        self.names += [name for handler in handlers if (name := handler.service_name())]
 
-    def add_registered_method_handlers(self, service_name: str, _handlers: object) -> None:
-        self.names.append(service_name)
+    def add_registered_method_handlers(self, _service_name: str, _handlers: object) -> None:
+        pass
 
 
 class Server:
