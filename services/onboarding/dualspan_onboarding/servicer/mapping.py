@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from enum import IntEnum
+from typing import TypeVar
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -33,6 +35,7 @@ from dualspan_onboarding.rules import effective_queue_size
 from dualspan_onboarding.service.browsing import BrowseNews
 from dualspan_onboarding.service.tagging import Choice
 
+EnumT = TypeVar("EnumT", bound=IntEnum)
 _LARGEST_US = 2**62
 _CHANGEABLE = (
     "display_name",
@@ -138,7 +141,7 @@ def server_reports(message: resources_pb2.GatewayStatus) -> list[ServerReport]:
     reports = [
         ServerReport(
             server=_text(status.server, 40),
-            state=ConnectionState(status.state) if status.state in ConnectionState else ConnectionState.UNKNOWN,
+            state=_known(ConnectionState, status.state) or ConnectionState.UNKNOWN,
             detail=_text(status.detail, 2000),
             monitored_items=status.monitored_items,
             clock_offset_us=microseconds(status.clock_offset),
@@ -170,18 +173,26 @@ def opc_ua_server(model: OpcUaServer) -> resources_pb2.OpcUaServer:
     )
 
 
+def _known(kind: type[EnumT], value: int) -> EnumT | None:
+    """A member of an enumeration; None for a number that a later contract may have."""
+    try:
+        return kind(value)
+    except ValueError:
+        return None
+
+
 def _mode(value: int) -> SecurityMode:
-    if value == 0:
-        return SecurityMode.SIGN_AND_ENCRYPT
-    if value not in SecurityMode:
+    mode = SecurityMode.SIGN_AND_ENCRYPT if value == 0 else _known(SecurityMode, value)
+    if mode is None:
         raise malformed("UNKNOWN_SECURITY_MODE", "security_mode", "security_mode is not one that is known.")
-    return SecurityMode(value)
+    return mode
 
 
 def _policy(value: int) -> SecurityPolicy:
-    if value not in SecurityPolicy:
+    policy = _known(SecurityPolicy, value)
+    if policy is None:
         raise malformed("UNKNOWN_SECURITY_POLICY", "security_policy", "security_policy is not one that is known.")
-    return SecurityPolicy(value)
+    return policy
 
 
 def server_settings(message: resources_pb2.OpcUaServer) -> ServerSettings:
@@ -318,7 +329,7 @@ def tag_reports(messages: Sequence[gateway_service_pb2.TagReport]) -> list[TagRe
     reports = {
         message.tag_id: TagReport(
             tag_id=message.tag_id,
-            state=TagState(message.state) if message.state in TagState else TagState.PENDING,
+            state=_known(TagState, message.state) or TagState.PENDING,
             status_code=message.status_code,
             detail=_text(message.detail, 2000),
             revised_sampling_interval_us=microseconds(message.revised_sampling_interval),
