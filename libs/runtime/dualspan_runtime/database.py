@@ -1,6 +1,8 @@
 """PostgreSQL: the only way in is a transaction that has a tenant, or one that says it works for the platform."""
 
 import asyncio
+import contextlib
+import itertools
 import random
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
@@ -23,10 +25,30 @@ Constraints: TypeAlias = Mapping[str, Callable[[], DomainError]]
 Isolation = Literal["read_committed", "repeatable_read", "serializable"]
 
 _log = structlog.stdlib.get_logger()
+_PATIENCE_SECONDS = 60
 _SAVEPOINT = re.compile(r"[a-z_]{1,30}")
 _POOL_SIZE = Gauge("dualspan_database_connections", "Connections in the pool", ["schema", "state"])
 _RETRYABLE = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 _LOST = (asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError, asyncpg.AdminShutdownError, OSError)
+
+
+async def _wait_for_server(url: str) -> None:
+    """Waits until PostgreSQL takes connections: services and their database may start in any order."""
+    for attempt in itertools.count(1):
+        try:
+            connection = await asyncpg.connect(url, timeout=10)
+        except (*_LOST, TimeoutError) as error:
+            if attempt == _PATIENCE_SECONDS:
+                raise _unavailable() from error
+            _log.warning("waiting for the database", error=str(error))
+            await asyncio.sleep(1)
+        else:
+            await connection.close()
+            return
+
+
+def _unavailable() -> Unavailable:
+    return Unavailable("DATABASE_UNAVAILABLE", "The database does not answer. Try again shortly.")
 
 
 async def _keep_session(_connection: object) -> None:
@@ -63,7 +85,9 @@ class Database:
 
         Raises:
             SchemaMismatchError: The schema is older or newer than the code.
+            Unavailable: PostgreSQL did not answer for a minute (`DATABASE_UNAVAILABLE`).
         """
+        await _wait_for_server(settings.database_url)
         milliseconds = int(settings.statement_timeout_seconds * 1000)
         pool: asyncpg.Pool[asyncpg.Record]
         async with asyncpg.create_pool(
@@ -164,8 +188,10 @@ class Database:
                     yield connection
                     await connection.execute("COMMIT")
                 finally:
-                    if connection.is_in_transaction():
-                        await connection.execute("ROLLBACK")
+                    # A connection that was lost has no transaction any more, and says so with an InterfaceError.
+                    with contextlib.suppress(asyncpg.InterfaceError):
+                        if connection.is_in_transaction():
+                            await connection.execute("ROLLBACK")
         except asyncpg.IntegrityConstraintViolationError as error:
             known = self._constraints.get(error.constraint_name or "")
             if known is None:
@@ -175,11 +201,11 @@ class Database:
             raise DeadlineExceeded("STATEMENT_TIMEOUT", "The query took too long. Ask for less at once.") from error
         except _LOST as error:
             _log.warning("database unavailable", error=str(error))
-            raise Unavailable("DATABASE_UNAVAILABLE", "The database does not answer. Try again shortly.") from error
+            raise _unavailable() from error
 
 
 @asynccontextmanager
-async def savepoint(connection: Connection, name: str = "inner") -> AsyncGenerator[None]:
+async def savepoint(connection: Connection, name: str = "inside") -> AsyncGenerator[None]:
     """Rolls back only what is done within, when that fails."""
     if _SAVEPOINT.fullmatch(name) is None:
         msg = f"not a savepoint's name: {name!r}"
