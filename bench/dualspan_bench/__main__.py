@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -24,7 +25,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="little data: shows that it works, and writes nothing")
     parser.add_argument("--results", type=Path, default=_RESULTS, help="the file of results")
     arguments = parser.parse_args()
-    scratch = _WORK / "run"
+    scratch = _WORK / f"run-{os.getpid()}"
     shutil.rmtree(scratch, ignore_errors=True)
     console = Console()
     try:

@@ -86,8 +86,8 @@ async def _asyncua(bench: Workbench) -> tuple[dict[str, float], str]:
     load.child.stop(15)
     conditions = (
         f"asyncua {importlib.metadata.version('asyncua')}, from the source timestamp to the call of its handler, in "
-        f"the process that subscribes: nothing is stored or forwarded; {result['values']:,.0f} samples in {seconds:g} s; "
-        f"{_RATE:,} values/s, {_PUBLISHING_MS} ms publishing, no message security; {bench.machine}"
+        f"the process that subscribes: nothing is stored or forwarded; {result['values']:,.0f} samples in "
+        f"{seconds:g} s; {_RATE:,} values/s, {_PUBLISHING_MS} ms publishing, no message security; {bench.machine}"
     )
     return result, conditions
 

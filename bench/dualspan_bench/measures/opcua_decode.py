@@ -16,8 +16,8 @@ _ITEMS = 5000
 _REPEATS = 3
 _CLIENTS = Path(__file__).parents[1] / "clients"
 _THINGSBOARD = (
-    "left out: its OPC UA connector is asyncua's handler with a converter behind it, and it runs only against a "
-    "ThingsBoard server, which pip, npm and apt do not have; without one its figure would be asyncua's or unfair"
+    "left out: its OPC UA connector is a handler of a Python OPC UA library with a converter behind it, and it runs "
+    "only against a ThingsBoard server, which pip, npm and apt do not have: without one the figure would be unfair"
 )
 
 

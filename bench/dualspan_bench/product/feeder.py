@@ -1,7 +1,7 @@
 """A gateway without a PLC: sends frames that are there already, over mTLS, as any gateway does."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -46,10 +46,11 @@ class Feeder:
         opening = service_pb2.IngestRequest.Open(epoch=self._epoch)
         opening.clock.GetCurrentTime()
         await stream.write(service_pb2.IngestRequest(open=opening))
-        opened = await self._next(stream)
+        answers = aiter(stream)
+        opened = await anext(answers)
         room = asyncio.Semaphore(opened.opened.max_in_flight)
         last = 0
-        reader = asyncio.ensure_future(self._acknowledgements(stream, room))
+        reader = asyncio.ensure_future(self._acknowledgements(answers, room))
         try:
             for last, frame in enumerate(frames, 1):
                 await room.acquire()
@@ -63,12 +64,10 @@ class Feeder:
             raise FeedError(f"{committed} of {last} frames were committed")
 
     async def _acknowledgements(
-        self,
-        stream: "grpc.aio.StreamStreamCall[service_pb2.IngestRequest, service_pb2.IngestResponse]",
-        room: asyncio.Semaphore,
+        self, answers: AsyncIterator[service_pb2.IngestResponse], room: asyncio.Semaphore
     ) -> int:
         committed = 0
-        async for answer in stream:
+        async for answer in answers:
             if answer.ack.quarantined:
                 first = answer.ack.quarantined[0]
                 raise FeedError(f"{first.reason}: {first.detail}")
@@ -76,15 +75,6 @@ class Feeder:
                 room.release()
             committed = max(committed, answer.ack.committed_sequence)
         return committed
-
-    @staticmethod
-    async def _next(
-        stream: "grpc.aio.StreamStreamCall[service_pb2.IngestRequest, service_pb2.IngestResponse]",
-    ) -> service_pb2.IngestResponse:
-        answer = await stream.read()
-        if not isinstance(answer, service_pb2.IngestResponse):
-            raise FeedError("the historian closed the stream")
-        return answer
 
 
 @asynccontextmanager
