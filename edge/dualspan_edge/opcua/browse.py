@@ -122,7 +122,8 @@ def _description(node: ua.NodeId) -> ua.BrowseDescription:
     description.BrowseDirection = ua.BrowseDirection.Forward
     description.ReferenceTypeId = standard_node(ua.ObjectIds.HierarchicalReferences)
     description.IncludeSubtypes = True
-    description.NodeClassMask = ua.NodeClass(_WANTED_CLASSES)
+    # A UInt32 in the standard: NodeClass itself knows no sums.
+    description.NodeClassMask = ua.UInt32(_WANTED_CLASSES)
     description.ResultMask = ua.BrowseResultMask.All
     return description
 
