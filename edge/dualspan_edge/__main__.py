@@ -78,7 +78,10 @@ class Gateway:
 
     async def _write_status(self, status: StatusWriter) -> None:
         while True:
-            await asyncio.to_thread(status.write)
+            try:
+                await asyncio.to_thread(status.write)
+            except OSError as error:
+                _log.warning("status_not_written", error=str(error))
             await asyncio.sleep(self._settings.status_interval_seconds)
 
 

@@ -307,8 +307,12 @@ class Buffer:
 
     def _write_alive(self, life: LastLife) -> None:
         temporary = self._alive_path.with_suffix(".tmp")
-        temporary.write_text(json.dumps(asdict(life)))
-        temporary.replace(self._alive_path)
+        try:
+            temporary.write_text(json.dumps(asdict(life)))
+            temporary.replace(self._alive_path)
+        except OSError as error:
+            # What an older file says is still true, only earlier.
+            _log.warning("alive_not_written", error=str(error))
 
     def _read_alive(self) -> LastLife:
         try:

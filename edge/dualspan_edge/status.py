@@ -133,8 +133,10 @@ def describe(document: Mapping[str, Any]) -> str:
         + ("all items confirmed" if document["configuration"]["complete"] else "not all items confirmed yet"),
         f"buffer         {status.get('buffered_frames', 0)} frames, {status.get('buffered_bytes', 0)} bytes"
         + (", FULL" if status.get("buffer_full") else ""),
-        f"samples        {status.get('received_samples', 0)} received, "
-        f"{status.get('overflowed_samples', 0)} overflowed at the servers",
+        (
+            f"samples        {status.get('received_samples', 0)} received, "
+            f"{status.get('overflowed_samples', 0)} overflowed at the servers"
+        ),
         f"clock          {status.get('clock_offset', '0s')} ahead of the platform",
     ]
     for server in status.get("servers", []):

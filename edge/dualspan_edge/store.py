@@ -3,8 +3,12 @@
 Used from one thread. `synchronous=FULL` with a write-ahead log costs one fsync per transaction; a transaction takes
 all frames that wait, and deletes what was acknowledged meanwhile, so that deleting costs no fsync of its own.
 Pages of deleted frames are used again; the file is never longer than the longest outage needed it to be.
+
+A full disk must not stop deletions, which write to the log before they free anything: a reserve file is given up for
+them. Until there is room for a new reserve, only what fits into freed pages is stored.
 """
 
+import os
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +21,8 @@ from dualspan_edge.errors import BufferCorruptError, BufferFullError
 
 _APPLICATION_ID = 0x44535042  # "DSPB"
 _SCHEMA_VERSION = 1
+_PAGE_BYTES = 8192
+_RESERVE_BYTES = 2 * 1024 * 1024
 _SCHEMA = """
 CREATE TABLE life (
   id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -95,6 +101,7 @@ class BufferStore:
 
     def __init__(self, path: Path, max_bytes: int) -> None:
         self._max_bytes = max_bytes
+        self._reserve = path.with_name(path.name + ".reserve")
         try:
             self._connection = apsw.Connection(str(path))
             self._prepare()
@@ -104,9 +111,10 @@ class BufferStore:
 
     def _prepare(self) -> None:
         connection = self._connection
-        connection.set_busy_timeout(5000)
+        # Nobody else has business here; and without shared memory, a full disk cannot strike there.
+        connection.pragma("locking_mode", "exclusive")
         if not connection.pragma("user_version"):
-            connection.pragma("page_size", 8192)
+            connection.pragma("page_size", _PAGE_BYTES)
             connection.pragma("journal_mode", "wal")
             with connection:
                 connection.execute(_SCHEMA)
@@ -116,7 +124,8 @@ class BufferStore:
         if connection.pragma("application_id") != _APPLICATION_ID:
             raise apsw.NotADBError("it is not a buffer of this gateway")
         connection.pragma("synchronous", "full")
-        connection.pragma("journal_size_limit", 64 * 1024 * 1024)
+        connection.pragma("journal_size_limit", _RESERVE_BYTES)
+        connection.pragma("wal_autocheckpoint", 256)
         if connection.pragma("quick_check") != "ok":
             raise apsw.CorruptError("its pages do not fit together")
 
@@ -153,7 +162,32 @@ class BufferStore:
             self._commit((), acknowledged, now)
             if self._size + wanted > self._max_bytes:
                 raise BufferFullError(f"the buffer holds {self._size} of {self._max_bytes} bytes")
-        return self._commit(frames, acknowledged, now)
+        if not self._has_reserve():
+            self._commit((), acknowledged, now)
+            self._connection.pragma("wal_checkpoint(truncate)")
+            if frames and not self._make_reserve() and self._freed_bytes() < wanted + _RESERVE_BYTES:
+                raise BufferFullError("the buffer's disk is full")
+        try:
+            return self._commit(frames, acknowledged, now)
+        except BufferFullError:
+            self._reserve.unlink(missing_ok=True)
+            raise
+
+    def _has_reserve(self) -> bool:
+        return self._reserve.exists()
+
+    def _make_reserve(self) -> bool:
+        """Sets room aside on the disk; whether there was enough."""
+        try:
+            with self._reserve.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, _RESERVE_BYTES)
+        except OSError:
+            self._reserve.unlink(missing_ok=True)
+            return False
+        return True
+
+    def _freed_bytes(self) -> int:
+        return cast("int", self._connection.pragma("freelist_count")) * _PAGE_BYTES
 
     def _commit(self, frames: Sequence[NewFrame], acknowledged: int, now: int) -> int:
         if not frames and acknowledged <= self._acknowledged:

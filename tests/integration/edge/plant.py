@@ -1,0 +1,94 @@
+"""A small secured OPC UA server: asyncua's, on a real socket."""
+
+import datetime as dt
+import hashlib
+from pathlib import Path
+
+from asyncua import Server, ua
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from dualspan.onboarding.v1 import gateway_service_pb2 as gateway
+from dualspan.onboarding.v1 import resources_pb2 as onboarding
+from dualspan_edge.opcua.certificates import load_application_instance
+
+NAMESPACE = "urn:test:plant"
+
+
+class Plant:
+    """A small secured server."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.folder = folder
+        self.port = port
+        self.url = f"opc.tcp://127.0.0.1:{port}/"
+        self.server = Server()
+        self.certificate = load_application_instance(folder / "plant", "plant").certificate
+        self.index = 0
+        self.before: tuple[str, ...] = ()
+
+    @property
+    def certificate_sha256(self) -> str:
+        return hashlib.sha256(self.certificate.public_bytes(Encoding.DER)).hexdigest()
+
+    async def start(self) -> None:
+        """Starts, with what `build` adds to the address space."""
+        server = self.server = Server()
+        await server.init()
+        server.set_endpoint(self.url)
+        await server.set_application_uri(load_application_instance(self.folder / "plant", "plant").application_uri)
+        server.set_security_policy(
+            [ua.SecurityPolicyType.NoSecurity, ua.SecurityPolicyType.Basic256Sha256_SignAndEncrypt]
+        )
+        pem = self.folder / "plant" / "application.pem"
+        self.certificate = x509.load_pem_x509_certificate(pem.read_bytes())
+        der = self.folder / "plant.der"
+        der.write_bytes(self.certificate.public_bytes(Encoding.DER))
+        await server.load_certificate(der)
+        await server.load_private_key(pem)
+        for uri in self.before:
+            await server.register_namespace(uri)
+        self.index = await server.register_namespace(NAMESPACE)
+        self.machine = await server.nodes.objects.add_object(ua.NodeId("machine", self.index), f"{self.index}:Machine")
+        await server.start()
+
+    async def add(self, name: str, value: object, kind: ua.VariantType) -> ua.NodeId:
+        """Adds a variable to the machine."""
+        node = await self.machine.add_variable(
+            ua.NodeId(f"machine.{name}", self.index), f"{self.index}:{name}", ua.Variant(value, kind)
+        )
+        return node.nodeid
+
+    async def write(self, name: str, value: object, kind: ua.VariantType, status: int = 0) -> None:
+        """Changes a variable now."""
+        value_now = ua.DataValue(
+            ua.Variant(value, kind), StatusCode=ua.StatusCode(status), SourceTimestamp=dt.datetime.now(dt.UTC)
+        )
+        await self.server.write_attribute_value(ua.NodeId(f"machine.{name}", self.index), value_now)
+
+    async def stop(self) -> None:
+        await self.server.stop()
+
+    def configuration(self, *tags: gateway.TagConfiguration) -> gateway.ServerConfiguration:
+        return gateway.ServerConfiguration(
+            server="plant",
+            endpoint_url=self.url,
+            security_mode=onboarding.SECURITY_MODE_SIGN_AND_ENCRYPT,
+            trusted_certificate_sha256=self.certificate_sha256,
+            tags=tags,
+        )
+
+
+def tag(
+    tag_id: int, name: str, kind: int, *, sampling_ms: int = 20, publishing_ms: int = 50
+) -> gateway.TagConfiguration:
+    result = gateway.TagConfiguration(
+        tag_id=tag_id,
+        node_id=f"nsu={NAMESPACE};s=machine.{name}",
+        kind=kind,  # pyright: ignore[reportArgumentType]
+    )
+    # asyncua does not sample: each write is a value.
+    result.queue_size = 1000
+    result.sampling_interval.FromMilliseconds(sampling_ms)
+    result.publishing_interval.FromMilliseconds(publishing_ms)
+    return result

@@ -1,0 +1,283 @@
+"""The platform's side of the gateway's contracts, in memory: what a gateway says is kept, what it is told is set."""
+
+import asyncio
+import base64
+import contextlib
+import datetime as dt
+from collections.abc import AsyncIterator, Sequence
+
+import grpc
+import numpy as np
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from dualspan.historian.v1 import resources_pb2 as historian
+from dualspan.historian.v1 import service_pb2 as ingest
+from dualspan.historian.v1 import service_pb2_grpc as ingest_grpc
+from dualspan.onboarding.v1 import gateway_service_pb2 as gateway
+from dualspan.onboarding.v1 import gateway_service_pb2_grpc as gateway_grpc
+from dualspan.onboarding.v1 import resources_pb2 as onboarding
+from dualspan_frame import Block, Frame, ValueKind, decode_frame
+
+GATEWAY = "tenants/acme/gateways/box"
+SECRET = "s3cret"
+
+
+def _name(text: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+
+class Authority:
+    """A certificate authority."""
+
+    def __init__(self) -> None:
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self.certificate = self._sign("Test CA", self._key.public_key(), [], lifetime=dt.timedelta(days=1), ca=True)
+        self.pem = self.certificate.public_bytes(Encoding.PEM).decode()
+        self.sha256 = self.certificate.fingerprint(hashes.SHA256())
+
+    def _sign(
+        self,
+        subject: str,
+        key: ec.EllipticCurvePublicKey,
+        names: Sequence[x509.GeneralName],
+        *,
+        lifetime: dt.timedelta,
+        ca: bool = False,
+    ) -> x509.Certificate:
+        now = dt.datetime.now(dt.UTC)
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(_name(subject))
+            .issuer_name(_name("Test CA"))
+            .public_key(key)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - dt.timedelta(seconds=1))
+            .not_valid_after(now + lifetime)
+            .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+        )
+        if names:
+            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+        return builder.sign(self._key, hashes.SHA256())
+
+    def chain_for(self, csr_pem: str, lifetime: dt.timedelta) -> str:
+        """A gateway's certificate and ours."""
+        request = x509.load_pem_x509_csr(csr_pem.encode())
+        key = request.public_key()
+        assert request.is_signature_valid
+        assert isinstance(key, ec.EllipticCurvePublicKey)
+        uri = x509.UniformResourceIdentifier(f"dualspan:{GATEWAY}")
+        return self._sign("box", key, [uri], lifetime=lifetime).public_bytes(Encoding.PEM).decode() + self.pem
+
+    def server_pair(self) -> tuple[bytes, bytes]:
+        """Key and chain of a server on the loopback address."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        certificate = self._sign("server", key.public_key(), [x509.DNSName("localhost")], lifetime=dt.timedelta(days=1))
+        key_pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        return key_pem, certificate.public_bytes(Encoding.PEM) + self.pem.encode()
+
+
+class Onboarding(gateway_grpc.EnrolmentServiceServicer, gateway_grpc.GatewayServiceServicer):
+    """Enrolment and the gateway's stream."""
+
+    def __init__(self, authority: Authority) -> None:
+        self._authority = authority
+        self.historian_address = self.address = ""
+        self.lifetime = dt.timedelta(days=30)
+        self.tokens_used = 0
+        self.renewals = 0
+        self.hellos: list[gateway.ConnectRequest.Hello] = []
+        self.status = onboarding.GatewayStatus()
+        self.reports: dict[int, gateway.TagReport] = {}
+        self.complete_revision = 0
+        self.browsed: dict[str, list[onboarding.BrowsedNode]] = {}
+        self.finished: dict[str, str] = {}
+        self.configuration = gateway.GatewayConfiguration()
+        self._orders: list[asyncio.Queue[gateway.ConnectResponse]] = []
+
+    async def Enrol(self, request: gateway.EnrolRequest, context: grpc.aio.ServicerContext) -> gateway.EnrolResponse:
+        if request.token != SECRET or self.tokens_used:
+            await context.abort(grpc.StatusCode.PERMISSION_DENIED, "the token is used or unknown")
+        self.tokens_used += 1
+        return gateway.EnrolResponse(
+            gateway=GATEWAY,
+            certificate_chain_pem=self._authority.chain_for(request.csr_pem, self.lifetime),
+            ca_pem=self._authority.pem,
+            onboarding_address=self.address,
+            historian_address=self.historian_address,
+        )
+
+    async def RenewCertificate(
+        self, request: gateway.RenewCertificateRequest, context: grpc.aio.ServicerContext
+    ) -> gateway.RenewCertificateResponse:
+        self.renewals += 1
+        chain = self._authority.chain_for(request.csr_pem, dt.timedelta(days=30))
+        return gateway.RenewCertificateResponse(certificate_chain_pem=chain)
+
+    async def Connect(
+        self, request_iterator: AsyncIterator[gateway.ConnectRequest], context: grpc.aio.ServicerContext
+    ) -> AsyncIterator[gateway.ConnectResponse]:
+        orders: asyncio.Queue[gateway.ConnectResponse] = asyncio.Queue()
+        self._orders.append(orders)
+        listening = asyncio.ensure_future(self._listen(request_iterator, orders))
+        try:
+            yield self._order(configuration=self.configuration)
+            while True:
+                yield await orders.get()
+        finally:
+            listening.cancel()
+            self._orders.remove(orders)
+
+    async def _listen(
+        self, requests: AsyncIterator[gateway.ConnectRequest], orders: asyncio.Queue[gateway.ConnectResponse]
+    ) -> None:
+        async for request in requests:
+            match request.WhichOneof("message"):
+                case "hello":
+                    self.hellos.append(request.hello)
+                case "status":
+                    self.status = request.status
+                case "configuration_report":
+                    self._take_report(request.configuration_report)
+                case _:
+                    result = request.browse_result
+                    self.browsed.setdefault(result.command_id, []).extend(result.nodes)
+                    if result.done:
+                        self.finished[result.command_id] = result.error
+
+    def _take_report(self, report: gateway.ConnectRequest.ConfigurationReport) -> None:
+        if report.revision == self.configuration.revision:
+            self.reports.update((tag.tag_id, tag) for tag in report.tags)
+            if report.complete:
+                self.complete_revision = report.revision
+
+    def _order(self, **message: object) -> gateway.ConnectResponse:
+        clock = Timestamp()
+        clock.GetCurrentTime()
+        response = gateway.ConnectResponse(clock=clock, **message)  # pyright: ignore[reportArgumentType]
+        response.status_interval.FromMilliseconds(100)
+        return response
+
+    def configure(self, *servers: gateway.ServerConfiguration) -> None:
+        """Wants something else."""
+        self.reports.clear()
+        self.configuration = gateway.GatewayConfiguration(revision=self.configuration.revision + 1, servers=servers)
+        for orders in self._orders:
+            orders.put_nowait(self._order(configuration=self.configuration))
+
+    def browse(self, command_id: str, server: str, root: str = "", max_nodes: int = 0) -> None:
+        """Orders a browse."""
+        command = gateway.ConnectResponse.Browse(
+            command_id=command_id, server=server, root_node_id=root, max_nodes=max_nodes
+        )
+        for orders in self._orders:
+            orders.put_nowait(self._order(browse=command))
+
+    def server_state(self) -> int:
+        """How the gateway says that its first server stands."""
+        return self.status.servers[0].state if self.status.servers else 0
+
+
+class Historian(ingest_grpc.IngestServiceServicer):
+    """Ingest: what is committed is kept once, in order."""
+
+    def __init__(self) -> None:
+        self.committed: dict[int, int] = {}
+        self.frames: list[Frame] = []
+        self.gaps: list[historian.Gap] = []
+        self.refuse: set[int] = set()
+        self.cut_before_acknowledging = 0
+        self.accepts = True
+        self.streams = 0
+
+    async def Ingest(
+        self, request_iterator: AsyncIterator[ingest.IngestRequest], context: grpc.aio.ServicerContext
+    ) -> AsyncIterator[ingest.IngestResponse]:
+        if not self.accepts:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "closed for the test")
+        self.streams += 1
+        requests = aiter(request_iterator)
+        epoch = (await anext(requests)).open.epoch
+        clock = Timestamp()
+        clock.GetCurrentTime()
+        opened = ingest.IngestResponse.Opened(
+            committed_sequence=self.committed.get(epoch, 0), max_in_flight=4, max_upload_bytes=1 << 20, clock=clock
+        )
+        yield ingest.IngestResponse(opened=opened)
+        async for request in requests:
+            if not self.accepts:
+                await context.abort(grpc.StatusCode.UNAVAILABLE, "closed for the test")
+            quarantined = self._commit(epoch, request.upload)
+            if self.cut_before_acknowledging:
+                self.cut_before_acknowledging -= 1
+                await context.abort(grpc.StatusCode.UNAVAILABLE, "cut between commit and acknowledgement")
+            ack = ingest.IngestResponse.Ack(committed_sequence=self.committed[epoch], quarantined=quarantined)
+            yield ingest.IngestResponse(ack=ack)
+
+    def _commit(self, epoch: int, upload: ingest.IngestRequest.Upload) -> Sequence[ingest.IngestResponse.Quarantined]:
+        if upload.sequence <= self.committed.get(epoch, 0):
+            return ()
+        self.committed[epoch] = upload.sequence
+        self.gaps.extend(upload.gaps)
+        if upload.sequence in self.refuse:
+            return (ingest.IngestResponse.Quarantined(sequence=upload.sequence, reason="WRONG_KIND", detail="test"),)
+        self.frames.append(decode_frame(upload.frame))
+        return ()
+
+    def samples(self, kind: ValueKind, tag_id: int) -> Block | None:
+        """All committed samples of a tag, in the order of their commit."""
+        block = Frame.concat(self.frames).block(kind)
+        return None if block is None else block.take(block.tag == np.int64(tag_id))
+
+    def values(self, kind: ValueKind, tag_id: int) -> list[object]:
+        """Their values."""
+        block = self.samples(kind, tag_id)
+        if block is None:
+            return []
+        return list(getattr(block.value, "to_list", block.value.tolist if hasattr(block.value, "tolist") else list)())
+
+
+class Platform:
+    """Both services, on two ports: one for enrolment, one for gateways with a certificate."""
+
+    def __init__(self) -> None:
+        self.authority = Authority()
+        self.onboarding = Onboarding(self.authority)
+        self.historian = Historian()
+        self._server: grpc.aio.Server | None = None
+        self._enrolment_port = self._gateway_port = 0
+
+    async def start(self) -> None:
+        """Listens, on the same ports as before if it did before."""
+        server = grpc.aio.server()
+        pair, ca = self.authority.server_pair(), self.authority.pem.encode()
+        for_anybody = grpc.ssl_server_credentials([pair])
+        for_gateways = grpc.ssl_server_credentials([pair], root_certificates=ca, require_client_auth=True)
+        gateway_grpc.add_EnrolmentServiceServicer_to_server(self.onboarding, server)
+        gateway_grpc.add_GatewayServiceServicer_to_server(self.onboarding, server)
+        ingest_grpc.add_IngestServiceServicer_to_server(self.historian, server)
+        self._enrolment_port = server.add_secure_port(f"localhost:{self._enrolment_port}", for_anybody)
+        self._gateway_port = server.add_secure_port(f"localhost:{self._gateway_port}", for_gateways)
+        self.onboarding.address = self.onboarding.historian_address = f"localhost:{self._gateway_port}"
+        await server.start()
+        self._server = server
+
+    async def stop(self) -> None:
+        """Cuts every stream."""
+        if self._server is not None:
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._server.stop(None)
+            self._server = None
+
+    def token(self, secret: str = SECRET, ca_sha256: bytes | None = None) -> str:
+        """An enrolment token."""
+
+        def encode(content: bytes) -> str:
+            return base64.urlsafe_b64encode(content).decode().rstrip("=")
+
+        address = f"localhost:{self._enrolment_port}"
+        return f"dse1.{encode(address.encode())}.{encode(ca_sha256 or self.authority.sha256)}.{secret}"
