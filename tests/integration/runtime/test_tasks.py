@@ -1,1 +1,109 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
+import pytest
+import redis
+from celery import Celery
+from integration.identity.running import SECRET, platform
+
+from dualspan_runtime.tasks import create_celery
+
+WORKER = """
+import asyncio
+import os
+from contextlib import asynccontextmanager
+
+import redis
+
+from dualspan_runtime.context import request_id
+from dualspan_runtime.settings import PlatformSettings
+from dualspan_runtime.tasks import AsyncRunner, create_celery
+
+settings = PlatformSettings()
+app = create_celery("kitchen", settings)
+notes = redis.Redis.from_url(settings.redis_url.replace("redis+socket://", "unix://"))
+
+
+@asynccontextmanager
+async def open_stove():
+    notes.rpush("notes", "opened")
+    yield asyncio.get_running_loop()
+    notes.rpush("notes", "closed")
+
+
+runner = AsyncRunner(open_stove)
+
+
+async def boil(loop, dish):
+    assert loop is asyncio.get_running_loop()
+    assert request_id()
+    await asyncio.sleep(0)
+    if notes.sadd("begun", dish) and dish == "egg":
+        notes.set("pid", os.getpid())
+        await asyncio.sleep(60)
+    notes.rpush("notes", dish)
+
+
+@app.task(name="kitchen.cook")
+def cook(dish):
+    runner.run(lambda loop: boil(loop, dish))
+"""
+
+
+@pytest.fixture
+def notes(redis_url: str) -> Iterator["redis.Redis"]:
+    with redis.Redis.from_url(redis_url.replace("redis+socket://", "unix://"), decode_responses=True) as client:
+        yield client
+
+
+@pytest.fixture
+def app(redis_url: str) -> Celery:
+    return create_celery("kitchen", platform(redis_url=redis_url))
+
+
+@pytest.fixture
+def worker(redis_url: str, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    (tmp_path / "kitchen.py").write_text(WORKER)
+    variables = {
+        "PATH": os.environ["PATH"],  # noqa: TID251 - a child process needs it
+        "PYTHONPATH": str(tmp_path),
+        "DUALSPAN_SERVICE_SECRET": SECRET,
+        "DUALSPAN_REDIS_URL": redis_url,
+    }
+    command = [sys.executable, "-m", "celery", "-A", "kitchen", "worker", "-c", "1", "-Q", "kitchen", "-l", "WARNING"]
+    process = subprocess.Popen(command, env=variables, cwd=tmp_path)
+    yield process
+    process.terminate()
+    process.wait(30)
+
+
+def wait_for(holds: Callable[[], object], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_tasks_of_a_process_share_one_loop_and_what_was_opened_on_it(
+    app: Celery, worker: "subprocess.Popen[bytes]", notes: "redis.Redis"
+) -> None:
+    for dish in ("soup", "rice"):
+        app.send_task("kitchen.cook", [dish])
+    wait_for(lambda: notes.llen("notes") == 3)
+    worker.terminate()
+    assert worker.wait(30) == 0
+    assert notes.lrange("notes", 0, -1) == ["opened", "soup", "rice", "closed"]
+
+
+def test_a_task_whose_worker_process_is_killed_runs_again(
+    app: Celery, worker: "subprocess.Popen[bytes]", notes: "redis.Redis"
+) -> None:
+    app.send_task("kitchen.cook", ["egg"])
+    wait_for(lambda: notes.get("pid"))
+    os.kill(int(str(notes.get("pid"))), signal.SIGKILL)
+    wait_for(lambda: "egg" in notes.lrange("notes", 0, -1))
