@@ -22,6 +22,7 @@ from plc_sim.plant_nodes import Namespaces, PlantNodes, types_uri, variables_uri
 from plc_sim.plant_sampler import Loss, PlantSampler, make_lookup
 
 LOSSES_KEPT = 100_000
+_WARM_EVERY_S = 20.0
 
 
 class PlantServer:
@@ -44,6 +45,7 @@ class PlantServer:
         self._extra_namespaces = 0
         self._port = options.port
         self._server: SimServer | None = None
+        self._warmer: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
         self.identity: Identity = certificate.load_or_create(folder, options.application_uri, options.name, hosts)
 
@@ -86,9 +88,23 @@ class PlantServer:
             lambda: uris,
         )
         PlantNodes(server, self.plant, namespaces, self._read).build()
+        await self._warm()
         await server.start()
         self._port = server.port
         self._server = server
+        self._warmer = asyncio.create_task(self._keep_warm())
+
+    async def _warm(self) -> None:
+        """Look every variable up, so that a client's first reads and notifications need not look back far."""
+        now = now_us()
+        for variable in self.plant.variables.values():
+            variable.last(now)
+            await asyncio.sleep(0)
+
+    async def _keep_warm(self) -> None:
+        while True:
+            await asyncio.sleep(_WARM_EVERY_S)
+            await self._warm()
 
     def _read(self, variable: Variable) -> ua.DataValue:
         """The current value, through the encoder that subscriptions use."""
@@ -100,6 +116,10 @@ class PlantServer:
     async def stop(self) -> None:
         """Stop listening."""
         server, self._server = self._server, None
+        warmer, self._warmer = self._warmer, None
+        if warmer is not None:
+            warmer.cancel()
+            await asyncio.gather(warmer, return_exceptions=True)
         if server is not None:
             await server.stop()
 

@@ -17,9 +17,9 @@ from plc_sim.model.view import View
 from plc_sim.opcua.encoding import BAD
 
 BAD_NO_DATA = 0x809B_0000
-_CACHED_VIEWS = 512
+_CACHED_TICKS = 300_000
 _LOOK_BACK_TICKS = 256
-_LOOK_BACK_LIMIT_US = WEEK
+_LOOK_BACK_CHUNK = 65_536
 
 Samples = tuple[NDArray[np.int64], NDArray[Any], NDArray[np.uint32]]
 """Timestamps (int64[n], µs), values ([n] or [n, k]) and status codes (uint32[n])."""
@@ -65,6 +65,7 @@ class Variable:
         self.grid_us = signal.grid_us
         self._plant = plant
         self._timeline = machine.timeline
+        self._known: tuple[int, Samples] | None = None
 
     def ticks(self, start_us: int, end_us: int, every: int = 1) -> Samples:
         """Every `every`-th tick in [start_us, end_us), whether or not the value changed."""
@@ -99,18 +100,36 @@ class Variable:
         return times[keep], values[keep], status[keep]
 
     def last(self, at_us: int) -> Samples:
-        """The latest of the samples at or before `at_us`, looking back a week at most."""
+        """The latest of the samples at or before `at_us`; none before the plant was commissioned.
+
+        The answer is remembered, so that asking again a little later costs little.
+        """
+        known = self._known
+        since = known[0] if known is not None and known[0] <= at_us else None
+        found = self._look_back(at_us, since)
+        if found is None:
+            assert known is not None  # noqa: S101 - only a known time ends the search without a sample
+            found = known[1]
+        self._known = (at_us, found)
+        return found
+
+    def forget(self) -> None:
+        """Forget what `last` remembers: something changed in the past."""
+        self._known = None
+
+    def _look_back(self, at_us: int, since_us: int | None) -> Samples | None:
+        """The latest sample in (since_us, at_us]; None if there is none and `since_us` was given."""
+        floor = COMMISSIONED_US if since_us is None else since_us + 1
         span = _LOOK_BACK_TICKS * self.grid_us
         end = at_us + 1
-        while True:
-            start = max(end - span, COMMISSIONED_US)
+        while end > floor:
+            start = max(end - span, floor)
             times, values, status = self.samples(start, end)
             if len(times):
                 return times[-1:], values[-1:], status[-1:]
-            if start == COMMISSIONED_US or span >= _LOOK_BACK_LIMIT_US:
-                first = self.ticks(start, end)
-                return first[0][:1], first[1][:1], first[2][:1]
-            span *= 16
+            end = start
+            span = min(span * 4, _LOOK_BACK_CHUNK * self.grid_us)
+        return None if since_us is not None else _empty(self.signal)
 
     def _evaluate(self, first: int, last: int, step: int) -> Samples:
         view = self._plant.view(self.machine, self._timeline, first, last, step)
@@ -187,6 +206,7 @@ class Plant:
         variables = [Variable(self, machine, signal) for machine in machines for signal in machine.signals]
         self.variables: dict[str, Variable] = {variable.identifier: variable for variable in variables}
         self._views: OrderedDict[tuple[str, int, int, int], View] = OrderedDict()
+        self._viewed_ticks = 0
 
     def view(self, machine: str, timeline: Timeline, first: int, last: int, step: int) -> View:
         """A machine at the ticks [first, last) of a grid; variables of a machine share it."""
@@ -195,10 +215,11 @@ class Plant:
         if view is None:
             t = np.arange(first, last, dtype=np.int64) * step
             view = View(self.seed, timeline, timeline.week(week_of(int(t[0]))), t)
-            if last - first <= 4096:  # a long read is not worth the memory
-                self._views[key] = view
-                if len(self._views) > _CACHED_VIEWS:
-                    self._views.popitem(last=False)
+            self._views[key] = view
+            self._viewed_ticks += last - first
+            while self._viewed_ticks > _CACHED_TICKS and len(self._views) > 1:
+                _, oldest = self._views.popitem(last=False)
+                self._viewed_ticks -= len(oldest.t)
         return view
 
     def disturb(self, variable: str, kind: Kind, start_us: int, end_us: int, status: int = 0) -> Overlay:
@@ -216,6 +237,7 @@ class Plant:
             raise ValueError(f"{variable} is not a floating-point variable")
         overlay = Overlay(variable, kind, start_us, end_us, status)
         self.overlays.add(overlay)
+        known.forget()
         return overlay
 
     def truth(self, start_us: int, end_us: int) -> Truth:

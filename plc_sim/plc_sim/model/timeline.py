@@ -33,7 +33,7 @@ class Week:
         cycle_start: int64[c], µs.
         cycle_end: int64[c], µs.
         cycle_product: int16[c].
-        good: int64[c + 1], good units after so many cycles of the week.
+        good: int32[c + 1], good units after so many cycles of the week.
         scrap: int64[c + 1], likewise.
         faults: Process faults.
         energy_total: kWh of the whole week.
@@ -49,8 +49,8 @@ class Week:
     cycle_start: NDArray[np.int64]
     cycle_end: NDArray[np.int64]
     cycle_product: NDArray[np.int16]
-    good: NDArray[np.int64]
-    scrap: NDArray[np.int64]
+    good: NDArray[np.int32]
+    scrap: NDArray[np.int32]
     faults: tuple[FaultWindow, ...]
     energy_total: float
 
@@ -96,7 +96,7 @@ class Timeline:
         self._seed = seed
         self._schedule = schedule
         self._totals: list[Totals] = [Totals(0, 0, 0, 0.0)]
-        self.week = functools.lru_cache(maxsize=4)(self._make_week)
+        self.week = functools.lru_cache(maxsize=2)(self._make_week)
 
     def totals(self, number: int) -> Totals:
         """Counters and meter at the start of a week (number ≥ 0)."""
@@ -204,8 +204,8 @@ def _cycles(
 
 def _outcome(
     seed: int, name: str, model: MachineModel, number: int, cycles: _Cycles, faults: tuple[FaultWindow, ...]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Good and scrap units after each cycle, int64[c + 1] each."""
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Good and scrap units after each cycle of the week, int32[c + 1] each."""
     count = len(cycles.end)
     chance = np.full(count, model.scrap)
     chance[cycles.position < model.warmup_cycles] += _RAMP_CYCLE_SCRAP
@@ -217,8 +217,10 @@ def _outcome(
         bad = np.minimum(units, np.floor(units * chance + draw).astype(np.int64))
     else:
         bad = np.where(draw < chance, units, 0)
-    zero = np.zeros(1, np.int64)
-    return np.concatenate([zero, np.cumsum(units - bad)]), np.concatenate([zero, np.cumsum(bad)])
+    made = np.zeros((2, count + 1), np.int32)
+    np.cumsum(units - bad, out=made[0, 1:])
+    np.cumsum(bad, out=made[1, 1:])
+    return made[0], made[1]
 
 
 def severity(fault: FaultWindow, time_us: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -155,7 +155,11 @@ class View:
         """Good and scrap units since the begin of the shift."""
         start = np.maximum(shift_start(self.t), self.week.start_us)
         done = np.searchsorted(self.week.cycle_end, start, side="right")
-        return self.week.good[self.done] - self.week.good[done], self.week.scrap[self.done] - self.week.scrap[done]
+        week = self.week
+        return (
+            (week.good[self.done] - week.good[done]).astype(np.int64),
+            (week.scrap[self.done] - week.scrap[done]).astype(np.int64),
+        )
 
     def warmth(self, tau_minutes: float) -> Floats:
         """How warm it is, 0 to 1, for a heated mass with this time constant: it cools in stops and comes back after."""

@@ -5,11 +5,13 @@ import contextlib
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from asyncua import Server, ua
 from asyncua.common.utils import ServiceError
 from asyncua.crypto.permission_rules import User, UserRole
+from asyncua.server.address_space import AttributeValue, NodeData
 from asyncua.server.binary_server_asyncio import BinaryServer, OPCUAProtocol
 from asyncua.server.internal_server import InternalServer
 from asyncua.server.internal_session import InternalSession
@@ -123,12 +125,40 @@ class _Session(InternalSession):
             raise ServiceError(ua.StatusCodes.BadTooManyOperations)
 
 
+_template: dict[ua.NodeId, NodeData] = {}
+
+
+async def _standard_nodes() -> dict[ua.NodeId, NodeData]:
+    """The nodes of the standard namespace."""
+    if not _template:
+        core = InternalServer()
+        await core.load_standard_address_space()
+        _template.update(core.aspace._nodes)  # noqa: SLF001 - asyncua has no way to list them
+        core.method_service.stop()
+    return _template
+
+
+def _copy(node: NodeData) -> NodeData:
+    """A node of its own, sharing the values, which asyncua replaces and never changes."""
+    copied = NodeData(node.nodeid)
+    copied.attributes = {name: AttributeValue(attribute.value) for name, attribute in node.attributes.items()}
+    copied.references = list(node.references)
+    copied.call = node.call
+    return copied
+
+
 class _InternalServer(InternalServer):
     """asyncua's core with our sessions."""
 
     def __init__(self, options: ServerOptions) -> None:
         super().__init__(user_manager=_Users(options))
         self._max_nodes = options.max_nodes
+
+    async def load_standard_address_space(self, shelffile: Path | None = None) -> None:
+        """Copy the standard nodes from a template, which is filled once per process: it takes over a second."""
+        del shelffile
+        template = await _standard_nodes()
+        self.aspace._nodes = {node_id: _copy(node) for node_id, node in template.items()}  # noqa: SLF001
 
     def create_session(
         self,

@@ -37,9 +37,9 @@ PASTEURISATION_UNIT = Unit("C62", "PU", "pasteurisation unit")
 GRAM_PER_LITRE = Unit("GL", "g/l", "gram per litre")
 
 PRODUCTS = (
-    Product("LAGER-500", "Lager 0.5 l", 4.0, 40, 1.0),
-    Product("WHEAT-500", "Wheat beer 0.5 l", 4.4, 40, 1.1),
-    Product("PILS-330", "Pils 0.33 l", 3.6, 40, 0.8),
+    Product("LAGER-500", "Lager 0.5 l", 6.0, 60, 1.0),
+    Product("WHEAT-500", "Wheat beer 0.5 l", 6.6, 60, 1.1),
+    Product("PILS-330", "Pils 0.33 l", 5.4, 60, 0.8),
 )
 
 STATE = Enumeration(
@@ -157,8 +157,6 @@ def _unit_signals(model: MachineModel, motor: Evaluate) -> tuple[Signal, ...]:
         analog(
             "Status/CurMachSpeed", 200, BOTTLES_PER_HOUR, 0.0, 60_000.0, "Current speed", "当前速度", _speed, decimals=0
         ),
-        flag("Status/Starved", 500, "Starved", "缺瓶", lambda v: v.mode == Mode.STARVED),
-        flag("Status/Blocked", 500, "Blocked", "堵瓶", lambda v: v.mode == Mode.BLOCKED),
         Signal(
             "Status/Product",
             BuiltInType.EXTENSION_OBJECT,
@@ -189,8 +187,14 @@ def _unit_signals(model: MachineModel, motor: Evaluate) -> tuple[Signal, ...]:
     )
 
 
+# The first machine of a line is never starved, the last never blocked: they have no such signal.
+_STARVED = flag("Status/Starved", 500, "Starved", "缺瓶", lambda v: v.mode == Mode.STARVED)
+_BLOCKED = flag("Status/Blocked", 500, "Blocked", "堵瓶", lambda v: v.mode == Mode.BLOCKED)
+
+
 def _depalletiser() -> tuple[Signal, ...]:
     return (
+        _BLOCKED,
         counter("Layers/Remaining", 1000, "Layers left", "剩余层数", lambda v: 12 - v.cycles // 8 % 12),
         flag("Layers/PalletPresent", 1000, "Pallet present", "托盘到位", lambda v: v.cycles % 96 > 2),
         analog(
@@ -216,6 +220,8 @@ def _washer() -> tuple[Signal, ...]:
         return value
 
     return (
+        _STARVED,
+        _BLOCKED,
         analog(
             "Bath/PreSoakTemperature",
             2000,
@@ -281,6 +287,8 @@ def _filler() -> tuple[Signal, ...]:
         return np.stack(columns, axis=1)
 
     return (
+        _STARVED,
+        _BLOCKED,
         analog(
             "Bowl/Pressure",
             100,
@@ -351,6 +359,8 @@ def _pasteuriser() -> tuple[Signal, ...]:
         return np.stack(columns, axis=1)
 
     return (
+        _STARVED,
+        _BLOCKED,
         blocks.array("Zones/Temperatures", 2000, CELSIUS, 0.0, 90.0, "Zone temperatures", "各区温度", 8, zones, 2),
         analog(
             "Zones/HoldingTemperature",
@@ -405,6 +415,8 @@ def _pasteuriser() -> tuple[Signal, ...]:
 
 def _labeller() -> tuple[Signal, ...]:
     return (
+        _STARVED,
+        _BLOCKED,
         counter("Labels/Applied", 1000, "Labels applied", "已贴标数", lambda v: 2 * (v.good + v.scrap)),
         analog(
             "Labels/RollRemaining",
@@ -434,6 +446,7 @@ def _labeller() -> tuple[Signal, ...]:
 
 def _packer() -> tuple[Signal, ...]:
     return (
+        _STARVED,
         counter("Crates/Packed", 1000, "Crates packed", "装箱数", lambda v: v.good // 20),
         analog(
             "Gripper/Pressure",
