@@ -13,6 +13,7 @@ from dualspan_runtime.roles import PLATFORM_ADMIN, ROLE_PERMISSIONS
 MINIMUM_PASSWORD = 10
 MAXIMUM_PASSWORD = 512
 FREE_ATTEMPTS = 5
+FIRST_BLOCK = timedelta(seconds=10)
 LONGEST_BLOCK = timedelta(minutes=5)
 LONGEST_API_TOKEN = timedelta(days=366)
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}")
@@ -200,7 +201,7 @@ def check_may_change(changer: Principal, account: Account) -> None:
 
 
 def block_after(failures: int) -> timedelta:
-    """Returns how long signing in is blocked after so many failures in a row: 1 s, 2 s, 4 s, … up to 5 minutes."""
+    """Returns how long signing in is blocked after so many failures in a row: 10 s, 20 s, 40 s, … up to 5 minutes."""
     if failures < FREE_ATTEMPTS:
         return timedelta(0)
-    return min(timedelta(seconds=2 ** min(failures - FREE_ATTEMPTS, 20)), LONGEST_BLOCK)
+    return min(FIRST_BLOCK * 2 ** min(failures - FREE_ATTEMPTS, 10), LONGEST_BLOCK)

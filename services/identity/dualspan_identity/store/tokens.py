@@ -45,7 +45,7 @@ async def lock_attempts(connection: Connection, email_hash: bytes) -> Attempts:
 async def count_attempt(connection: Connection, email_hash: bytes, failures: int, block: timedelta) -> None:
     """Writes down an attempt that may fail. Wants a platform transaction."""
     await connection.execute(
-        """UPDATE sign_in_attempt SET failures = $2, blocked_until = now() + $3, updated_at = now()
+        """UPDATE sign_in_attempt SET failures = $2, blocked_until = now() + $3::interval, updated_at = now()
         WHERE email_hash = $1""",
         email_hash,
         failures,
@@ -68,7 +68,7 @@ async def insert_session(
         "DELETE FROM session WHERE tenant_id = $1 AND user_id = $2 AND expires_at < now()", tenant_id, user_id
     )
     await connection.execute(
-        """INSERT INTO session (tenant_id, user_id, token_hash, expires_at) VALUES ($1, $2, $3, now() + $4)""",
+        """INSERT INTO session (tenant_id, user_id, token_hash, expires_at) VALUES ($1, $2, $3, now() + $4::interval)""",
         tenant_id,
         user_id,
         token_hash,
@@ -80,7 +80,7 @@ async def use_session(connection: Connection, tenant_id: str, token_hash: bytes,
     """Returns whom a session's token speaks for, or None if the session has ended or the user is disabled."""
     row = await connection.fetchrow(
         """UPDATE session SET used_at = now() FROM account
-        WHERE session.tenant_id = $1 AND token_hash = $2 AND expires_at > now() AND used_at > now() - $3
+        WHERE session.tenant_id = $1 AND token_hash = $2 AND expires_at > now() AND used_at > now() - $3::interval
             AND account.tenant_id = session.tenant_id AND account.user_id = session.user_id AND disabled_at IS NULL
         RETURNING account.user_id, roles""",
         tenant_id,
