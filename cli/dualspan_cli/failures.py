@@ -56,5 +56,7 @@ def explain(error: CommandError | DualSpanError | grpc.RpcError) -> Failure:
     detail = error.message.rstrip(".")
     if code is grpc.StatusCode.UNAVAILABLE and reason == error.code:
         detail = "The platform cannot be reached"
-    next_step = _NEXT_STEP.get(code, "")
+    # A reason of the platform's own comes with words that say what to do; a bare code does not.
+    needs_hint = reason == error.code or code is grpc.StatusCode.UNAUTHENTICATED
+    next_step = _NEXT_STEP.get(code, "") if needs_hint else ""
     return Failure(reason, f"{detail}. {next_step}".strip(), _EXIT_CODES.get(code, 1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
@@ -77,11 +78,17 @@ def print_csv(header: Sequence[str] | None, rows: Iterable[Sequence[object]]) ->
     sys.stdout.flush()
 
 
+_ENUM_PREFIX = re.compile(r"^(ROLE|GATEWAY_STATE|CONNECTION_STATE|TAG_STATE|SECURITY_MODE|VALUE_KIND)_(?=[A-Z])")
+_TENANT_PREFIX = re.compile(r"^tenants/[^/]+/")
+
+
 def _cell(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
-        return ", ".join(str(item) for item in value)
+        return ", ".join(_cell(item) for item in value)
     if isinstance(value, dict):
         return json.dumps(value, ensure_ascii=False)
-    return str(value)
+    if isinstance(value, str) and _ENUM_PREFIX.match(value):
+        return _ENUM_PREFIX.sub("", value).lower().replace("_", " ")
+    return _TENANT_PREFIX.sub("", str(value))

@@ -6,26 +6,29 @@ import asyncio
 import json
 import secrets
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 from pydantic import SecretStr
 
 from dualspan.identity.v1 import resources_pb2 as resources
 from dualspan.identity.v1 import service_pb2 as service
+from dualspan.identity.v1.service_pb2_grpc import IdentityServiceStub
 from dualspan_cli.local import DataFolder, LocalPlatform, write_private
 from dualspan_cli.migrations import migrate_all
-from dualspan_cli.session import SIGN_IN_FILE, Access, Session, local_access, open_session
+from dualspan_cli.session import SIGN_IN_FILE, Access, local_access
 from dualspan_cli.supervisor import Member, Supervisor
 from dualspan_identity.bootstrap import FirstUser, bootstrap
 from dualspan_identity.settings import IdentitySettings
+from dualspan_runtime.channels import open_channel
 from dualspan_runtime.settings import PlatformSettings
 
+Answer = TypeVar("Answer")
 FIRST_TENANT = "home"
 FIRST_EMAIL = "admin@dualspan.local"
 _API_TOKEN_LIFETIME = timedelta(days=365)
@@ -65,7 +68,7 @@ class RunningHere:
 @asynccontextmanager
 async def run_platform(
     data_dir: Path, port_base: int | None, report: Callable[[Member, str], None]
-) -> AsyncIterator[RunningHere]:
+) -> AsyncGenerator[RunningHere]:
     """Starts everything in order, and stops everything in reverse when the block ends, however it ends.
 
     Raises:
@@ -139,23 +142,37 @@ async def _make_first_user(platform: LocalPlatform, sign_in: FirstSignIn) -> Non
 
 
 async def _with_api_token(platform: LocalPlatform, sign_in: FirstSignIn) -> FirstSignIn:
-    """The same with an API token that works: what commands on this machine read with."""
-    async with open_session(local_access(platform.folder.path, platform.running())) as session:
-        if sign_in.api_token and await _is_accepted(session, sign_in.api_token):
+    """The same with an API token that works: what commands on this machine read with.
+
+    The administrator makes it, so it comes back after a year only if the first password still works.
+    """
+    async with open_channel(platform.running().identity_address) as channel:
+        identity = IdentityServiceStub(channel)
+        if sign_in.api_token and await _accepted(
+            identity.ExchangeToken(service.ExchangeTokenRequest(token=sign_in.api_token))
+        ):
             return sign_in
+        request = service.SignInRequest(email=sign_in.email, password=sign_in.password)
+        session = await _accepted(identity.SignIn(request))
+        if session is None:
+            return replace(sign_in, api_token="")
         token = resources.ApiToken(display_name="Commands on this machine", roles=[resources.ROLE_ADMIN])
         token.expire_time.FromDatetime(datetime.now(UTC) + _API_TOKEN_LIFETIME)
-        request = service.CreateApiTokenRequest(parent=sign_in.tenant, api_token=token)
-        complete = replace(sign_in, api_token=(await session.identity.CreateApiToken(request)).secret)
+        answer = await identity.CreateApiToken(
+            service.CreateApiTokenRequest(parent=sign_in.tenant, api_token=token),
+            metadata=(("authorization", f"Bearer {session.access_token}"),),
+        )
+        await identity.SignOut(service.SignOutRequest(refresh_token=session.refresh_token))
+    complete = replace(sign_in, api_token=answer.secret)
     write_private(platform.folder.path / SIGN_IN_FILE, json.dumps(asdict(complete)))
     return complete
 
 
-async def _is_accepted(session: Session, api_token: str) -> bool:
+async def _accepted(call: Awaitable[Answer]) -> Answer | None:
+    """The answer; None if the credentials in the request do not work."""
     try:
-        await session.identity.ExchangeToken(service.ExchangeTokenRequest(token=api_token))
+        return await call
     except grpc.aio.AioRpcError as err:
         if err.code() is not grpc.StatusCode.UNAUTHENTICATED:
             raise
-        return False
-    return True
+        return None

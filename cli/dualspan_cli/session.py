@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import grpc
 from google.longrunning.operations_pb2_grpc import OperationsStub
@@ -79,8 +79,9 @@ class Credential:
         """Reads it; None if nobody has signed in."""
         if not path.exists():
             return None
-        stored = json.loads(path.read_text())
-        return cls(**{**stored, "addresses": Addresses(**stored["addresses"])})
+        stored: dict[str, Any] = json.loads(path.read_text())
+        addresses = Addresses(**stored.pop("addresses"))
+        return cls(addresses=addresses, **stored)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +157,7 @@ def local_access(data_dir: Path, running: RunningPlatform) -> Access:
 
 
 @asynccontextmanager
-async def open_session(access: Access, tenant: str = "") -> AsyncIterator[Session]:
+async def open_session(access: Access, tenant: str = "") -> AsyncGenerator[Session]:
     """Opens channels, and exchanges the secret for an access token where that is how the caller is known.
 
     Args:

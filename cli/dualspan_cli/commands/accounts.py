@@ -36,14 +36,14 @@ RolesOption = Annotated[
 ]
 
 
-def parse_roles(names: list[str]) -> list[resources.Role]:
+def parse_roles(names: list[str]) -> list[resources.Role.ValueType]:
     """Roles from the words that people type.
 
     Raises:
         CommandError: There is no such role.
     """
     known = list(resources.Role.keys())
-    roles: list[resources.Role] = []
+    roles: list[resources.Role.ValueType] = []
     for name in names:
         key = f"ROLE_{name.upper().replace('-', '_')}"
         if key not in known or key == "ROLE_UNSPECIFIED":

@@ -45,7 +45,7 @@ def demo(
         raise CommandError("INTERRUPTED", "Stopped before the check was done.", exit_code=130)
     (report,) = reports
     for problem in report.problems:
-        messages.print(f"[red]✘[/] {problem}")
+        messages.print(f"[red]✘[/] {problem}", soft_wrap=True)
     if report.problems:
         messages.print(f"The logs are in {folder / 'logs'}.")
     elif is_temporary:

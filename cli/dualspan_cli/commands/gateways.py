@@ -14,7 +14,7 @@ from dualspan.onboarding.v1 import service_pb2 as service
 from dualspan_cli.commands.options import DataOption, TenantOption, with_session
 from dualspan_cli.errors import CommandError
 from dualspan_cli.onboarding import browse_server, waiting_certificate
-from dualspan_cli.output import JsonFlag, as_dict, messages, print_json, print_message, print_messages
+from dualspan_cli.output import JsonFlag, as_dict, messages, print_json, print_message, print_messages, print_rows
 from dualspan_cli.session import Session, all_pages, required_tenant
 from dualspan_cli.times import parse_duration
 
@@ -23,7 +23,7 @@ servers = typer.Typer(help="OPC UA servers of a gateway.", no_args_is_help=True)
 tags = typer.Typer(help="Variables whose samples are stored.", no_args_is_help=True)
 gateways.add_typer(servers, name="servers")
 
-_GATEWAY_COLUMNS = ("name", "display_name", "site", "state", "desired_revision", "observed_revision", "last_seen_time")
+_GATEWAY_COLUMNS = ("name", "display_name", "site", "state", "last_seen_time")
 _SERVER_COLUMNS = ("name", "endpoint_url", "security_mode", "trusted_certificate_sha256", "connection")
 _TAG_COLUMNS = ("tag_id", "browse_path", "kind", "data_type", "unit", "state", "state_detail")
 _NODE_COLUMNS = ("browse_path", "node_id", "data_type", "kind", "unit")
@@ -232,7 +232,11 @@ def list_servers(
         return await all_pages(call, request, lambda page: page.opc_ua_servers)
 
     found = with_session(use, tenant=tenant, data=data)
-    print_messages(found, as_json=as_json, columns=("name", "endpoint_url", "security_mode", "status"))
+    if as_json:
+        print_messages(found, as_json=True, columns=())
+        return
+    rows = [as_dict(server) | as_dict(server.status) for server in found]
+    print_rows(rows, as_json=False, columns=("name", "endpoint_url", "security_mode", "state", "monitored_items"))
     for server in found:
         if fingerprint := waiting_certificate(server):
             messages.print(f"{server.name} shows the certificate {fingerprint} and waits for `servers approve`.")

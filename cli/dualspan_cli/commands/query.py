@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -47,7 +47,7 @@ def raw(
     now = datetime.now(UTC)
     span = parse_time(start, now), parse_time(end, now)
 
-    async def rows(client: Client, chosen: dict[int, Tag]) -> AsyncIterator[Row]:
+    async def rows(client: Client, chosen: dict[int, Tag]) -> AsyncGenerator[Row]:
         async for page in client.read_raw_pages(chosen, *span):
             for row in frame_rows(page, chosen):
                 yield row
@@ -75,7 +75,7 @@ def processed(
     length = timedelta(seconds=parse_duration(interval))
     aggregates = [parse_aggregate(name) for name in aggregate or ["average"]]
 
-    async def rows(client: Client, chosen: dict[int, Tag]) -> AsyncIterator[Row]:
+    async def rows(client: Client, chosen: dict[int, Tag]) -> AsyncGenerator[Row]:
         for series in await client.read_processed(chosen, *span, interval=length, aggregates=aggregates):
             for row in series_rows(series, chosen):
                 yield row
@@ -92,7 +92,7 @@ def latest(
 ) -> None:
     """The newest sample of each tag."""
 
-    async def rows(client: Client, chosen: dict[int, Tag]) -> AsyncIterator[Row]:
+    async def rows(client: Client, chosen: dict[int, Tag]) -> AsyncGenerator[Row]:
         for row in frame_rows(await client.read_latest(chosen), chosen):
             yield row
 
@@ -109,7 +109,7 @@ def subscribe(
 ) -> None:
     """Samples as they are committed, until Ctrl-C."""
 
-    async def rows(client: Client, chosen: dict[int, Tag]) -> AsyncIterator[Row]:
+    async def rows(client: Client, chosen: dict[int, Tag]) -> AsyncGenerator[Row]:
         async for update in client.subscribe(chosen, include_latest=True):
             if update.skipped_frames or update.resumed:
                 messages.print("[yellow]Some samples were left out here; `dualspan query raw` has them.[/]")
@@ -158,7 +158,7 @@ async def choose_tags(client: Client, wanted: list[str]) -> dict[int, Tag]:
 
 def _print(
     tags: list[str],
-    rows: Callable[[Client, dict[int, Tag]], AsyncIterator[Row]],
+    rows: Callable[[Client, dict[int, Tag]], AsyncGenerator[Row]],
     printer: RowPrinter,
     data: Path | None,
 ) -> None:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dualspan_cli.errors import CommandError
 from dualspan_cli.processes import ChildProcess
@@ -62,8 +63,8 @@ class SimulatedPlants:
         fields = PlantServer.__slots__
         return [PlantServer(**{name: line[name] for name in fields}) for line in self._lines()]
 
-    def _lines(self) -> list[Mapping[str, str]]:
-        found: list[Mapping[str, str]] = []
+    def _lines(self) -> list[Mapping[str, Any]]:
+        found: list[Mapping[str, Any]] = []
         for text in self.child.log_since_start().splitlines():
             if text.startswith("{") and text.endswith("}"):
                 line = json.loads(text)

@@ -128,8 +128,12 @@ class Demo:
             await onboarding.until_online()
             progress.advance(enrol)
             names = [await onboarding.add_server(plant) for plant in plants]
-            for name, plant in zip(names, plants, strict=True):
-                await self._onboard_server(onboarding, name, plant, progress)
+            await asyncio.gather(
+                *(
+                    self._onboard_server(onboarding, name, plant, progress)
+                    for name, plant in zip(names, plants, strict=True)
+                )
+            )
             subscribe = progress.add_task("Subscribe to all variables", total=None)
             tags = await onboarding.until_active(
                 lambda settled, total: progress.update(subscribe, completed=settled, total=total)

@@ -74,7 +74,7 @@ class LatencyProbe:
                 now = time.time_ns() / 1000.0
                 for block in update.frame.blocks:
                     fresh = block.timestamp[block.timestamp >= since_us]
-                    self._ages.append((now - fresh) / 1000.0)
+                    self._ages.append(((now - fresh) / 1000.0).astype(np.float64))
                     self.samples += len(fresh)
                 self.first_sample.set()
         except DualSpanError as err:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from starlette.applications import Starlette
@@ -23,7 +23,7 @@ from dualspan_console.web import STATIC, Web, make_templates
 
 
 @asynccontextmanager
-async def build(settings: ConsoleSettings) -> AsyncIterator[Starlette]:
+async def build(settings: ConsoleSettings) -> AsyncGenerator[Starlette]:
     """Opens channels to the services and makes the application; closes them with the block."""
     platform = settings.platform
     async with AsyncExitStack() as resources:

@@ -114,7 +114,7 @@ def make_templates() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE / "templates"), autoescape=True, undefined=jinja2.StrictUndefined
     )
-    environment.globals["static"] = _static_addresses().__getitem__
+    environment.filters["static"] = _static_addresses().__getitem__
     environment.filters["count"] = lambda number: f"{number:,}".replace(",", "\u202f")
     return environment
 

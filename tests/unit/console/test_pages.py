@@ -1,0 +1,99 @@
+import re
+from pathlib import Path
+
+import pytest
+from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
+from starlette.requests import Request
+
+import dualspan_console
+from dualspan.onboarding.v1 import resources_pb2 as resources
+from dualspan_console.catalogue import choose_language, load_catalogues
+from dualspan_console.pages import gateway_views
+from dualspan_console.security import VISITOR_COOKIE, Cookies
+from dualspan_console.web import make_templates
+
+TEMPLATES = Path(dualspan_console.__file__).parent / "templates"
+COOKIES = Cookies(https=False, key=b"k" * 32)
+
+
+def request(headers: dict[str, str] | None = None, cookies: dict[str, str] | None = None) -> Request:
+    fields = dict(headers or {})
+    if cookies:
+        fields["cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
+    raw = [(name.lower().encode(), value.encode()) for name, value in fields.items()]
+    return Request({"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": raw})
+
+
+def test_every_language_has_every_word() -> None:
+    catalogues = load_catalogues()
+    assert catalogues["en"].keys() == catalogues["zh"].keys()
+    assert all(all(words.values()) for words in catalogues.values())
+
+
+def test_every_word_that_a_template_names_exists() -> None:
+    words = load_catalogues()["en"]
+    named = {name for path in TEMPLATES.glob("*.html") for name in re.findall(r"\bt\.(\w+)", path.read_text())}
+    assert named
+    assert named <= words.keys()
+
+
+@pytest.mark.parametrize(
+    ("enum", "prefix", "key"),
+    [
+        (resources.GatewayState, "GATEWAY_STATE_", "gateway_state_"),
+        (resources.ConnectionState, "CONNECTION_STATE_", "connection_state_"),
+        (resources.TagState, "TAG_STATE_", "tag_state_"),
+    ],
+)
+def test_every_state_has_a_word(enum: EnumTypeWrapper, prefix: str, key: str) -> None:
+    words = load_catalogues()["en"]
+    names = [name.removeprefix(prefix).lower() for name, _ in enum.items()]
+    missing = [name for name in names if f"{key}{name}" not in words and name != "unspecified"]
+    assert not missing
+
+
+def test_templates_have_no_inline_script_or_style() -> None:
+    for path in TEMPLATES.glob("*.html"):
+        text = path.read_text()
+        assert not re.search(r"<script(?![^>]*\bsrc=)", text), path
+        assert not re.search(r"\bstyle=|<style|\bon\w+=", text), path
+
+
+def test_templates_compile_and_escape() -> None:
+    environment = make_templates()
+    assert all(environment.get_template(path.name) for path in TEMPLATES.glob("*.html"))
+    assert environment.from_string("{{ name }}").render(name="<script>") == "&lt;script&gt;"
+
+
+@pytest.mark.parametrize(
+    ("header", "language"), [("", "en"), ("zh-CN,zh;q=0.9", "zh"), ("de-DE, zh;q=0.5, en;q=0.4", "zh"), ("fr", "en")]
+)
+def test_the_browser_says_the_language(header: str, language: str) -> None:
+    assert choose_language(request({"accept-language": header})) == language
+
+
+def test_a_chosen_language_wins() -> None:
+    assert choose_language(request({"accept-language": "en"}, {"dualspan-language": "zh"})) == "zh"
+    assert choose_language(request({"accept-language": "en"}, {"dualspan-language": "xx"})) == "en"
+
+
+def test_only_our_own_form_in_the_same_browser_is_accepted() -> None:
+    token = COOKIES.form_token("browser-1")
+    assert COOKIES.is_own_form(request(cookies={VISITOR_COOKIE: "browser-1"}), token)
+    assert not COOKIES.is_own_form(request(cookies={VISITOR_COOKIE: "browser-2"}), token)
+    assert not COOKIES.is_own_form(request(), token)
+    assert not COOKIES.is_own_form(request(cookies={VISITOR_COOKIE: "browser-1"}), "")
+    foreign = request({"sec-fetch-site": "cross-site"}, {VISITOR_COOKIE: "browser-1"})
+    assert not COOKIES.is_own_form(foreign, token)
+
+
+def test_servers_stand_with_their_gateway() -> None:
+    gateways = [resources.Gateway(name=f"tenants/t/gateways/{g}", state=resources.GATEWAY_STATE_ONLINE) for g in "ba"]
+    server = resources.OpcUaServer(name="tenants/t/gateways/a/servers/press")
+    server.status.state = resources.CONNECTION_STATE_UNTRUSTED
+    first, second = gateway_views(gateways, [server])
+    assert (first.id, first.state) == ("a", "online")
+    assert [(view.id, view.state, view.security) for view in first.servers] == [
+        ("press", "untrusted", "sign and encrypt")
+    ]
+    assert not second.servers
