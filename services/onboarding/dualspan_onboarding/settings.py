@@ -12,12 +12,14 @@ class OnboardingSettings(GatewayFacingSettings):
 
     model_config = SettingsConfigDict(env_prefix="DUALSPAN_ONBOARDING_")
 
-    listen: str = Field("127.0.0.1:7402", description="host:port for people, apps and other services.")
-    gateway_listen: str = Field("127.0.0.1:7412", description="host:port for gateways; they show a certificate.")
-    enrol_listen: str = Field("127.0.0.1:7422", description="host:port where gateways enrol.")
-    enrol_address: str = Field("", description="host:port of it as gateways reach it; enrol_listen if empty.")
+    listen: str = Field(default="127.0.0.1:7402", description="host:port for people, apps and other services.")
+    gateway_listen: str = Field(
+        default="127.0.0.1:7412", description="host:port for gateways; they show a certificate."
+    )
+    enrol_listen: str = Field(default="127.0.0.1:7422", description="host:port where gateways enrol.")
+    enrol_address: str = Field(default="", description="host:port of it as gateways reach it; enrol_listen if empty.")
     historian_gateway_address: str = Field(
-        "127.0.0.1:7413", description="host:port of the historian's gateway port, as gateways reach it."
+        default="127.0.0.1:7413", description="host:port of the historian's gateway port, as gateways reach it."
     )
 
     @property

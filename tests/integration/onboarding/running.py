@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from dualspan.onboarding.v1.gateway_service_pb2_grpc import GatewayServiceAsyncStub
     from dualspan.onboarding.v1.service_pb2_grpc import OnboardingServiceAsyncStub
     from dualspan_onboarding.model import Limits, Timing
+    from dualspan_runtime.server import Server
     from harness.databases import ClonedDatabase
 
 TENANT = "tenants/acme"
@@ -48,18 +49,20 @@ _LARGE = [("grpc.max_receive_message_length", 64 << 20), ("grpc.max_send_message
 @asynccontextmanager
 async def run_historian(
     database: ClonedDatabase, identity: Identity, redis_url: str, listen: str
-) -> AsyncGenerator[str]:
+) -> AsyncGenerator[Server]:
     """The historian, at an address that was chosen before."""
-    settings = HistorianSettings(
-        listen=listen,
-        gateway_listen="127.0.0.1:0",
-        database_url=database.service_url("historian"),
-        database_pool_size=4,
-        drain_seconds=1.0,
-        platform=platform(identity_address=identity.address, redis_url=redis_url),
+    settings = HistorianSettings.model_validate(
+        {
+            "listen": listen,
+            "gateway_listen": "127.0.0.1:0",
+            "database_url": database.service_url("historian"),
+            "database_pool_size": 4,
+            "drain_seconds": 1.0,
+            "platform": platform(identity_address=identity.address, redis_url=redis_url),
+        }
     )
     async with build_historian(settings) as server:
-        yield f"127.0.0.1:{server.port(ListenerKind.PEOPLE)}"
+        yield server
 
 
 @dataclass(frozen=True)
@@ -102,8 +105,12 @@ class Onboarding:
 
     async def box(self, gateway: str = GATEWAY) -> Box:
         """A box that has enrolled."""
+        return await self.box_of(await self.token(gateway))
+
+    async def box_of(self, token: str) -> Box:
+        """A box that has enrolled with this token."""
         key = ec.generate_private_key(ec.SECP256R1())
-        return Box(await self.enrol(await self.token(gateway), csr_of(key)), key)
+        return Box(await self.enrol(token, csr_of(key)), key)
 
 
 def csr_of(key: ec.EllipticCurvePrivateKey) -> str:
