@@ -62,7 +62,7 @@ async def _product(bench: Workbench, table: Table, what: str) -> Reading:
             await feeder.feed(table.frames())
         await running.all_sealed()
         size = await running.sealed_bytes()
-    conditions = f"{what}; segments, timelines and latest values with their indexes, after sealing; {platform.FSYNC}"
+    conditions = f"{what}; segments and timelines with their indexes, after sealing (no forced merge); {platform.FSYNC}"
     return Reading(PRODUCT, size / table.samples, f"{conditions}; {bench.machine}")
 
 
