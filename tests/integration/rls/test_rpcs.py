@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import asyncpg
 import grpc.aio
@@ -20,7 +21,6 @@ from google.longrunning import operations_pb2
 from google.protobuf import message_factory
 from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
-from google.protobuf.timestamp_pb2 import Timestamp
 from integration.identity.running import Identity, identity_settings, run_identity
 from integration.onboarding.running import (
     GATEWAY,
@@ -35,6 +35,7 @@ from integration.onboarding.running import (
 
 import dualspan
 from dualspan.historian.v1 import service_pb2 as historian_messages
+from dualspan.historian.v1.resources_pb2 import AGGREGATE_AVERAGE
 from dualspan.historian.v1.service_pb2_grpc import IngestServiceStub
 from dualspan.identity.v1 import resources_pb2 as identity_resources
 from dualspan.identity.v1 import service_pb2 as identity_messages
@@ -111,6 +112,14 @@ def template_of(method: MethodDescriptor) -> dict[str, str]:
     return dict(re.findall(r"\{([a-z_.]+)=([^}]+)\}", path))
 
 
+# Without these a method would refuse before it looks for anything.
+_FIELDS: dict[str, Callable[[Any], object]] = {
+    "start_time": lambda request: request.start_time.FromSeconds(1_600_000_000),
+    "end_time": lambda request: request.end_time.FromSeconds(1_800_000_000),
+    "aggregates": lambda request: request.aggregates.append(AGGREGATE_AVERAGE),
+    "certificate_sha256": lambda request: setattr(request, "certificate_sha256", "0" * 64),
+    "browse_path_prefix": lambda request: setattr(request, "browse_path_prefix", "/"),
+}
 _NAME_FIELDS = ("parent", "name", "gateway", "server")
 
 
@@ -137,8 +146,8 @@ def _fill_fields(request: Message, descriptor: Descriptor, tenant: str, names: d
             getattr(request, field.name).append(f"tenants/{tenant}/tags/{names['tags']}")
         elif field.name == "tag_ids":
             getattr(request, field.name).append(int(names["tags"]))
-        elif field.message_type is Timestamp.DESCRIPTOR and field.name in {"start_time", "end_time"}:
-            getattr(request, field.name).FromSeconds(0 if field.name == "start_time" else 4_000_000_000)
+        elif field.name in _FIELDS:
+            _FIELDS[field.name](request)
 
 
 def _default_name(descriptor: Descriptor, field: str, tenant: str, names: dict[str, str]) -> str:
