@@ -18,11 +18,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.x509.oid import NameOID
+from google.protobuf.timestamp_pb2 import Timestamp
+
 from dualspan.frame.v1 import frame_pb2
 from dualspan.historian.v1 import resources_pb2, service_pb2
 from dualspan.historian.v1.service_pb2_grpc import HistorianServiceStub, IngestServiceStub
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from dualspan_frame import BinaryColumn, Block, Frame, ValueKind, decode_frame, encode_frame
 from dualspan_historian.settings import HistorianSettings
 from dualspan_runtime.channels import open_channel
@@ -74,16 +74,17 @@ class Authority:
         key_pem = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        return grpc.ssl_channel_credentials(
-            _pem(self._certificate).encode(), key_pem, _pem(certificate).encode()
-        )
+        return grpc.ssl_channel_credentials(_pem(self._certificate).encode(), key_pem, _pem(certificate).encode())
 
     def access_token(self, tenant: str, role: str = "viewer") -> str:
         claims = {"sub": "users/ada", "tenant": tenant, "roles": [role], "aud": AUDIENCE, "exp": time.time() + 600}
         return jwt.encode(claims, self._tokens, "EdDSA", headers={"kid": "test"})
 
     def _sign(
-        self, subject: x509.Name, public_key: ec.EllipticCurvePublicKey, extensions: list[tuple[x509.ExtensionType, bool]]
+        self,
+        subject: x509.Name,
+        public_key: ec.EllipticCurvePublicKey,
+        extensions: list[tuple[x509.ExtensionType, bool]],
     ) -> x509.Certificate:
         now = datetime.now(UTC)
         builder = (
@@ -143,9 +144,7 @@ class Uploader:
             raise ConnectionError(msg)
         return response
 
-    async def send(
-        self, sequence: int, frame: Frame | frame_pb2.Frame, gaps: Sequence[resources_pb2.Gap] = ()
-    ) -> None:
+    async def send(self, sequence: int, frame: Frame | frame_pb2.Frame, gaps: Sequence[resources_pb2.Gap] = ()) -> None:
         message = encode_frame(frame) if isinstance(frame, Frame) else frame
         upload = service_pb2.IngestRequest.Upload(sequence=sequence, frame=message, gaps=gaps)
         await self.say(service_pb2.IngestRequest(upload=upload))
@@ -256,9 +255,7 @@ class Historian:
                 return Frame.concat(frames)
 
     async def statistics(self, tenant: str = TENANT) -> service_pb2.StorageStatistics:
-        return await self.stub.GetStorageStatistics(
-            service_pb2.GetStorageStatisticsRequest(parent=f"tenants/{tenant}")
-        )
+        return await self.stub.GetStorageStatistics(service_pb2.GetStorageStatisticsRequest(parent=f"tenants/{tenant}"))
 
     async def close(self) -> None:
         for channel in self._stack:

@@ -68,7 +68,7 @@ def invalid_percentages() -> InvalidArgument:
 
 
 def too_many_results(count: int, most: int) -> InvalidArgument:
-    """tags x aggregates x intervals is too large."""
+    """Tags x aggregates x intervals is too large."""
     return InvalidArgument(
         "TOO_MANY_RESULTS",
         f"The request makes {count} values, {most} are allowed. Use longer intervals, a shorter time or fewer tags.",

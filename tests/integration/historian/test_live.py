@@ -2,7 +2,6 @@ import asyncio
 import time
 
 from dualspan.historian.v1 import service_pb2
-
 from dualspan_frame import ValueKind, decode_frame
 from harness.historian import TENANT, Historian, ramp
 

@@ -75,9 +75,7 @@ class IngestService:
         async with self._database.transaction(stream.tenant) as connection:
             return await frame_store.open_position(connection, stream.tenant, stream.gateway_id, stream.epoch)
 
-    async def verify(
-        self, stream: Stream, upload: service_pb2.IngestRequest.Upload, gaps: tuple[Gap, ...]
-    ) -> Verified:
+    async def verify(self, stream: Stream, upload: service_pb2.IngestRequest.Upload, gaps: tuple[Gap, ...]) -> Verified:
         """Check one upload, with the newest registrations if need be."""
         asked_at = time.monotonic()
         table = await self._registry.table(stream.tenant, stream.gateway_id)
@@ -160,5 +158,3 @@ def _datetime(microseconds: int) -> datetime | None:
 
 def _now_us() -> int:
     return time.time_ns() // 1000
-
-

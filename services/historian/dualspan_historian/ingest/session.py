@@ -66,9 +66,7 @@ async def run_session(
         await asyncio.gather(receiving, return_exceptions=True)
 
 
-async def _receive(
-    service: IngestService, stream: Stream, uploads: AsyncIterator[Upload], inbox: Inbox
-) -> None:
+async def _receive(service: IngestService, stream: Stream, uploads: AsyncIterator[Upload], inbox: Inbox) -> None:
     last = 0
     try:
         async for upload, gaps in uploads:

@@ -139,8 +139,8 @@ def _check_times(frame: Frame, latest: int) -> None:
             row = int(block.timestamp.argmin() if low < EARLIEST else block.timestamp.argmax())
             raise _RefusedError(
                 QuarantineReason.TIMESTAMP_OUT_OF_RANGE,
-                f"{_block(block)}, row {row}: tag {block.tag[row]} has the timestamp {block.timestamp[row]} µs, outside "
-                f"of {EARLIEST} to {latest}. Set the clock of the OPC UA server.",
+                f"{_block(block)}, row {row}: tag {block.tag[row]} has the timestamp {block.timestamp[row]} µs, "
+                f"outside of {EARLIEST} to {latest}. Set the clock of the OPC UA server.",
             )
 
 

@@ -1,11 +1,13 @@
 """Frames and series as Apache Arrow IPC streams."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa  # pyright: ignore  # compiled, without types
 
 from dualspan_frame import BinaryColumn, Block, Frame, ValueKind
+from dualspan_historian.read.aggregates import Aggregate, Series
 
 _VALUE_COLUMNS: dict[ValueKind, tuple[str, Any]] = {
     ValueKind.FLOAT64: ("value_float64", pa.float64()),
@@ -26,19 +28,22 @@ def frame_to_arrow(frame: Frame) -> bytes:
     return _stream(schema, batches)
 
 
-def columns_to_arrow(columns: dict[str, Any]) -> bytes:
-    """Return arrays of equal length as one batch; int64 columns named `timestamp` become timestamps."""
-    arrays = {
-        name: pa.array(column, _TIME if name == "timestamp" else None) for name, column in columns.items()
+def series_to_arrow(rows: Sequence[tuple[int, Aggregate, Series]]) -> bytes:
+    """Return aggregates as one batch: tag_id, aggregate, timestamp, status, value."""
+    counts = [len(series.value) for _, _, series in rows]
+    columns = {
+        "tag_id": pa.array(np.repeat(np.array([tag for tag, _, _ in rows], np.int64), counts)),
+        "aggregate": pa.array(np.repeat(np.array([aggregate for _, aggregate, _ in rows], np.int32), counts)),
+        "timestamp": pa.array(np.concatenate([series.timestamp for _, _, series in rows]), _TIME),
+        "status": pa.array(np.concatenate([series.status for _, _, series in rows])),
+        "value": pa.array(np.concatenate([series.value for _, _, series in rows])),
     }
-    batch = pa.RecordBatch.from_pydict(arrays)
+    batch = pa.RecordBatch.from_pydict(columns)
     return _stream(batch.schema, [batch])
 
 
 def _batch(block: Block, kinds: list[ValueKind], schema: Any) -> Any:
-    values = [
-        _values(block) if kind == block.kind else pa.nulls(len(block), _VALUE_COLUMNS[kind][1]) for kind in kinds
-    ]
+    values = [_values(block) if kind == block.kind else pa.nulls(len(block), _VALUE_COLUMNS[kind][1]) for kind in kinds]
     columns = [pa.array(block.tag), pa.array(block.timestamp, _TIME), pa.array(block.status), *values]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 

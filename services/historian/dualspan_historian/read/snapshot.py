@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TypeVar, TypeVarTuple, Unpack
+from typing import TypeVar, TypeVarTuple
 
 from dualspan.frame.v1 import frame_pb2
 from dualspan_frame import DecodeLimits, decode_frame
@@ -127,9 +127,9 @@ class Snapshot:
         """Return segments with anything in [start, end), in order of tag and time."""
         return await segment_store.overlapping(self._connection, self._tenant, tag_ids, start, end)
 
-    async def neighbours(self, tag_ids: Sequence[int], start: int, end: int) -> list[SegmentInfo]:
-        """Return the nearest segments before start, and at end or after it."""
-        return await segment_store.neighbours(self._connection, self._tenant, tag_ids, start, end)
+    async def region(self, tag_ids: Sequence[int], start: int, end: int) -> list[SegmentInfo]:
+        """Return segments with anything in [start, end), and the nearest ones around it."""
+        return await segment_store.region(self._connection, self._tenant, tag_ids, start, end)
 
     async def columns(self, wanted: Sequence[SegmentInfo], *, values: bool = True) -> dict[int, SegmentColumns]:
         """Return segments' columns by id."""
@@ -148,7 +148,7 @@ class Snapshot:
         if samples > self._max_samples:
             raise too_many_samples(samples, self._max_samples)
 
-    async def run(self, work: Callable[[Unpack[Arguments]], T], *arguments: Unpack[Arguments]) -> T:
+    async def run(self, work: Callable[[*Arguments], T], *arguments: *Arguments) -> T:
         """Run CPU work in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._executor, work, *arguments)
 

@@ -2,10 +2,12 @@
 
 from dualspan.frame.v1 import frame_pb2
 from dualspan.historian.v1 import resources_pb2, service_pb2
-from dualspan_frame import Frame, encode_frame
+from dualspan_frame import Frame, encode_column, encode_frame
 from dualspan_historian.live.hub import Delivery
 from dualspan_historian.model import Gap, QuarantinedFrame, StorageTotals
-from dualspan_historian.read.arrow import frame_to_arrow
+from dualspan_historian.read.aggregates import Aggregate, Series
+from dualspan_historian.read.arrow import frame_to_arrow, series_to_arrow
+from dualspan_historian.read.processed import ProcessedQuery
 from dualspan_historian.servicer.times import write_time
 from dualspan_runtime.names import GATEWAY, ResourceName
 
@@ -20,6 +22,32 @@ def samples(frame: Frame, form: int) -> tuple[frame_pb2.Frame | None, bytes]:
     if form == service_pb2.RESULT_FORM_ARROW:
         return None, frame_to_arrow(frame)
     return encode_frame(frame, raw=form == service_pb2.RESULT_FORM_FRAME_RAW, level=_LEVEL), b""
+
+
+def processed(query: ProcessedQuery, results: dict[int, list[Series]], form: int) -> service_pb2.ReadProcessedResponse:
+    """Return aggregates in the order of the request, in the form that was asked for."""
+    rows = [
+        (tag_id, aggregate, series)
+        for tag_id in query.tag_ids
+        for aggregate, series in zip(query.aggregates, results[tag_id], strict=True)
+    ]
+    if form == service_pb2.RESULT_FORM_ARROW:
+        return service_pb2.ReadProcessedResponse(arrow=series_to_arrow(rows))
+    raw = form == service_pb2.RESULT_FORM_FRAME_RAW
+    return service_pb2.ReadProcessedResponse(series=[_series(*row, raw=raw) for row in rows])
+
+
+def _series(
+    tag_id: int, aggregate: Aggregate, series: Series, *, raw: bool
+) -> service_pb2.ReadProcessedResponse.Series:
+    return service_pb2.ReadProcessedResponse.Series(
+        tag_id=tag_id,
+        aggregate=resources_pb2.Aggregate.ValueType(aggregate),
+        count=len(series.value),
+        timestamp=encode_column(series.timestamp, raw=raw, level=_LEVEL, delta=1),
+        status=encode_column(series.status, raw=raw, level=_LEVEL),
+        value=encode_column(series.value, raw=raw, level=_LEVEL),
+    )
 
 
 def delivery(given: Delivery) -> service_pb2.SubscribeResponse:

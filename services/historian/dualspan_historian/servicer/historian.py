@@ -9,6 +9,7 @@ from google.protobuf.empty_pb2 import Empty
 from dualspan.historian.v1 import service_pb2, service_pb2_grpc
 from dualspan_historian.live.subscription import Subscriptions
 from dualspan_historian.read.latest import read_latest
+from dualspan_historian.read.processed import read_processed
 from dualspan_historian.read.raw import Cursor, read_raw
 from dualspan_historian.read.snapshot import Snapshots
 from dualspan_historian.service import HistorianService
@@ -60,6 +61,14 @@ class HistorianServicer(service_pb2_grpc.HistorianServiceServicer):
         following = page.following
         token = following and self._tokens.write((following.tag_id, following.t, following.skip), described)
         return service_pb2.ReadRawResponse(frame=frame, arrow=arrow, next_page_token=token or "")
+
+    async def ReadProcessed(  # noqa: N802
+        self, request: service_pb2.ReadProcessedRequest, context: Any
+    ) -> service_pb2.ReadProcessedResponse:
+        """See the contract."""
+        query = requests.processed_query(request)
+        results = await read_processed(self._snapshots, current_tenant(), query)
+        return answers.processed(query, results, request.result_form)
 
     async def ReadLatest(  # noqa: N802
         self, request: service_pb2.ReadLatestRequest, context: Any

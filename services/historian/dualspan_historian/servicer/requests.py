@@ -4,9 +4,22 @@ from collections.abc import Sequence
 
 from dualspan.historian.v1 import resources_pb2, service_pb2
 from dualspan_frame import ValueKind
-from dualspan_historian.errors import empty_interval, invalid_registration, reversed_interval, tag_count
+from dualspan_historian.errors import (
+    aggregates_required,
+    empty_interval,
+    invalid_interval,
+    invalid_percentages,
+    invalid_registration,
+    reversed_interval,
+    tag_count,
+    too_many_results,
+)
 from dualspan_historian.model import Tag
+from dualspan_historian.read.aggregates import Aggregate
+from dualspan_historian.read.intervals import Intervals
+from dualspan_historian.read.processed import ProcessedQuery
 from dualspan_historian.read.raw import RawQuery
+from dualspan_historian.read.samples import Rules
 from dualspan_historian.servicer.times import read_time
 from dualspan_runtime.names import GATEWAY
 from dualspan_runtime.paging import PageRules
@@ -15,6 +28,8 @@ RAW_PAGES = PageRules(default=100_000, maximum=1_000_000)
 LISTS = PageRules(default=100, maximum=1000)
 MOST_TAGS_READ = 1000
 MOST_TAGS_LATEST = 10_000
+MOST_AGGREGATES = 16
+MOST_RESULTS = 2_000_000
 _LONGEST_CLASS = 40
 
 
@@ -58,3 +73,43 @@ def registration(tenant: str, given: resources_pb2.TagRegistration) -> Tag:
     if len(given.retention_class) > _LONGEST_CLASS or "\0" in given.retention_class:
         raise invalid_registration(f"retention_class has at most {_LONGEST_CLASS} characters.")
     return Tag(given.tag_id, gateway["gateway"], ValueKind(given.kind), given.retention_class, given.sloped)
+
+
+def processed_query(request: service_pb2.ReadProcessedRequest) -> ProcessedQuery:
+    """Return what a ReadProcessed asks for.
+
+    Raises:
+        InvalidArgument: The tags, the interval, the aggregates or the rules make no sense, or it is too much.
+    """
+    ids = tag_ids(request.tag_ids, MOST_TAGS_READ)
+    start, end = read_time(request, "start_time"), read_time(request, "end_time")
+    if start == end:
+        raise empty_interval()
+    given = request.processing_interval
+    length = given.seconds * 1_000_000 + given.nanos // 1000
+    if length < 0 or (not length and (given.seconds or given.nanos)):
+        raise invalid_interval()
+    known = set(Aggregate)
+    if not 1 <= len(request.aggregates) <= MOST_AGGREGATES or not known.issuperset(request.aggregates):
+        raise aggregates_required()
+    intervals = -(-abs(end - start) // length) if length else 1
+    results = len(ids) * len(request.aggregates) * intervals
+    if results > MOST_RESULTS:
+        raise too_many_results(results, MOST_RESULTS)
+    aggregates = tuple(Aggregate(number) for number in request.aggregates)
+    in_order = tuple(dict.fromkeys(request.tag_ids))
+    return ProcessedQuery(in_order, Intervals.between(start, end, length), aggregates, _rules(request.configuration))
+
+
+def _rules(given: resources_pb2.AggregateConfiguration) -> Rules:
+    good = given.percent_data_good if given.HasField("percent_data_good") else 100
+    bad = given.percent_data_bad if given.HasField("percent_data_bad") else 100
+    if good > 100 or bad > 100 or good + bad < 100:
+        raise invalid_percentages()
+    treat = given.treat_uncertain_as_bad if given.HasField("treat_uncertain_as_bad") else True
+    return Rules(
+        treat_uncertain_as_bad=treat,
+        percent_good=float(good),
+        percent_bad=float(bad),
+        sloped_extrapolation=given.use_sloped_extrapolation,
+    )

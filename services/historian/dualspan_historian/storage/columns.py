@@ -35,7 +35,9 @@ def decode_segment(info: SegmentInfo, columns: SegmentColumns, lines: dict[bytes
     if ts is None or len(ts) != count:
         ts = lines[columns.ts] = decode_timestamps(columns.ts, count)
     value = blank(info.kind, count) if columns.value is None else decode_values(columns.value, info.kind, count)
-    return Block(info.kind, np.full(count, info.tag_id, np.int64), ts, decode_status(columns.status, count), value)
+    return Block(
+        info.kind, np.broadcast_to(np.int64(info.tag_id), (count,)), ts, decode_status(columns.status, count), value
+    )
 
 
 def blank(kind: ValueKind, count: int) -> Values:

@@ -104,9 +104,7 @@ async def advance_position(
     await connection.execute(_ADVANCE, tenant, gateway_id, epoch, sequence, *added)
 
 
-async def insert(
-    connection: Connection, tenant: str, gateway_id: str, epoch: int, frames: Sequence[NewFrame]
-) -> None:
+async def insert(connection: Connection, tenant: str, gateway_id: str, epoch: int, frames: Sequence[NewFrame]) -> None:
     """Store frames, which lie in rising order of sequence."""
     await connection.execute(
         _INSERT,
@@ -126,7 +124,9 @@ async def keys(connection: Connection, tenant: str, gateway_ids: Sequence[str]) 
     return [FrameKey(*row) for row in await connection.fetch(_KEYS, tenant, gateway_ids)]
 
 
-async def payloads(connection: Connection, tenant: str, wanted: Sequence[FrameKey]) -> dict[tuple[str, int, int], bytes]:
+async def payloads(
+    connection: Connection, tenant: str, wanted: Sequence[FrameKey]
+) -> dict[tuple[str, int, int], bytes]:
     """Return payloads by (gateway, epoch, sequence)."""
     rows = await connection.fetch(
         _PAYLOADS,
@@ -145,9 +145,7 @@ async def lock_oldest(connection: Connection, tenant: str, gateway_id: str, most
 
 async def delete(connection: Connection, tenant: str, gateway_id: str, gone: Sequence[FrameKey]) -> None:
     """Delete frames."""
-    await connection.execute(
-        _DELETE, tenant, gateway_id, [key.epoch for key in gone], [key.sequence for key in gone]
-    )
+    await connection.execute(_DELETE, tenant, gateway_id, [key.epoch for key in gone], [key.sequence for key in gone])
 
 
 async def backlogs(connection: Connection) -> list[Backlog]:

@@ -94,9 +94,7 @@ class Merger:
         _log.debug("merged", tenant=tenant, gateway=gateway_id, segments=len(gone), into=change.segments + len(gone))
 
 
-def _merge(
-    kind: ValueKind, groups: Sequence[Group], columns: dict[int, SegmentColumns]
-) -> list[tuple[int, Sealed]]:
+def _merge(kind: ValueKind, groups: Sequence[Group], columns: dict[int, SegmentColumns]) -> list[tuple[int, Sealed]]:
     """Return new segments by the arrival that they take over.
 
     Groups of different tags that have the same arrivals are made together, so that they can share timelines; groups

@@ -14,6 +14,8 @@ def sort_samples(block: Block) -> Block:
 
     A repeat has the same tag, timestamp, status and value (bit for bit) as an earlier row of the block.
     """
+    if _in_order(block):
+        return _without_repeats(block)
     rank = _rank(block.tag)
     order = np.argsort(rank, kind="stable")
     tag, ts = block.tag[order], block.timestamp[order]
@@ -21,18 +23,30 @@ def sort_samples(block: Block) -> Block:
     if bool((same_tag & (ts[1:] < ts[:-1])).any()):
         # Stable within a tag, so rows of the same time stay in order of arrival.
         again = np.lexsort((ts, rank[order]))
-        order, tag, ts = order[again], tag[again], ts[again]
-    in_order = bool((order[1:] > order[:-1]).all())
-    sorted_block = block if in_order else block.take(order)
-    tied = np.flatnonzero((tag[1:] == tag[:-1]) & (ts[1:] == ts[:-1]))
+        order = order[again]
+    return _without_repeats(block.take(order))
+
+
+def _in_order(block: Block) -> bool:
+    tag, ts = block.tag, block.timestamp
+    rising = ts[1:] >= ts[:-1]
+    if len(tag) and tag[0] == tag[-1] and bool((tag == tag[0]).all()):
+        return bool(rising.all())
+    return bool(((tag[1:] > tag[:-1]) | ((tag[1:] == tag[:-1]) & rising)).all())
+
+
+def _without_repeats(block: Block) -> Block:
+    """Drop exact repeats from sorted samples."""
+    tied = np.flatnonzero(block.timestamp[1:] == block.timestamp[:-1])
+    tied = tied[block.tag[tied] == block.tag[tied + 1]]
     if not len(tied):
-        return sorted_block
-    repeated = _repeats(sorted_block, tied)
+        return block
+    repeated = _repeats(block, tied)
     if not len(repeated):
-        return sorted_block
+        return block
     keep = np.ones(len(block), np.bool_)
     keep[repeated] = False
-    return sorted_block.take(keep)
+    return block.take(keep)
 
 
 def _rank(tag: NDArray[np.int64]) -> NDArray[np.integer]:
@@ -59,7 +73,7 @@ def _repeats(block: Block, tied: NDArray[np.int64]) -> NDArray[np.int64]:
     """
     rows = np.union1d(tied, tied + 1)
     candidates = block.take(rows)
-    group = np.cumsum(np.append(True, (np.diff(candidates.tag) != 0) | (np.diff(candidates.timestamp) != 0)))  # noqa: FBT003
+    group = np.cumsum(np.append(True, (np.diff(candidates.tag) != 0) | (np.diff(candidates.timestamp) != 0)))
     content = _content(candidates)
     by_content = np.lexsort((rows, content, candidates.status, group))
     same = np.ones(len(rows) - 1, np.bool_)

@@ -79,8 +79,10 @@ SELECT found.* FROM unnest($2::bigint[]) AS wanted (id) CROSS JOIN LATERAL (
     WHERE tenant_id = $1 AND tag_id = wanted.id AND t_max >= $4 AND t_min >= $4 {{condition}} ORDER BY t_min LIMIT 1
 ) AS found
 """
-_NEIGHBOURS = " UNION ".join(
+_REGION = " UNION ".join(
     (
+        f"SELECT {_INFO} FROM segment"
+        " WHERE tenant_id = $1 AND tag_id = ANY($2::bigint[]) AND t_max >= $3 AND t_min < $4",
         _BEFORE.format(condition="", most=1),
         _BEFORE.format(condition="AND good_count > 0", most=2),
         _AFTER.format(condition=""),
@@ -202,12 +204,11 @@ async def overlapping(
     return _infos(await connection.fetch(_OVERLAPPING, tenant, tag_ids, start, end))
 
 
-async def neighbours(
+async def region(
     connection: Connection, tenant: str, tag_ids: Sequence[int], start: int, end: int
 ) -> list[SegmentInfo]:
-    """Return the nearest segments that lie before start, and at end or after it: any, and with good samples."""
-    rows = await connection.fetch(_NEIGHBOURS, tenant, tag_ids, start, end)
-    return _infos(rows)
+    """Return segments with anything in [start, end), and the nearest around it: any, and with good samples."""
+    return _infos(await connection.fetch(_REGION, tenant, tag_ids, start, end))
 
 
 async def open_region(connection: Connection, tenant: str, tag_ids: Sequence[int]) -> list[SegmentInfo]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -153,10 +154,10 @@ def _pieces(ts: NDArray[np.int64], start: int, stop: int, *, at_pauses: bool) ->
     if at_pauses and span > _LONG_PAUSE:
         pauses = np.flatnonzero(np.diff(ts[start:stop]) > max(_LONG_PAUSE, span // 4)) + 1
         bounds = [start, *(pauses + start).tolist(), stop]
-    for low, high in zip(bounds[:-1], bounds[1:], strict=True):
+    for low, high in pairwise(bounds):
         pieces = -(-(high - low) // SEGMENT_SAMPLES)
         edges = [low + (high - low) * i // pieces for i in range(pieces + 1)]
-        yield from zip(edges[:-1], edges[1:], strict=True)
+        yield from pairwise(edges)
 
 
 def _segment(

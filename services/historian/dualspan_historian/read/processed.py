@@ -1,0 +1,247 @@
+"""Aggregates by interval, for many tags: what to fetch, in portions of bounded size."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dualspan_frame import ValueKind
+from dualspan_historian.errors import not_numeric, too_many_samples
+from dualspan_historian.model import Tag
+from dualspan_historian.read.aggregates import BOUNDED, FROM_STATISTICS, WITHOUT_VALUES, Aggregate, Calculation, Series
+from dualspan_historian.read.intervals import Intervals
+from dualspan_historian.read.samples import Rules, Samples
+from dualspan_historian.read.snapshot import Snapshot, Snapshots, UnsealedFrame
+from dualspan_historian.read.tag_data import Part, TagSources, around, cover, join_parts, missing_neighbours
+from dualspan_historian.storage.columns import decode_segment
+from dualspan_historian.storage.frame_store import FrameKey
+from dualspan_historian.storage.segment_store import SegmentColumns, SegmentInfo
+
+# Samples that are decoded in one go, unless a single interval has more; and the most that one may have.
+_AT_ONCE = 2_000_000
+_MOST_PER_INTERVAL = 8_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessedQuery:
+    """What is asked for.
+
+    Attributes:
+        tag_ids: Distinct tags, in the order of the answer.
+        intervals: The intervals.
+        aggregates: In the order of the answer.
+        rules: The rules; whether a tag slopes comes from the tag.
+    """
+
+    tag_ids: tuple[int, ...]
+    intervals: Intervals
+    aggregates: tuple[Aggregate, ...]
+    rules: Rules
+
+    @property
+    def bounded(self) -> bool:
+        """Whether samples outside of the intervals matter."""
+        return not BOUNDED.isdisjoint(self.aggregates)
+
+    @property
+    def from_statistics(self) -> bool:
+        """Whether statistics of segments will do."""
+        return FROM_STATISTICS.issuperset(self.aggregates)
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """Some intervals of one tag, and the segments to decode for them."""
+
+    sources: TagSources
+    intervals: Intervals
+    covered: Sequence[SegmentInfo]
+    decoded: Sequence[SegmentInfo]
+
+
+async def read_processed(snapshots: Snapshots, tenant: str, query: ProcessedQuery) -> dict[int, list[Series]]:
+    """Compute aggregates; returns each tag's series in the order of the aggregates.
+
+    Raises:
+        NotFound: The tenant does not have one of the tags.
+        InvalidArgument: A tag has no numbers (`NOT_NUMERIC`).
+        ResourceExhausted: Too many queries run, or this one covers too many samples.
+    """
+    async with snapshots.open(tenant) as snapshot:
+        tags = await snapshot.tags(sorted(query.tag_ids))
+        _check_kinds(tags, query)
+        sources = await _find(snapshot, tags, query.intervals)
+        portions = [portion for source in sources for portion in _portions(source, query)]
+        snapshot.check(sum(info.sample_count for portion in portions for info in portion.decoded))
+        results: defaultdict[int, list[list[Series]]] = defaultdict(list)
+        for batch in _batches(portions):
+            for portion, series in zip(batch, await _compute(snapshot, batch, query), strict=True):
+                results[portion.sources.tag.tag_id].append(series)
+    return {tag_id: _join(parts, backwards=query.intervals.backwards) for tag_id, parts in results.items()}
+
+
+def _check_kinds(tags: Sequence[Tag], query: ProcessedQuery) -> None:
+    if WITHOUT_VALUES.issuperset(query.aggregates):
+        return
+    for tag in tags:
+        if tag.kind in {ValueKind.TEXT, ValueKind.BYTES}:
+            raise not_numeric(tag.tag_id)
+
+
+async def _find(snapshot: Snapshot, tags: Sequence[Tag], intervals: Intervals) -> list[TagSources]:
+    ids = [tag.tag_id for tag in tags]
+    first, end = intervals.first_us, intervals.end_us
+    segments = await snapshot.region(ids, first, end)
+    outside = [info for info in segments if info.t_max < first or info.t_min >= end]
+    keys = _relevant(await snapshot.frame_keys(tags), outside, len(ids), first, end)
+    frames = await snapshot.frames(keys)
+    by_tag: defaultdict[int, list[SegmentInfo]] = defaultdict(list)
+    for info in segments:
+        by_tag[info.tag_id].append(info)
+    return [TagSources(tag, by_tag[tag.tag_id], _unsealed(tag, frames)) for tag in tags]
+
+
+def _relevant(
+    keys: Sequence[FrameKey], outside: Sequence[SegmentInfo], tags: int, first: int, end: int
+) -> list[FrameKey]:
+    """Return frames in the intervals, and those outside that may hold a nearer sample than the segments there."""
+    before = {info.tag_id: info.t_max for info in outside if info.t_max < first and info.good_count}
+    after = {info.tag_id: info.t_min for info in outside if info.t_min >= end and info.good_count}
+    lower = min(before.values()) if len(before) == tags else None
+    upper = max(after.values()) if len(after) == tags else None
+    return [
+        key
+        for key in keys
+        if (key.t_max >= first or lower is None or key.t_max > lower)
+        and (key.t_min < end or upper is None or key.t_min < upper)
+    ]
+
+
+def _unsealed(tag: Tag, frames: Sequence[UnsealedFrame]) -> list[Part]:
+    found = ((frame.key.arrival, frame.indexed.part(tag.kind, tag.tag_id)) for frame in frames)
+    return [Part(arrival, part) for arrival, part in found if part is not None]
+
+
+def _portions(sources: TagSources, query: ProcessedQuery) -> Iterator[Portion]:
+    """Cut a tag's intervals into portions that are not too large to decode at once."""
+    intervals = query.intervals
+    covered = sources.coverable(intervals) if query.from_statistics else []
+    known = {info.segment_id for info in covered}
+    rest = [info for info in sources.inside(intervals) if info.segment_id not in known]
+    if sum(info.sample_count for info in rest) <= _AT_ONCE:
+        yield Portion(sources, intervals, covered, rest)
+        return
+    for part in _parts(rest, intervals):
+        decoded = [info for info in rest if info.t_max >= part.first_us and info.t_min < part.end_us]
+        if sum(info.sample_count for info in decoded) > _MOST_PER_INTERVAL:
+            raise too_many_samples(sum(info.sample_count for info in decoded), _MOST_PER_INTERVAL)
+        mine = [info for info in covered if info.t_max >= part.first_us and info.t_min < part.end_us]
+        yield Portion(sources, part, mine, decoded)
+
+
+def _parts(segments: Sequence[SegmentInfo], intervals: Intervals) -> Iterator[Intervals]:
+    """Cut intervals so that each part touches about `_AT_ONCE` samples; an interval is never cut."""
+    ends = np.array([info.t_max for info in segments], np.int64)
+    order = np.argsort(ends, kind="stable")
+    running = np.cumsum(np.array([info.sample_count for info in segments], np.int64)[order])
+    cuts = ends[order][np.flatnonzero(np.diff(running // (_AT_ONCE // 2)))]
+    inner = np.unique(np.clip(np.searchsorted(intervals.edges, cuts, side="right"), 1, len(intervals) - 1))
+    bounds = [0, *(int(place) for place in inner if 0 < place < len(intervals)), len(intervals)]
+    for low, high in pairwise(bounds):
+        yield intervals.part(low, high)
+
+
+def _batches(portions: Sequence[Portion]) -> Iterator[list[Portion]]:
+    batch: list[Portion] = []
+    samples = 0
+    for portion in portions:
+        count = sum(info.sample_count for info in portion.decoded)
+        if batch and samples + count > _AT_ONCE:
+            yield batch
+            batch, samples = [], 0
+        batch.append(portion)
+        samples += count
+    if batch:
+        yield batch
+
+
+async def _compute(snapshot: Snapshot, batch: list[Portion], query: ProcessedQuery) -> list[list[Series]]:
+    values = not WITHOUT_VALUES.issuperset(query.aggregates) or any(
+        portion.sources.tag.kind is ValueKind.FLOAT64 for portion in batch
+    )
+    columns = await snapshot.columns([info for portion in batch for info in portion.decoded], values=values)
+    if not query.bounded:
+        return await snapshot.run(_decode_and_evaluate, batch, query, columns)
+    parts = await snapshot.run(_decode, [portion.decoded for portion in batch], columns)
+    samples, missing = await snapshot.run(_join_bounded, batch, query, parts)
+    if any(missing):
+        wanted = list({info.segment_id: info for infos in missing for info in infos}.values())
+        more = await snapshot.run(_decode, missing, await snapshot.columns(wanted, values=values))
+        parts = [[*mine, *added] for mine, added in zip(parts, more, strict=True)]
+        samples, _ = await snapshot.run(_join_bounded, batch, query, parts)
+    return await snapshot.run(_evaluate, batch, query, samples)
+
+
+def _decode(groups: Sequence[Sequence[SegmentInfo]], columns: dict[int, SegmentColumns]) -> list[list[Part]]:
+    lines: dict[bytes, NDArray[np.int64]] = {}
+    return [
+        [
+            Part(
+                info.arrival,
+                decode_segment(info, columns[info.segment_id], lines),
+                all_good=info.good_count == info.sample_count,
+                of_segment=True,
+            )
+            for info in group
+        ]
+        for group in groups
+    ]
+
+
+def _join_bounded(
+    batch: Sequence[Portion], query: ProcessedQuery, parts: Sequence[Sequence[Part]]
+) -> tuple[list[Samples], list[list[SegmentInfo]]]:
+    """Return the portions' samples, and the segments around them that their bounding values need besides."""
+    samples = [_joined(portion, query, mine) for portion, mine in zip(batch, parts, strict=True)]
+    missing = [
+        missing_neighbours(portion.sources, mine, portion.intervals)
+        for portion, mine in zip(batch, samples, strict=True)
+    ]
+    return samples, missing
+
+
+def _joined(portion: Portion, query: ProcessedQuery, parts: Sequence[Part]) -> Samples:
+    every = [*parts, *portion.sources.unsealed]
+    return join_parts(portion.sources, every, treat_uncertain_as_bad=query.rules.treat_uncertain_as_bad)
+
+
+def _decode_and_evaluate(
+    batch: Sequence[Portion], query: ProcessedQuery, columns: dict[int, SegmentColumns]
+) -> list[list[Series]]:
+    parts = _decode([portion.decoded for portion in batch], columns)
+    samples = [_joined(portion, query, mine) for portion, mine in zip(batch, parts, strict=True)]
+    return _evaluate(batch, query, samples)
+
+
+def _evaluate(batch: Sequence[Portion], query: ProcessedQuery, samples: Sequence[Samples]) -> list[list[Series]]:
+    results: list[list[Series]] = []
+    for portion, mine in zip(batch, samples, strict=True):
+        rules = replace(query.rules, sloped=portion.sources.tag.sloped)
+        covered = cover(portion.covered, portion.intervals) if portion.covered else None
+        calculation = Calculation(around(mine, portion.intervals), portion.intervals, rules, covered)
+        results.append([calculation.compute(aggregate) for aggregate in query.aggregates])
+    return results
+
+
+def _join(parts: list[list[Series]], *, backwards: bool) -> list[Series]:
+    """Join the portions of one tag, which are in rising order of time."""
+    if len(parts) == 1:
+        return parts[0]
+    ordered = parts[::-1] if backwards else parts
+    return [
+        Series(*(np.concatenate([getattr(one, name) for one in column]) for name in ("timestamp", "status", "value")))
+        for column in zip(*ordered, strict=True)
+    ]
