@@ -1,6 +1,7 @@
 """The gateway's stream with the platform: configuration and commands down, reports and status up."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 import grpc
@@ -19,6 +20,7 @@ from dualspan_edge.version import VERSION
 
 _log = structlog.get_logger(__name__)
 _DEFAULT_STATUS_INTERVAL = 5.0
+_LEAST_STATUS_INTERVAL = 0.2
 _DEFAULT_MAX_NODES = 100_000
 _Stream = grpc.aio.StreamStreamCall[gateway.ConnectRequest, gateway.ConnectResponse]
 StatusSource = Callable[[], onboarding.GatewayStatus]
@@ -122,7 +124,7 @@ class _Conversation:
                 raise ConnectionError(f"the platform ended the stream: {details or code.name}")
             self._control.heard(response, self._hello_sent)
             self._hello_sent = 0
-            self._status_interval = response.status_interval.ToMilliseconds() / 1000 or self._status_interval
+            self._take_status_interval(response.status_interval.ToMilliseconds() / 1000)
             match response.WhichOneof("message"):
                 case "configuration":
                     self._control.servers.apply(response.configuration)
@@ -133,6 +135,12 @@ class _Conversation:
                 case _:
                     _log.info("command_unknown", effect="this gateway is older than the platform; update it")
 
+    def _take_status_interval(self, wanted: float) -> None:
+        if wanted and wanted != self._status_interval:
+            self._status_interval = wanted
+            # The wait that goes on has the old length.
+            self._control.servers.state_changed.set()
+
     async def _report(self) -> None:
         ledger = self._control.servers.ledger
         while True:
@@ -141,9 +149,13 @@ class _Conversation:
                 await self._outbox.put(gateway.ConnectRequest(configuration_report=report))
 
     async def _send_status(self) -> None:
+        changed = self._control.servers.state_changed
         while True:
+            changed.clear()
             await self._outbox.put(gateway.ConnectRequest(status=self._control.status()))
-            await asyncio.sleep(self._status_interval)
+            await asyncio.sleep(_LEAST_STATUS_INTERVAL)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(changed.wait(), self._status_interval)
 
     async def _browse(self, command: gateway.ConnectResponse.Browse) -> None:
         try:

@@ -45,6 +45,8 @@ class ServerSet:
         self._missing_since = dict(buffer.last_life.complete_until)
         self._past = Counters()
         self.ledger = ReportLedger()
+        # A server stands otherwise than before: worth telling at once.
+        self.state_changed = asyncio.Event()
 
     def start(self) -> None:
         """Begins with the stored configuration, if there is one."""
@@ -79,6 +81,7 @@ class ServerSet:
                 instance=self._instance,
                 buffer=self._buffer,
                 report=self.ledger.record,
+                state_changed=self.state_changed.set,
                 backoff=self._backoff,
                 missing_since=self._missing_since.pop(name, 0),
             )

@@ -64,6 +64,7 @@ class ServerWorker:
         instance: ApplicationInstance,
         buffer: Buffer,
         report: ReportSink,
+        state_changed: Callable[[], None],
         backoff: Backoff,
         missing_since: int,
     ) -> None:
@@ -74,6 +75,7 @@ class ServerWorker:
             instance: Who the gateway is.
             buffer: Where samples and gaps go.
             report: Told how each tag fares.
+            state_changed: Told when `status` says something else.
             backoff: Between attempts.
             missing_since: Until when an earlier run of the gateway had everything of this server, microseconds;
                 0 if there was none.
@@ -83,6 +85,7 @@ class ServerWorker:
         self._instance = instance
         self._buffer = buffer
         self._report = report
+        self._state_changed = state_changed
         self._backoff = backoff
         self._changed = asyncio.Event()
         self._subscriptions = Subscriptions(TagTable())
@@ -264,6 +267,7 @@ class ServerWorker:
         self.status.untrusted_certificate = certificate
         if state != onboarding.CONNECTION_STATE_CONNECTED:
             self.status.monitored_items = 0
+        self._state_changed()
 
     # Gaps.
 

@@ -69,7 +69,10 @@ class BoundedProtocol(UASocketProtocol):
 
     def post(self, request: object) -> "asyncio.Future[object]":
         """Sends a request without waiting; the future is the answer's body, in the order of arrival."""
-        return self._send_request(request, timeout=0)
+        answer = self._send_request(request, timeout=0)
+        # Nobody waits any more for those that are open when the connection ends.
+        answer.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return answer
 
 
 class BoundedUaClient(UaClient):

@@ -1,5 +1,8 @@
 """A small secured OPC UA server: asyncua's, on a real socket."""
 
+# asyncua types its fields with classes of its own and takes plain values.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
+
 import datetime as dt
 import hashlib
 from pathlib import Path
@@ -29,7 +32,11 @@ class Plant:
 
     @property
     def certificate_sha256(self) -> str:
-        return hashlib.sha256(self.certificate.public_bytes(Encoding.DER)).hexdigest()
+        return hashlib.sha256(self.certificate_der).hexdigest()
+
+    @property
+    def certificate_der(self) -> bytes:
+        return self.certificate.public_bytes(Encoding.DER)
 
     async def start(self) -> None:
         """Starts, with what `build` adds to the address space."""
@@ -49,22 +56,26 @@ class Plant:
         for uri in self.before:
             await server.register_namespace(uri)
         self.index = await server.register_namespace(NAMESPACE)
-        self.machine = await server.nodes.objects.add_object(ua.NodeId("machine", self.index), f"{self.index}:Machine")
+        self.machine = await server.nodes.objects.add_object(self.node(""), f"{self.index}:Machine")
         await server.start()
+
+    def node(self, name: str) -> ua.NodeId:
+        """The node of a variable, where the namespace is now."""
+        return ua.NodeId(f"machine.{name}", self.index)
 
     async def add(self, name: str, value: object, kind: ua.VariantType) -> ua.NodeId:
         """Adds a variable to the machine."""
-        node = await self.machine.add_variable(
-            ua.NodeId(f"machine.{name}", self.index), f"{self.index}:{name}", ua.Variant(value, kind)
-        )
+        node = await self.machine.add_variable(self.node(name), f"{self.index}:{name}", ua.Variant(value, kind))
         return node.nodeid
 
     async def write(self, name: str, value: object, kind: ua.VariantType, status: int = 0) -> None:
         """Changes a variable now."""
         value_now = ua.DataValue(
-            ua.Variant(value, kind), StatusCode=ua.StatusCode(status), SourceTimestamp=dt.datetime.now(dt.UTC)
+            ua.Variant(value, kind),
+            StatusCode=ua.StatusCode(ua.UInt32(status)),
+            SourceTimestamp=dt.datetime.now(dt.UTC),
         )
-        await self.server.write_attribute_value(ua.NodeId(f"machine.{name}", self.index), value_now)
+        await self.server.write_attribute_value(self.node(name), value_now)
 
     async def stop(self) -> None:
         await self.server.stop()
@@ -85,7 +96,7 @@ def tag(
     result = gateway.TagConfiguration(
         tag_id=tag_id,
         node_id=f"nsu={NAMESPACE};s=machine.{name}",
-        kind=kind,  # pyright: ignore[reportArgumentType]
+        kind=kind,
     )
     # asyncua does not sample: each write is a value.
     result.queue_size = 1000

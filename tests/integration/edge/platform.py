@@ -5,6 +5,7 @@ import base64
 import contextlib
 import datetime as dt
 from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 import grpc
 import numpy as np
@@ -21,8 +22,9 @@ from dualspan.historian.v1 import service_pb2_grpc as ingest_grpc
 from dualspan.onboarding.v1 import gateway_service_pb2 as gateway
 from dualspan.onboarding.v1 import gateway_service_pb2_grpc as gateway_grpc
 from dualspan.onboarding.v1 import resources_pb2 as onboarding
-from dualspan_frame import Block, Frame, ValueKind, decode_frame
+from dualspan_frame import BinaryColumn, Block, Frame, ValueKind, decode_frame
 
+Context = grpc.aio.ServicerContext[Any, Any]
 GATEWAY = "tenants/acme/gateways/box"
 SECRET = "s3cret"
 
@@ -99,7 +101,7 @@ class Onboarding(gateway_grpc.EnrolmentServiceServicer, gateway_grpc.GatewayServ
         self.configuration = gateway.GatewayConfiguration()
         self._orders: list[asyncio.Queue[gateway.ConnectResponse]] = []
 
-    async def Enrol(self, request: gateway.EnrolRequest, context: grpc.aio.ServicerContext) -> gateway.EnrolResponse:
+    async def Enrol(self, request: gateway.EnrolRequest, context: Context) -> gateway.EnrolResponse:  # noqa: N802 - gRPC's name
         if request.token != SECRET or self.tokens_used:
             await context.abort(grpc.StatusCode.PERMISSION_DENIED, "the token is used or unknown")
         self.tokens_used += 1
@@ -111,15 +113,15 @@ class Onboarding(gateway_grpc.EnrolmentServiceServicer, gateway_grpc.GatewayServ
             historian_address=self.historian_address,
         )
 
-    async def RenewCertificate(
-        self, request: gateway.RenewCertificateRequest, context: grpc.aio.ServicerContext
+    async def RenewCertificate(  # noqa: N802 - gRPC's name
+        self, request: gateway.RenewCertificateRequest, context: Context
     ) -> gateway.RenewCertificateResponse:
         self.renewals += 1
         chain = self._authority.chain_for(request.csr_pem, dt.timedelta(days=30))
         return gateway.RenewCertificateResponse(certificate_chain_pem=chain)
 
-    async def Connect(
-        self, request_iterator: AsyncIterator[gateway.ConnectRequest], context: grpc.aio.ServicerContext
+    async def Connect(  # noqa: N802 - gRPC's name
+        self, request_iterator: AsyncIterator[gateway.ConnectRequest], context: Context
     ) -> AsyncIterator[gateway.ConnectResponse]:
         orders: asyncio.Queue[gateway.ConnectResponse] = asyncio.Queue()
         self._orders.append(orders)
@@ -194,8 +196,8 @@ class Historian(ingest_grpc.IngestServiceServicer):
         self.accepts = True
         self.streams = 0
 
-    async def Ingest(
-        self, request_iterator: AsyncIterator[ingest.IngestRequest], context: grpc.aio.ServicerContext
+    async def Ingest(  # noqa: N802 - gRPC's name
+        self, request_iterator: AsyncIterator[ingest.IngestRequest], context: Context
     ) -> AsyncIterator[ingest.IngestResponse]:
         if not self.accepts:
             await context.abort(grpc.StatusCode.UNAVAILABLE, "closed for the test")
@@ -233,12 +235,12 @@ class Historian(ingest_grpc.IngestServiceServicer):
         block = Frame.concat(self.frames).block(kind)
         return None if block is None else block.take(block.tag == np.int64(tag_id))
 
-    def values(self, kind: ValueKind, tag_id: int) -> list[object]:
+    def values(self, kind: ValueKind, tag_id: int) -> list[Any]:
         """Their values."""
         block = self.samples(kind, tag_id)
         if block is None:
             return []
-        return list(getattr(block.value, "to_list", block.value.tolist if hasattr(block.value, "tolist") else list)())
+        return block.value.to_list() if isinstance(block.value, BinaryColumn) else block.value.tolist()
 
 
 class Platform:
