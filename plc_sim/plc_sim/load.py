@@ -12,6 +12,7 @@ import numpy as np
 from asyncua import ua
 from numpy.typing import NDArray
 
+from plc_sim.load_statistics import LoadStatistics
 from plc_sim.opcua.encoding import (
     FILETIME_EPOCH,
     OVERFLOW,
@@ -20,8 +21,8 @@ from plc_sim.opcua.encoding import (
     mask_of,
     row_dtype,
 )
-from plc_sim.load_statistics import LoadStatistics
 from plc_sim.opcua.sampling import Batch
+from plc_sim.opcua.standard import status_code
 
 MAX_VALUES_PER_MESSAGE = 200_000
 MAX_QUEUE = 1_000_000
@@ -158,10 +159,10 @@ class LoadSampler:
         node = request.ItemToMonitor.NodeId
         variable = int(node.Identifier) - FIRST_NODE_ID if isinstance(node.Identifier, int) else -1
         if node.NamespaceIndex != self._namespace or not 0 <= variable < self._plan.items:
-            result.StatusCode = ua.StatusCode(ua.StatusCodes.BadNodeIdUnknown)
+            result.StatusCode = status_code(ua.StatusCodes.BadNodeIdUnknown)
             return result
         if request.ItemToMonitor.AttributeId != ua.AttributeIds.Value:
-            result.StatusCode = ua.StatusCode(ua.StatusCodes.BadAttributeIdInvalid)
+            result.StatusCode = status_code(ua.StatusCodes.BadAttributeIdInvalid)
             return result
         item_id = self._next_id
         self._next_id += 1
@@ -204,7 +205,7 @@ class LoadSampler:
         silent = item_id in self._silent
         old = self._take(item_id)
         if old is None:
-            result.StatusCode = ua.StatusCode(ua.StatusCodes.BadMonitoredItemIdInvalid)
+            result.StatusCode = status_code(ua.StatusCodes.BadMonitoredItemIdInvalid)
             return result
         parameters = request.RequestedParameters
         item = _Item(int(parameters.ClientHandle), old.variable, old.stream)

@@ -13,11 +13,12 @@ from plc_sim.opcua.certificate import Identity
 from plc_sim.opcua.gate import Gate
 from plc_sim.opcua.nodes import OBJECTS, NodeBuilder, text
 from plc_sim.opcua.server import ServerOptions, SimServer
+from plc_sim.opcua.standard import node_id, status_code
 from plc_sim.opcua.subscription import now_us
 
 NAMESPACE = "urn:dualspan:plc-sim:load:variables"
 _FOLDER_SIZE = 500
-_DOUBLE = ua.NodeId(ua.ObjectIds.Double)
+_DOUBLE = node_id(ua.ObjectIds.Double)
 
 
 class NoHistory:
@@ -31,7 +32,7 @@ class NoHistory:
 
     async def read_history(self, params: ua.HistoryReadParameters) -> list[ua.HistoryReadResult]:
         """Refuse every node."""
-        refused = ua.StatusCode(ua.StatusCodes.BadHistoryOperationUnsupported)
+        refused = status_code(ua.StatusCodes.BadHistoryOperationUnsupported)
         return [ua.HistoryReadResult(StatusCode=refused) for _ in params.NodesToRead]
 
 
@@ -83,7 +84,8 @@ class LoadServer:
         tick = now_us() // self.plan.tick_us
         value = float(self.plan.values(np.array([item]), np.array([tick]))[0])
         stamp = datetime.fromtimestamp(tick * self.plan.tick_us / 1e6, UTC)
-        return ua.DataValue(ua.Variant(value, ua.VariantType.Double), SourceTimestamp=stamp, ServerTimestamp=stamp)
+        variant = ua.Variant(value, ua.VariantType.Double)
+        return ua.DataValue(variant, None, stamp, stamp)  # pyright: ignore[reportArgumentType]  # plain datetimes work
 
     async def stop(self) -> None:
         """Stop listening."""

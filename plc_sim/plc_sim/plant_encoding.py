@@ -2,13 +2,12 @@
 
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from plc_sim.model.plant import Samples, render_text
 from plc_sim.model.signal import Signal
 from plc_sim.opcua import encoding
-from plc_sim.opcua.encoding import BAD, BuiltInType, DataValues
+from plc_sim.opcua.encoding import BuiltInType, DataValues
 
 
 def data_values(signal: Signal, samples: Samples, types_namespace: int) -> DataValues:
@@ -39,8 +38,3 @@ def _variants(signal: Signal, keys: NDArray[Any], types_namespace: int) -> list[
         else:
             out.append(encoding.variant_string(rendered))
     return out
-
-
-def good(status: NDArray[np.uint32]) -> NDArray[np.bool_]:
-    """bool[n]: which status codes are not Bad."""
-    return (status & BAD) == 0

@@ -13,13 +13,14 @@ from plc_sim.model.machine import COMMISSIONED_US, DAY
 from plc_sim.model.plant import Samples, Variable
 from plc_sim.opcua import encoding
 from plc_sim.opcua.encoding import FILETIME_EPOCH, Stamps
+from plc_sim.opcua.standard import extension, node_id, status_code
 from plc_sim.opcua.subscription import now_us, stamps_of
 from plc_sim.plant_encoding import data_values
 from plc_sim.plant_sampler import Lookup
 
 HISTORY_US = 7 * DAY
 MAX_VALUES = 10_000
-_HISTORY_DATA = ua.NodeId(ua.ObjectIds.HistoryData_Encoding_DefaultBinary)
+_HISTORY_DATA = node_id(ua.ObjectIds.HistoryData_Encoding_DefaultBinary)
 _POINT = struct.Struct("<4sqqI")
 _MAGIC = b"plc1"
 _CHUNK_TICKS = 65_536
@@ -142,11 +143,11 @@ class PlantHistory:
         result = ua.HistoryReadResult()
         count = len(samples[0])
         if not count:
-            result.StatusCode = ua.StatusCode(ua.StatusCodes.GoodNoData)
+            result.StatusCode = status_code(ua.StatusCodes.GoodNoData)
         column = data_values(variable.signal, samples, self._types_namespace())
         # The server's timestamp of a stored value is when it was stored: the tick itself.
         body = encoding.encode(column, stamps, int(samples[0][-1]) if count else 0)
-        result.HistoryData = ua.ExtensionObject(TypeId=_HISTORY_DATA, Body=count.to_bytes(4, "little") + body)
+        result.HistoryData = extension(_HISTORY_DATA, count.to_bytes(4, "little") + body)
         if following is not None:
             result.ContinuationPoint = _POINT.pack(_MAGIC, following.first_us, following.last_us, following.remaining)
         return result
@@ -170,8 +171,8 @@ def _collect(variable: Variable, low: int, high: int, room: int, *, backwards: b
         position = begin - 1 if backwards else end + 1
     if not parts:
         return variable.samples(low, low)
-    times, values, status = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return times[:room], values[:room], status[:room]
+    times, values, codes = zip(*parts, strict=True)
+    return np.concatenate(times)[:room], np.concatenate(values)[:room], np.concatenate(codes)[:room]
 
 
 def _joined(first: Samples, second: Samples) -> Samples:
@@ -179,8 +180,11 @@ def _joined(first: Samples, second: Samples) -> Samples:
         return second
     if not len(second[0]):
         return first
-    times, values, status = (np.concatenate(pair) for pair in zip(first, second, strict=True))
-    return times, values, status
+    return (
+        np.concatenate([first[0], second[0]]),
+        np.concatenate([first[1], second[1]]),
+        np.concatenate([first[2], second[2]]),
+    )
 
 
 def _missing(samples: Samples, time_us: int) -> Samples:
@@ -204,4 +208,4 @@ def _microseconds(time: datetime | None) -> int | None:
 
 
 def _refused(code: int) -> ua.HistoryReadResult:
-    return ua.HistoryReadResult(StatusCode=ua.StatusCode(code))
+    return ua.HistoryReadResult(StatusCode=status_code(code))

@@ -9,17 +9,18 @@ from asyncua import ua
 from plc_sim.model.plant import Machine, Plant, Variable
 from plc_sim.model.signal import Enumeration, Signal, Structure, StructureField, Unit
 from plc_sim.opcua.encoding import BuiltInType
-from plc_sim.opcua.nodes import OBJECTS, NodeBuilder, text
+from plc_sim.opcua.nodes import DATA_VARIABLE, OBJECTS, NodeBuilder, text
 from plc_sim.opcua.server import SimServer
+from plc_sim.opcua.standard import node_id
 
-_ANALOG_UNIT_RANGE = ua.NodeId(17570)  # AnalogUnitRangeType (Part 8, 5.3.2.4)
+_ANALOG_UNIT_RANGE = node_id(17570)  # AnalogUnitRangeType (Part 8, 5.3.2.4)
 _UNIT_NAMESPACE = "http://www.opcfoundation.org/UA/units/un/cefact"
-_ENUMERATION_TYPE = ua.NodeId(ua.ObjectIds.Enumeration)
-_STRUCTURE_TYPE = ua.NodeId(ua.ObjectIds.Structure)
-_HAS_SUBTYPE = ua.NodeId(ua.ObjectIds.HasSubtype)
-_HAS_ENCODING = ua.NodeId(ua.ObjectIds.HasEncoding)
-_STRING = ua.NodeId(ua.ObjectIds.String)
-_LOCALIZED = ua.NodeId(ua.ObjectIds.LocalizedText)
+_ENUMERATION_TYPE = node_id(ua.ObjectIds.Enumeration)
+_STRUCTURE_TYPE = node_id(ua.ObjectIds.Structure)
+_HAS_SUBTYPE = node_id(ua.ObjectIds.HasSubtype)
+_HAS_ENCODING = node_id(ua.ObjectIds.HasEncoding)
+_STRING = node_id(ua.ObjectIds.String)
+_LOCALIZED = node_id(ua.ObjectIds.LocalizedText)
 
 Reader = Callable[[Variable], ua.DataValue]
 
@@ -86,7 +87,7 @@ class PlantNodes:
                 for v, n in kind.members.items()
             ]
             value, name = ua.Variant(values, ua.VariantType.ExtensionObject), "EnumValues"
-            data_type = ua.NodeId(ua.ObjectIds.EnumValueType)
+            data_type = node_id(ua.ObjectIds.EnumValueType)
         self._types.constant(node, number + 1, name, value, data_type, namespace=0)
         self._data_types[kind.name] = node
 
@@ -107,7 +108,7 @@ class PlantNodes:
 
     def _field(self, field: StructureField) -> ua.StructureField:
         kind = field.kind
-        data_type = self._add_structure(kind) if isinstance(kind, Structure) else ua.NodeId(int(kind))
+        data_type = self._add_structure(kind) if isinstance(kind, Structure) else node_id(int(kind))
         return ua.StructureField(
             Name=field.name, Description=text(field.name), DataType=data_type, ValueRank=ua.Int32(-1), IsOptional=False
         )
@@ -142,11 +143,10 @@ class PlantNodes:
         }
         for name, (value, kind) in values.items():
             variant = ua.Variant(value, kind)
-            self._builder.constant(node, f"{path}/{name}", name, variant, ua.NodeId(kind.value))
+            self._builder.constant(node, f"{path}/{name}", name, variant, node_id(kind.value))
 
     def _add_variable(self, parent: ua.NodeId, name: str, variable: Variable) -> None:
         signal = variable.signal
-        ranged = signal.unit is not None
         node = self._builder.variable(
             parent,
             variable.identifier,
@@ -157,7 +157,7 @@ class PlantNodes:
             description=text(signal.label_zh, "zh"),
             array_length=signal.length,
             minimum_sampling_ms=signal.grid_ms,
-            **({"type_id": _ANALOG_UNIT_RANGE} if ranged else {}),
+            type_id=DATA_VARIABLE if signal.unit is None else _ANALOG_UNIT_RANGE,
         )
         if signal.unit is not None:
             self._add_range(node, variable.identifier, signal, signal.unit)
@@ -175,10 +175,10 @@ class PlantNodes:
             ("EngineeringUnits", information, ua.ObjectIds.EUInformation),
         ):
             variant = ua.Variant(value, ua.VariantType.ExtensionObject)
-            self._builder.constant(node, f"{identifier}/{name}", name, variant, ua.NodeId(kind), namespace=0)
+            self._builder.constant(node, f"{identifier}/{name}", name, variant, node_id(kind), namespace=0)
 
     def _data_type(self, signal: Signal) -> ua.NodeId:
         custom = signal.enumeration or signal.structure
         if custom is not None:
             return self._data_types[custom.name]
-        return _STRING if signal.kind is BuiltInType.STRING else ua.NodeId(int(signal.kind))
+        return _STRING if signal.kind is BuiltInType.STRING else node_id(int(signal.kind))

@@ -14,6 +14,7 @@ from plc_sim.model.plant import Plant, Samples, Variable, changed
 from plc_sim.opcua import encoding
 from plc_sim.opcua.encoding import OVERFLOW, Stamps
 from plc_sim.opcua.sampling import Batch
+from plc_sim.opcua.standard import status_code
 from plc_sim.plant_encoding import data_values
 
 MAX_QUEUE = 10_000
@@ -158,7 +159,7 @@ class PlantSampler:
     def _watch(self, node: ua.NodeId, attribute: ua.AttributeIds, settings: _Settings) -> ua.StatusCode | None:
         """Watch an attribute of an ordinary node; a status code says why not."""
         if attribute == ua.AttributeIds.EventNotifier:
-            return ua.StatusCode(ua.StatusCodes.BadNotSupported)
+            return status_code(ua.StatusCodes.BadNotSupported)
         status = self._read(node, attribute).StatusCode
         unknown = {ua.StatusCodes.BadNodeIdUnknown, ua.StatusCodes.BadAttributeIdInvalid}
         if status is not None and status.value in unknown:
@@ -174,7 +175,7 @@ class PlantSampler:
         item_id = int(request.MonitoredItemId)
         item = self._items.get(item_id) or self._attributes.get(item_id)
         if item is None:
-            result.StatusCode = ua.StatusCode(ua.StatusCodes.BadMonitoredItemIdInvalid)
+            result.StatusCode = status_code(ua.StatusCodes.BadMonitoredItemIdInvalid)
             return result
         variable = item.variable if isinstance(item, _Item) else None
         settings = _granted(request.RequestedParameters, variable, stamps, publishing_us)
@@ -276,14 +277,14 @@ def _granted(
         kind, value = int(asked.DeadbandType), float(asked.DeadbandValue)
         numeric = variable is not None and variable.signal.unit is not None and not variable.signal.length
         if kind and not numeric:
-            return ua.StatusCode(ua.StatusCodes.BadFilterNotAllowed)
+            return status_code(ua.StatusCodes.BadFilterNotAllowed)
         if kind == 2 and variable is not None:
             if not 0.0 <= value <= 100.0:
-                return ua.StatusCode(ua.StatusCodes.BadDeadbandFilterInvalid)
+                return status_code(ua.StatusCodes.BadDeadbandFilterInvalid)
             value *= (variable.signal.high - variable.signal.low) / 100.0
         deadband = value if kind else 0.0
     elif asked is not None and getattr(asked, "TypeId", None) not in {None, ua.NodeId()}:
-        return ua.StatusCode(ua.StatusCodes.BadMonitoredItemFilterUnsupported)
+        return status_code(ua.StatusCodes.BadMonitoredItemFilterUnsupported)
     asked_us = parameters.SamplingInterval * 1000
     if asked_us < 0:  # -1: the publishing interval (Part 4, 7.21)
         asked_us = publishing_us

@@ -1,7 +1,6 @@
 """One plant as an OPC UA server, and the faults that can be put upon it."""
 
 import asyncio
-import contextlib
 from collections import deque
 from dataclasses import replace
 from pathlib import Path

@@ -95,7 +95,3 @@ class MachineModel:
     maintenance_hours: float
     power_kw: dict[Mode, float]
     reject_units: bool = False
-
-    def faults(self) -> tuple[str, ...]:
-        """The process faults that can befall it."""
-        return tuple(dict.fromkeys(reason.fault for reason in self.reasons if reason.fault))

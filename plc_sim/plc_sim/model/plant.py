@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from plc_sim.model.machine import COMMISSIONED_US, WEEK
 from plc_sim.model.overlay import Kind, Overlay, OverlayJournal, covered
 from plc_sim.model.signal import Signal
-from plc_sim.model.truth import Truth, truth_of
 from plc_sim.model.timeline import Timeline, week_of
+from plc_sim.model.truth import Truth, truth_of
 from plc_sim.model.view import View
 from plc_sim.opcua.encoding import BAD
 

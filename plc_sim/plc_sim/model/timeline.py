@@ -199,7 +199,7 @@ def _cycles(
         kinds.append(np.full(count, products[index], np.int16))
         positions.append(np.arange(count, dtype=np.int64))
         used += count
-    return _Cycles(*(np.concatenate(parts) for parts in (starts, ends, kinds, positions)))
+    return _Cycles(np.concatenate(starts), np.concatenate(ends), np.concatenate(kinds), np.concatenate(positions))
 
 
 def _outcome(

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plc_sim.model.machine import HOUR, MINUTE, SECOND, Mode
-from plc_sim.model.noise import hash64, key_of, normal, smooth, uniform
+from plc_sim.model.noise import key_of, normal, smooth, uniform
 from plc_sim.model.timeline import Timeline, Totals, Week, severity
 
 SHIFT_US = 8 * HOUR
@@ -119,12 +119,12 @@ class View:
     @functools.cached_property
     def good(self) -> Ints:
         """Good units since commissioning."""
-        return self.totals.good + self.week.good[self.done]
+        return self.totals.good + self.week.good[self.done].astype(np.int64)
 
     @functools.cached_property
     def scrap(self) -> Ints:
         """Scrap units since commissioning."""
-        return self.totals.scrap + self.week.scrap[self.done]
+        return self.totals.scrap + self.week.scrap[self.done].astype(np.int64)
 
     @functools.cached_property
     def last_was_good(self) -> NDArray[np.bool_]:
@@ -138,6 +138,12 @@ class View:
         last = np.maximum(self.done - 1, 0)
         seconds = (self.week.cycle_end[last] - self.week.cycle_start[last]) / SECOND
         return np.where(self.done > 0, seconds, 0.0)
+
+    @functools.cached_property
+    def completed(self) -> "View":
+        """The machine at the end of its last completed cycle: what results of a cycle are made of."""
+        ends = self.week.cycle_end[np.maximum(self.done - 1, 0)]
+        return View(self._seed, self.timeline, self.week, ends)
 
     @functools.cached_property
     def energy_kwh(self) -> Floats:
@@ -190,14 +196,6 @@ class View:
         """Noise that holds from one completed cycle to the next: mean 0, deviation 1."""
         return normal(key_of(self._seed, self._name, name, "cycle"), self.cycles)
 
-    def chance(self, name: str, period_us: int) -> Floats:
-        """Uniform noise in [0, 1) that holds for a period."""
-        return uniform(key_of(self._seed, self._name, name, "chance"), self.t // period_us)
-
     def constant(self, name: str) -> float:
         """A number in [0, 1) that belongs to the machine: what makes it a little different from its sisters."""
         return float(uniform(key_of(self._seed, self._name, name, "constant"), np.zeros(1, np.int64))[0])
-
-    def serial(self, name: str) -> Ints:
-        """A non-negative number that changes with every completed cycle, for batch codes and the like."""
-        return (hash64(key_of(self._seed, self._name, name), self.cycles) >> np.uint64(40)).astype(np.int64)

@@ -7,21 +7,22 @@ from asyncua import ua
 from asyncua.server.address_space import AttributeValue
 
 from plc_sim.opcua.server import SimServer
+from plc_sim.opcua.standard import node_id
 
 Reader = Callable[[], ua.DataValue]
 
-OBJECTS = ua.NodeId(ua.ObjectIds.ObjectsFolder)
-_ORGANIZES = ua.NodeId(ua.ObjectIds.Organizes)
-_HAS_COMPONENT = ua.NodeId(ua.ObjectIds.HasComponent)
-_HAS_PROPERTY = ua.NodeId(ua.ObjectIds.HasProperty)
-_FOLDER = ua.NodeId(ua.ObjectIds.FolderType)
-_BASE_OBJECT = ua.NodeId(ua.ObjectIds.BaseObjectType)
-_PROPERTY_TYPE = ua.NodeId(ua.ObjectIds.PropertyType)
-_DATA_VARIABLE = ua.NodeId(ua.ObjectIds.BaseDataVariableType)
+OBJECTS = node_id(ua.ObjectIds.ObjectsFolder)
+_ORGANIZES = node_id(ua.ObjectIds.Organizes)
+_HAS_COMPONENT = node_id(ua.ObjectIds.HasComponent)
+_HAS_PROPERTY = node_id(ua.ObjectIds.HasProperty)
+_FOLDER = node_id(ua.ObjectIds.FolderType)
+_BASE_OBJECT = node_id(ua.ObjectIds.BaseObjectType)
+_PROPERTY_TYPE = node_id(ua.ObjectIds.PropertyType)
+DATA_VARIABLE = node_id(ua.ObjectIds.BaseDataVariableType)
 
-_HAS_SUBTYPE = ua.NodeId(ua.ObjectIds.HasSubtype)
-_HAS_ENCODING = ua.NodeId(ua.ObjectIds.HasEncoding)
-_ENCODING_TYPE = ua.NodeId(ua.ObjectIds.DataTypeEncodingType)
+_HAS_SUBTYPE = node_id(ua.ObjectIds.HasSubtype)
+_HAS_ENCODING = node_id(ua.ObjectIds.HasEncoding)
+_ENCODING_TYPE = node_id(ua.ObjectIds.DataTypeEncodingType)
 
 READABLE = 0x01
 HISTORY = 0x04
@@ -62,7 +63,7 @@ class NodeBuilder:
 
     def node_id(self, identifier: str | int) -> ua.NodeId:
         """A NodeId of this namespace."""
-        return ua.NodeId(identifier, self.namespace)
+        return node_id(identifier, self.namespace)
 
     def folder(self, parent: ua.NodeId, identifier: str | int, name: str, display: ua.LocalizedText) -> ua.NodeId:
         """Add a folder that its parent organises."""
@@ -97,7 +98,7 @@ class NodeBuilder:
         array_length: int = 0,
         minimum_sampling_ms: float = 0.0,
         history: bool = True,
-        type_id: ua.NodeId = _DATA_VARIABLE,
+        type_id: ua.NodeId = DATA_VARIABLE,
     ) -> ua.NodeId:
         """Add a variable whose value is made when it is read."""
         level = READABLE | (HISTORY if history else 0)
@@ -112,7 +113,7 @@ class NodeBuilder:
             AccessLevel=ua.Byte(level),
             UserAccessLevel=ua.Byte(level),
             MinimumSamplingInterval=ua.Double(minimum_sampling_ms),
-            Historizing=history,
+            Historizing=history,  # pyright: ignore[reportArgumentType]  # plain bool works
         )
         node = self._add(ua.NodeClass.Variable, parent, identifier, name, attributes, type_id, _HAS_COMPONENT)
         self._space.set_attribute_value_callback(node, ua.AttributeIds.Value, lambda _node, _attribute: read())
@@ -140,7 +141,7 @@ class NodeBuilder:
             ArrayDimensions=[ua.UInt32(0)] if is_array else [],
             AccessLevel=ua.Byte(READABLE),
             UserAccessLevel=ua.Byte(READABLE),
-            Historizing=False,
+            Historizing=False,  # pyright: ignore[reportArgumentType]  # plain bool works
         )
         where = self.namespace if namespace is None else namespace
         return self._add(

@@ -20,6 +20,7 @@ from asyncua.server.user_managers import UserManager
 from plc_sim.opcua.certificate import Identity
 from plc_sim.opcua.gate import Gate
 from plc_sim.opcua.sampling import SamplerFactory
+from plc_sim.opcua.standard import node_id, status_code
 from plc_sim.opcua.subscription_service import SubscriptionLimits, SubscriptionService
 
 SECURE_POLICIES = [
@@ -111,7 +112,7 @@ class _Session(InternalSession):
 
     async def browse_next(self, parameters: ua.BrowseNextParameters) -> list[ua.BrowseResult]:
         # Every Browse answers in full, so there are no continuation points to know.
-        invalid = ua.StatusCode(ua.StatusCodes.BadContinuationPointInvalid)
+        invalid = status_code(ua.StatusCodes.BadContinuationPointInvalid)
         return [ua.BrowseResult(StatusCode=invalid) for _ in parameters.ContinuationPoints]
 
     async def history_read(self, params: ua.HistoryReadParameters) -> list[ua.HistoryReadResult]:
@@ -138,13 +139,22 @@ async def _standard_nodes() -> dict[ua.NodeId, NodeData]:
     return _template
 
 
+def _own(attribute: AttributeValue) -> AttributeValue:
+    copied = AttributeValue(attribute.value or ua.DataValue())
+    copied.value = attribute.value
+    return copied
+
+
 def _copy(node: NodeData) -> NodeData:
     """A node of its own, sharing the values, which asyncua replaces and never changes."""
     copied = NodeData(node.nodeid)
-    copied.attributes = {name: AttributeValue(attribute.value) for name, attribute in node.attributes.items()}
+    copied.attributes = {name: _own(attribute) for name, attribute in node.attributes.items()}
     copied.references = list(node.references)
     copied.call = node.call
     return copied
+
+
+_NOBODY = User(role=UserRole.Anonymous)
 
 
 class _InternalServer(InternalServer):
@@ -154,17 +164,17 @@ class _InternalServer(InternalServer):
         super().__init__(user_manager=_Users(options))
         self._max_nodes = options.max_nodes
 
-    async def load_standard_address_space(self, shelffile: Path | None = None) -> None:
+    async def load_standard_address_space(self, shelf_file: Path | None = None) -> None:
         """Copy the standard nodes from a template, which is filled once per process: it takes over a second."""
-        del shelffile
+        del shelf_file
         template = await _standard_nodes()
         self.aspace._nodes = {node_id: _copy(node) for node_id, node in template.items()}  # noqa: SLF001
 
     def create_session(
         self,
         name: str,
-        user: User = User(role=UserRole.Anonymous),
-        external: bool = False,  # noqa: B008, FBT001, FBT002
+        user: User = _NOBODY,
+        external: bool = False,  # noqa: FBT001, FBT002
     ) -> InternalSession:
         """A session for a new connection (asyncua's signature)."""
         session = _Session(self, self.aspace, self.subscription_service, name, user=user, external=external)
@@ -253,9 +263,9 @@ class SimServer(Server):
         values = dict.fromkeys(names, self.options.max_nodes)
         values["MaxMonitoredItemsPerCall"] = self.options.subscriptions.max_items
         for name, value in values.items():
-            node = self.get_node(ua.NodeId(getattr(limits, prefix + name)))
+            node = self.get_node(node_id(getattr(limits, prefix + name)))
             await node.write_value(ua.Variant(value, ua.VariantType.UInt32))
-        rate = self.get_node(ua.NodeId(limits.Server_ServerCapabilities_MinSupportedSampleRate))
+        rate = self.get_node(node_id(limits.Server_ServerCapabilities_MinSupportedSampleRate))
         await rate.write_value(ua.Variant(self.options.subscriptions.min_publishing_ms, ua.VariantType.Double))
 
     async def start(self) -> None:

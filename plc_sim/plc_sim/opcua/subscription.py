@@ -16,12 +16,13 @@ from asyncua.common.utils import ServiceError
 from plc_sim.opcua.encoding import Stamps
 from plc_sim.opcua.gate import Gate
 from plc_sim.opcua.sampling import Batch, Sampler
+from plc_sim.opcua.standard import extension, node_id, status_code
 
 RETRANSMISSION_BYTES = 64 << 20
 RETRANSMISSION_MESSAGES = 4096
 _MAX_MESSAGES_PER_CYCLE = 64
 
-_DATA_CHANGE = ua.NodeId(ua.ObjectIds.DataChangeNotification_Encoding_DefaultBinary)
+_DATA_CHANGE = node_id(ua.ObjectIds.DataChangeNotification_Encoding_DefaultBinary)
 
 Forward = Callable[[ua.PublishResult, Any], Awaitable[None]]
 TakeRequest = Callable[[int], Any]
@@ -140,7 +141,7 @@ class Subscription:
     def _result(self, batch: Batch | None) -> ua.PublishResult:
         message = ua.NotificationMessage(SequenceNumber=ua.UInt32(self._sequence), PublishTime=datetime.now(UTC))
         if batch is not None:
-            message.NotificationData = [ua.ExtensionObject(TypeId=_DATA_CHANGE, Body=batch.body)]
+            message.NotificationData = [extension(_DATA_CHANGE, batch.body)]
             self._remember(message, len(batch.body))
             self.values_sent += batch.count
             self.messages_sent += 1
@@ -169,7 +170,7 @@ class Subscription:
     def acknowledge(self, sequence: int) -> ua.StatusCode:
         """Forget a message that the client has (Part 4, 5.14.5)."""
         known = self._forget(sequence)
-        return ua.StatusCode(ua.StatusCodes.Good if known else ua.StatusCodes.BadSequenceNumberUnknown)
+        return status_code(ua.StatusCodes.Good if known else ua.StatusCodes.BadSequenceNumberUnknown)
 
     def republish(self, sequence: int) -> ua.NotificationMessage:
         """The unacknowledged message of this number.

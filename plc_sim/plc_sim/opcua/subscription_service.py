@@ -10,6 +10,7 @@ from asyncua.common.utils import ServiceError
 
 from plc_sim.opcua.gate import Gate
 from plc_sim.opcua.sampling import SamplerFactory
+from plc_sim.opcua.standard import status_code
 from plc_sim.opcua.subscription import Forward, Subscription, TakeRequest, now_us, stamps_of
 
 
@@ -49,7 +50,7 @@ class SubscriptionService:
         """Revised interval, lifetime (at least three keep-alives, Part 4, 5.14.2) and keep-alive count."""
         limits = self.limits
         # A NaN or negative interval asks for the fastest one.
-        asked = interval_ms if interval_ms > limits.min_publishing_ms else limits.min_publishing_ms
+        asked = max(limits.min_publishing_ms, interval_ms)
         keep = min(keep_alive or limits.max_keep_alive_count, limits.max_keep_alive_count)
         life = min(max(lifetime, 3 * keep), limits.max_lifetime_count)
         return limits.fixed_publishing_ms or asked, life, keep
@@ -105,7 +106,7 @@ class SubscriptionService:
         for number in ids:
             subscription = self.subscriptions.pop(number, None)
             if subscription is None:
-                results.append(ua.StatusCode(ua.StatusCodes.BadSubscriptionIdInvalid))
+                results.append(status_code(ua.StatusCodes.BadSubscriptionIdInvalid))
                 continue
             await subscription.stop()
             results.append(ua.StatusCode())
@@ -137,7 +138,7 @@ class SubscriptionService:
         for ack in acks:
             subscription = self.subscriptions.get(ack.SubscriptionId)
             if subscription is None:
-                results.append(ua.StatusCode(ua.StatusCodes.BadSubscriptionIdInvalid))
+                results.append(status_code(ua.StatusCodes.BadSubscriptionIdInvalid))
             else:
                 results.append(subscription.acknowledge(ack.SequenceNumber))
         return len(self.subscriptions), results
@@ -185,7 +186,7 @@ class SubscriptionService:
         for number in params.SubscriptionIds:
             subscription = self.subscriptions.get(number)
             if subscription is None:
-                results.append(ua.StatusCode(ua.StatusCodes.BadSubscriptionIdInvalid))
+                results.append(status_code(ua.StatusCodes.BadSubscriptionIdInvalid))
                 continue
             subscription.publishing = params.PublishingEnabled
             results.append(ua.StatusCode())
@@ -200,7 +201,7 @@ class SubscriptionService:
             result = ua.TransferResult()
             subscription = self.subscriptions.get(number)
             if subscription is None:
-                result.StatusCode = ua.StatusCode(ua.StatusCodes.BadSubscriptionIdInvalid)
+                result.StatusCode = status_code(ua.StatusCodes.BadSubscriptionIdInvalid)
             else:
                 subscription.session_id = session_id
                 subscription.pub_result_callback = callback
@@ -222,4 +223,4 @@ class SubscriptionService:
 
 
 def _known(known: bool) -> ua.StatusCode:  # noqa: FBT001 - a result's two cases
-    return ua.StatusCode(ua.StatusCodes.Good if known else ua.StatusCodes.BadMonitoredItemIdInvalid)
+    return status_code(ua.StatusCodes.Good if known else ua.StatusCodes.BadMonitoredItemIdInvalid)

@@ -1,6 +1,7 @@
 """Signals that machines of every industry have, and short ways to write signals down."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,14 +24,10 @@ PERCENT = Unit("P1", "%", "percent")
 RPM = Unit("RPM", "r/min", "revolutions per minute")
 KILONEWTON = Unit("B47", "kN", "kilonewton")
 CUBIC_METRE_PER_HOUR = Unit("MQH", "m³/h", "cubic metre per hour")
-LITRE = Unit("LTR", "l", "litre")
-KILOGRAM = Unit("KGM", "kg", "kilogram")
 GRAM = Unit("GRM", "g", "gram")
 PIECE = Unit("H87", "piece", "piece")
 HOURS = Unit("HUR", "h", "hour")
-PER_HOUR = Unit("2H", "1/h", "per hour")
 AMPERE = Unit("AMP", "A", "ampere")
-NEWTON_METRE = Unit("NU", "N·m", "newton metre")
 
 Evaluate = Callable[[View], Floats]
 """Numbers at the instants of a view."""
@@ -56,7 +53,7 @@ def analog(
 ) -> Signal:
     """A measured number within its range."""
 
-    def value(view: View) -> NDArray[np.float64]:
+    def value(view: View) -> NDArray[Any]:
         values = rounded(evaluate(view), decimals, low, high)
         return values.astype(np.float32) if kind is BuiltInType.FLOAT else values
 

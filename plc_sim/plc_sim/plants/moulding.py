@@ -10,28 +10,25 @@ import numpy as np
 
 from plc_sim.model.machine import MachineModel, Mode, Product, StopReason
 from plc_sim.model.plant import Identification, Machine
-from plc_sim.model.signal import Enumeration, Signal, Structure, Unit
+from plc_sim.model.signal import Enumeration, Signal, Structure
 from plc_sim.model.view import Floats, Ints, View
 from plc_sim.opcua.encoding import BuiltInType, string
 from plc_sim.plants import blocks
 from plc_sim.plants.blocks import (
     BAR,
-    CELSIUS,
     GRAM,
     KILONEWTON,
     MILLIMETRE,
     MILLIMETRE_PER_SECOND,
-    PERCENT,
-    RPM,
     SECOND,
     Evaluate,
     analog,
     flag,
     timeline,
 )
+from plc_sim.plants.moulding_conditions import conditions
 
 MACHINES = 10
-LITRE_PER_MINUTE = Unit("L2", "l/min", "litre per minute")
 
 PRODUCTS = (
     Product("HA-1180", "Washing machine drum cover", 42.0, 1, 1.15),
@@ -121,66 +118,30 @@ def _injection_pressure(view: View) -> Floats:
 
 
 def _peak_pressure(view: View) -> Floats:
+    view = view.completed
     spread = 1.0 + 0.008 * view.per_cycle("peak") + 0.004 * view.drift("peak", 90.0)
     return 1240.0 * view.scale * (1.0 - 0.14 * view.fault("check_ring")) * spread
 
 
 def _cushion(view: View) -> Floats:
+    view = view.completed
     return 12.0 - 5.5 * view.fault("check_ring") + 0.18 * view.per_cycle("cushion")
 
 
 def _weight(view: View) -> Floats:
+    view = view.completed
     nominal = 310.0 * view.scale
     lack = 1.0 - 0.03 * view.fault("check_ring") - 0.012 * view.fault("heater_band")
     return nominal * lack + 0.35 * view.per_cycle("weight")
 
 
-def _zone(index: int) -> Evaluate:
-    """A barrel zone: hotter towards the nozzle; the third has the heater band that fails."""
-    setpoint = 196.0 + 7.0 * index
-
-    def value(view: View) -> Floats:
-        lost = 24.0 * view.fault("heater_band") if index == 3 else 0.0
-        steady = setpoint - lost + 0.5 * view.drift(f"zone{index}", 6.0)
-        return 60.0 + (steady - 60.0) * view.warmth(75.0) + 0.1 * view.noise(f"zone{index}")
-
-    return value
-
-
-_ZONES = [_zone(index) for index in range(6)]
-
-
-def _zones(view: View) -> Floats:
-    return np.stack([zone(view) for zone in _ZONES], axis=1)
-
-
-def _mould_temperature(name: str, level: float) -> Evaluate:
-    def value(view: View) -> Floats:
-        clogged = 11.0 * view.fault("cooling_clog")
-        pulse = 2.2 * np.exp(-view.elapsed_s / 9.0) * view.in_cycle
-        steady = level + clogged + pulse + 0.4 * view.drift(name, 10.0)
-        return 26.0 + (steady - 26.0) * view.warmth(25.0) + 0.08 * view.noise(name)
-
-    return value
-
-
-def _flow(view: View) -> Floats:
-    level = np.where(view.running, 22.0, 9.0)
-    return level * (1.0 - 0.55 * view.fault("cooling_clog")) + 0.15 * view.noise("flow")
-
-
 def _cavity_pressures(view: View) -> Floats:
+    view = view.completed
     columns = [
         420.0 * view.scale * (1.0 + 0.01 * view.per_cycle(f"cavity{n}")) * (1.0 - 0.1 * view.fault("check_ring"))
         for n in range(4)
     ]
     return np.stack(columns, axis=1)
-
-
-def _hopper(view: View) -> Floats:
-    """Level that falls as cycles consume material, and is refilled every 40 cycles."""
-    used = (view.cycles % 40 + view.phase) / 40.0
-    return 94.0 - 62.0 * used
 
 
 def _order(key: int) -> str:
@@ -244,7 +205,15 @@ def _shot() -> tuple[Signal, ...]:
             "Injection/Velocity", 200, MILLIMETRE_PER_SECOND, 0.0, 200.0, "Injection velocity", "注射速度", _VELOCITY
         ),
         analog(
-            "Injection/PeakPressure", 1000, BAR, 0.0, 2000.0, "Peak pressure", "峰值压力", _peak_pressure, decimals=1
+            "Injection/PeakPressure",
+            1000,
+            BAR,
+            0.0,
+            2000.0,
+            "Peak pressure",
+            "峰值压力",
+            _peak_pressure,
+            decimals=1,
         ),
         analog("Injection/Cushion", 1000, MILLIMETRE, 0.0, 50.0, "Cushion", "料垫", _cushion),
         analog(
@@ -273,7 +242,16 @@ def _shot() -> tuple[Signal, ...]:
         analog("Mould/Opening", 500, MILLIMETRE, 0.0, 600.0, "Mould opening", "开模行程", _MOULD, decimals=1),
         analog("Quality/PartWeight", 1000, GRAM, 0.0, 1000.0, "Part weight", "制品重量", _weight),
         blocks.array(
-            "Quality/CavityPressures", 1000, BAR, 0.0, 1000.0, "Cavity pressures", "型腔压力", 4, _cavity_pressures, 1
+            "Quality/CavityPressures",
+            1000,
+            BAR,
+            0.0,
+            1000.0,
+            "Cavity pressures",
+            "型腔压力",
+            4,
+            _cavity_pressures,
+            1,
         ),
         Signal(
             "Quality/LastShot",
@@ -284,113 +262,6 @@ def _shot() -> tuple[Signal, ...]:
             "上一模次结果",
             structure=RESULT,
             render=_result_body,
-        ),
-    )
-
-
-def _conditions() -> tuple[Signal, ...]:
-    """Temperatures, media and peripherals."""
-    return (
-        blocks.array(
-            "Barrel/ZoneTemperatures", 2000, CELSIUS, 0.0, 400.0, "Zone temperatures", "料筒温度", 6, _zones, 1
-        ),
-        analog(
-            "Barrel/NozzleTemperature",
-            2000,
-            CELSIUS,
-            0.0,
-            400.0,
-            "Nozzle temperature",
-            "喷嘴温度",
-            _ZONES[5],
-            decimals=1,
-        ),
-        analog(
-            "Barrel/Zone3Temperature",
-            2000,
-            CELSIUS,
-            0.0,
-            400.0,
-            "Zone 3 temperature",
-            "料筒3区温度",
-            _ZONES[3],
-            decimals=1,
-        ),
-        analog(
-            "Mould/FixedTemperature",
-            500,
-            CELSIUS,
-            0.0,
-            150.0,
-            "Fixed half temperature",
-            "定模温度",
-            _mould_temperature("fixed", 58.0),
-        ),
-        analog(
-            "Mould/MovingTemperature",
-            500,
-            CELSIUS,
-            0.0,
-            150.0,
-            "Moving half temperature",
-            "动模温度",
-            _mould_temperature("moving", 54.0),
-        ),
-        analog("Cooling/Flow", 2000, LITRE_PER_MINUTE, 0.0, 60.0, "Cooling water flow", "冷却水流量", _flow),
-        analog(
-            "Hydraulics/OilTemperature",
-            5000,
-            CELSIUS,
-            0.0,
-            100.0,
-            "Oil temperature",
-            "油温",
-            lambda v: 24.0 + 21.0 * v.warmth(60.0) + 0.8 * v.drift("oil", 30.0) + 0.05 * v.noise("oil"),
-            kind=BuiltInType.FLOAT,
-        ),
-        analog(
-            "Plasticising/ScrewSpeed",
-            500,
-            RPM,
-            0.0,
-            400.0,
-            "Screw speed",
-            "螺杆转速",
-            lambda v: np.where(v.in_cycle & (v.phase > 0.34) & (v.phase < 0.76), 165.0 + 1.5 * v.noise("screw"), 0.0),
-            decimals=1,
-        ),
-        analog(
-            "Material/HopperLevel",
-            10_000,
-            PERCENT,
-            0.0,
-            100.0,
-            "Hopper level",
-            "料斗料位",
-            _hopper,
-            kind=BuiltInType.FLOAT,
-        ),
-        analog(
-            "Material/DewPoint",
-            10_000,
-            CELSIUS,
-            -60.0,
-            20.0,
-            "Dryer dew point",
-            "干燥机露点",
-            lambda v: -38.0 + 1.5 * v.drift("dew", 45.0) + 0.1 * v.noise("dew"),
-            decimals=1,
-        ),
-        analog(
-            "Maintenance/HoursUntilService",
-            10_000,
-            blocks.HOURS,
-            0.0,
-            200.0,
-            "Hours until service",
-            "距保养小时数",
-            blocks.service_due,
-            decimals=1,
         ),
     )
 
@@ -441,7 +312,7 @@ def _orders() -> tuple[Signal, ...]:
 
 def machines(seed: int) -> tuple[Machine, ...]:
     """The injection moulding machines."""
-    signals = (*blocks.production(), *blocks.energy(peak_kw=90.0), *_shot(), *_conditions(), *_orders())
+    signals = (*blocks.production(), *blocks.energy(peak_kw=90.0), *_shot(), *conditions(), *_orders())
     return tuple(
         Machine(
             name=f"IMM{number:02}",

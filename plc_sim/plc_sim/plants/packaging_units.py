@@ -1,0 +1,318 @@
+"""What each kind of machine of a bottle line measures besides its PackTags."""
+
+import numpy as np
+
+from plc_sim.model.machine import Mode
+from plc_sim.model.signal import Signal, Unit
+from plc_sim.model.view import Floats, View
+from plc_sim.plants import blocks
+from plc_sim.plants.blocks import (
+    BAR,
+    CELSIUS,
+    CUBIC_METRE_PER_HOUR,
+    MILLIMETRE_PER_SECOND,
+    PERCENT,
+    Evaluate,
+    analog,
+    counter,
+    flag,
+    text,
+)
+from plc_sim.plants.packml import speed
+
+PASTEURISATION_UNIT = Unit("C62", "PU", "pasteurisation unit")
+GRAM_PER_LITRE = Unit("GL", "g/l", "gram per litre")
+
+# The first machine of a line is never starved, the last never blocked: they have no such signal.
+_STARVED = flag("Status/Starved", 500, "Starved", "缺瓶", lambda v: v.mode == Mode.STARVED)
+_BLOCKED = flag("Status/Blocked", 500, "Blocked", "堵瓶", lambda v: v.mode == Mode.BLOCKED)
+
+
+def depalletiser() -> tuple[Signal, ...]:
+    """Layers, pallet and vacuum gripper."""
+    return (
+        _BLOCKED,
+        counter("Layers/Remaining", 1000, "Layers left", "剩余层数", lambda v: 12 - v.cycles // 8 % 12),
+        flag("Layers/PalletPresent", 1000, "Pallet present", "托盘到位", lambda v: v.cycles % 96 > 2),
+        analog(
+            "Gripper/Vacuum",
+            500,
+            BAR,
+            -1.0,
+            0.0,
+            "Gripper vacuum",
+            "抓手真空",
+            lambda v: -0.62 * v.run * (1.0 - 0.5 * v.fault("vacuum_leak")) + 0.006 * v.noise("vacuum"),
+            decimals=3,
+        ),
+    )
+
+
+def washer() -> tuple[Signal, ...]:
+    """Baths and water."""
+
+    def bath(name: str, level: float) -> Evaluate:
+        def value(view: View) -> Floats:
+            cold = 9.0 * view.fault("caustic_heater")
+            return level - cold + 0.5 * view.drift(name, 20.0) + 0.08 * view.noise(name)
+
+        return value
+
+    return (
+        _STARVED,
+        _BLOCKED,
+        analog(
+            "Bath/PreSoakTemperature",
+            2000,
+            CELSIUS,
+            0.0,
+            100.0,
+            "Pre-soak temperature",
+            "预浸温度",
+            bath("soak", 42.0),
+            decimals=1,
+        ),
+        analog(
+            "Bath/CausticTemperature",
+            1000,
+            CELSIUS,
+            0.0,
+            100.0,
+            "Caustic temperature",
+            "碱液温度",
+            bath("caustic", 81.0),
+        ),
+        analog(
+            "Bath/RinseTemperature",
+            2000,
+            CELSIUS,
+            0.0,
+            100.0,
+            "Rinse temperature",
+            "冲洗温度",
+            bath("rinse", 33.0),
+            decimals=1,
+        ),
+        analog(
+            "Bath/CausticConcentration",
+            10_000,
+            GRAM_PER_LITRE,
+            0.0,
+            50.0,
+            "Caustic concentration",
+            "碱液浓度",
+            lambda v: 21.0 + 0.8 * v.drift("concentration", 120.0) + 0.05 * v.noise("concentration"),
+        ),
+        analog(
+            "Water/Flow",
+            1000,
+            CUBIC_METRE_PER_HOUR,
+            0.0,
+            60.0,
+            "Fresh water flow",
+            "新鲜水流量",
+            lambda v: 2.0 + 15.0 * v.run + 0.2 * v.noise("water"),
+        ),
+    )
+
+
+def filler() -> tuple[Signal, ...]:
+    """Bowl, product, filling heads and crowner."""
+
+    def heads(view: View) -> Floats:
+        """Fill level of 12 sampled heads, mm below the rim; the fifth has the valve that leaks."""
+        columns = [
+            58.0 + 0.6 * view.per_cycle(f"head{n}") + (7.0 * view.fault("filling_valve") if n == 4 else 0.0)
+            for n in range(12)
+        ]
+        return np.stack(columns, axis=1)
+
+    return (
+        _STARVED,
+        _BLOCKED,
+        analog(
+            "Bowl/Pressure",
+            100,
+            BAR,
+            0.0,
+            6.0,
+            "Bowl pressure",
+            "酒缸压力",
+            lambda v: 2.1 + 0.9 * v.run + 0.05 * v.drift("bowl", 1.0) + 0.012 * v.noise("bowl"),
+            decimals=3,
+        ),
+        analog(
+            "Bowl/Level",
+            500,
+            PERCENT,
+            0.0,
+            100.0,
+            "Bowl level",
+            "酒缸液位",
+            lambda v: 62.0 + 4.0 * v.drift("level", 1.5) + 0.2 * v.noise("level"),
+            decimals=1,
+        ),
+        analog(
+            "Product/Temperature",
+            1000,
+            CELSIUS,
+            0.0,
+            40.0,
+            "Product temperature",
+            "产品温度",
+            lambda v: 3.2 + 0.4 * v.drift("product", 30.0) + 3.0 * (1.0 - v.warmth(30.0)) + 0.03 * v.noise("product"),
+        ),
+        analog(
+            "Product/Flow",
+            500,
+            CUBIC_METRE_PER_HOUR,
+            0.0,
+            40.0,
+            "Product flow",
+            "产品流量",
+            lambda v: speed(v) * 0.5 * v.scale / 1000.0,
+        ),
+        analog(
+            "Product/DissolvedOxygen",
+            10_000,
+            Unit("M1", "µg/l", "microgram per litre"),
+            0.0,
+            500.0,
+            "Dissolved oxygen",
+            "溶解氧",
+            lambda v: 28.0 + 6.0 * v.drift("oxygen", 60.0) + 90.0 * v.fault("filling_valve") + v.noise("oxygen"),
+            decimals=1,
+        ),
+        blocks.array("Heads/FillLevels", 2000, blocks.MILLIMETRE, 0.0, 150.0, "Fill levels", "灌装液位", 12, heads, 1),
+        counter("Rejects/Underfilled", 1000, "Underfilled bottles", "欠灌瓶数", lambda v: v.scrap * 2 // 3),
+        flag("Crowner/CrownsLow", 1000, "Crowns low", "瓶盖不足", lambda v: v.cycles % 900 > 860),
+    )
+
+
+def pasteuriser() -> tuple[Signal, ...]:
+    """Zones, belt, steam and the dose they add up to."""
+
+    def zones(view: View) -> Floats:
+        levels = (32.0, 45.0, 56.0, 62.0, 61.5, 48.0, 36.0, 28.0)
+        fouled = view.fault("heat_exchanger")
+        columns = [
+            level - (4.5 * fouled if 2 <= n <= 4 else 0.0) + 0.3 * view.drift(f"zone{n}", 12.0)
+            for n, level in enumerate(levels)
+        ]
+        return np.stack(columns, axis=1)
+
+    return (
+        _STARVED,
+        _BLOCKED,
+        blocks.array("Zones/Temperatures", 2000, CELSIUS, 0.0, 90.0, "Zone temperatures", "各区温度", 8, zones, 2),
+        analog(
+            "Zones/HoldingTemperature",
+            500,
+            CELSIUS,
+            0.0,
+            90.0,
+            "Holding temperature",
+            "保温温度",
+            lambda v: 62.0 - 4.5 * v.fault("heat_exchanger") + 0.3 * v.drift("zone3", 12.0) + 0.05 * v.noise("hold"),
+        ),
+        analog(
+            "Dose/PasteurisationUnits",
+            2000,
+            PASTEURISATION_UNIT,
+            0.0,
+            100.0,
+            "Pasteurisation units",
+            "巴氏杀菌单位",
+            # 20 minutes at T give 20 × 1.393^(T − 60) units (DelVecchio et al. 1951).
+            lambda v: (
+                12.0
+                * 1.393 ** (2.0 - 4.5 * v.fault("heat_exchanger") + 0.3 * v.drift("zone3", 12.0))
+                * (1.0 + 0.01 * v.noise("pu"))
+            ),
+            decimals=1,
+        ),
+        analog(
+            "Belt/Speed",
+            1000,
+            MILLIMETRE_PER_SECOND,
+            0.0,
+            20.0,
+            "Belt speed",
+            "链带速度",
+            lambda v: 6.5 * v.run * (1.0 + 0.005 * v.noise("belt")),
+            decimals=3,
+        ),
+        analog(
+            "Steam/Valve",
+            1000,
+            PERCENT,
+            0.0,
+            100.0,
+            "Steam valve",
+            "蒸汽阀开度",
+            lambda v: 12.0 + 34.0 * v.run + 30.0 * v.fault("heat_exchanger") + 3.0 * v.drift("steam", 4.0),
+            decimals=1,
+        ),
+    )
+
+
+def labeller() -> tuple[Signal, ...]:
+    """Labels and glue."""
+    return (
+        _STARVED,
+        _BLOCKED,
+        counter("Labels/Applied", 1000, "Labels applied", "已贴标数", lambda v: 2 * (v.good + v.scrap)),
+        analog(
+            "Labels/RollRemaining",
+            5000,
+            PERCENT,
+            0.0,
+            100.0,
+            "Label roll",
+            "标签卷余量",
+            lambda v: 100.0 - (v.cycles % 1500 + v.phase) / 15.0,
+            decimals=1,
+        ),
+        analog(
+            "Glue/Temperature",
+            1000,
+            CELSIUS,
+            0.0,
+            80.0,
+            "Glue temperature",
+            "胶水温度",
+            lambda v: 24.0 + 4.0 * v.warmth(15.0) - 7.0 * v.fault("glue_heater") + 0.1 * v.noise("glue"),
+            decimals=1,
+        ),
+        text("Labels/BatchCode", 5000, "Batch code", "批次码", lambda v: v.cycles // 900, lambda key: f"L{key:06}A"),
+    )
+
+
+def packer() -> tuple[Signal, ...]:
+    """Crates and grippers."""
+    return (
+        _STARVED,
+        counter("Crates/Packed", 1000, "Crates packed", "装箱数", lambda v: v.good // 20),
+        analog(
+            "Gripper/Pressure",
+            500,
+            BAR,
+            0.0,
+            10.0,
+            "Gripper pressure",
+            "抓头气压",
+            lambda v: 5.8 - 1.7 * v.fault("air_leak") + 0.12 * v.drift("air", 3.0) + 0.02 * v.noise("air"),
+        ),
+        analog(
+            "Gripper/Vibration",
+            1000,
+            MILLIMETRE_PER_SECOND,
+            0.0,
+            30.0,
+            "Vibration",
+            "振动",
+            lambda v: 0.3 + 2.1 * v.run * (1.0 + 1.2 * v.fault("air_leak")) * (1.0 + 0.08 * v.noise("vibration")),
+            decimals=3,
+        ),
+        flag("Crates/Full", 500, "Crate full", "箱已满", lambda v: v.in_cycle & (v.phase > 0.9)),
+    )
