@@ -26,9 +26,9 @@ pytestmark = [
 
 
 async def judged(site: Site, break_and_mend: Callable[[], Awaitable[None]]) -> Verdict:
-    """What the checker says of everything from a second before it breaks until after it is mended."""
-    await site.caught_up(now_us())
-    since_us = now_us() - 1_000_000
+    """What the checker says of everything from before it breaks until after it is mended."""
+    since_us = now_us()
+    await site.caught_up(since_us)
     await break_and_mend()
     until_us = now_us()
     await site.caught_up(until_us)
