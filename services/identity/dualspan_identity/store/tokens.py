@@ -29,7 +29,7 @@ class Bearer:
 
 
 async def lock_attempts(connection: Connection, email_hash: bytes) -> Attempts:
-    """Returns the attempts with an e-mail address, locked until the transaction ends. Wants a platform transaction."""
+    """Returns the attempts with an address, locked until the transaction ends. Wants a platform transaction."""
     await connection.execute(
         "INSERT INTO sign_in_attempt (email_hash) VALUES ($1) ON CONFLICT (email_hash) DO NOTHING", email_hash
     )
@@ -68,7 +68,7 @@ async def insert_session(
         "DELETE FROM session WHERE tenant_id = $1 AND user_id = $2 AND expires_at < now()", tenant_id, user_id
     )
     await connection.execute(
-        """INSERT INTO session (tenant_id, user_id, token_hash, expires_at) VALUES ($1, $2, $3, now() + $4::interval)""",
+    """Forgets the attempts with an address, for signing in worked, and everybody's of more than a day ago."""
         tenant_id,
         user_id,
         token_hash,
