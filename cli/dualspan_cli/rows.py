@@ -77,11 +77,18 @@ class RowPrinter:
     Attributes:
         form: Table, CSV or JSON lines.
         limit: How many rows at the most; 0: all.
+        has_default_limit: Nobody asked for the limit.
     """
 
     form: OutputForm
     limit: int
+    has_default_limit: bool = False
     printed: int = field(default=0, init=False)
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether rows may be missing that somebody would expect."""
+        return self.has_default_limit and self.printed >= self.limit
 
     def print(self, row: Row) -> bool:
         """Prints a row; False when no more are wanted."""

@@ -31,9 +31,7 @@ class CliSettings(BaseSettings):
     data_dir: Path = Field(default_factory=_default_data_dir, description="Where `dualspan up` keeps everything.")
     credential_file: Path = Field(default_factory=_default_credential_file, description="Written by `sign-in`.")
     token: SecretStr = Field(default=SecretStr(""), description="An API token, instead of signing in.")
-    service_secret: SecretStr = Field(
-        default=SecretStr(""), description="The platform's own secret: acts as a service."
-    )
+    service_secret: SecretStr = Field(default=SecretStr(""), description="The platform's secret: acts as a service.")
     identity_address: str = Field(default="", description="host:port of identity.")
     onboarding_address: str = Field(default="", description="host:port of onboarding.")
     historian_address: str = Field(default="", description="host:port of the historian.")

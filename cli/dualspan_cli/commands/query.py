@@ -176,12 +176,14 @@ def _print(
             async with aclosing(rows(client, chosen)) as found:
                 async for row in found:
                     if not printer.print(row):
-                        messages.print(f"[dim]The first {printer.printed} rows; --limit or --form csv for more.[/]")
-                        return
+                        break
+        if printer.is_cut:
+            messages.print(f"[dim]The first {printer.printed} rows; --limit or --form csv for more.[/]")
 
     asyncio.run(main())
 
 
 def _printer(form: OutputForm, limit: int, *, as_json: bool) -> RowPrinter:
     chosen = OutputForm.JSON if as_json else form
-    return RowPrinter(chosen, limit or (_TABLE_ROWS if chosen is OutputForm.TABLE else 0))
+    is_default = limit == 0 and chosen is OutputForm.TABLE
+    return RowPrinter(chosen, _TABLE_ROWS if is_default else limit, has_default_limit=is_default)

@@ -17,7 +17,7 @@ from dualspan_console.sessions import Session
 from dualspan_sdk import Aggregate, Client, DualSpanError, Frame
 
 _MOST_TAGS = 200
-_RAW_SPAN_MS = 15 * 60 * 1000
+_RAW_SPAN_MS = 2 * 3600 * 1000
 _RAW_ROWS = 20_000
 _POINTS = 720
 _LONGEST_SPAN_MS = 400 * 24 * 3600 * 1000
@@ -26,16 +26,17 @@ _HEARTBEAT_SECONDS = 15.0
 
 
 async def history(request: Request, session: Session) -> Response:
-    """Samples of one tag between two times: as they came if the span is short, else minimum, average, maximum.
+    """Samples of one tag between two times: as they came where they are few, else minimum, average and maximum.
 
     Query: `tag`; `from` and `to` in milliseconds since 1970.
     """
     tag_id, start, end = (_integer(request, name) for name in ("tag", "from", "to"))
     if not 0 < end - start <= _LONGEST_SPAN_MS:
         raise DualSpanError("INVALID_ARGUMENT", "EMPTY_INTERVAL", "Choose an end after the start.")
-    if end - start <= _RAW_SPAN_MS:
-        return JSONResponse(await _raw(session.client, tag_id, start * 1000, end * 1000))
-    return JSONResponse(await _processed(session.client, tag_id, start * 1000, end * 1000))
+    columns = await _raw(session.client, tag_id, start * 1000, end * 1000) if end - start <= _RAW_SPAN_MS else None
+    columns = columns or await _processed(session.client, tag_id, start * 1000, end * 1000)
+    gaps = await session.gaps(await session.tag(tag_id), start * 1000, end * 1000)
+    return JSONResponse(columns | {"gaps": [[first / 1000, last / 1000] for first, last in gaps]})
 
 
 async def live(request: Request, session: Session) -> Response:
@@ -52,10 +53,13 @@ async def live(request: Request, session: Session) -> Response:
     return StreamingResponse(_events(frames, only_newest=only_newest), media_type="text/event-stream")
 
 
-async def _raw(client: Client, tag_id: int, start: int, end: int) -> dict[str, Any]:
+async def _raw(client: Client, tag_id: int, start: int, end: int) -> dict[str, Any] | None:
+    """The samples; None if there are more than a chart should be sent."""
     pages = client.read_raw_pages([tag_id], start, end, page_size=_RAW_ROWS)
     async with aclosing(pages):  # pyright: ignore[reportArgumentType] - an async generator, typed as an iterator
         frame = await anext(aiter(pages), Frame())
+    if frame.sample_count >= _RAW_ROWS:
+        return None
     columns = frame_columns(frame)
     return {"form": "raw", "time": [], "value": [], "status": []} | (columns[0] if columns else {})
 

@@ -11,7 +11,8 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dualspan.historian.v1.service_pb2 import GetStorageStatisticsRequest, StorageStatistics
+from dualspan.historian.v1.resources_pb2 import GAP_STATE_REPAIRED
+from dualspan.historian.v1.service_pb2 import GetStorageStatisticsRequest, ListGapsRequest, StorageStatistics
 from dualspan.historian.v1.service_pb2_grpc import HistorianServiceStub
 from dualspan.identity.v1.service_pb2 import ExchangeTokenRequest, SignInRequest, SignInResponse, SignOutRequest
 from dualspan.identity.v1.service_pb2_grpc import IdentityServiceStub
@@ -95,6 +96,21 @@ class Session:
         """How much is stored."""
         request = GetStorageStatisticsRequest(parent=self.tenant)
         return await self._stubs.historian.GetStorageStatistics(request, metadata=await self._metadata())
+
+    async def gaps(self, tag: Tag, start_us: int, end_us: int) -> list[tuple[int, int]]:
+        """When samples of a tag are known to be missing, in microseconds since 1970: the newest of the ledger."""
+        request = ListGapsRequest(parent=self.tenant, page_size=_PAGE)
+        ledger = await self._stubs.historian.ListGaps(request, metadata=await self._metadata())
+        gateway, _, server = tag.server.partition("/servers/")
+        spans = [
+            (max(start_us, gap.start_time.ToMicroseconds()), min(end_us, gap.end_time.ToMicroseconds()))
+            for gap in ledger.gaps
+            if gap.state != GAP_STATE_REPAIRED
+            and gap.gateway == gateway
+            and gap.server in {"", server}
+            and gap.tag_id in {0, tag.tag_id}
+        ]
+        return sorted((start, end) for start, end in spans if start < end)
 
     async def _metadata(self) -> tuple[tuple[str, str], ...]:
         async with self._lock:

@@ -7,13 +7,14 @@ const tag = Number(card.dataset.tag);
 const isText = card.dataset.kind === "TEXT" || card.dataset.kind === "BYTES";
 const isStepped = card.dataset.kind !== "FLOAT64";
 const MOST_POINTS = 20000;
-const RAW_SECONDS = 900;
 
 let seconds = 600;
 let form = "raw";
 let plot = null;
 // Columns: time in seconds, value (average), minimum, maximum.
 let columns = [[], [], [], []];
+// Spans in seconds during which samples are known to be missing.
+let gaps = [];
 let lastDraw = 0;
 let events = [];
 
@@ -26,25 +27,60 @@ function options() {
     ticks: { stroke: colour("--line"), width: 1 },
     font: "12px system-ui, sans-serif",
   };
+  const hours = [
+    [86400, "{YYYY}-{MM}-{DD}", null, null, null, null, null, null, 1],
+    [3600, "{HH}:{mm}", "\n{YYYY}-{MM}-{DD}", null, null, null, null, null, 1],
+    [60, "{HH}:{mm}", "\n{YYYY}-{MM}-{DD}", null, null, null, null, null, 1],
+    [1, "{HH}:{mm}:{ss}", "\n{YYYY}-{MM}-{DD}", null, null, null, null, null, 1],
+  ];
   const line = {
     label: form === "raw" ? card.dataset.name : card.dataset.average,
     stroke: colour("--accent"),
     width: 2,
+    fill: form === "raw" ? colour("--area") : undefined,
     points: { show: false },
     paths: isStepped && form === "raw" ? UPlot.paths.stepped({ align: 1 }) : undefined,
     value: (_, value) => (value === null ? "–" : `${format(value)} ${card.dataset.unit}`),
   };
   const edge = (label) => ({ ...line, label, width: 0, stroke: "transparent" });
+  const edges = form === "raw" ? [] : [edge(card.dataset.minimum), edge(card.dataset.maximum)];
   return {
     width: part("chart").clientWidth,
     height: 380,
-    series: [{ label: card.dataset.time }, line, edge(card.dataset.minimum), edge(card.dataset.maximum)],
-    bands: [{ series: [3, 2], fill: colour("--band") }],
-    axes: [axis, { ...axis, size: 64, values: (_, values) => values.map(format) }],
+    series: [{ label: card.dataset.time, value: "{YYYY}-{MM}-{DD} {HH}:{mm}:{ss}" }, line, ...edges],
+    bands: edges.length > 0 ? [{ series: [3, 2], fill: colour("--band") }] : [],
+    axes: [{ ...axis, space: 90, values: hours }, { ...axis, size: 64, values: (_, values) => values.map(format) }],
     scales: { x: { time: true, range: () => range() }, y: { range: (_, low, high) => padded(low, high) } },
     cursor: { points: { size: 7 } },
+    hooks: { drawClear: [shadeGaps] },
     legend: { show: true, live: true },
   };
+}
+
+function shadeGaps(chart) {
+  chart.ctx.fillStyle = colour("--gap");
+  for (const [start, end] of gaps) {
+    const left = Math.max(chart.bbox.left, chart.valToPos(start, "x", true));
+    const right = Math.min(chart.bbox.left + chart.bbox.width, chart.valToPos(end, "x", true));
+    if (right > left) chart.ctx.fillRect(left, chart.bbox.top, Math.max(2, right - left), chart.bbox.height);
+  }
+}
+
+/** Breaks the line where samples are missing: a null between the last sample before a gap and the first after it. */
+function broken(whole) {
+  const found = whole.map(() => []);
+  let next = 0;
+  whole[0].forEach((moment, row) => {
+    while (next < gaps.length && gaps[next][1] <= moment) {
+      if (row > 0 && whole[0][row - 1] <= gaps[next][1]) {
+        found[0].push((whole[0][row - 1] + moment) / 2);
+        found.slice(1).forEach((column) => column.push(null));
+      }
+      next += 1;
+    }
+    found.forEach((column, index) => column.push(whole[index][row]));
+  });
+  return found;
 }
 
 function range() {
@@ -63,8 +99,9 @@ function draw() {
   if (isText) return drawEvents();
   const empty = columns[0].length === 0;
   part("empty").hidden = !empty;
-  if (plot) plot.setData(columns);
-  else plot = new UPlot(options(), columns, part("chart"));
+  const drawn = form === "raw" ? columns.slice(0, 2) : columns;
+  if (plot) plot.setData(drawn);
+  else plot = new UPlot(options(), drawn, part("chart"));
   summarise();
 }
 
@@ -112,7 +149,7 @@ function show(time, value, status) {
 /** What a chart can draw: numbers where the sample is not bad, gaps elsewhere. */
 function drawable(value, status) {
   if (value === null || severity(status) === "bad") return null;
-  return typeof value === "boolean" ? Number(value) : Number(value);
+  return Number(value);
 }
 
 function append(time, value, status) {
@@ -147,16 +184,17 @@ async function load() {
     part("empty").textContent = (await answer.json()).error.message;
     return;
   }
-  const { form: found, time, value, status, minimum, maximum } = await answer.json();
+  const { form: found, time, value, status, minimum, maximum, gaps: missing } = await answer.json();
   form = found;
+  gaps = missing.map(([first, last]) => [first / 1000, last / 1000]);
   if (isText) events = time.map((moment, index) => [moment, value[index]]);
   const nothing = () => time.map(() => null);
-  columns = [
+  columns = broken([
     time.map((moment) => moment / 1000),
     value.map((one, index) => (isText ? null : drawable(one, status[index]))),
     minimum ?? nothing(),
     maximum ?? nothing(),
-  ];
+  ]);
   plot?.destroy();
   plot = null;
   draw();
@@ -176,8 +214,8 @@ document.addEventListener("themechange", () => {
 });
 new ResizeObserver(() => plot?.setSize({ width: part("chart").clientWidth, height: 380 })).observe(part("chart"));
 // Time moves on even when nothing comes; what was averaged is averaged again.
-setInterval(() => (seconds <= RAW_SECONDS ? draw() : null), 1000);
-setInterval(() => (seconds > RAW_SECONDS && !document.hidden ? load() : null), 15000);
+setInterval(() => (form === "raw" ? draw() : null), 1000);
+setInterval(() => (form !== "raw" && !document.hidden ? load() : null), 15000);
 
 await load();
 follow([tag], { newest: false, badge: part("live"), receive });
