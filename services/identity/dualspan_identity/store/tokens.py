@@ -68,7 +68,8 @@ async def insert_session(
         "DELETE FROM session WHERE tenant_id = $1 AND user_id = $2 AND expires_at < now()", tenant_id, user_id
     )
     await connection.execute(
-    """Forgets the attempts with an address, for signing in worked, and everybody's of more than a day ago."""
+        """INSERT INTO session (tenant_id, user_id, token_hash, expires_at)
+        VALUES ($1, $2, $3, now() + $4::interval)""",
         tenant_id,
         user_id,
         token_hash,
