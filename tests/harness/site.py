@@ -102,7 +102,10 @@ class Site:
         """Starts what was killed and waits until it is healthy."""
         member = self.members[name]
         await asyncio.to_thread(member.server.restart)
-        await until(member.is_ready, f"{name} is ready", timeout=60)
+        try:
+            await until(member.is_ready, f"{name} is ready", timeout=60)
+        except TimeoutError as err:
+            raise AssertionError(f"{err}\n{member.server.child.log_tail()}") from err
 
     async def stored(self, since_us: int, until_us: int) -> Stored:
         """All that ReadRaw returns of the site's tags."""
