@@ -299,7 +299,7 @@ def _orders() -> tuple[Signal, ...]:
             "Last change of state",
             "最近状态变化时间",
         ),
-        flag("Robot/Ready", 1000, "Robot ready", "机械手就绪", lambda v: v.reason != 205),
+        flag("Robot/Ready", 1000, "Robot ready", "机械手就绪", lambda v: v.running),
         flag(
             "Mould/Protection",
             500,
