@@ -50,3 +50,18 @@ class ClockOffset:
 def offset_from(sent: int, received: int, other: int) -> ClockOffset:
     """The offset to a clock that answered `other` to a question sent and answered at these times (as NTP has it)."""
     return ClockOffset((sent + received) // 2 - other, received - sent)
+
+
+@dataclass(slots=True)
+class PlatformClock:
+    """The time as the platform has it, as far as it is known: a gateway in a plant often has no time server.
+
+    Attributes:
+        offset: This gateway's clock minus the platform's, microseconds.
+    """
+
+    offset: int = 0
+
+    def platform_now(self) -> int:
+        """Microseconds since 1970."""
+        return now_microseconds() - self.offset

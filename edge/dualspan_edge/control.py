@@ -72,6 +72,7 @@ class Control:
             _log.info("onboarding_connected")
         if hello_sent and response.HasField("clock"):
             self.clock = offset_from(hello_sent, now_microseconds(), response.clock.ToMicroseconds())
+            self._servers.clock.offset = self.clock.offset
 
     @property
     def servers(self) -> ServerSet:

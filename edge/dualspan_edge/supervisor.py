@@ -16,7 +16,7 @@ from dualspan.onboarding.v1 import resources_pb2 as onboarding
 from dualspan_edge.backoff import Backoff
 from dualspan_edge.buffer import Buffer
 from dualspan_edge.channel import ChannelSource, words_of
-from dualspan_edge.clock import ClockWatch, now_microseconds
+from dualspan_edge.clock import ClockWatch, PlatformClock, now_microseconds
 from dualspan_edge.configuration import ConfigurationFile, ReportLedger
 from dualspan_edge.errors import GatewayError
 from dualspan_edge.gaps import gap
@@ -44,6 +44,7 @@ class ServerSet:
         # What an earlier run of the gateway knew; each server asks once.
         self._missing_since = dict(buffer.last_life.complete_until)
         self._past = Counters()
+        self.clock = PlatformClock()
         self.ledger = ReportLedger()
         # A server stands otherwise than before: worth telling at once.
         self.state_changed = asyncio.Event()
@@ -83,6 +84,7 @@ class ServerSet:
                 report=self.ledger.record,
                 state_changed=self.state_changed.set,
                 backoff=self._backoff,
+                clock=self.clock,
                 missing_since=self._missing_since.pop(name, 0),
             )
             self._workers[name] = (worker, asyncio.ensure_future(worker.run()))

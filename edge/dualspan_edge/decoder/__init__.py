@@ -14,7 +14,7 @@ To get samples of tags from it, see `dualspan_edge.samples.TagTable`.
 """
 
 from dualspan_edge.decoder.model import DataChange, ItemRun, PublishResponse, RunForm
-from dualspan_edge.decoder.response import decode_publish_response, decode_republish_response
+from dualspan_edge.decoder.response import check_read_response, decode_publish_response, decode_republish_response
 from dualspan_edge.errors import DecodeError
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "ItemRun",
     "PublishResponse",
     "RunForm",
+    "check_read_response",
     "decode_publish_response",
     "decode_republish_response",
 ]

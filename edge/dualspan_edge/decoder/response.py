@@ -12,6 +12,7 @@ from dualspan_edge.decoder.wire import (
     read_node_id,
     read_uint32,
     skip_bytes,
+    skip_data_value,
     skip_diagnostic_info,
     skip_diagnostic_infos,
     skip_extension_object,
@@ -66,6 +67,23 @@ def decode_republish_response(body: bytes, subscription_id: int) -> PublishRespo
     parts = _Parts()
     parts.read_message(body, position, end)
     return parts.response(service_result=service_result, subscription_id=subscription_id)
+
+
+def check_read_response(body: bytes) -> None:
+    """Walks over a message that answers a Read request, before a decoder that makes objects of it believes it.
+
+    Raises:
+        DecodeError: It is cut off, or lies about a length, a count or a depth.
+    """
+    end = len(body)
+    type_id, position = read_node_id(body, 0, end)
+    service_result, position = _read_response_header(body, position, end)
+    if type_id == _SERVICE_FAULT or service_result & 0x80000000:
+        return
+    count, position = read_count(body, position, end, 1)
+    for _ in range(count):
+        position = skip_data_value(body, position, end)
+    skip_diagnostic_infos(body, position, end)
 
 
 def _read_response_header(body: bytes, position: int, end: int) -> tuple[int, int]:

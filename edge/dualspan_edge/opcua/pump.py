@@ -85,7 +85,6 @@ class PublishPump:
             DecodeError: The server sends what no server may send.
         """
         for subscription in self._subscriptions.by_id.values():
-            subscription.heard = self._now()
             subscription.resumed = subscription.expected != 0
         while True:
             self._ask()
@@ -106,6 +105,10 @@ class PublishPump:
         """Sends as many Publish requests as there should be in flight, with the acknowledgements that are due."""
         if not self._subscriptions.by_id or self._unstored > _MOST_UNSTORED:
             return
+        if not self._in_flight:
+            # Nobody was asked, so nobody could be heard.
+            for subscription in self._subscriptions.by_id.values():
+                subscription.heard = self._now()
         wanted = min(len(self._subscriptions.by_id) + 2, self._limit)
         while self._in_flight < wanted:
             request = ua.PublishRequest()

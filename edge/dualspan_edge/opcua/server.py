@@ -14,7 +14,7 @@ from dualspan.onboarding.v1 import gateway_service_pb2 as gateway
 from dualspan.onboarding.v1 import resources_pb2 as onboarding
 from dualspan_edge.backoff import Backoff
 from dualspan_edge.buffer import Buffer
-from dualspan_edge.clock import now_microseconds
+from dualspan_edge.clock import PlatformClock, now_microseconds
 from dualspan_edge.decoder import DecodeError, PublishResponse
 from dualspan_edge.errors import GatewayError, UntrustedServerError
 from dualspan_edge.gaps import gap, overflow_gaps
@@ -25,6 +25,7 @@ from dualspan_edge.opcua.pump import PublishPump
 from dualspan_edge.opcua.subscriptions import Subscription, Subscriptions
 from dualspan_edge.opcua.words import status_words
 from dualspan_edge.samples import TagTable
+from dualspan_frame import Block
 
 _CLOCK_INTERVAL = 10.0
 # A refused item may become possible: a node appears, a right is given.
@@ -66,6 +67,7 @@ class ServerWorker:
         report: ReportSink,
         state_changed: Callable[[], None],
         backoff: Backoff,
+        clock: PlatformClock,
         missing_since: int,
     ) -> None:
         """Prepares a worker.
@@ -77,6 +79,7 @@ class ServerWorker:
             report: Told how each tag fares.
             state_changed: Told when `status` says something else.
             backoff: Between attempts.
+            clock: What time it is, where that is known better than here.
             missing_since: Until when an earlier run of the gateway had everything of this server, microseconds;
                 0 if there was none.
         """
@@ -87,6 +90,7 @@ class ServerWorker:
         self._report = report
         self._state_changed = state_changed
         self._backoff = backoff
+        self._clock = clock
         self._changed = asyncio.Event()
         self._subscriptions = Subscriptions(TagTable())
         self._reports: dict[int, gateway.TagReport] = {}
@@ -143,7 +147,6 @@ class ServerWorker:
             if asyncio.get_running_loop().time() - started > self._backoff.longest:
                 attempt = 0
             attempt += 1
-            self._changed.clear()
             await _wait(self._changed, self._backoff.delay(attempt))
 
     # Receiver of the publish pump.
@@ -152,8 +155,8 @@ class ServerWorker:
         """Takes a notification; the future is done when it is on the disk."""
         del subscription
         gaps: list[historian.Gap] = []
-        now = now_microseconds()
-        blocks = []
+        now = self._clock.platform_now()
+        blocks: list[Block] = []
         for change in response.data_changes:
             received = self._subscriptions.table.receive(change, now)
             blocks += received.blocks
@@ -178,7 +181,8 @@ class ServerWorker:
 
     async def _live(self) -> None:
         self._changed.clear()
-        self._set_state(onboarding.CONNECTION_STATE_CONNECTING, self.status.detail)
+        if self.status.state == onboarding.CONNECTION_STATE_CONNECTED:
+            self._set_state(onboarding.CONNECTION_STATE_CONNECTING, self.status.detail)
         configuration = self._configuration
         connection = await connect(configuration, self._instance, self._ticket)
         keep_session = True
@@ -282,6 +286,9 @@ class ServerWorker:
             self._submit_gap(hole.cause, hole.since, now_microseconds(), hole.detail)
 
     def _submit_gap(self, cause: historian.GapCause.ValueType, start: int, end: int, detail: str) -> None:
+        # The ledger is held against the samples' own times, which are the server's.
+        shift = self.status.clock_offset.ToMicroseconds()
+        start, end = start + min(shift, 0), end + max(shift, 0)
         self._buffer.submit((), [gap(cause, start, end, server=self.server, detail=detail)])
 
 

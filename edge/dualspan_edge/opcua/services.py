@@ -6,8 +6,10 @@ from typing import TypeVar
 
 from asyncua import ua
 from asyncua.client.ua_session import UaSession
+from asyncua.ua.ua_binary import struct_from_binary
 from asyncua.ua.uaerrors import UaStatusCodeError
 
+from dualspan_edge.decoder import check_read_response
 from dualspan_edge.opcua.nodeids import standard_node
 
 _T = TypeVar("_T")
@@ -68,9 +70,15 @@ async def read_attributes(
     """One DataValue for each (node, attribute), a bad status in it where that cannot be read."""
 
     async def read(part: Sequence[tuple[ua.NodeId, ua.AttributeIds]]) -> list[ua.DataValue]:
-        parameters = ua.ReadParameters()
-        parameters.NodesToRead = [ua.ReadValueId(NodeId=node, AttributeId=attribute) for node, attribute in part]
-        return await session.read(parameters)
+        request = ua.ReadRequest()
+        request.Parameters.NodesToRead = [
+            ua.ReadValueId(NodeId=node, AttributeId=attribute) for node, attribute in part
+        ]
+        body = await session._send_request(request)  # noqa: SLF001 - the public method decodes before it can be checked
+        check_read_response(bytes(body))
+        response = struct_from_binary(ua.ReadResponse, body)
+        response.ResponseHeader.ServiceResult.check()
+        return response.Results
 
     return await in_portions(read, nodes, portion)
 

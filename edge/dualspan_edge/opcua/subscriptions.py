@@ -40,6 +40,7 @@ _LIFETIME_MS = 600_000.0
 _MAX_NOTIFICATIONS = 50_000
 _BAD_NODE_ID_UNKNOWN = 0x80340000
 _BAD_UNEXPECTED_ERROR = 0x80010000
+_KINDS = frozenset(ValueKind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class MonitoredItem:
     item_id: int
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Subscription:
     """One subscription, and how far its notifications have come.
 
@@ -86,7 +87,7 @@ class Subscriptions:
     def __init__(self, table: TagTable) -> None:
         self.table = table
         self.by_id: dict[int, Subscription] = {}
-        self._by_key: dict[GroupKey, Subscription] = {}
+        self._by_key: dict[GroupKey, list[Subscription]] = {}
         self._coarseness: Coarseness | None = None
 
     @property
@@ -123,12 +124,26 @@ class Subscriptions:
         if self._coarseness is None:
             self._coarseness = choose_coarseness(planned, connection.limits.subscriptions)
         for key, group in in_groups(planned, self._coarseness).items():
+            reports += await self._add_group(connection, key, group, now)
+        return reports
+
+    async def _add_group(
+        self, connection: Connection, key: GroupKey, group: list[PlannedTag], now: int
+    ) -> list[gateway.TagReport]:
+        """Monitors tags of one group, in as many subscriptions as the server's limit on items asks for."""
+        reports: list[gateway.TagReport] = []
+        left = group
+        while left:
             try:
-                subscription = await self._subscription_for(connection.session, key, now)
+                subscription = await self._subscription_for(connection, key, now)
             except UaStatusCodeError as error:
-                reports += [_refused(member.tag, error.code) for member in group]
-                continue
-            reports += await self._monitor(connection, subscription, group)
+                return [*reports, *(_refused(member.tag, error.code) for member in left)]
+            room = connection.limits.items_per_subscription - len(subscription.items)
+            if room <= 0:
+                # The server has no room left anywhere; it says so itself, item by item.
+                room = len(left)
+            reports += await self._monitor(connection, subscription, left[:room])
+            left = left[room:]
         return reports
 
     async def remove(self, connection: Connection, tag_ids: Iterable[int]) -> None:
@@ -159,7 +174,9 @@ class Subscriptions:
         for item in subscription.items.values():
             self.table.remove(item.handle)
         self.by_id.pop(subscription.identifier, None)
-        self._by_key = {key: held for key, held in self._by_key.items() if held is not subscription}
+        for held in self._by_key.values():
+            if subscription in held:
+                held.remove(subscription)
 
     async def transfer(self, connection: Connection) -> list[Subscription]:
         """Takes the subscriptions of a lost session over into this one (Part 4, 5.14.7).
@@ -178,21 +195,21 @@ class Subscriptions:
             return held
         return [sub for sub, result in zip(held, results, strict=True) if not result.StatusCode.is_good()]
 
-    async def _subscription_for(self, session: UaSession, key: GroupKey, now: int) -> Subscription:
-        existing = self._by_key.get(key)
-        if existing is not None:
-            return existing
+    async def _subscription_for(self, connection: Connection, key: GroupKey, now: int) -> Subscription:
+        """A subscription of this group that has room; a new one if none has."""
+        held = self._by_key.setdefault(key, [])
+        for subscription in held:
+            if len(subscription.items) < connection.limits.items_per_subscription:
+                return subscription
         try:
-            created = await _create(session, key.publishing_ms, now)
+            created = await _create(connection.session, key.publishing_ms, now)
         except BadTooManySubscriptions:
             if not self.by_id:
                 raise
             # Better in the company of other types than not at all.
-            nearest = min(self.by_id.values(), key=lambda other: abs(other.publishing_ms - key.publishing_ms))
-            self._by_key[key] = nearest
-            return nearest
+            return min(self.by_id.values(), key=lambda other: abs(other.publishing_ms - key.publishing_ms))
         self.by_id[created.identifier] = created
-        self._by_key[key] = created
+        held.append(created)
         return created
 
     async def _monitor(
@@ -224,6 +241,10 @@ async def _find_nodes(
     reports: list[gateway.TagReport] = []
     found: list[tuple[gateway.TagConfiguration, ua.NodeId]] = []
     for tag in tags:
+        if tag.kind not in _KINDS:
+            detail = "this gateway does not know the kind of the tag; update the gateway"
+            reports.append(_report(tag, onboarding.TAG_STATE_REFUSED, _BAD_UNEXPECTED_ERROR, detail))
+            continue
         try:
             found.append((tag, parse_node_id(tag.node_id, connection.namespaces)))
         except NodeIdError as error:
