@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -17,10 +18,10 @@ ACME = "tenants/acme"
 
 
 def new_user(
-    email: str, *roles: resources.Role.ValueType, parent: str = ACME, **more: str
+    email: str, *roles: resources.Role.ValueType, parent: str = ACME, user_id: str = "", password: str = PASSWORD
 ) -> messages.CreateUserRequest:
     user = resources.User(email=email, roles=roles)
-    return messages.CreateUserRequest(**{"parent": parent, "user": user, "password": PASSWORD, **more})
+    return messages.CreateUserRequest(parent=parent, user=user, user_id=user_id, password=password)
 
 
 def new_token(*roles: resources.Role.ValueType, days: float = 1) -> messages.CreateApiTokenRequest:
@@ -29,7 +30,7 @@ def new_token(*roles: resources.Role.ValueType, days: float = 1) -> messages.Cre
     return messages.CreateApiTokenRequest(parent=ACME, api_token=token)
 
 
-async def refused(call: "grpc.aio.UnaryUnaryCall[object, object]") -> str:
+async def refused(call: Awaitable[object]) -> str:
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await call
     return reason(raised)

@@ -52,6 +52,11 @@ async def read_to_the_end(stream: Any) -> None:
         pass
 
 
+async def read_some(stream: Any, count: int) -> list[Any]:
+    """Reads so many messages of a stream."""
+    return [await stream.read() for _ in range(count)]
+
+
 async def eventually(holds: Callable[[], bool]) -> None:
     """Waits until something holds, five seconds at most."""
     async with asyncio.timeout(5):
@@ -78,7 +83,7 @@ async def _nothing() -> None:
     pass
 
 
-class HistorianProbe(HistorianServiceServicer):  # pyright: ignore[reportImplicitAbstractClass]
+class HistorianProbe(HistorianServiceServicer):
     def __init__(self, seen: Seen) -> None:
         self._seen = seen
         self.work: Callable[[], Awaitable[None]] = _nothing
@@ -178,15 +183,19 @@ class Probe:
 
 @asynccontextmanager
 async def run_probe(identity: Identity, **changes: Any) -> AsyncGenerator[Probe]:
-    settings = GatewayFacingSettings(
-        listen="127.0.0.1:0",
-        gateway_listen="127.0.0.1:0",
-        database_url="postgresql://nobody@/nothing",
-        platform=platform(identity_address=identity.address),
-        **{"drain_seconds": 1.0, "maximum_message_bytes": 1 << 20, **changes},
+    settings = GatewayFacingSettings.model_validate(
+        {
+            "listen": "127.0.0.1:0",
+            "gateway_listen": "127.0.0.1:0",
+            "database_url": "postgresql://nobody@/nothing",
+            "platform": platform(identity_address=identity.address),
+            "drain_seconds": 1.0,
+            "maximum_message_bytes": 1 << 20,
+            **changes,
+        }
     )
     seen = Seen()
-    historian_probe = HistorianProbe(seen)
+    historian_probe = HistorianProbe(seen)  # pyright: ignore[reportAbstractUsage] - three methods are enough
     listeners = [
         Listener.people(settings, [Binding(add_HistorianServiceServicer_to_server, historian_probe)]),
         Listener.gateways(settings, [Binding(add_IngestServiceServicer_to_server, IngestProbe(seen))]),

@@ -63,7 +63,7 @@ async def test_a_tampered_token_is_refused(probe: Probe) -> None:
     foreign = Ed25519PrivateKey.generate()
     claims = {"sub": "users/ada", "tenant": "acme", "roles": ["admin"], "aud": AUDIENCE, "exp": time.time() + 60}
     key_id = jwt.get_unverified_header(token)["kid"]
-    unsigned = jwt.encode(claims, None, algorithm="none", headers={"kid": key_id})
+    unsigned = jwt.encode(claims, "", algorithm="none", headers={"kid": key_id})
     for bad in (
         f"{head}.{body[:-2]}AA.{signature}",
         f"{head}.{body}.{signature[:-4]}AAAA",

@@ -6,8 +6,10 @@ from google.protobuf.descriptor import MethodDescriptor
 
 from dualspan.historian.v1 import service_pb2 as historian
 from dualspan.identity.v1 import service_pb2 as identity
+from dualspan.identity.v1.resources_pb2 import User
 from dualspan.onboarding.v1 import gateway_service_pb2 as gateway
 from dualspan.onboarding.v1 import service_pb2 as onboarding
+from dualspan.onboarding.v1.resources_pb2 import OpcUaServer
 from dualspan.runtime.v1.access_pb2 import permission as permission_option
 from dualspan_runtime.authorisation import check_permission, choose_tenant
 from dualspan_runtime.errors import PermissionDenied, Unauthenticated
@@ -133,15 +135,18 @@ OTHER = "tenants/other"
     [
         (identity.ListUsersRequest(parent="tenants/acme"), {"acme"}),
         (identity.GetTenantRequest(name="tenants/acme"), {"acme"}),
-        (identity.UpdateUserRequest(user={"name": "tenants/acme/users/u"}), {"acme"}),
+        (identity.UpdateUserRequest(user=User(name="tenants/acme/users/u")), {"acme"}),
         # The name inside a creation is ignored, as the contract says.
-        (identity.CreateUserRequest(parent="tenants/acme", user={"name": f"{OTHER}/users/u"}), {"acme"}),
+        (identity.CreateUserRequest(parent="tenants/acme", user=User(name=f"{OTHER}/users/u")), {"acme"}),
         (identity.ListTenantsRequest(), set()),
         (identity.SignGatewayCertificateRequest(gateway="tenants/acme/gateways/g"), {"acme"}),
         (onboarding.AcceptVariablesRequest(server="tenants/acme/gateways/g/servers/s"), {"acme"}),
-        (onboarding.BatchDeleteTagsRequest(parent="tenants/acme", names=[f"{OTHER}/tags/1"]), {"acme", "other"}),
+        (onboarding.BatchDeleteTagsRequest(parent="tenants/acme", names=["tenants/other/tags/1"]), {"acme", "other"}),
         (onboarding.ListTagsRequest(parent="tenants/acme", server=f"{OTHER}/gateways/g/servers/s"), {"acme", "other"}),
-        (onboarding.UpdateOpcUaServerRequest(opc_ua_server={"name": f"{OTHER}/gateways/g/servers/s"}), {"other"}),
+        (
+            onboarding.UpdateOpcUaServerRequest(opc_ua_server=OpcUaServer(name=f"{OTHER}/gateways/g/servers/s")),
+            {"other"},
+        ),
         (historian.ReadRawRequest(parent="nonsense"), set()),
     ],
 )
