@@ -1,14 +1,18 @@
 """The onboarding service's use cases on a real database, and words to set a plant up with."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from dualspan_onboarding.migrations import MIGRATIONS
 from dualspan_onboarding.model import (
     BrowsedNode,
+    Limits,
     SecurityMode,
     SecurityPolicy,
     ServerSettings,
     Session,
+    Timing,
 )
 from dualspan_onboarding.names import GatewayName, ServerName
 from dualspan_onboarding.service.browsing import BrowseNews, Browsing
@@ -16,6 +20,8 @@ from dualspan_onboarding.service.gateways import Gateways
 from dualspan_onboarding.service.servers import Servers
 from dualspan_onboarding.service.sessions import Sessions
 from dualspan_onboarding.service.tagging import Choice, Tagging
+from dualspan_onboarding.settings import OnboardingSettings
+from dualspan_onboarding.vault import Vault
 from dualspan_runtime.database import Database
 from dualspan_runtime.operations import OperationStore
 
@@ -91,3 +97,21 @@ def variable(number: int, **changes: object) -> BrowsedNode:
 
 def everything() -> Choice:
     return Choice((), "/", None, None)
+
+
+@asynccontextmanager
+async def open_use_cases(stated: OnboardingSettings, limits: Limits, timing: Timing) -> AsyncGenerator[UseCases]:
+    """What the composition root makes, without servers and channels."""
+    async with Database.open(stated, schema=MIGRATIONS) as opened:
+        operations, vault = OperationStore(), Vault(SECRET)
+        gateways = Gateways(opened, timing)
+        browsing = Browsing(opened, operations, limits, timing)
+        yield UseCases(
+            database=opened,
+            operations=operations,
+            gateways=gateways,
+            servers=Servers(opened, vault, browsing, limits),
+            browsing=browsing,
+            tagging=Tagging(opened, limits),
+            sessions=Sessions(opened, gateways, vault),
+        )

@@ -7,20 +7,11 @@ import pytest
 from integration.identity.running import Identity, identity_settings, run_identity
 from integration.onboarding.running import Onboarding, run_onboarding
 
-from dualspan_onboarding.migrations import MIGRATIONS
 from dualspan_onboarding.model import Limits, Timing
-from dualspan_onboarding.service.browsing import Browsing
-from dualspan_onboarding.service.gateways import Gateways
-from dualspan_onboarding.service.servers import Servers
-from dualspan_onboarding.service.sessions import Sessions
-from dualspan_onboarding.service.tagging import Tagging
 from dualspan_onboarding.settings import OnboardingSettings
-from dualspan_onboarding.vault import Vault
-from dualspan_runtime.database import Database
-from dualspan_runtime.operations import OperationStore
 from dualspan_runtime.settings import PlatformSettings
 from harness.databases import ClonedDatabase
-from harness.onboarding import SECRET, UseCases
+from harness.onboarding import SECRET, UseCases, open_use_cases
 
 
 @pytest.fixture
@@ -48,19 +39,8 @@ def onboarding_settings(database: ClonedDatabase) -> OnboardingSettings:
 async def use_cases(
     onboarding_settings: OnboardingSettings, limits: Limits, timing: Timing
 ) -> AsyncGenerator[UseCases]:
-    async with Database.open(onboarding_settings, schema=MIGRATIONS) as opened:
-        operations, vault = OperationStore(), Vault(SECRET)
-        gateways = Gateways(opened, timing)
-        browsing = Browsing(opened, operations, limits, timing)
-        yield UseCases(
-            database=opened,
-            operations=operations,
-            gateways=gateways,
-            servers=Servers(opened, vault, browsing, limits),
-            browsing=browsing,
-            tagging=Tagging(opened, limits),
-            sessions=Sessions(opened, gateways, vault),
-        )
+    async with open_use_cases(onboarding_settings, limits, timing) as opened:
+        yield opened
 
 
 @pytest.fixture

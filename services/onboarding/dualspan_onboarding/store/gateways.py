@@ -226,11 +226,12 @@ async def set_certificate_expiry(connection: Connection, name: GatewayName, expi
 async def open_session(connection: Connection, session: Session, software_version: str, observed_revision: int) -> None:
     """A stream begins to speak for the gateway; an older one does no longer.
 
-    A gateway that has a later revision than there is here (the database came from a backup) gets one later still.
+    What it has in force is observed no further than it had confirmed: it confirms again. A gateway that has a later
+    revision than there is here (the database came from a backup) gets one later still.
     """
     await connection.execute(
         "UPDATE gateway SET session_id = $3, last_seen_at = now(), software_version = $4,"
-        " observed_revision = CASE WHEN $5 > desired_revision THEN 0 ELSE $5 END,"
+        " observed_revision = CASE WHEN $5 > desired_revision THEN 0 ELSE least(observed_revision, $5) END,"
         " desired_revision = CASE WHEN $5 > desired_revision THEN $5 + 1 ELSE desired_revision END"
         " WHERE tenant_id = $1 AND gateway_id = $2",
         session.gateway.tenant,
@@ -279,7 +280,7 @@ async def save_report(connection: Connection, session: Session, report: GatewayR
 async def observe_revision(connection: Connection, session: Session, revision: int) -> None:
     """The gateway has reported every item of a revision."""
     await connection.execute(
-        "UPDATE gateway SET observed_revision = $4, confirmed_at = now()"
+        "UPDATE gateway SET observed_revision = greatest(observed_revision, $4), confirmed_at = now()"
         " WHERE tenant_id = $1 AND gateway_id = $2 AND session_id = $3 AND desired_revision >= $4",
         session.gateway.tenant,
         session.gateway.gateway,
