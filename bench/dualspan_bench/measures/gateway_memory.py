@@ -42,7 +42,8 @@ async def _gateway(bench: Workbench) -> Reading:
             load.child.stop(15)
     conditions = (
         f"{_describe(megabytes)}; {_RATE:,} values/s, {_ITEMS:,} doubles, Basic256Sha256 SignAndEncrypt, durable "
-        f"buffer and stream to the historian at work ({'complete' if window.complete else 'INCOMPLETE'}); "
+        f"buffer and stream to the historian at work: of the last {window.seconds:.0f} s {window.due:,} samples due, "
+        f"{window.stored:,} stored, {window.dropped} dropped by the server, {window.gaps} gaps; "
         f"{bench.machine}"
     )
     return Reading(PRODUCT, max(megabytes), conditions)
