@@ -44,7 +44,7 @@ class BufferLimits:
 
     max_bytes: int = 2 * 1024**3
     max_age: float = 7 * 86400.0
-    flush_interval: float = 0.04
+    flush_interval: float = 0.025
     flush_samples: int = 20_000
     frame_samples: int = 50_000
     frame_bytes: int = 1_500_000

@@ -28,7 +28,7 @@ class GatewaySettings(BaseSettings):
 
     buffer_max_bytes: int = Field(2 * 1024**3, ge=1 << 20, description="Bytes buffered before the buffer is full.")
     buffer_max_age_hours: float = Field(168.0, gt=0, description="Older frames are given up.")
-    flush_interval_ms: float = Field(40.0, ge=0, description="A sample waits so long for others to share its frame.")
+    flush_interval_ms: float = Field(25.0, ge=0, description="A sample waits so long for others to share its frame.")
 
     reconnect_first_seconds: float = Field(1.0, gt=0, description="Wait before connecting to a server again.")
     reconnect_longest_seconds: float = Field(60.0, gt=0, description="The longest such wait; it doubles up to it.")

@@ -1,0 +1,240 @@
+"""The buffer on a real disk: full, damaged, too old, killed."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dualspan.frame.v1 import frame_pb2
+from dualspan.historian.v1 import resources_pb2 as historian
+from dualspan_edge.buffer import Buffer, BufferLimits
+from dualspan_edge.errors import BufferCorruptError, BufferFullError
+from dualspan_edge.gaps import unpack_gaps
+from dualspan_edge.store import BufferStore, NewFrame, StoredFrame
+from dualspan_frame import Block, Frame, ValueKind, decode_frame
+
+NOW = 1_795_000_000_000_000
+MEGABYTE = 1 << 20
+
+
+def _block(first: int, count: int) -> Block:
+    rows = np.arange(first, first + count, dtype=np.int64)
+    noise = np.random.default_rng(first).random(count)
+    return Block(ValueKind.FLOAT64, np.ones(count, np.int64), NOW + rows, np.zeros(count, np.uint32), noise)
+
+
+def _new_frame(size: int) -> NewFrame:
+    return NewFrame(os.urandom(size), b"", NOW, NOW, 1)
+
+
+@asynccontextmanager
+async def _running(folder: Path, limits: BufferLimits) -> AsyncGenerator[Buffer]:
+    buffer = Buffer(folder, limits)
+    await buffer.open()
+    task = asyncio.create_task(buffer.run())
+    yield buffer
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await buffer.close()
+
+
+async def _all(buffer: Buffer) -> list[StoredFrame]:
+    return await buffer.read_after(0, 1_000_000, 1 << 40)
+
+
+def _decoded(stored: StoredFrame) -> Frame:
+    return decode_frame(frame_pb2.Frame.FromString(stored.payload))
+
+
+async def test_samples_share_a_frame_and_come_back(tmp_path: Path) -> None:
+    async with _running(tmp_path, BufferLimits()) as buffer:
+        await asyncio.gather(*(buffer.submit((_block(start, 10),)) for start in range(0, 100, 10)))
+        (stored,) = await _all(buffer)
+        assert _decoded(stored).same_as(Frame((_block_of_all(10, 10),)))
+        buffer.acknowledge(buffer.epoch, stored.sequence)
+        await buffer.submit((_block(100, 1),))
+        assert [frame.sequence for frame in await _all(buffer)] == [stored.sequence + 1]
+
+
+def _block_of_all(parts: int, count: int) -> Block:
+    return Block.concat([_block(start * count, count) for start in range(parts)])
+
+
+async def test_large_batches_become_several_frames_in_order(tmp_path: Path) -> None:
+    limits = BufferLimits(frame_samples=1000, flush_interval=0.1)
+    async with _running(tmp_path, limits) as buffer:
+        await asyncio.gather(*(buffer.submit((_block(start, 400),)) for start in range(0, 4000, 400)))
+        frames = await _all(buffer)
+        assert [_decoded(frame).sample_count for frame in frames] == [800] * 5
+        assert Frame.concat(_decoded(frame) for frame in frames).same_as(Frame((_block_of_all(10, 400),)))
+
+
+async def test_a_full_buffer_waits_and_leaves_a_gap(tmp_path: Path) -> None:
+    limits = BufferLimits(max_bytes=40_000, flush_interval=0.0, retry_interval=0.05)
+    async with _running(tmp_path, limits) as buffer:
+        await buffer.submit((_block(0, 4000),))
+        waiting = buffer.submit((_block(4000, 4000),))
+        await asyncio.sleep(0.3)
+        assert not waiting.done()
+        assert buffer.is_full
+        (first,) = await _all(buffer)
+        buffer.acknowledge(buffer.epoch, first.sequence)
+        await asyncio.wait_for(waiting, 5)
+        assert not buffer.is_full
+        (second,) = await _all(buffer)
+        (gap,) = unpack_gaps([second.gaps])
+        assert gap.cause == historian.GAP_CAUSE_BUFFER_FULL
+        assert gap.end_time.ToMicroseconds() - gap.start_time.ToMicroseconds() > 200_000
+
+
+async def test_what_is_too_old_becomes_a_gap(tmp_path: Path) -> None:
+    limits = BufferLimits(max_age=0.2, flush_interval=0.0)
+    async with _running(tmp_path, limits) as buffer:
+        kept = historian.Gap(cause=historian.GAP_CAUSE_CONNECTION_LOST, detail="kept")
+        await buffer.submit((_block(0, 100),), [kept])
+        await asyncio.sleep(0.3)
+        await buffer.drain()
+        (stored,) = await _all(buffer)
+        assert _decoded(stored).sample_count == 0
+        gaps = unpack_gaps([stored.gaps])
+        assert [gap.cause for gap in gaps] == [kept.cause, historian.GAP_CAUSE_BUFFER_EXPIRED]
+        assert gaps[1].lost_samples == 100
+        assert gaps[1].start_time.ToMicroseconds() == NOW
+
+
+async def _use(buffer: Buffer) -> None:
+    for _ in range(50):
+        await _all(buffer)
+        await buffer.submit((_block(0, 5000),))
+
+
+async def test_damage_found_while_running(tmp_path: Path) -> None:
+    async with _running(tmp_path, BufferLimits(flush_interval=0.0)) as buffer:
+        await asyncio.gather(*(buffer.submit((_block(start, 2000),)) for start in range(0, 100_000, 2000)))
+        epoch = buffer.epoch
+        path = tmp_path / "buffer.sqlite"
+        for part in (path, path.with_name("buffer.sqlite-wal")):
+            size = part.stat().st_size
+            with part.open("r+b") as file:
+                file.write(os.urandom(size))
+        with pytest.raises(BufferCorruptError):
+            await _use(buffer)
+        await asyncio.wait_for(buffer.wait_after(epoch, 1 << 60), 5)
+        await buffer.submit((_block(7, 3),))
+        assert buffer.epoch != epoch
+        assert any("damaged" in gap.detail for frame in await _all(buffer) for gap in unpack_gaps([frame.gaps]))
+
+
+def test_numbers_are_not_given_twice(tmp_path: Path) -> None:
+    path = tmp_path / "buffer.sqlite"
+    store = BufferStore(path, MEGABYTE)
+    assert store.append([_new_frame(100)] * 3, acknowledged=0, now=NOW) == 3
+    assert store.append([], acknowledged=3, now=NOW) == 3
+    epoch = store.epoch
+    store.close()
+    store = BufferStore(path, MEGABYTE)
+    assert (store.epoch, store.last_sequence, store.occupancy().frames) == (epoch, 3, 0)
+    assert store.append([_new_frame(100)], acknowledged=3, now=NOW) == 4
+    store.close()
+
+
+def test_pages_are_used_again(tmp_path: Path) -> None:
+    path = tmp_path / "buffer.sqlite"
+    store = BufferStore(path, 100 * MEGABYTE)
+    sizes: list[int] = []
+    for _ in range(40):
+        last = store.append([_new_frame(50_000)] * 10, acknowledged=store.last_sequence, now=NOW)
+        sizes.append(path.stat().st_size)
+        assert store.occupancy().frames == 10
+        assert last == store.last_sequence
+    assert max(sizes[20:]) <= 3 * MEGABYTE
+    store.close()
+
+
+def test_reading_is_bounded(tmp_path: Path) -> None:
+    store = BufferStore(tmp_path / "buffer.sqlite", MEGABYTE)
+    store.append([_new_frame(1000)] * 10, acknowledged=0, now=NOW)
+    assert [frame.sequence for frame in store.read_after(2, 100, 3500)] == [3, 4, 5]
+    assert [frame.sequence for frame in store.read_after(2, 2, 1 << 30)] == [3, 4]
+    assert [frame.sequence for frame in store.read_after(9, 5, 1)] == [10]
+    store.close()
+
+
+def test_a_file_that_is_no_buffer_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "buffer.sqlite"
+    path.write_bytes(b"x" * 10_000)
+    with pytest.raises(BufferCorruptError):
+        BufferStore(path, MEGABYTE)
+
+
+def _fill(store: BufferStore) -> None:
+    for _ in range(1000):
+        store.append([_new_frame(40_000)] * 4, acknowledged=0, now=NOW)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
+def test_a_full_disk_takes_deletions_and_then_frames_again(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", disk], check=False)
+    if mounted.returncode:
+        pytest.skip("this machine lets nobody mount a small disk")
+    try:
+        store = BufferStore(disk / "buffer.sqlite", 1 << 40)
+        with pytest.raises(BufferFullError):
+            _fill(store)
+        held = store.last_sequence
+        assert held > 100
+        with pytest.raises(BufferFullError):
+            store.append([_new_frame(40_000)] * 4, acknowledged=0, now=NOW)
+        assert [frame.sequence for frame in store.read_after(0, 10**6, 1 << 40)] == list(range(1, held + 1))
+        for _ in range(50):
+            store.append([], acknowledged=store.last_sequence, now=NOW)
+            store.append([_new_frame(40_000)] * 4, acknowledged=store.last_sequence, now=NOW)
+        assert store.last_sequence == held + 200
+        store.close()
+        again = BufferStore(disk / "buffer.sqlite", 1 << 40)
+        assert again.last_sequence == held + 200
+        again.close()
+    finally:
+        subprocess.run(["umount", "--lazy", disk], check=True)
+
+
+_WRITER = """
+import sys
+from pathlib import Path
+from dualspan_edge.store import BufferStore, NewFrame
+store = BufferStore(Path(sys.argv[1]), 1 << 30)
+for number in range(store.last_sequence + 1, 1 << 30):
+    payload = number.to_bytes(8, "little") * 500
+    last = store.append([NewFrame(payload, b"", number, number, 1)], acknowledged=0, now=number)
+    print(last, flush=True)
+"""
+
+
+def test_what_was_said_to_be_stored_outlives_a_kill(tmp_path: Path) -> None:
+    path = tmp_path / "buffer.sqlite"
+    said = 0
+    for _ in range(3):
+        writer = subprocess.Popen([sys.executable, "-c", _WRITER, path], stdout=subprocess.PIPE, text=True)
+        assert writer.stdout is not None
+        for line in writer.stdout:
+            said = int(line)
+            if said % 40 == 0:
+                writer.send_signal(signal.SIGKILL)
+                break
+        writer.wait()
+        writer.stdout.close()
+    store = BufferStore(path, 1 << 30)
+    frames = store.read_after(0, 1 << 20, 1 << 40)
+    assert [frame.sequence for frame in frames] == list(range(1, store.last_sequence + 1))
+    assert store.last_sequence >= said
+    assert all(frame.payload == frame.sequence.to_bytes(8, "little") * 500 for frame in frames)
+    store.close()
