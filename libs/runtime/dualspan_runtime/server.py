@@ -113,7 +113,7 @@ class Server:
         self._metrics = RpcMetrics()
         self._health = HealthServicer()
         hosts = [host for listener in listeners for host in listener.hosts]
-        self._certificate = ServerCertificate(trust, list(dict.fromkeys(hosts))) if hosts else None
+        self.certificate = ServerCertificate(trust, list(dict.fromkeys(hosts))) if hosts else None
         self._servers: list[grpc.aio.Server] = []
         self._ports: dict[ListenerKind, int] = {}
         self.streams = LiveStreams(self._revocations)
@@ -122,7 +122,7 @@ class Server:
     @property
     def background(self) -> list[Background]:
         """What must run beside the listeners."""
-        certificate = [self._certificate.keep_fresh] if self._certificate else []
+        certificate = [self.certificate.keep_fresh] if self.certificate else []
         return [self._revocations.run, self.streams.run, *certificate]
 
     def port(self, kind: ListenerKind) -> int:
@@ -162,10 +162,10 @@ class Server:
         return ["", *sorted({method.split("/")[1] for method in ours})]
 
     async def _prepare_for_gateways(self) -> None:
-        if self._certificate is None:
+        if self.certificate is None:
             msg = "a listener for gateways needs hosts for its certificate"
             raise ListenError(msg)
-        await self._certificate.obtain_patiently()
+        await self.certificate.obtain_patiently()
         await self._revocations.refresh_patiently()
 
     async def _open(
@@ -196,9 +196,9 @@ class Server:
     def _bind(self, server: grpc.aio.Server, listener: Listener) -> int:
         try:
             if listener.kind is not ListenerKind.PEOPLE:
-                assert self._certificate is not None  # noqa: S101 - _prepare_for_gateways has seen to it
+                assert self.certificate is not None  # noqa: S101 - _prepare_for_gateways has seen to it
                 demand = listener.kind is ListenerKind.GATEWAYS
-                return server.add_secure_port(listener.address, self._certificate.credentials(require_client=demand))
+                return server.add_secure_port(listener.address, self.certificate.credentials(require_client=demand))
             if listener.tls_files is None:
                 return server.add_insecure_port(listener.address)
             chain, key = (Path(file).read_bytes() for file in listener.tls_files)

@@ -15,6 +15,7 @@ from dualspan_identity.service.audit import AuditLog
 from dualspan_identity.service.authority import GatewayAuthority
 from dualspan_identity.service.keys import SigningKeys
 from dualspan_identity.service.sessions import Sessions
+from dualspan_identity.service.throttle import Throttle
 from dualspan_identity.servicer import IdentityServicer
 from dualspan_identity.settings import IdentitySettings
 from dualspan_identity.trust import LocalTrust
@@ -30,18 +31,20 @@ async def build(settings: IdentitySettings) -> AsyncGenerator[Server]:
     async with Database.open(settings, schema=MIGRATIONS, constraints=CONSTRAINTS) as database:
         sealer = Sealer(secret)
         passwords = PasswordHasher(settings.password_hash_threads)
+        throttle = Throttle(database)
         keys = SigningKeys(database, sealer, timedelta(days=settings.signing_key_days))
         authority = GatewayAuthority(database, sealer)
         await keys.refresh()
         await authority.load()
         servicer = IdentityServicer(
             tenants=Tenants(database),
-            users=Users(database, passwords),
+            users=Users(database, passwords, throttle),
             api_tokens=ApiTokens(database),
             sessions=Sessions(
                 database,
                 keys,
                 passwords,
+                throttle,
                 lifetime=timedelta(days=settings.session_days),
                 idle=timedelta(days=settings.session_idle_days),
             ),

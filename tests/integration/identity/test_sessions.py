@@ -129,6 +129,17 @@ async def test_a_new_password_ends_all_sessions(identity: Identity) -> None:
     await identity.sign_in(EMAIL, "another long password")
 
 
+async def test_a_stolen_access_token_does_not_guess_the_password(identity: Identity) -> None:
+    metadata = await identity.bearer()
+    change = messages.SetPasswordRequest(name="tenants/acme/users/ada", new_password="another long password")
+    reasons: list[str] = []
+    for _ in range(6):
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            await identity.stub.SetPassword(change, metadata=metadata)
+        reasons.append(reason(raised))
+    assert reasons == ["BAD_CREDENTIALS"] * 5 + ["TOO_MANY_ATTEMPTS"]
+
+
 async def test_a_disabled_user_is_out_at_once(identity: Identity) -> None:
     metadata = await identity.add_user("acme", "vic@acme.example", resources.ROLE_VIEWER)
     refresh_token = (await identity.sign_in("vic@acme.example")).refresh_token

@@ -24,6 +24,7 @@ from dualspan_identity.model import (
 from dualspan_identity.passwords import PasswordHasher
 from dualspan_identity.service.audit import note
 from dualspan_identity.service.sessions import API_PREFIX, new_secret
+from dualspan_identity.service.throttle import Throttle
 from dualspan_identity.store import accounts, tokens
 from dualspan_runtime.context import current_principal
 from dualspan_runtime.database import Database
@@ -78,9 +79,10 @@ class Tenants:
 class Users:
     """People."""
 
-    def __init__(self, database: Database, passwords: PasswordHasher) -> None:
+    def __init__(self, database: Database, passwords: PasswordHasher, throttle: Throttle) -> None:
         self._database = database
         self._passwords = passwords
+        self._throttle = throttle
 
     async def create(self, new: NewAccount, password: str) -> Account:
         """Makes a user.
@@ -132,6 +134,7 @@ class Users:
 
         Raises:
             Unauthenticated: The caller's own, and the one in force is not it (`BAD_CREDENTIALS`).
+            ResourceExhausted: That was so too often (`TOO_MANY_ATTEMPTS`).
             PermissionDenied: Another's, without the permission for that (`PERMISSION_MISSING`).
         """
         caller = current_principal()
@@ -140,8 +143,10 @@ class Users:
             account = await accounts.get_account(connection, tenant, user_id)
             stored = await accounts.get_password_hash(connection, tenant, user_id)
         if _is_self(caller, account):
+            await self._throttle.count(account.email)
             if not await self._passwords.verify(stored, current):
                 raise bad_credentials()
+            await self._throttle.forget(account.email)
         elif caller.kind is not PrincipalKind.SERVICE and not caller.may(_MANAGE_USERS):
             raise not_your_password()
         else:

@@ -10,11 +10,12 @@ import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 
-from dualspan_identity.errors import bad_credentials, session_ended, too_many_attempts
-from dualspan_identity.model import MAXIMUM_PASSWORD, Account, SignedToken, block_after
+from dualspan_identity.errors import bad_credentials, session_ended
+from dualspan_identity.model import MAXIMUM_PASSWORD, Account, SignedToken
 from dualspan_identity.passwords import PasswordHasher
 from dualspan_identity.service.audit import note
 from dualspan_identity.service.keys import SigningKeys
+from dualspan_identity.service.throttle import Throttle
 from dualspan_identity.store import accounts, tokens
 from dualspan_identity.store.tokens import Bearer
 from dualspan_runtime.database import Database
@@ -51,6 +52,7 @@ class Sessions:
         database: Where sessions are.
         keys: Signs access tokens.
         passwords: Verifies passwords.
+        throttle: Limits how often they are guessed.
         lifetime: A session ends after that.
         idle: A session ends when it was not used for so long.
     """
@@ -60,6 +62,7 @@ class Sessions:
         database: Database,
         keys: SigningKeys,
         passwords: PasswordHasher,
+        throttle: Throttle,
         *,
         lifetime: timedelta,
         idle: timedelta,
@@ -67,6 +70,7 @@ class Sessions:
         self._database = database
         self._keys = keys
         self._passwords = passwords
+        self._throttle = throttle
         self._lifetime = lifetime
         self._idle = idle
 
@@ -80,18 +84,18 @@ class Sessions:
             ResourceExhausted: It failed too often with this address (`TOO_MANY_ATTEMPTS`).
         """
         email = email.strip()
-        email_hash = _hash(email.lower())
-        await self._count_attempt(email_hash)
+        await self._throttle.count(email)
         async with self._database.platform_transaction(readonly=True) as connection:
             found = await accounts.find_by_email(connection, email)
         account, stored = found or (None, None)
         matches = await self._passwords.verify(stored, password[: MAXIMUM_PASSWORD + 1])  # a longer one is wrong anyway
         if account is None or stored is None or not matches or account.disabled:
-            await self._note_failure(account)
+            await self._note_failure(email, account)
             raise bad_credentials()
         if self._passwords.needs_rehash(stored):
             await self._rehash(account, password)
-        return await self._begin(account, email_hash)
+        await self._throttle.forget(email)
+        return await self._begin(account)
 
     async def exchange(self, token: str) -> SignedToken:
         """Returns a new access token for a refresh token or an API token's secret.
@@ -121,18 +125,9 @@ class Sessions:
             if user is not None:
                 await note(connection, tenant, "user.sign_out", USER.format(tenant=tenant, user=user))
 
-    async def _count_attempt(self, email_hash: bytes) -> None:
-        # Counted before the password is looked at, so that many attempts at the same time count as many.
-        async with self._database.platform_transaction() as connection:
-            attempts = await tokens.lock_attempts(connection, email_hash)
-            if attempts.blocked_seconds <= 0:
-                failures = attempts.failures + 1
-                await tokens.count_attempt(connection, email_hash, failures, block_after(failures))
-        if attempts.blocked_seconds > 0:
-            raise too_many_attempts(attempts.blocked_seconds)
-
-    async def _note_failure(self, account: Account | None) -> None:
+    async def _note_failure(self, email: str, account: Account | None) -> None:
         if account is None:
+            await self._throttle.note_failure(email)
             return
         async with self._database.transaction(account.tenant_id) as connection:
             await note(connection, account.tenant_id, "user.sign_in_failed", account.name)
@@ -142,11 +137,9 @@ class Sessions:
         async with self._database.transaction(account.tenant_id) as connection:
             await accounts.set_password_hash(connection, account.tenant_id, account.user_id, password_hash)
 
-    async def _begin(self, account: Account, email_hash: bytes) -> SignedIn:
+    async def _begin(self, account: Account) -> SignedIn:
         tenant = account.tenant_id
         refresh_token, token_hash = new_secret(REFRESH_PREFIX, tenant)
-        async with self._database.platform_transaction() as connection:
-            await tokens.forget_attempts(connection, email_hash)
         async with self._database.transaction(tenant) as connection:
             await tokens.insert_session(connection, tenant, account.user_id, token_hash, self._lifetime)
             await note(connection, tenant, "user.sign_in", account.name)

@@ -33,8 +33,9 @@ async def lock_attempts(connection: Connection, email_hash: bytes) -> Attempts:
     await connection.execute(
         "INSERT INTO sign_in_attempt (email_hash) VALUES ($1) ON CONFLICT (email_hash) DO NOTHING", email_hash
     )
+    # By the clock, not by the transaction's beginning: attempts at the same time wait here for one another.
     row = await connection.fetchrow(
-        """SELECT failures, greatest(extract(epoch FROM blocked_until - now()), 0)::float8 AS blocked
+        """SELECT failures, greatest(extract(epoch FROM blocked_until - clock_timestamp()), 0)::float8 AS blocked
         FROM sign_in_attempt WHERE email_hash = $1 FOR UPDATE""",
         email_hash,
     )
@@ -45,12 +46,18 @@ async def lock_attempts(connection: Connection, email_hash: bytes) -> Attempts:
 async def count_attempt(connection: Connection, email_hash: bytes, failures: int, block: timedelta) -> None:
     """Writes down an attempt that may fail. Wants a platform transaction."""
     await connection.execute(
-        """UPDATE sign_in_attempt SET failures = $2, blocked_until = now() + $3::interval, updated_at = now()
+        """UPDATE sign_in_attempt SET failures = $2, updated_at = now(),
+            blocked_until = CASE WHEN $3 > interval '0' THEN clock_timestamp() + $3 ELSE '-infinity' END
         WHERE email_hash = $1""",
         email_hash,
         failures,
         block,
     )
+
+
+async def touch_attempt(connection: Connection, email_hash: bytes) -> None:
+    """Writes down when an attempt was last made. Wants a platform transaction."""
+    await connection.execute("UPDATE sign_in_attempt SET updated_at = now() WHERE email_hash = $1", email_hash)
 
 
 async def forget_attempts(connection: Connection, email_hash: bytes) -> None:
