@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import grpc
 
 from dualspan_cli.errors import CommandError
-from dualspan_sdk import DualSpanError
+
+if TYPE_CHECKING:
+    from dualspan_sdk import DualSpanError
 
 EXIT_UNAUTHENTICATED = 5
 EXIT_PERMISSION_DENIED = 6
@@ -46,6 +49,8 @@ class Failure:
 
 def explain(error: CommandError | DualSpanError | grpc.RpcError) -> Failure:
     """Turns an error of the command itself, or one that a service answered, into words and an exit code."""
+    from dualspan_sdk import DualSpanError
+
     if isinstance(error, CommandError):
         return Failure(error.reason, str(error), error.exit_code)
     if isinstance(error, grpc.aio.AioRpcError):

@@ -44,11 +44,12 @@ class Ports:
 
     def free(self) -> Ports:
         """These ports, with a free one in the place of each that is taken."""
-        taken = {name: _free_port() for name, port in asdict(self).items() if not _is_free(port)}
+        taken = {name: _free_port() for name, port in asdict(self).items() if not port_is_free(port)}
         return replace(self, **taken)
 
 
-def _is_free(port: int) -> bool:
+def port_is_free(port: int) -> bool:
+    """Whether nobody listens on a TCP port of the loopback interface."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

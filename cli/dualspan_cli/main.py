@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import grpc
 import typer
@@ -15,7 +15,9 @@ from dualspan_cli.errors import CommandError
 from dualspan_cli.failures import explain
 from dualspan_cli.output import messages, print_json
 from dualspan_runtime.logs import configure_logging
-from dualspan_sdk import DualSpanError
+
+if TYPE_CHECKING:
+    from dualspan_sdk import DualSpanError
 
 app = typer.Typer(
     name="dualspan",
@@ -52,12 +54,18 @@ app.add_typer(gateways.gateways, name="gateways")
 app.add_typer(gateways.tags, name="tags")
 
 
+def _known_errors() -> tuple[type[CommandError], type[DualSpanError], type[grpc.RpcError]]:
+    from dualspan_sdk import DualSpanError
+
+    return CommandError, DualSpanError, grpc.RpcError
+
+
 def run() -> None:
     """Runs the command; errors become words and an exit code."""
     configure_logging("cli", level="warning")
     try:
         app()
-    except (CommandError, DualSpanError, grpc.RpcError) as err:
+    except _known_errors() as err:
         failure = explain(err)
         if "--json" in sys.argv:
             print_json({"error": {"reason": failure.reason, "message": failure.words}})

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import secrets
-import signal
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import grpc
 from pydantic import SecretStr
@@ -91,35 +89,6 @@ async def run_platform(
     finally:
         supervisor.stop()
         folder.lock.release()
-
-
-def run_until_stopped(main: Coroutine[Any, Any, None]) -> bool:
-    """Runs `main` until it returns or somebody asks for an end (Ctrl-C, SIGTERM, a closed terminal).
-
-    Returns:
-        Whether it was asked to end.
-    """
-
-    async def guarded() -> bool:
-        task = asyncio.ensure_future(main)
-        loop = asyncio.get_running_loop()
-        asked = False
-
-        def ask() -> None:
-            nonlocal asked
-            asked = True
-            task.cancel()
-
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, ask)
-        try:
-            await task
-        except asyncio.CancelledError:
-            if not asked:
-                raise
-        return asked
-
-    return asyncio.run(guarded())
 
 
 def _first_sign_in(folder: DataFolder) -> tuple[FirstSignIn, bool]:

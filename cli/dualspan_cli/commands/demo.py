@@ -11,10 +11,9 @@ import typer
 
 from dualspan_cli.commands.options import DataOption, settings_with
 from dualspan_cli.commands.run import PortBaseOption
-from dualspan_cli.demo.run import Demo, Report
 from dualspan_cli.errors import CommandError
 from dualspan_cli.output import messages, print_json
-from dualspan_cli.platform import run_until_stopped
+from dualspan_cli.stopping import run_until_stopped
 
 _EXIT_NOT_HELD = 10
 
@@ -30,6 +29,8 @@ def demo(
 
     With --once, the exit code is 0 only if every sample that the plants sent is stored exactly once.
     """
+    from dualspan_cli.demo.run import Demo, Report
+
     folder, is_temporary = _folder(data, once=once)
     reports: list[Report] = []
 

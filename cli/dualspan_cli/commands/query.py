@@ -7,17 +7,19 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dualspan_cli.commands.options import DataOption, settings_with
 from dualspan_cli.errors import CommandError
 from dualspan_cli.output import OutputForm, messages
-from dualspan_cli.rows import Row, RowPrinter, frame_rows, series_rows
 from dualspan_cli.session import choose_access
 from dualspan_cli.times import parse_duration, parse_time
-from dualspan_sdk import Aggregate, Client, Endpoints, Tag
+
+if TYPE_CHECKING:  # at run time each command imports what it needs, so that --help is quick
+    from dualspan_cli.rows import Row, RowPrinter
+    from dualspan_sdk import Aggregate, Client, Tag
 
 query = typer.Typer(help="Stored and live samples.", no_args_is_help=True)
 
@@ -44,6 +46,8 @@ def raw(
     data: DataOption = None,
 ) -> None:
     """Samples as they came."""
+    from dualspan_cli.rows import frame_rows
+
     now = datetime.now(UTC)
     span = parse_time(start, now), parse_time(end, now)
 
@@ -70,6 +74,8 @@ def processed(
     data: DataOption = None,
 ) -> None:
     """Aggregates by interval, after OPC UA Part 13."""
+    from dualspan_cli.rows import series_rows
+
     now = datetime.now(UTC)
     span = parse_time(start, now), parse_time(end, now)
     length = timedelta(seconds=parse_duration(interval))
@@ -91,6 +97,7 @@ def latest(
     data: DataOption = None,
 ) -> None:
     """The newest sample of each tag."""
+    from dualspan_cli.rows import frame_rows
 
     async def rows(client: Client, chosen: dict[int, Tag]) -> AsyncGenerator[Row]:
         for row in frame_rows(await client.read_latest(chosen), chosen):
@@ -108,6 +115,7 @@ def subscribe(
     data: DataOption = None,
 ) -> None:
     """Samples as they are committed, until Ctrl-C."""
+    from dualspan_cli.rows import RowPrinter, frame_rows
 
     async def rows(client: Client, chosen: dict[int, Tag]) -> AsyncGenerator[Row]:
         async for update in client.subscribe(chosen, include_latest=True):
@@ -128,6 +136,8 @@ def parse_aggregate(name: str) -> Aggregate:
     Raises:
         CommandError: There is none of that name.
     """
+    from dualspan_sdk import Aggregate
+
     try:
         return Aggregate[name.upper().replace("-", "_")]
     except KeyError as err:
@@ -162,6 +172,8 @@ def _print(
     printer: RowPrinter,
     data: Path | None,
 ) -> None:
+    from dualspan_sdk import Client, Endpoints
+
     access = choose_access(settings_with(data))
     if not access.exchange_secret:
         raise CommandError(
@@ -184,6 +196,8 @@ def _print(
 
 
 def _printer(form: OutputForm, limit: int, *, as_json: bool) -> RowPrinter:
+    from dualspan_cli.rows import RowPrinter
+
     chosen = OutputForm.JSON if as_json else form
     is_default = limit == 0 and chosen is OutputForm.TABLE
     return RowPrinter(chosen, _TABLE_ROWS if is_default else limit, has_default_limit=is_default)

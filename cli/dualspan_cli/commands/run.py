@@ -8,21 +8,23 @@ import sys
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from pydantic import ValidationError
 
 from dualspan_cli.commands.options import DataOption, settings_with
 from dualspan_cli.errors import CommandError
-from dualspan_cli.migrations import SERVICES_WITH_SCHEMA, migrate_all
 from dualspan_cli.output import JsonFlag, messages, print_json
-from dualspan_cli.platform import RunningHere, run_platform, run_until_stopped
 from dualspan_cli.processes import ChildProcess
 from dualspan_cli.screen import MemberScreen
 from dualspan_cli.settings import inherited_environment
+from dualspan_cli.stopping import run_until_stopped
 from dualspan_cli.supervisor import Member, Service, Supervisor
 from dualspan_cli.workers import worker_command
+
+if TYPE_CHECKING:
+    from dualspan_cli.platform import RunningHere
 from dualspan_runtime.settings import AdminSettings
 
 SERVICES = ("identity", "onboarding", "historian", "console")
@@ -33,6 +35,8 @@ PortBaseOption = Annotated[
 
 def up(data: DataOption = None, port_base: PortBaseOption = None, as_json: JsonFlag = False) -> None:
     """Run the whole platform on this machine, in one data folder, until Ctrl-C."""
+    from dualspan_cli.platform import run_platform
+
     settings = settings_with(data)
 
     async def main() -> None:
@@ -51,7 +55,7 @@ def _say_where(here: RunningHere, *, as_json: bool) -> None:
     if as_json:
         print_json(
             {
-                "event": "ready",
+                "event": "running",
                 "console": running.console_url,
                 "identity": running.identity_address,
                 "onboarding": running.onboarding_address,
@@ -102,6 +106,8 @@ def worker(
 
 def migrate(as_json: JsonFlag = False) -> None:
     """Bring the database of DUALSPAN_ADMIN_DATABASE_URL up to date. Safe to repeat."""
+    from dualspan_cli.migrations import migrate_all
+
     try:
         admin = AdminSettings()  # pyright: ignore[reportCallIssue] - read from the environment
     except ValidationError as err:
@@ -121,7 +127,6 @@ def migrate(as_json: JsonFlag = False) -> None:
         migrate_all(
             admin.admin_database_url,
             password=admin.database_password.get_secret_value(),
-            services=SERVICES_WITH_SCHEMA,
             report=report,
         )
     )

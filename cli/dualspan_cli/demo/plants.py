@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dualspan_cli.errors import CommandError
+from dualspan_cli.local import port_is_free
 from dualspan_cli.processes import ChildProcess
 from dualspan_cli.settings import child_environment
 from dualspan_cli.supervisor import Member, Service
@@ -126,16 +126,6 @@ def build_plants() -> dict[str, Plant]:
 def _free_row(count: int) -> int:
     """The first port of a row of free ones."""
     for first in range(_FIRST_PORT, 60_000, count):
-        if all(_is_free(first + offset) for offset in range(count)):
+        if all(port_is_free(first + offset) for offset in range(count)):
             return first
     raise CommandError("NO_FREE_PORTS", f"There is no row of {count} free TCP ports on this machine.")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True

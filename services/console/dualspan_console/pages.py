@@ -159,7 +159,7 @@ def gateway_views(gateways: Sequence[resources.Gateway], servers: Sequence[resou
     for server in sorted(servers, key=lambda server: server.name):
         state = _word(resources.ConnectionState.Name(server.status.state), "CONNECTION_STATE_")
         mode = _word(resources.SecurityMode.Name(server.security_mode), "SECURITY_MODE_")
-        security = "sign and encrypt" if mode == "unspecified" else mode.replace("_", " ")
+        security = "sign_and_encrypt" if mode == "unspecified" else mode
         by_gateway[server.name.partition("/servers/")[0]].append(ServerView(server, state, security))
     return [
         GatewayView(

@@ -94,6 +94,6 @@ def test_servers_stand_with_their_gateway() -> None:
     first, second = gateway_views(gateways, [server])
     assert (first.id, first.state) == ("a", "online")
     assert [(view.id, view.state, view.security) for view in first.servers] == [
-        ("press", "untrusted", "sign and encrypt")
+        ("press", "untrusted", "sign_and_encrypt")
     ]
     assert not second.servers

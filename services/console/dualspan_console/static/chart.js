@@ -66,17 +66,23 @@ function shadeGaps(chart) {
   }
 }
 
-/** Breaks the line where samples are missing: a null between the last sample before a gap and the first after it. */
+/** Breaks the line in each gap, by a null in its widest hole: samples may lie within, for its ends are the outermost. */
 function broken(whole) {
+  const holes = new Set();
+  for (const [start, end] of gaps) {
+    let widest = 0;
+    let row = 0;
+    for (let next = 1; next < whole[0].length; next += 1) {
+      const [before, after] = [whole[0][next - 1], whole[0][next]];
+      if (after > start && before < end && after - before > widest) [widest, row] = [after - before, next];
+    }
+    if (row > 0) holes.add(row);
+  }
   const found = whole.map(() => []);
-  let next = 0;
   whole[0].forEach((moment, row) => {
-    while (next < gaps.length && gaps[next][1] <= moment) {
-      if (row > 0 && whole[0][row - 1] <= gaps[next][1]) {
-        found[0].push((whole[0][row - 1] + moment) / 2);
-        found.slice(1).forEach((column) => column.push(null));
-      }
-      next += 1;
+    if (holes.has(row)) {
+      found[0].push((whole[0][row - 1] + moment) / 2);
+      found.slice(1).forEach((column) => column.push(null));
     }
     found.forEach((column, index) => column.push(whole[index][row]));
   });

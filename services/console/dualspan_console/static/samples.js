@@ -6,7 +6,7 @@ export const severity = (status) => ["good", "uncertain", "bad", "bad"][status >
 const number = new Intl.NumberFormat(document.documentElement.lang, { maximumSignificantDigits: 6 });
 
 export function format(value) {
-  if (value === null || value === undefined) return "–";
+  if (value === null || value === undefined || value === "") return "–";
   if (typeof value === "number") return number.format(value);
   if (typeof value === "boolean") return value ? "1" : "0";
   return String(value);
