@@ -28,7 +28,8 @@ if TYPE_CHECKING:  # the generated modules have these classes for type checkers 
     from dualspan.historian.v1.service_pb2_grpc import HistorianServiceAsyncStub
     from dualspan.identity.v1.service_pb2_grpc import IdentityServiceAsyncStub
 
-_UNREACHABLE = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+# A later attempt may find the service.
+UNREACHABLE = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ class Identity:
         try:
             ca = await self._stub.GetGatewayCa(GetGatewayCaRequest())
         except grpc.aio.AioRpcError as err:
-            if err.code() in _UNREACHABLE:
+            if err.code() in UNREACHABLE:
                 raise upstream_failed("identity") from err
             raise
         return GatewayCa(ca.certificate_pem, bytes.fromhex(ca.fingerprint_sha256))
@@ -82,7 +83,7 @@ class Identity:
         try:
             issued = await self._stub.SignGatewayCertificate(request)
         except grpc.aio.AioRpcError as err:
-            if err.code() in _UNREACHABLE:
+            if err.code() in UNREACHABLE:
                 raise upstream_failed("identity") from err
             if err.code() == grpc.StatusCode.INVALID_ARGUMENT:
                 raise csr_refused("the certificate authority does not accept it") from err

@@ -179,6 +179,17 @@ def clean_node(node: BrowsedNode) -> BrowsedNode | None:
     )
 
 
+def check_browse_path(path: str) -> str:
+    """Return a browse path, or the beginning of one; raises InvalidArgument if none can be like it."""
+    if "\x00" in path or len(path.encode()) > MAX_BROWSE_PATH_BYTES:
+        raise malformed(
+            "MALFORMED_BROWSE_PATH",
+            "browse_path_prefix",
+            f"browse_path_prefix has at most {MAX_BROWSE_PATH_BYTES} bytes.",
+        )
+    return path
+
+
 def below(browse_path_prefix: str) -> str:
     """The form of "below this path" that stored paths are compared with; "" is all."""
     return browse_path_prefix.strip("/")

@@ -13,6 +13,7 @@ from dualspan_onboarding.model import (
     ServerReport,
 )
 from dualspan_onboarding.names import GatewayName, GatewayScope, ServerName
+from dualspan_onboarding.vault import Vault
 from dualspan_runtime.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, ResourceExhausted
 from harness.onboarding import UseCases, everything, settings, variable
 
@@ -168,3 +169,16 @@ async def test_another_tenant_finds_nothing(use_cases: UseCases) -> None:
         with pytest.raises(NotFound):
             await attempt
     assert (await use_cases.servers.get(name)).settings == settings()
+
+
+async def test_one_password_that_cannot_be_opened_stalls_no_other_server(use_cases: UseCases) -> None:
+    gateway = await use_cases.gateway()
+    await use_cases.servers.create(gateway, "press-1", settings(), "one")
+    await use_cases.servers.create(gateway, "press-2", settings(), "two")
+    async with use_cases.database.transaction("acme") as connection:
+        sealed = Vault("another secret of the platform").seal("one", ServerName("acme", "g1", "press-1"))
+        await connection.execute("UPDATE opc_ua_server SET password_sealed = $1 WHERE server_id = 'press-1'", sealed)
+    session = await use_cases.sessions.open(gateway, "1.0", 0)
+    configuration = (await use_cases.sessions.orders(session, 0)).configuration
+    assert configuration is not None
+    assert [server.password for server in configuration.servers] == ["", "two"]

@@ -20,7 +20,7 @@ from dualspan_onboarding.errors import (
 )
 from dualspan_onboarding.model import Browse, BrowsedNode, BrowseState, Limits, Session, Timing
 from dualspan_onboarding.names import GatewayName, ServerName
-from dualspan_onboarding.rules import check_node_id, clean_node
+from dualspan_onboarding.rules import check_browse_path, check_node_id, clean_node
 from dualspan_onboarding.service.audit import audit
 from dualspan_onboarding.store import browses, gateways, outbox, servers
 from dualspan_runtime.database import Connection, Database
@@ -168,16 +168,18 @@ class Browsing:
         """What the last finished browse found, after a (browse path, node id), in that order.
 
         Raises:
+            InvalidArgument: no browse path begins like this.
             NotFound: there is no such server.
             FailedPrecondition: it has not been browsed.
         """
+        prefix = check_browse_path(prefix).lstrip("/")
         async with self._database.transaction(server.tenant, readonly=True) as connection:
             return await browses.page_of_nodes(
                 connection,
                 server.tenant,
                 await snapshot_of(connection, server),
                 variables_only=variables_only,
-                prefix=prefix.lstrip("/"),
+                prefix=prefix,
                 after=after,
                 limit=limit,
             )

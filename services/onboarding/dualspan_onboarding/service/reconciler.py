@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
+import grpc.aio
 import structlog
 
-from dualspan_onboarding.clients import Historian, Identity
-from dualspan_onboarding.model import Timing
+from dualspan_onboarding.clients import UNREACHABLE, Historian, Identity
+from dualspan_onboarding.model import AuditEvent, Timing
+from dualspan_onboarding.names import GatewayName
 from dualspan_onboarding.service.browsing import Browsing
 from dualspan_onboarding.service.servers import configuration_changed
 from dualspan_onboarding.service.wakeups import Wakeups
@@ -124,18 +126,30 @@ class Reconciler:
         async with self._database.platform_transaction(readonly=True) as connection:
             pending = await gateways.unconfirmed_revocations(connection, _STEP)
         for name, reason in pending:
-            await self._identity.revoke(name, reason)
-            async with self._database.transaction(name.tenant) as connection:
-                await gateways.confirm_revocation(connection, name)
+            await self._supervised("revoke_certificates", self._revoke(name, reason))
+
+    async def _revoke(self, name: GatewayName, reason: str) -> None:
+        await self._identity.revoke(name, reason)
+        async with self._database.transaction(name.tenant) as connection:
+            await gateways.confirm_revocation(connection, name)
 
     async def deliver_audit_events(self) -> None:
-        """Bring audit events to identity, oldest first."""
+        """Bring audit events to identity, oldest first. One that it refuses is tried again later, after the others."""
         while True:
             async with self._database.platform_transaction() as connection:
                 events = await outbox.lease_events(connection, _EVENT_LEASE, _STEP)
             for event in events:
-                await self._identity.record(event)
-                async with self._database.transaction(event.tenant) as connection:
-                    await outbox.remove_event(connection, event.tenant, event.event_id)
+                await self._deliver(event)
             if len(events) < _STEP:
                 return
+
+    async def _deliver(self, event: AuditEvent) -> None:
+        try:
+            await self._identity.record(event)
+        except grpc.aio.AioRpcError as error:
+            if error.code() in UNREACHABLE:
+                raise  # so are the others: the next pass tries them
+            _log.exception("audit event refused", audit_event=str(event.event_id), action=event.action)
+            return
+        async with self._database.transaction(event.tenant) as connection:
+            await outbox.remove_event(connection, event.tenant, event.event_id)

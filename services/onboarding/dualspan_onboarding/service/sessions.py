@@ -3,6 +3,9 @@
 import uuid
 from collections.abc import Sequence
 
+import structlog
+from cryptography.exceptions import InvalidTag
+
 from dualspan_onboarding.errors import gateway_not_enrolled, gateway_revoked, session_superseded
 from dualspan_onboarding.model import (
     Configuration,
@@ -22,6 +25,8 @@ from dualspan_onboarding.service.gateways import Gateways
 from dualspan_onboarding.store import browses, gateways, outbox, servers, tags
 from dualspan_onboarding.vault import Vault
 from dualspan_runtime.database import Connection, Database
+
+_log = structlog.stdlib.get_logger()
 
 
 def check_in_service(gateway: Gateway) -> None:
@@ -101,9 +106,20 @@ class Sessions:
         return ConfiguredServer(
             server=server.name.server,
             settings=server.settings,
-            password=self._vault.open(server.password_sealed, server.name),
+            password=self._password(server),
             tags=tuple(configured),
         )
+
+    def _password(self, server: OpcUaServer) -> str:
+        """The password; none if it cannot be opened: then this server refuses the gateway and the others go on."""
+        try:
+            return self._vault.open(server.password_sealed, server.name)
+        except InvalidTag:
+            _log.error(
+                "password cannot be opened; was DUALSPAN_SERVICE_SECRET changed? State the password again",
+                server=str(server.name),
+            )
+            return ""
 
     async def report(self, session: Session, report: GatewayReport, of_servers: Sequence[ServerReport]) -> None:
         """Keep what the gateway says of itself and its servers; raises Aborted when another stream has taken over."""

@@ -18,6 +18,7 @@ from dualspan_onboarding.rules import (
     DEFAULT_INTERVAL_US,
     below,
     browsed_sampling_us,
+    check_browse_path,
     check_interval,
     check_node_id,
     check_queue_size,
@@ -61,6 +62,7 @@ def check_choice(choice: Choice, limits: Limits) -> Choice:
     """Return a choice that can be looked up; raises InvalidArgument."""
     if bool(choice.variables) == bool(choice.browse_path_prefix):
         raise malformed("CHOICE_MISSING", "variables", "State either variables or browse_path_prefix, not both.")
+    check_browse_path(choice.browse_path_prefix)
     if len(choice.variables) > limits.variables_per_request:
         most = limits.variables_per_request
         raise malformed("TOO_MANY_VARIABLES", "variables", f"At most {most} variables at once. Send several requests.")
