@@ -9,7 +9,7 @@ import grpc
 import typer
 
 from dualspan_cli import __version__
-from dualspan_cli.commands import accounts, demo, gateways, query
+from dualspan_cli.commands import accounts, demo, first_user, gateways, query
 from dualspan_cli.commands import run as running
 from dualspan_cli.errors import CommandError
 from dualspan_cli.failures import explain
@@ -42,7 +42,7 @@ def root(
     """DualSpan: industrial data from the PLC to the app."""
 
 
-for command in (running.up, running.serve, running.worker, running.migrate, demo.demo):
+for command in (running.up, running.serve, running.worker, running.migrate, first_user.bootstrap, demo.demo):
     app.command()(command)
 app.command("sign-in")(accounts.sign_in)
 app.command("sign-out")(accounts.sign_out)

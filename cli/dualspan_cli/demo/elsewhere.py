@@ -13,22 +13,19 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from dualspan.identity.v1 import resources_pb2 as resources
-from dualspan.identity.v1 import service_pb2 as service
-from dualspan_cli.demo.onboard import Onboarding, unless_there, wait_for
+from dualspan_cli.demo.onboard import Onboarding, wait_for
 from dualspan_cli.demo.plants import PLANTS, PlantServer
 from dualspan_cli.local import write_private
 from dualspan_cli.output import messages
 from dualspan_cli.platform import FIRST_EMAIL, FIRST_TENANT
-from dualspan_cli.session import Session, choose_access, open_session
-from dualspan_cli.settings import CliSettings, FirstUserSettings
+from dualspan_cli.session import choose_access, open_session
+from dualspan_cli.settings import CliSettings
 
 
 async def onboard(ready_file: Path, token_file: Path) -> None:
-    """From an empty platform to three plants that stream."""
+    """From a platform that knows no gateway to three plants that stream."""
     await wait_for("the simulated plants", lambda: _all_ready(ready_file))
     async with open_session(choose_access(CliSettings()), FIRST_TENANT) as session:
-        await _make_first_user(session)
         onboarding = Onboarding(session)
         if token := await onboarding.enrolment_token():
             write_private(token_file, token)
@@ -41,22 +38,6 @@ async def onboard(ready_file: Path, token_file: Path) -> None:
             messages.print(f"{plant.plant}: {await onboarding.accept_all(name)} tags")
         tags = await onboarding.until_active(lambda settled, total: None)
         messages.print(f"{len(tags)} tags stream. Sign in as {FIRST_EMAIL}.")
-
-
-async def _make_first_user(session: Session) -> None:
-    tenant = resources.Tenant(display_name="My enterprise")
-    await unless_there(
-        session.identity.CreateTenant(service.CreateTenantRequest(tenant=tenant, tenant_id=FIRST_TENANT))
-    )
-    roles = [resources.ROLE_ADMIN, resources.ROLE_PLATFORM_ADMIN]
-    user = resources.User(email=FIRST_EMAIL, display_name="Administrator", roles=roles)
-    settings = FirstUserSettings()  # pyright: ignore[reportCallIssue] - read from the environment
-    password = settings.first_password.get_secret_value()
-    await unless_there(
-        session.identity.CreateUser(
-            service.CreateUserRequest(parent=session.tenant, user=user, user_id="admin", password=password)
-        )
-    )
 
 
 def _plants(ready_file: Path) -> Sequence[PlantServer]:
