@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import itertools
 import random
-import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Literal, Self, TypeAlias, TypeVar
@@ -26,7 +25,6 @@ Isolation = Literal["read_committed", "repeatable_read", "serializable"]
 
 _log = structlog.stdlib.get_logger()
 _PATIENCE_SECONDS = 60
-_SAVEPOINT = re.compile(r"[a-z_]{1,30}")
 _POOL_SIZE = Gauge("dualspan_database_connections", "Connections in the pool", ["schema", "state"])
 _RETRYABLE = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 _LOST = (asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError, asyncpg.AdminShutdownError, OSError)
@@ -88,7 +86,6 @@ class Database:
             Unavailable: PostgreSQL did not answer for a minute (`DATABASE_UNAVAILABLE`).
         """
         await _wait_for_server(settings.database_url)
-        milliseconds = int(settings.statement_timeout_seconds * 1000)
         pool: asyncpg.Pool[asyncpg.Record]
         async with asyncpg.create_pool(
             settings.database_url,
@@ -96,15 +93,7 @@ class Database:
             max_size=settings.database_pool_size,
             reset=_keep_session,
             command_timeout=None,
-            server_settings={
-                "search_path": schema.service,
-                "application_name": f"dualspan_{schema.service}",
-                "statement_timeout": str(milliseconds),
-                "idle_in_transaction_session_timeout": str(2 * milliseconds),
-                "synchronous_commit": "on",
-                "timezone": "UTC",
-                "jit": "off",  # columns are decoded here; compiling short queries only costs
-            },
+            server_settings=_session_settings(schema, settings.statement_timeout_seconds),
         ) as pool:
             async with pool.acquire() as connection:
                 await check_schema(connection, schema)
@@ -151,7 +140,11 @@ class Database:
 
     @asynccontextmanager
     async def listen(self, channel: str, callback: Callable[[str], None]) -> AsyncGenerator[None]:
-        """Calls back with the payload of every NOTIFY on a channel, while the context lasts."""
+        """Calls back with the payload of every NOTIFY on a channel, while the context lasts.
+
+        A connection that is lost delivers nothing more and says nothing: leave the context and enter it anew from time
+        to time, and look for yourself then.
+        """
 
         def deliver(_connection: object, _pid: int, _channel: str, payload: object) -> None:
             callback(str(payload))
@@ -161,7 +154,9 @@ class Database:
             try:
                 yield
             finally:
-                await connection.remove_listener(channel, deliver)
+                # Of a connection that was lost there is nothing to remove, as its InterfaceError says.
+                with contextlib.suppress(asyncpg.InterfaceError):
+                    await connection.remove_listener(channel, deliver)
 
     @staticmethod
     async def retrying(work: Callable[[], Awaitable[T]], *, attempts: int = 5) -> T:
@@ -204,19 +199,17 @@ class Database:
             raise _unavailable() from error
 
 
-@asynccontextmanager
-async def savepoint(connection: Connection, name: str = "inside") -> AsyncGenerator[None]:
-    """Rolls back only what is done within, when that fails."""
-    if _SAVEPOINT.fullmatch(name) is None:
-        msg = f"not a savepoint's name: {name!r}"
-        raise ValueError(msg)
-    await connection.execute(f"SAVEPOINT {name}")
-    try:
-        yield
-    except BaseException:
-        await connection.execute(f"ROLLBACK TO SAVEPOINT {name}; RELEASE SAVEPOINT {name}")
-        raise
-    await connection.execute(f"RELEASE SAVEPOINT {name}")
+def _session_settings(schema: Migrations, statement_timeout: float) -> dict[str, str]:
+    milliseconds = int(statement_timeout * 1000)
+    return {
+        "search_path": schema.service,
+        "application_name": schema.role,
+        "statement_timeout": str(milliseconds),
+        "idle_in_transaction_session_timeout": str(2 * milliseconds),
+        "synchronous_commit": "on",
+        "timezone": "UTC",
+        "jit": "off",  # columns are decoded here; compiling short queries only costs
+    }
 
 
 def _begin(isolation: Isolation, readonly: bool, seconds: float | None) -> str:  # noqa: FBT001 - internal

@@ -50,12 +50,6 @@ class InvalidArgument(DomainError):
     code = grpc.StatusCode.INVALID_ARGUMENT
 
 
-class OutOfRange(DomainError):
-    """The request asks for more than there is or than is allowed."""
-
-    code = grpc.StatusCode.OUT_OF_RANGE
-
-
 class FailedPrecondition(DomainError):
     """The state does not allow it; repeating alone does not help."""
 

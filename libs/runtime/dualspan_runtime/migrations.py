@@ -133,12 +133,6 @@ async def migrate(admin_url: str, migrations: Migrations, *, password: str = "")
     return [migration.name for migration in pending]
 
 
-async def schema_version(admin_url: str, migrations: Migrations) -> list[str]:
-    """Returns the names of the applied migrations of a service."""
-    async with _connected(admin_url) as connection:
-        return list(await _applied(connection, migrations))
-
-
 async def check_schema(connection: _AnyConnection, migrations: Migrations) -> None:
     """Checks that exactly these migrations have been applied.
 
