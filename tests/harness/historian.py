@@ -1,13 +1,16 @@
 """A historian in process, trusted by an authority of the test's own, and gateways that upload to it."""
 
+from __future__ import annotations
+
 import asyncio
 import ipaddress
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import grpc.aio
@@ -19,16 +22,20 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.x509.oid import NameOID
 from google.protobuf.timestamp_pb2 import Timestamp
+from numpy.typing import NDArray
 
 from dualspan.frame.v1 import frame_pb2
 from dualspan.historian.v1 import resources_pb2, service_pb2
 from dualspan.historian.v1.service_pb2_grpc import HistorianServiceStub, IngestServiceStub
-from dualspan_frame import BinaryColumn, Block, Frame, ValueKind, decode_frame, encode_frame
+from dualspan_frame import BinaryColumn, Block, Frame, ValueKind, decode_frame, encode_frame, value_dtype
 from dualspan_historian.settings import HistorianSettings
 from dualspan_runtime.channels import open_channel
 from dualspan_runtime.server import ListenerKind, Server
 from dualspan_runtime.tokens import AUDIENCE
 from dualspan_runtime.trust import Revocations
+
+if TYPE_CHECKING:
+    from dualspan.historian.v1.service_pb2_grpc import HistorianServiceAsyncStub, IngestServiceAsyncStub
 
 SECRET = "a secret that only these tests have"
 TENANT = "acme"
@@ -45,6 +52,7 @@ class Authority:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test CA")])
         self.revoked: set[str] = set()
+        self._serials: dict[str, str] = {}
         self._certificate = self._sign(
             self._name, self._key.public_key(), [(x509.BasicConstraints(ca=True, path_length=0), True)]
         )
@@ -71,10 +79,14 @@ class Authority:
         uri = x509.UniformResourceIdentifier(f"dualspan:tenants/{tenant}/gateways/{gateway}")
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, gateway)])
         certificate = self._sign(subject, key.public_key(), [(x509.SubjectAlternativeName([uri]), False)])
+        self._serials[gateway] = f"{certificate.serial_number:x}"
         key_pem = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
         return grpc.ssl_channel_credentials(_pem(self._certificate).encode(), key_pem, _pem(certificate).encode())
+
+    def revoke(self, gateway: str) -> None:
+        self.revoked.add(self._serials[gateway])
 
     def access_token(self, tenant: str, role: str = "viewer") -> str:
         claims = {"sub": "users/ada", "tenant": tenant, "roles": [role], "aud": AUDIENCE, "exp": time.time() + 600}
@@ -115,7 +127,7 @@ def _host(host: str) -> x509.GeneralName:
 class Uploader:
     """One ingest stream, driven by hand."""
 
-    def __init__(self, stub: IngestServiceStub, epoch: int = 1) -> None:
+    def __init__(self, stub: IngestServiceAsyncStub, epoch: int = 1) -> None:
         self._requests: asyncio.Queue[service_pb2.IngestRequest | None] = asyncio.Queue()
         self._call = stub.Ingest(self._outgoing())
         self._epoch = epoch
@@ -127,7 +139,7 @@ class Uploader:
         while (request := await self._requests.get()) is not None:
             yield request
 
-    async def open(self) -> "Uploader":
+    async def open(self) -> Uploader:
         await self.say(service_pb2.IngestRequest(open=service_pb2.IngestRequest.Open(epoch=self._epoch)))
         self.opened = (await self.hear()).opened
         self.committed = self.opened.committed_sequence
@@ -138,7 +150,7 @@ class Uploader:
 
     async def hear(self) -> service_pb2.IngestResponse:
         response = await self._call.read()
-        if response is grpc.aio.EOF:
+        if not isinstance(response, service_pb2.IngestResponse):
             await self._call.code()
             msg = f"the stream ended: {await self._call.details()}"
             raise ConnectionError(msg)
@@ -171,8 +183,9 @@ class Uploader:
         assert await self._call.code() is grpc.StatusCode.OK
 
     def cut(self) -> None:
-        """Breaks the connection."""
+        """Breaks the connection, and ends the iterator that gRPC reads: one that waits for ever is never let go."""
         self._call.cancel()
+        self._requests.put_nowait(None)
 
 
 @dataclass
@@ -182,14 +195,15 @@ class Historian:
     server: Server
     authority: Authority
     settings: HistorianSettings
-    stub: HistorianServiceStub
+    stub: HistorianServiceAsyncStub
     _stack: list[grpc.aio.Channel] = field(default_factory=list)
+    _uploaders: list[Uploader] = field(default_factory=list)
 
     @property
     def address(self) -> str:
         return f"127.0.0.1:{self.server.port(ListenerKind.PEOPLE)}"
 
-    def ingest_stub(self, tenant: str = TENANT, gateway: str = GATEWAY) -> IngestServiceStub:
+    def ingest_stub(self, tenant: str = TENANT, gateway: str = GATEWAY) -> IngestServiceAsyncStub:
         channel = grpc.aio.secure_channel(
             f"localhost:{self.server.port(ListenerKind.GATEWAYS)}",
             self.authority.gateway_credentials(tenant, gateway),
@@ -198,8 +212,13 @@ class Historian:
         self._stack.append(channel)
         return IngestServiceStub(channel)
 
+    def closed_uploader(self, *, tenant: str = TENANT, gateway: str = GATEWAY, epoch: int = 1) -> Uploader:
+        uploader = Uploader(self.ingest_stub(tenant, gateway), epoch)
+        self._uploaders.append(uploader)
+        return uploader
+
     async def uploader(self, *, tenant: str = TENANT, gateway: str = GATEWAY, epoch: int = 1) -> Uploader:
-        return await Uploader(self.ingest_stub(tenant, gateway), epoch).open()
+        return await self.closed_uploader(tenant=tenant, gateway=gateway, epoch=epoch).open()
 
     async def register(
         self,
@@ -258,12 +277,15 @@ class Historian:
         return await self.stub.GetStorageStatistics(service_pb2.GetStorageStatisticsRequest(parent=f"tenants/{tenant}"))
 
     async def close(self) -> None:
+        for uploader in self._uploaders:
+            uploader.cut()
+        await asyncio.sleep(0)
         for channel in self._stack:
             await channel.close()
 
 
 @asynccontextmanager
-async def running_historian(settings: HistorianSettings, authority: Authority) -> AsyncIterator[Historian]:
+async def running_historian(settings: HistorianSettings, authority: Authority) -> AsyncGenerator[Historian]:
     from dualspan_historian.__main__ import build_trusting
 
     async with build_trusting(settings, authority) as server:
@@ -282,15 +304,14 @@ def stamp(microseconds: int) -> Timestamp:
 
 
 def block(
-    tags: Sequence[int] | np.ndarray,
-    timestamps: Sequence[int] | np.ndarray,
-    values: Sequence[float] | np.ndarray | BinaryColumn,
-    status: Sequence[int] | np.ndarray | int = 0,
+    tags: Sequence[int] | NDArray[Any],
+    timestamps: Sequence[int] | NDArray[Any],
+    values: Sequence[float] | NDArray[Any] | BinaryColumn,
+    status: Sequence[int] | NDArray[Any] | int = 0,
     kind: ValueKind = ValueKind.FLOAT64,
 ) -> Block:
     """A block from anything array-like; a single status is everybody's."""
-    dtypes = {ValueKind.FLOAT64: np.float64, ValueKind.INT64: np.int64, ValueKind.BOOL: np.bool_}
-    value = values if isinstance(values, BinaryColumn) else np.asarray(values, dtypes[kind])
+    value: Any = values if isinstance(values, BinaryColumn) else np.asarray(values, value_dtype(kind))
     statuses = np.full(len(value), status, np.uint32) if isinstance(status, int) else np.asarray(status, np.uint32)
     return Block(kind, np.asarray(tags, np.int64), np.asarray(timestamps, np.int64), statuses, value)
 

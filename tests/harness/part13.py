@@ -1,7 +1,7 @@
 """OPC UA Part 13 aggregates, slow and plain: one interval, one sample at a time. The fast ones are held against it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -17,6 +17,8 @@ from dualspan_historian.read.aggregates import (
     Aggregate,
 )
 from dualspan_historian.read.samples import Rules
+
+Interval = tuple[int, int, bool]
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,7 @@ class Reference:
             return BAD
         return (UNCERTAIN_DATA_SUB_NORMAL if good < self.rules.percent_good else 0) | CALCULATED
 
-    def _valued(self, low: int, high: int, backwards: bool, formula) -> Answer:
+    def _valued(self, low: int, high: int, backwards: bool, formula: Callable[[list[float]], float]) -> Answer:
         raw, good = self._counts(low, high, backwards)
         at = self._begin(low, high, backwards)
         if not good:
@@ -149,18 +151,18 @@ class Reference:
         status = self._percent(100.0 * len(good) / len(raw), 100.0 * (len(raw) - len(good)) / len(raw))
         return Answer(at, status, formula([sample.value for sample in good]))
 
-    def average(self, *interval) -> Answer:
-        return self._valued(*interval, lambda values: math.fsum(values) / len(values))
+    def average(self, low: int, high: int, backwards: bool) -> Answer:
+        return self._valued(low, high, backwards, lambda values: math.fsum(values) / len(values))
 
-    def standard_deviation_sample(self, *interval) -> Answer:
-        return self._valued(*interval, lambda values: _deviation(values, 1))
+    def standard_deviation_sample(self, low: int, high: int, backwards: bool) -> Answer:
+        return self._valued(low, high, backwards, lambda values: _deviation(values, 1))
 
-    def standard_deviation_population(self, *interval) -> Answer:
-        return self._valued(*interval, lambda values: _deviation(values, 0))
+    def standard_deviation_population(self, low: int, high: int, backwards: bool) -> Answer:
+        return self._valued(low, high, backwards, lambda values: _deviation(values, 0))
 
-    def count(self, *interval) -> Answer:
-        raw, good = self._counts(*interval)
-        at = self._begin(*interval)
+    def count(self, low: int, high: int, backwards: bool) -> Answer:
+        raw, good = self._counts(low, high, backwards)
+        at = self._begin(low, high, backwards)
         if not raw:
             return Answer(at, CALCULATED, 0.0)
         if not good:
@@ -168,7 +170,7 @@ class Reference:
         status = self._percent(100.0 * len(good) / len(raw), 100.0 * (len(raw) - len(good)) / len(raw))
         return Answer(at, status, float(len(good)))
 
-    def _extreme(self, interval, choose, *, actual: bool) -> Answer:
+    def _extreme(self, interval: Interval, choose: Callable[[Iterable[float]], float], *, actual: bool) -> Answer:
         raw, good = self._counts(*interval)
         at = self._begin(*interval)
         if not good:
@@ -180,37 +182,38 @@ class Reference:
             return Answer(at, status | CALCULATED, value)
         return Answer(found[0].t, status | RAW | (MULTIPLE_VALUES if len(found) > 1 else 0), value)
 
-    def minimum(self, *interval) -> Answer:
-        return self._extreme(interval, min, actual=False)
+    def minimum(self, low: int, high: int, backwards: bool) -> Answer:
+        return self._extreme((low, high, backwards), min, actual=False)
 
-    def maximum(self, *interval) -> Answer:
-        return self._extreme(interval, max, actual=False)
+    def maximum(self, low: int, high: int, backwards: bool) -> Answer:
+        return self._extreme((low, high, backwards), max, actual=False)
 
-    def minimum_actual_time(self, *interval) -> Answer:
-        return self._extreme(interval, min, actual=True)
+    def minimum_actual_time(self, low: int, high: int, backwards: bool) -> Answer:
+        return self._extreme((low, high, backwards), min, actual=True)
 
-    def maximum_actual_time(self, *interval) -> Answer:
-        return self._extreme(interval, max, actual=True)
+    def maximum_actual_time(self, low: int, high: int, backwards: bool) -> Answer:
+        return self._extreme((low, high, backwards), max, actual=True)
 
-    def range(self, *interval) -> Answer:
+    def range(self, low: int, high: int, backwards: bool) -> Answer:
+        interval = (low, high, backwards)
         least, most = self.minimum(*interval), self.maximum(*interval)
         return Answer(least.t, least.status, most.value - least.value)
 
-    def start(self, *interval) -> Answer:
-        return self._raw(interval, 0)
+    def start(self, low: int, high: int, backwards: bool) -> Answer:
+        return self._raw((low, high, backwards), 0)
 
-    def end(self, *interval) -> Answer:
-        return self._raw(interval, -1)
+    def end(self, low: int, high: int, backwards: bool) -> Answer:
+        return self._raw((low, high, backwards), -1)
 
-    def _raw(self, interval, place: int) -> Answer:
+    def _raw(self, interval: Interval, place: int) -> Answer:
         raw = self.inside(*interval)
         if not raw:
             return Answer(self._begin(*interval), BAD_NO_DATA, math.nan)
         return Answer(raw[place].t, raw[place].status & ~0x41F | RAW, raw[place].value)
 
-    def delta(self, *interval) -> Answer:
-        raw, good = self._counts(*interval)
-        at = self._begin(*interval)
+    def delta(self, low: int, high: int, backwards: bool) -> Answer:
+        raw, good = self._counts(low, high, backwards)
+        at = self._begin(low, high, backwards)
         if not good:
             return Answer(at, BAD_NO_DATA, math.nan)
         doubtful = not self.good(raw[0]) or not self.good(raw[-1])
@@ -245,7 +248,7 @@ class Reference:
         answer = self.time_average(low, high, backwards)
         return Answer(answer.t, answer.status, answer.value * (high - low) / 1e6)
 
-    def _regions(self, low: int, high: int, *, sloped: bool):
+    def _regions(self, low: int, high: int, *, sloped: bool) -> Iterator[tuple[float, bool, float | None]]:
         """(seconds, begins good, area or None if it does not count) of each region."""
         points = [(low, self.simple(low, sloped=sloped))]
         for sample in self.samples:

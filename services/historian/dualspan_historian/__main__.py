@@ -1,7 +1,7 @@
 """The historian's composition root: the only place that constructs."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 
@@ -32,7 +32,7 @@ from dualspan_runtime.trust import IdentityTrust, Trust
 
 
 @asynccontextmanager
-async def build(settings: HistorianSettings) -> AsyncIterator[Server]:
+async def build(settings: HistorianSettings) -> AsyncGenerator[Server]:
     """Run the historian while the context lasts."""
     async with (
         IdentityTrust.open(settings.platform, service="historian") as trust,
@@ -42,7 +42,7 @@ async def build(settings: HistorianSettings) -> AsyncIterator[Server]:
 
 
 @asynccontextmanager
-async def build_trusting(settings: HistorianSettings, trust: Trust) -> AsyncIterator[Server]:
+async def build_trusting(settings: HistorianSettings, trust: Trust) -> AsyncGenerator[Server]:
     """Run the historian with a trust of the caller's choice."""
     async with (
         Database.open(settings, schema=MIGRATIONS) as database,
@@ -105,7 +105,7 @@ def _seal_request(app: Celery) -> Callable[[str, str], None]:
 
 
 async def main() -> None:
-    await serve("historian", HistorianSettings(), build)
+    await serve("historian", HistorianSettings(), build)  # pyright: ignore[reportCallIssue] - read from the environment
 
 
 if __name__ == "__main__":

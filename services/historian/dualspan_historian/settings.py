@@ -14,27 +14,31 @@ class HistorianSettings(GatewayFacingSettings):
 
     model_config = SettingsConfigDict(env_prefix="DUALSPAN_HISTORIAN_", env_nested_delimiter="__")
 
-    listen: str = Field("127.0.0.1:7403", description="host:port for people, apps and other services.")
-    gateway_listen: str = Field("127.0.0.1:7413", description="host:port for gateways.")
+    listen: str = Field(default="127.0.0.1:7403", description="host:port for people, apps and other services.")
+    gateway_listen: str = Field(default="127.0.0.1:7413", description="host:port for gateways.")
 
-    max_in_flight: int = Field(64, ge=1, description="Uploads of a stream that may wait for their acknowledgement.")
-    max_upload_bytes: int = Field(8 * MEBIBYTE, ge=1024, description="Largest upload.")
-    max_frame_samples: int = Field(1 << 20, ge=1, description="Most samples of a frame.")
-    max_waiting_bytes: int = Field(128 * MEBIBYTE, description="Decoded bytes that a stream may have waiting.")
-    max_future_seconds: float = Field(3600.0, ge=0, description="Timestamps may lie so far ahead of our clock.")
+    max_in_flight: int = Field(
+        default=64, ge=1, description="Uploads of a stream that may wait for their acknowledgement."
+    )
+    max_upload_bytes: int = Field(default=8 * MEBIBYTE, ge=1024, description="Largest upload.")
+    max_frame_samples: int = Field(default=1 << 20, ge=1, description="Most samples of a frame.")
+    max_waiting_bytes: int = Field(default=128 * MEBIBYTE, description="Decoded bytes of a stream that may wait.")
+    max_future_seconds: float = Field(default=3600.0, ge=0, description="Timestamps may lie so far ahead of our clock.")
 
-    seal_samples: int = Field(2_000_000, ge=1, description="Sealing starts when so many samples came.")
-    seal_at_most: int = Field(4_000_000, ge=1, description="Most samples that are sealed at once; bounds memory.")
-    seal_after_seconds: float = Field(60.0, ge=0, description="The sweep seals frames older than that.")
-    sweep_seconds: float = Field(30.0, gt=0, description="How often the sweep looks.")
-    merge_at_most: int = Field(4_000_000, ge=1, description="Most samples that are merged at once.")
+    seal_samples: int = Field(default=2_000_000, ge=1, description="Sealing starts when so many samples came.")
+    seal_at_most: int = Field(
+        default=4_000_000, ge=1, description="Most samples that are sealed at once; bounds memory."
+    )
+    seal_after_seconds: float = Field(default=60.0, ge=0, description="The sweep seals frames older than that.")
+    sweep_seconds: float = Field(default=30.0, gt=0, description="How often the sweep looks.")
+    merge_at_most: int = Field(default=4_000_000, ge=1, description="Most samples that are merged at once.")
     retention: dict[str, RetentionRule] = Field(
         default_factory=lambda: {"": RetentionRule()}, description='By class, as JSON; "" is the default class.'
     )
 
-    max_query_samples: int = Field(50_000_000, ge=1, description="Most samples that a query may cover.")
-    max_queries: int = Field(8, ge=1, description="Queries that run at the same time.")
-    query_wait_seconds: float = Field(10.0, ge=0, description="A query waits so long for its turn.")
-    query_threads: int = Field(2, ge=1, description="Threads that decode for queries.")
-    frame_cache_bytes: int = Field(192 * MEBIBYTE, ge=0, description="Decoded frames kept for reads.")
-    subscriber_frames: int = Field(64, ge=1, description="Frames that a slow subscriber may lag behind.")
+    max_query_samples: int = Field(default=50_000_000, ge=1, description="Most samples that a query may cover.")
+    max_queries: int = Field(default=8, ge=1, description="Queries that run at the same time.")
+    query_wait_seconds: float = Field(default=10.0, ge=0, description="A query waits so long for its turn.")
+    query_threads: int = Field(default=2, ge=1, description="Threads that decode for queries.")
+    frame_cache_bytes: int = Field(default=192 * MEBIBYTE, ge=0, description="Decoded frames kept for reads.")
+    subscriber_frames: int = Field(default=64, ge=1, description="Frames that a slow subscriber may lag behind.")

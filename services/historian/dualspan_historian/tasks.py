@@ -1,6 +1,6 @@
 """The historian's worker: `celery --app dualspan_historian.tasks worker --beat`, or `dualspan worker historian`."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
@@ -20,7 +20,7 @@ _EXPIRE = "historian.expire"
 
 
 @asynccontextmanager
-async def open_upkeep(settings: HistorianSettings) -> AsyncIterator[tuple[Upkeep, Retention]]:
+async def open_upkeep(settings: HistorianSettings) -> AsyncGenerator[tuple[Upkeep, Retention]]:
     """Open what tasks need."""
     async with Database.open(settings, schema=MIGRATIONS, min_size=0) as database:
         upkeep = Upkeep(

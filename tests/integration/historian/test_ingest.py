@@ -1,12 +1,245 @@
-from dualspan_frame import ValueKind
-from harness.historian import Historian, ramp
+"""What comes in: exactly once, verified, quarantined when it cannot be accepted."""
+
+import asyncio
+import time
+
+import grpc
+import pytest
+
+from dualspan.frame.v1 import frame_pb2
+from dualspan.historian.v1 import resources_pb2, service_pb2
+from dualspan_frame import BinaryColumn, Frame, ValueKind, encode_frame
+from dualspan_runtime.errors import error_info
+from harness.historian import SECOND, T0, TENANT, Historian, block, ramp, stamp
+
+TAGS = {1: ValueKind.FLOAT64, 2: ValueKind.FLOAT64}
+
+
+async def refusal(awaitable) -> str:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await awaitable
+    info = error_info(caught.value)
+    return info.reason if info else ""
 
 
 async def test_what_was_acknowledged_can_be_read(historian: Historian) -> None:
-    await historian.register({1: ValueKind.FLOAT64, 2: ValueKind.FLOAT64})
+    await historian.register(TAGS)
     uploader = await historian.uploader()
     assert uploader.opened.committed_sequence == 0
-    frames = [ramp([1, 2], first * 10, 10) for first in range(20)]
-    await uploader.upload(frames)
+    assert uploader.opened.max_in_flight > 0
+    await uploader.upload([ramp([1, 2], first * 10, 10) for first in range(20)])
     await uploader.close()
     assert (await historian.read_raw([1, 2])).same_as(ramp([1, 2], 0, 200))
+    statistics = await historian.statistics()
+    assert (statistics.committed_samples, statistics.unsealed_frames, statistics.unsealed_samples) == (400, 20, 400)
+    assert [position.committed_sequence for position in statistics.positions] == [20]
+
+
+async def test_a_frame_sent_twice_is_stored_once(historian: Historian) -> None:
+    await historian.register(TAGS)
+    first = await historian.uploader()
+    await first.upload([ramp([1], number, 1) for number in range(5)])
+    first.cut()
+    again = await historian.uploader()
+    assert again.opened.committed_sequence == 5
+    # A gateway that did not hear of it sends all of it again, and two more.
+    await again.upload([ramp([1], number, 1) for number in range(7)])
+    assert again.committed == 7
+    assert (await historian.statistics()).committed_samples == 7
+    assert (await historian.read_raw([1])).same_as(ramp([1], 0, 7))
+
+
+async def test_overlapping_streams_of_one_buffer_store_each_frame_once(historian: Historian) -> None:
+    await historian.register(TAGS)
+    uploaders = [await historian.uploader() for _ in range(4)]
+    await asyncio.gather(*(uploader.upload(ramp([1], i, 1) for i in range(100)) for uploader in uploaders))
+    assert (await historian.statistics()).committed_samples == 100
+    assert (await historian.read_raw([1])).same_as(ramp([1], 0, 100))
+
+
+async def test_a_new_epoch_counts_from_the_beginning(historian: Historian) -> None:
+    await historian.register(TAGS)
+    await (await historian.uploader(epoch=7)).upload([ramp([1], 0, 3)])
+    other = await historian.uploader(epoch=8)
+    assert other.opened.committed_sequence == 0
+    await other.upload([ramp([1], 3, 3)])
+    assert (await historian.read_raw([1])).same_as(ramp([1], 0, 6))
+
+
+async def test_a_hole_in_the_sequence_is_allowed_and_an_empty_frame_too(historian: Historian) -> None:
+    await historian.register(TAGS)
+    uploader = await historian.uploader()
+    await uploader.send(3, ramp([1], 0, 1))
+    await uploader.send(10, Frame())
+    await uploader.until(10)
+    assert (await historian.statistics()).committed_samples == 1
+
+
+def _flipped(frame: Frame) -> frame_pb2.Frame:
+    message = encode_frame(frame)
+    data = bytearray(message.blocks[0].value.data)
+    data[len(data) // 2] ^= 0x10
+    message.blocks[0].value.data = bytes(data)
+    return message
+
+
+def _claiming(frame: Frame) -> frame_pb2.Frame:
+    message = encode_frame(frame)
+    message.blocks[0].count = (1 << 31) - 1
+    return message
+
+
+def _truncated(frame: Frame) -> frame_pb2.Frame:
+    message = encode_frame(frame)
+    message.blocks[0].timestamp.data = message.blocks[0].timestamp.data[:-3]
+    return message
+
+
+NOW = time.time_ns() // 1000
+BAD_FRAMES = {
+    "foreign": (Frame((block([1, 99], [T0, T0], [1, 2]),)), "FOREIGN_TAG"),
+    "far away": (Frame((block([1, 1 << 60], [T0, T0], [1, 2]),)), "FOREIGN_TAG"),
+    "negative": (Frame((block([-5], [T0], [1]),)), "FOREIGN_TAG"),
+    "kind": (Frame((block([1], [T0], [1], kind=ValueKind.INT64),)), "WRONG_KIND"),
+    "text": (Frame((block([1], [T0], BinaryColumn.from_list(["x"]), kind=ValueKind.TEXT),)), "WRONG_KIND"),
+    "future": (Frame((block([1, 1], [T0, NOW + 2 * 3600 * SECOND], [1, 2]),)), "TIMESTAMP_OUT_OF_RANGE"),
+    "far future": (Frame((block([1], [(1 << 63) - 1], [1]),)), "TIMESTAMP_OUT_OF_RANGE"),
+    "past": (Frame((block([1], [-(1 << 63)], [1]),)), "TIMESTAMP_OUT_OF_RANGE"),
+    "flipped": (_flipped(ramp([1, 2], 0, 100)), "CORRUPT_BLOCK"),
+    "truncated": (_truncated(ramp([1, 2], 0, 100)), "CORRUPT_BLOCK"),
+    "claiming": (_claiming(ramp([1, 2], 0, 100)), "TOO_LARGE"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_FRAMES)
+async def test_a_bad_frame_is_quarantined_and_harms_nothing_else(historian: Historian, name: str) -> None:
+    frame, reason = BAD_FRAMES[name]
+    await historian.register(TAGS)
+    uploader = await historian.uploader()
+    await uploader.upload([ramp([1], 0, 1), frame, ramp([1], 1, 1)])
+    assert list(uploader.quarantined) == [2]
+    assert uploader.quarantined[2].reason == reason
+    assert uploader.quarantined[2].detail
+    assert (await historian.read_raw([1])).same_as(ramp([1], 0, 2))
+    parent = f"tenants/{TENANT}"
+    listed = await historian.stub.ListQuarantinedFrames(service_pb2.ListQuarantinedFramesRequest(parent=parent))
+    (kept,) = listed.quarantined_frames
+    assert (kept.reason, kept.sequence, kept.epoch) == (reason, 2, 1)
+    assert kept.size_bytes > 0
+    (gap,) = (await historian.stub.ListGaps(service_pb2.ListGapsRequest(parent=parent))).gaps
+    assert gap.cause == resources_pb2.GAP_CAUSE_QUARANTINED
+    assert gap.state == resources_pb2.GAP_STATE_OPEN
+    statistics = await historian.statistics()
+    assert (statistics.quarantined_frames, statistics.open_gaps, statistics.committed_samples) == (1, 1, 2)
+
+
+async def test_another_tenants_tag_and_another_gateways_tag_are_foreign(historian: Historian) -> None:
+    await historian.register({1: ValueKind.FLOAT64})
+    await historian.register({2: ValueKind.FLOAT64}, tenant="other")
+    await historian.register({3: ValueKind.FLOAT64}, gateway="g2")
+    uploader = await historian.uploader()
+    await uploader.upload([ramp([2], 0, 1), ramp([3], 0, 1), ramp([1], 0, 1)])
+    assert {n: one.reason for n, one in uploader.quarantined.items()} == {1: "FOREIGN_TAG", 2: "FOREIGN_TAG"}
+    assert (await historian.read_raw([2], tenant="other")).sample_count == 0
+
+
+async def test_a_tag_registered_while_the_stream_runs_is_accepted(historian: Historian) -> None:
+    await historian.register({1: ValueKind.FLOAT64})
+    uploader = await historian.uploader()
+    await uploader.upload([ramp([1], 0, 1)])
+    await historian.register({2: ValueKind.FLOAT64})
+    await uploader.upload([ramp([2], 0, 1)], first=2)
+    assert not uploader.quarantined
+
+
+async def test_samples_of_a_retired_tag_are_left_out(historian: Historian) -> None:
+    await historian.register(TAGS)
+    uploader = await historian.uploader()
+    await historian.stub.RetireTags(service_pb2.RetireTagsRequest(parent=f"tenants/{TENANT}", tag_ids=[2]))
+    await uploader.upload([ramp([1, 2], 0, 3), ramp([2], 3, 1)])
+    assert not uploader.quarantined
+    assert (await historian.read_raw([1, 2])).same_as(ramp([1], 0, 3))
+    await historian.register(TAGS)
+    await uploader.upload([ramp([2], 4, 1)], first=3)
+    assert (await historian.read_raw([2])).same_as(ramp([2], 4, 1))
+
+
+async def test_gaps_are_written_down_with_the_frame(historian: Historian) -> None:
+    await historian.register(TAGS)
+    uploader = await historian.uploader()
+    gap = resources_pb2.Gap(
+        tag_id=1,
+        server="press-1",
+        start_time=stamp(T0),
+        end_time=stamp(T0 + SECOND),
+        cause=resources_pb2.GAP_CAUSE_SERVER_OVERFLOW,
+        lost_samples=12,
+        detail="queue of 1",
+        name="ignored",
+        state=resources_pb2.GAP_STATE_REPAIRED,
+    )
+    for sequence in range(1, 6):
+        await uploader.send(sequence, ramp([1], sequence, 1), [gap])
+    await uploader.until(5)
+    request = service_pb2.ListGapsRequest(parent=f"tenants/{TENANT}", page_size=2)
+    pages: list[list[resources_pb2.Gap]] = []
+    while True:
+        page = await historian.stub.ListGaps(request)
+        pages.append(list(page.gaps))
+        request.page_token = page.next_page_token
+        if not page.next_page_token:
+            break
+    assert [len(page) for page in pages] == [2, 2, 1]
+    names = [one.name for page in pages for one in page]
+    assert len(set(names)) == 5
+    newest = pages[0][0]
+    assert newest.gateway == f"tenants/{TENANT}/gateways/g1"
+    assert (newest.tag_id, newest.server, newest.lost_samples, newest.detail) == (1, "press-1", 12, "queue of 1")
+    assert newest.state == resources_pb2.GAP_STATE_OPEN
+    assert (newest.start_time, newest.end_time) == (gap.start_time, gap.end_time)
+    assert newest.create_time.seconds > 0
+
+
+async def test_a_stream_that_breaks_the_protocol_is_ended(historian: Historian) -> None:
+    await historian.register(TAGS)
+    impatient = historian.closed_uploader()
+    await impatient.send(1, ramp([1], 0, 1))
+    assert await refusal(impatient.hear()) == "OPEN_FIRST"
+    falling = await historian.uploader()
+    await falling.send(2, ramp([1], 0, 1))
+    await falling.until(2)
+    await falling.send(2, ramp([1], 1, 1))
+    assert await refusal(falling.hear()) == "SEQUENCE_NOT_RISING"
+
+
+async def test_a_gateway_may_only_ingest_and_others_may_not(historian: Historian) -> None:
+    request = service_pb2.IngestRequest(open=service_pb2.IngestRequest.Open(epoch=1))
+    channel = grpc.aio.insecure_channel(historian.address)
+    async with channel:
+        from dualspan.historian.v1.service_pb2_grpc import IngestServiceStub
+
+        call = IngestServiceStub(channel).Ingest(iter([request]))
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call.read()
+    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+async def test_a_revoked_gateways_stream_ends(historian: Historian) -> None:
+    await historian.register(TAGS)
+    uploader = await historian.uploader()
+    await uploader.upload([ramp([1], 0, 1)])
+    historian.authority.revoke("g1")
+    historian.server.streams._revocations.current = await historian.authority.revocations()
+    assert await refusal(asyncio.wait_for(uploader.hear(), 10)) == "CERTIFICATE_REVOKED"
+
+
+async def test_registrations_are_safe_to_repeat_and_what_is_fixed_stays(historian: Historian) -> None:
+    await historian.register({1: ValueKind.FLOAT64})
+    await historian.register({1: ValueKind.FLOAT64}, sloped=True)
+    assert await refusal(historian.register({1: ValueKind.INT64})) == "TAG_FIXED"
+    assert await refusal(historian.register({1: ValueKind.FLOAT64}, gateway="g2")) == "TAG_FIXED"
+    assert await refusal(historian.register({2: ValueKind.FLOAT64, 1: ValueKind.TEXT})) == "TAG_FIXED"
+    assert await refusal(historian.register({1: ValueKind.FLOAT64}, tenant="other")) == "TAG_TAKEN"
+    assert await refusal(historian.register({0: ValueKind.FLOAT64})) == "INVALID_REGISTRATION"
+    # Nothing of a refused request was done.
+    assert await refusal(historian.read_raw([2])) == "TAG_NOT_FOUND"

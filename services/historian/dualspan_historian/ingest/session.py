@@ -1,7 +1,8 @@
 """One gateway's stream: uploads come in, are verified in order, and are committed in groups."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 
 from dualspan.historian.v1 import service_pb2
 from dualspan_historian.errors import not_rising, open_first
@@ -46,8 +47,8 @@ class Inbox:
 
 
 async def run_session(
-    service: IngestService, stream: Stream, uploads: AsyncIterator[Upload], max_waiting_bytes: int
-) -> AsyncIterator[Committed]:
+    service: IngestService, stream: Stream, uploads: AsyncGenerator[Upload], max_waiting_bytes: int
+) -> AsyncGenerator[Committed]:
     """Verify and commit uploads until they end; yields after each commit.
 
     The next uploads are received and verified while a commit waits for the disk.
@@ -66,14 +67,15 @@ async def run_session(
         await asyncio.gather(receiving, return_exceptions=True)
 
 
-async def _receive(service: IngestService, stream: Stream, uploads: AsyncIterator[Upload], inbox: Inbox) -> None:
+async def _receive(service: IngestService, stream: Stream, uploads: AsyncGenerator[Upload], inbox: Inbox) -> None:
     last = 0
     try:
-        async for upload, gaps in uploads:
-            if upload.sequence <= last:
-                raise not_rising(upload.sequence, last)
-            last = upload.sequence
-            await inbox.put(await service.verify(stream, upload, gaps))
+        async with aclosing(uploads):
+            async for upload, gaps in uploads:
+                if upload.sequence <= last:
+                    raise not_rising(upload.sequence, last)
+                last = upload.sequence
+                await inbox.put(await service.verify(stream, upload, gaps))
     finally:
         await inbox.close()
 

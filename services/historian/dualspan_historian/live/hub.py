@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -104,7 +104,7 @@ class Hub:
         self._changed = asyncio.Event()
 
     @contextmanager
-    def watch(self, tenant: str, tag_ids: NDArray[np.int64]) -> Iterator[Watcher]:
+    def watch(self, tenant: str, tag_ids: NDArray[np.int64]) -> Generator[Watcher]:
         """Register a watcher while the context lasts."""
         watcher = Watcher(tag_ids, self._most_waiting)
         self._watchers[tenant].add(watcher)
@@ -164,12 +164,14 @@ class Hub:
         subscribed.clear()
         subscribed.update(wanted)
 
-    def _hear(self, kind: str, channel: bytes, data: bytes) -> None:
+    def _hear(self, kind: object, channel: object, data: object) -> None:
+        if not isinstance(channel, bytes):
+            return
         tenant = tenant_of(channel)
         if kind == "subscribe":
             self._listening[tenant].set()
         watchers = self._watchers.get(tenant)
-        if kind != "message" or not watchers:
+        if kind != "message" or not isinstance(data, bytes) or not watchers:
             return
         try:
             frame = decode_frame(frame_pb2.Frame.FromString(data))

@@ -364,7 +364,7 @@ class Calculation:
         with np.errstate(invalid="ignore", over="ignore"):
             squares = (inside - np.repeat(self._mean, self._good_count)) ** 2
             total = reduce(np.add, squares, rows - rows[0], 0.0)
-            return np.sqrt(total / np.maximum(self._good_count - less, 1))
+            return np.sqrt(total / np.maximum(self._good_count - less, 1)).astype(np.float64, copy=False)
 
 
 _Result = tuple[NDArray[np.int64], NDArray[np.uint32], NDArray[np.float64]]

@@ -1,7 +1,7 @@
 """One look at the database: frames and segments as they were at one moment, while sealing and merging go on."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -60,7 +60,7 @@ class Snapshots:
         self.max_samples = max_samples
 
     @asynccontextmanager
-    async def open(self, tenant: str) -> AsyncIterator["Snapshot"]:
+    async def open(self, tenant: str) -> AsyncGenerator["Snapshot"]:
         """Open a snapshot of a tenant's data.
 
         Raises:

@@ -99,8 +99,8 @@ def join_parts(sources: TagSources, parts: Sequence[Part], *, treat_uncertain_as
     earliest, latest = sources.span() or (None, None)
     ordered = sorted((part for part in parts if len(part.block)), key=lambda part: part.arrival)
     block = _join_disjoint(ordered) or merge([part.block for part in ordered], sources.tag)
-    binary = isinstance(block.value, BinaryColumn)
-    value = np.zeros(len(block)) if binary else block.value.astype(np.float64, copy=False)
+    column = block.value
+    value = np.zeros(len(block)) if isinstance(column, BinaryColumn) else column.astype(np.float64, copy=False)
     all_good = all(part.all_good for part in ordered)
     return Samples(block.timestamp, value, block.status, earliest, latest, treat_uncertain_as_bad, all_good)
 

@@ -56,7 +56,8 @@ class HistorianServicer(service_pb2_grpc.HistorianServiceServicer):
         query = requests.raw_query(request)
         described = ("ReadRaw", request.parent, query.tag_ids, query.start, query.end)
         key = self._tokens.read(request.page_token, described)
-        page = await read_raw(self._snapshots, current_tenant(), query, key and Cursor(*map(int, key)))
+        cursor = Cursor(*map(int, key)) if key else None
+        page = await read_raw(self._snapshots, current_tenant(), query, cursor)
         frame, arrow = answers.samples(page.frame, request.result_form)
         following = page.following
         token = following and self._tokens.write((following.tag_id, following.t, following.skip), described)

@@ -1,6 +1,7 @@
 """IngestService: where gateways send frames."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -38,8 +39,10 @@ class IngestServicer(service_pb2_grpc.IngestServiceServicer):
         stream = Stream(principal.tenant, principal.id, epoch)
         yield self._opened(await self._service.open(stream))
         uploads = _uploads(request_iterator)
-        async for committed in run_session(self._service, stream, uploads, self._settings.max_waiting_bytes):
-            yield _ack(committed)
+        session = run_session(self._service, stream, uploads, self._settings.max_waiting_bytes)
+        async with aclosing(session):
+            async for committed in session:
+                yield _ack(committed)
 
     def _opened(self, committed_sequence: int) -> service_pb2.IngestResponse:
         clock = Timestamp()
@@ -54,7 +57,7 @@ class IngestServicer(service_pb2_grpc.IngestServiceServicer):
         )
 
 
-async def _uploads(requests: AsyncIterator[service_pb2.IngestRequest]) -> AsyncIterator[Upload]:
+async def _uploads(requests: AsyncIterator[service_pb2.IngestRequest]) -> AsyncGenerator[Upload]:
     async for request in requests:
         if request.WhichOneof("message") != "upload":
             raise open_first()

@@ -5,18 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from dualspan_frame import BinaryColumn, Block, ValueKind, Values
+from dualspan_frame import BinaryColumn, Block, ValueKind, Values, value_dtype
 from dualspan_historian.storage.segment_store import SegmentColumns, SegmentInfo
 from dualspan_historian.storage.timestamps import decode_timestamps
 from dualspan_historian.storage.values import decode_status, decode_values
-
-_EMPTY: dict[ValueKind, Values] = {
-    ValueKind.FLOAT64: np.empty(0, np.float64),
-    ValueKind.INT64: np.empty(0, np.int64),
-    ValueKind.BOOL: np.empty(0, np.bool_),
-    ValueKind.TEXT: BinaryColumn.empty(),
-    ValueKind.BYTES: BinaryColumn.empty(),
-}
 
 
 def decode_segment(info: SegmentInfo, columns: SegmentColumns, lines: dict[bytes, NDArray[np.int64]]) -> Block:
@@ -42,13 +34,13 @@ def decode_segment(info: SegmentInfo, columns: SegmentColumns, lines: dict[bytes
 
 def blank(kind: ValueKind, count: int) -> Values:
     """Return `count` empty values of a kind."""
-    empty = _EMPTY[kind]
-    return BinaryColumn.empty(count) if isinstance(empty, BinaryColumn) else np.zeros(count, empty.dtype)
+    dtype = value_dtype(kind)
+    return BinaryColumn.empty(count) if dtype is None else np.zeros(count, dtype)
 
 
 def empty_block(kind: ValueKind) -> Block:
     """Return a block without samples."""
-    return Block(kind, np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.uint32), _EMPTY[kind])
+    return Block(kind, np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.uint32), blank(kind, 0))
 
 
 def join(kind: ValueKind, parts: Sequence[Block]) -> Block:

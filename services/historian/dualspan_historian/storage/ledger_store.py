@@ -110,5 +110,5 @@ async def totals(connection: Connection, tenant: str) -> StorageTotals:
 
 
 def _gap(row: Any) -> Gap:
-    fields = dict(row)
-    return Gap(**{**fields, "state": GapState(fields["state"])})
+    fields: dict[str, Any] = dict(row)
+    return Gap(**fields | {"state": GapState(fields["state"])})

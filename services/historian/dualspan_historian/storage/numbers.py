@@ -16,7 +16,7 @@ Delta = int | None
 
 
 @lru_cache(maxsize=64)
-def _config(level: int, delta: Delta) -> ChunkConfig:
+def _config(level: int, delta: Delta) -> Any:
     if delta is None:
         return ChunkConfig(compression_level=level, enable_8_bit=True)
     spec = DeltaSpec.try_consecutive(delta) if delta else DeltaSpec.no_op()

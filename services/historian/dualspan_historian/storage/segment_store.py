@@ -60,11 +60,10 @@ ORDER BY given.tag_id
 ON CONFLICT (tenant_id, tag_id) DO UPDATE SET t = excluded.t, status = excluded.status, value = excluded.value
 WHERE latest.t <= excluded.t
 """
-_OVERLAPPING = f"""
-SELECT {_INFO} FROM segment
-WHERE tenant_id = $1 AND tag_id = ANY($2::bigint[]) AND t_max >= $3 AND t_min < $4
-ORDER BY tag_id, t_min, arrival, segment_id
+_WITHIN = f"""
+SELECT {_INFO} FROM segment WHERE tenant_id = $1 AND tag_id = ANY($2::bigint[]) AND t_max >= $3 AND t_min < $4
 """
+_OVERLAPPING = f"{_WITHIN} ORDER BY tag_id, t_min, arrival, segment_id"
 # The nearest segments that lie wholly before or after, which bounding values are taken from. "With good" because bad
 # samples may have to be passed over.
 _BEFORE = f"""
@@ -81,8 +80,7 @@ SELECT found.* FROM unnest($2::bigint[]) AS wanted (id) CROSS JOIN LATERAL (
 """
 _REGION = " UNION ".join(
     (
-        f"SELECT {_INFO} FROM segment"
-        " WHERE tenant_id = $1 AND tag_id = ANY($2::bigint[]) AND t_max >= $3 AND t_min < $4",
+        _WITHIN,
         _BEFORE.format(condition="", most=1),
         _BEFORE.format(condition="AND good_count > 0", most=2),
         _AFTER.format(condition=""),

@@ -34,7 +34,8 @@ def encode_values(values: Values, level: int, *, thorough: bool = False) -> byte
     if isinstance(values, BinaryColumn):
         return bytes((_COLUMN,)) + encode_column(values, level=level).SerializeToString()
     if values.dtype == np.bool_:
-        return _encode_runs(values.view(np.uint8)) or bytes((_BITS,)) + np.packbits(values).tobytes()
+        flags = values.view(np.uint8)
+        return _encode_runs(flags) or bytes((_BITS,)) + np.packbits(flags).tobytes()
     bits = values.view(np.int64)
     if bits[0] == bits[-1] and bool((bits == bits[0]).all()):
         return bytes((_CONSTANT,)) + values[:1].tobytes()
@@ -54,7 +55,7 @@ def decode_values(data: bytes, kind: ValueKind, count: int) -> Values:
     scheme = data[0] if data else -1
     if kind in {ValueKind.TEXT, ValueKind.BYTES}:
         return _decode_binary(data, kind, count)
-    dtype = {ValueKind.FLOAT64: np.float64, ValueKind.INT64: np.int64, ValueKind.BOOL: np.uint8}[kind]
+    dtype: Any = {ValueKind.FLOAT64: np.float64, ValueKind.INT64: np.int64, ValueKind.BOOL: np.uint8}[kind]
     try:
         if scheme == _CONSTANT:
             return np.full(count, np.frombuffer(data, dtype, 1, 1)[0])
