@@ -71,11 +71,15 @@ def _ready(line: dict[str, Any]) -> None:
     print(json.dumps(line), flush=True)
 
 
-async def _until_stopped() -> None:
+def _stop_signal() -> asyncio.Event:
+    """Set by SIGINT and SIGTERM; listened for before anybody is told that we are ready."""
     stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopped.set)
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    return stopped
+
+
+async def _until(stopped: asyncio.Event) -> None:
     # What is there now stays: keep the collector from walking a hundred thousand nodes again and again.
     gc.collect()
     gc.freeze()
@@ -94,6 +98,7 @@ async def _load(arguments: argparse.Namespace, folder: Path) -> None:
     identity = certificate.load_or_create(folder / "load", options.application_uri, options.name, _hosts(options))
     server = LoadServer(plan, options, identity)
     control = ControlServer({"load": server}, arguments.control_port)
+    stopped = _stop_signal()
     await server.start()
     await control.start()
     _ready(
@@ -109,7 +114,7 @@ async def _load(arguments: argparse.Namespace, folder: Path) -> None:
             "tick_us": plan.tick_us,
         }
     )
-    await _until_stopped()
+    await _until(stopped)
     await control.stop()
     await server.stop()
     _ready({"plant": "load", "statistics": server.report(per_item=False)})
@@ -125,6 +130,7 @@ async def _plants(arguments: argparse.Namespace, folder: Path) -> None:
         servers[name] = PlantServer(plant, options, folder / name, _hosts(options))
     control = ControlServer({name: PlantControl(server) for name, server in servers.items()}, arguments.control_port)
     await control.start()
+    stopped = _stop_signal()
     for name, server in servers.items():
         await server.start()
         _ready(
@@ -138,7 +144,7 @@ async def _plants(arguments: argparse.Namespace, folder: Path) -> None:
                 "control": control.address,
             }
         )
-    await _until_stopped()
+    await _until(stopped)
     await control.stop()
     for server in servers.values():
         await server.stop()
@@ -151,7 +157,11 @@ def main() -> int:
     logging.getLogger("asyncua").setLevel(logging.ERROR)
     with contextlib.ExitStack() as stack:
         folder = arguments.data or Path(stack.enter_context(TemporaryDirectory(prefix="plc-sim-")))
-        asyncio.run((_plants if arguments.command == "plants" else _load)(arguments, folder))
+        try:
+            asyncio.run((_plants if arguments.command == "plants" else _load)(arguments, folder))
+        except (ValueError, OSError) as err:
+            print(f"plc-sim: {err}", file=sys.stderr)
+            return 2
     return 0
 
 

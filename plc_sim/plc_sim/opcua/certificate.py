@@ -96,7 +96,11 @@ def load_or_create(folder: Path, application_uri: str, common_name: str, hosts: 
 
 def renew(folder: Path, application_uri: str, common_name: str, hosts: tuple[str, ...]) -> Identity:
     """Replace the identity kept in `folder` by a new one."""
-    identity = create(application_uri, common_name, hosts)
+    return keep(folder, create(application_uri, common_name, hosts))
+
+
+def keep(folder: Path, identity: Identity) -> Identity:
+    """Write an identity into `folder`, the key for its owner alone."""
     folder.mkdir(parents=True, exist_ok=True)
     key_path = folder / "server.key.pem"
     key_path.touch(mode=0o600)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -168,7 +169,13 @@ class _InternalServer(InternalServer):
         """Copy the standard nodes from a template, which is filled once per process: it takes over a second."""
         del shelf_file
         template = await _standard_nodes()
-        self.aspace._nodes = {node_id: _copy(node) for node_id, node in template.items()}  # noqa: SLF001
+        collecting = gc.isenabled()
+        gc.disable()  # it would walk all that is being made, again and again, and find nothing
+        try:
+            self.aspace._nodes = {node_id: _copy(node) for node_id, node in template.items()}  # noqa: SLF001
+        finally:
+            if collecting:
+                gc.enable()
 
     def create_session(
         self,

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from plc_sim.opcua import encoding
 from plc_sim.opcua.encoding import SCALAR_DTYPES, BuiltInType, DataValues, Stamps
+from plc_sim.opcua.standard import node_id
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 STATUSES = (0, 0x80AB0000, 0x40000000, 0x480)
@@ -95,5 +96,5 @@ def test_variants_without_fixed_width(variant: bytes, expected: Any) -> None:
 def test_structures_are_extension_objects_with_a_numeric_encoding() -> None:
     data = encoding.variant_structure(3, 3002, b"body")
     value = from_binary(ua.Variant, Buffer(data)).Value
-    assert value.TypeId == ua.NodeId(3002, 3)
+    assert value.TypeId == node_id(3002, 3)
     assert value.Body == b"body"

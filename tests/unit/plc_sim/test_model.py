@@ -1,6 +1,7 @@
 """The story of the plants: the same from every side, and physically possible."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -58,7 +59,7 @@ def test_another_process_and_another_order_tell_the_same_story(plant: Plant) -> 
 
 def test_another_seed_tells_another_story(plant: Plant) -> None:
     other = make_plant(plant.name, 8)
-    name = next(name for name, variable in plant.variables.items() if name.endswith("ActivePower"))
+    name = next(name for name in plant.variables if name.endswith("ActivePower"))
     assert not np.array_equal(
         plant.variables[name].samples(NOW - MINUTE, NOW)[1], other.variables[name].samples(NOW - MINUTE, NOW)[1]
     )
@@ -68,7 +69,7 @@ def test_a_span_read_in_pieces_is_the_span_read_at_once(plant: Plant) -> None:
     cuts = [NOW - 30 * MINUTE, NOW - 17 * MINUTE - 1, NOW - 17 * MINUTE, NOW - 61_003, NOW]
     for variable in list(plant.variables.values())[::7]:
         whole = variable.samples(cuts[0], cuts[-1])
-        parts = [variable.samples(a, b) for a, b in zip(cuts, cuts[1:], strict=False)]
+        parts = [variable.samples(a, b) for a, b in itertools.pairwise(cuts)]
         for index in range(3):
             assert np.array_equal(whole[index], np.concatenate([part[index] for part in parts])), variable.identifier
 
@@ -191,7 +192,7 @@ def test_stops_follow_each_other_without_overlap(plant: Plant) -> None:
     truth = plant.truth(COMMISSIONED_US, COMMISSIONED_US + 10 * WEEK)
     for machine in plant.machines:
         stops = [stop for stop in truth.stops if stop.machine == machine.name]
-        assert all(a.end_us <= b.start_us for a, b in zip(stops, stops[1:], strict=False))
+        assert all(a.end_us <= b.start_us for a, b in itertools.pairwise(stops))
         assert any(stop.planned for stop in stops)
         assert any(not stop.planned for stop in stops)
         running = next(output.running_us for output in truth.outputs if output.machine == machine.name)

@@ -74,7 +74,7 @@ def variable(name: str) -> Variable:
 @pytest.mark.parametrize("limit", [0, 3])
 def test_live_is_the_last_sample_and_then_every_further_one(name: str, limit: int) -> None:
     client = Client()
-    assert client.monitor(name).StatusCode.is_good()
+    assert client.monitor(name, QueueSize=10_000).StatusCode.is_good()
     now = NOW
     for step in (0, 130_000, 250_000, 1, 777_777, 30_000_000, 400_000_000):
         now += step
