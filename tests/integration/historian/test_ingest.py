@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable
 
 import grpc
 import pytest
@@ -15,7 +16,7 @@ from harness.historian import SECOND, T0, TENANT, Historian, block, ramp, stamp
 TAGS = {1: ValueKind.FLOAT64, 2: ValueKind.FLOAT64}
 
 
-async def refusal(awaitable) -> str:
+async def refusal(awaitable: Awaitable[object]) -> str:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await awaitable
     info = error_info(caught.value)

@@ -178,7 +178,7 @@ async def test_a_port_that_is_taken_is_named(probe: Probe) -> None:
 
 async def test_a_service_stops_cleanly_on_sigterm(database: ClonedDatabase, tmp_path: Path) -> None:
     variables = {
-        "PATH": os.environ["PATH"],  # noqa: TID251 - a child process needs it
+        "PATH": os.environ["PATH"],
         "DUALSPAN_SERVICE_SECRET": SECRET,
         "DUALSPAN_LOG_FORMAT": "json",
         "DUALSPAN_IDENTITY_LISTEN": "127.0.0.1:0",

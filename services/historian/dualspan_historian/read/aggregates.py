@@ -297,7 +297,11 @@ class Calculation:
         """5.4.3.20: an interval without any raw value has a good count of 0."""
         status = np.where(self._total_count == 0, CALCULATED, self._by_count()).astype(np.uint32)
         nothing_good = (self._total_count > 0) & (self._good_count == 0)
-        return self._intervals.starts, np.where(nothing_good, BAD, status).astype(np.uint32), self._good_count * 1.0
+        return (
+            self._intervals.starts,
+            np.where(nothing_good, BAD, status).astype(np.uint32),
+            self._good_count.astype(np.float64),
+        )
 
     def start(self) -> "_Result":
         """5.4.3.24."""

@@ -111,4 +111,5 @@ async def totals(connection: Connection, tenant: str) -> StorageTotals:
 
 def _gap(row: Any) -> Gap:
     fields: dict[str, Any] = dict(row)
-    return Gap(**fields | {"state": GapState(fields["state"])})
+    fields["state"] = GapState(fields["state"])
+    return Gap(**fields)
