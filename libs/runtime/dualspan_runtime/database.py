@@ -25,9 +25,11 @@ Isolation = Literal["read_committed", "repeatable_read", "serializable"]
 
 _log = structlog.stdlib.get_logger()
 _PATIENCE_SECONDS = 60
+_CONFLICT = "CONFLICT"
 _POOL_SIZE = Gauge("dualspan_database_connections", "Connections in the pool", ["schema", "state"])
 _RETRYABLE = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
-_LOST = (asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError, asyncpg.AdminShutdownError, OSError)
+_LOST = (asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError, asyncpg.AdminShutdownError, ConnectionError)
+_NOT_CONNECTED = (*_LOST, asyncpg.TooManyConnectionsError, OSError, TimeoutError)
 
 
 async def _wait_for_server(url: str) -> None:
@@ -35,7 +37,7 @@ async def _wait_for_server(url: str) -> None:
     for attempt in itertools.count(1):
         try:
             connection = await asyncpg.connect(url, timeout=10)
-        except (*_LOST, TimeoutError) as error:
+        except _NOT_CONNECTED as error:
             if attempt == _PATIENCE_SECONDS:
                 raise _unavailable() from error
             _log.warning("waiting for the database", error=str(error))
@@ -168,25 +170,19 @@ class Database:
         for attempt in range(attempts):
             try:
                 return await work()
-            except _RETRYABLE as error:
-                if attempt == attempts - 1:
-                    raise Aborted("CONFLICT", "Others changed the same data at the same time. Try again.") from error
+            except Aborted as error:
+                if error.reason != _CONFLICT or attempt == attempts - 1:
+                    raise
                 await asyncio.sleep(random.uniform(0.005, 0.02) * 2**attempt)
         raise AssertionError
 
     @asynccontextmanager
     async def _begin(self, begin: str) -> AsyncGenerator[Connection]:
+        connection = await self._acquire()
         try:
-            async with self._pool.acquire() as connection:
-                await connection.execute(begin)
-                try:
-                    yield connection
-                    await connection.execute("COMMIT")
-                finally:
-                    # A connection that was lost has no transaction any more, and says so with an InterfaceError.
-                    with contextlib.suppress(asyncpg.InterfaceError):
-                        if connection.is_in_transaction():
-                            await connection.execute("ROLLBACK")
+            await connection.execute(begin)
+            yield connection
+            await connection.execute("COMMIT")
         except asyncpg.IntegrityConstraintViolationError as error:
             known = self._constraints.get(error.constraint_name or "")
             if known is None:
@@ -194,9 +190,29 @@ class Database:
             raise known() from error
         except asyncpg.QueryCanceledError as error:
             raise DeadlineExceeded("STATEMENT_TIMEOUT", "The query took too long. Ask for less at once.") from error
+        except _RETRYABLE as error:
+            raise Aborted(_CONFLICT, "Others changed the same data at the same time. Try again.") from error
         except _LOST as error:
             _log.warning("database unavailable", error=str(error))
             raise _unavailable() from error
+        finally:
+            await self._release(connection)
+
+    async def _acquire(self) -> Connection:
+        try:
+            return await self._pool.acquire()
+        except _NOT_CONNECTED as error:
+            _log.warning("database unavailable", error=str(error))
+            raise _unavailable() from error
+
+    async def _release(self, connection: Connection) -> None:
+        try:
+            # A connection that was lost has no transaction any more, and says so with an InterfaceError.
+            with contextlib.suppress(asyncpg.InterfaceError):
+                if connection.is_in_transaction():
+                    await connection.execute("ROLLBACK")
+        finally:
+            await self._pool.release(connection)
 
 
 def _session_settings(schema: Migrations, statement_timeout: float) -> dict[str, str]:

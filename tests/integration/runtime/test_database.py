@@ -176,11 +176,24 @@ async def test_conflicting_use_cases_run_again_until_all_have_counted(opened: Da
 
 
 async def test_a_conflict_that_lasts_is_told(opened: Database) -> None:
-    async def conflict() -> None:
-        raise asyncpg.SerializationError
+    runs: list[int] = []
 
-    with pytest.raises(Aborted):
-        await opened.retrying(conflict, attempts=2)
+    async def conflict() -> None:
+        async with opened.transaction("acme") as connection:
+            runs.append(len(runs))
+            await connection.execute("DO $$ BEGIN RAISE serialization_failure; END $$")
+
+    with pytest.raises(Aborted) as raised:
+        await opened.retrying(conflict, attempts=3)
+    assert raised.value.reason == "CONFLICT"
+    assert runs == [0, 1, 2]
+
+
+async def test_an_error_of_the_use_cases_own_files_is_not_the_databases(opened: Database) -> None:
+    with pytest.raises(FileNotFoundError):
+        async with opened.transaction("acme"):
+            raise FileNotFoundError
+    assert await names(opened, "acme") == ["press"]
 
 
 async def test_sessions_are_durable_and_in_utc(opened: Database) -> None:
