@@ -17,6 +17,7 @@ from dualspan_edge.configuration import ConfigurationFile
 from dualspan_edge.control import Control
 from dualspan_edge.enrolment import EnrolmentToken, enrol
 from dualspan_edge.errors import GatewayError
+from dualspan_edge.identity import enrolled_as
 from dualspan_edge.logs import configure_logs
 from dualspan_edge.opcua.certificates import load_application_instance
 from dualspan_edge.settings import GatewaySettings
@@ -125,6 +126,12 @@ def _alone(directory: Path) -> Generator[None]:
 def _enroll(settings: GatewaySettings, token: str) -> int:
     with _alone(settings.data_dir):
         identity = asyncio.run(enrol(EnrolmentToken.parse(token)))
+        earlier = enrolled_as(settings.data_dir)
+        if earlier not in {None, identity.gateway}:
+            raise GatewayError(
+                f"{settings.data_dir} holds what {earlier} has buffered, and the token is for {identity.gateway}: "
+                "empty the folder or set DUALSPAN_GATEWAY_DATA_DIR to another one, and use a new token"
+            )
         identity.save(settings.data_dir)
     _say(f"This box is now {identity.gateway}. Next: dualspan-gateway run")
     return 0

@@ -89,6 +89,14 @@ class Identity:
         )
 
 
+def enrolled_as(directory: Path) -> str | None:
+    """The gateway whose data folder this is; None if it is nobody's yet."""
+    try:
+        return Identity.load(directory).gateway
+    except NotEnrolledError:
+        return None
+
+
 def make_key_and_request(common_name: str) -> tuple[str, str]:
     """A new key and a certificate request for it (PKCS #10), both PEM."""
     key = ec.generate_private_key(ec.SECP256R1())

@@ -130,7 +130,7 @@ async def connect(
         resumed = ticket is not None and await _take_up(client, configuration, ticket)
         if not resumed:
             await client.create_session()
-            check_password_is_safe(client, configuration.username)
+            check_password_is_safe(client, configuration)
             await client.activate_session(configuration.username, configuration.password)
         connection = Connection(client, resumed=resumed, warning=chosen.warning)
         await connection.learn()
@@ -147,7 +147,7 @@ async def _take_up(client: Client, configuration: gateway.ServerConfiguration, t
     client._server_nonce = ticket.server_nonce  # noqa: SLF001  # pyright: ignore[reportAttributeAccessIssue]  # asyncua infers None
     client._policy_ids = list(ticket.token_policies)  # noqa: SLF001
     try:
-        check_password_is_safe(client, configuration.username)
+        check_password_is_safe(client, configuration)
         await client.activate_session(configuration.username, configuration.password)
     except UaStatusCodeError:
         session.reset_authentication_token()

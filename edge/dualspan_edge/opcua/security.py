@@ -119,17 +119,20 @@ def secure(client: Client, chosen: ChosenEndpoint, instance: ApplicationInstance
     client.uaclient.set_security(policy)
 
 
-def check_password_is_safe(client: Client, username: str) -> None:
-    """Refuses to send a password that could be read on the wire.
+def check_password_is_safe(client: Client, configuration: gateway.ServerConfiguration) -> None:
+    """Refuses to send a password that somebody else than the approved server could read.
 
     Raises:
         ServerRefusedError: The channel is not encrypted, and the server takes the password as it is.
+        UntrustedServerError: It would be encrypted for a certificate that nobody approved.
     """
-    if not username or client.security_policy.Mode == ua.MessageSecurityMode.SignAndEncrypt:
+    policy = client.security_policy
+    if not configuration.username or policy.Mode == ua.MessageSecurityMode.SignAndEncrypt:
         return
     uri = client.server_policy(ua.UserTokenType.UserName).SecurityPolicyUri
-    if not uri or uri == security_policies.SecurityPolicyNone.URI:
+    if not uri or uri == security_policies.SecurityPolicyNone.URI or not policy.peer_certificate:
         raise ServerRefusedError("the password would go over the network in clear; use SignAndEncrypt, or no user name")
+    _approved(policy.peer_certificate, configuration)
 
 
 def _short(uri: str | None) -> str:

@@ -194,6 +194,7 @@ class Historian(ingest_grpc.IngestServiceServicer):
         self.refuse: set[int] = set()
         self.cut_before_acknowledging = 0
         self.accepts = True
+        self.max_upload_bytes = 1 << 20
         self.streams = 0
 
     async def Ingest(  # noqa: N802 - gRPC's name
@@ -207,7 +208,10 @@ class Historian(ingest_grpc.IngestServiceServicer):
         clock = Timestamp()
         clock.GetCurrentTime()
         opened = ingest.IngestResponse.Opened(
-            committed_sequence=self.committed.get(epoch, 0), max_in_flight=4, max_upload_bytes=1 << 20, clock=clock
+            committed_sequence=self.committed.get(epoch, 0),
+            max_in_flight=4,
+            max_upload_bytes=self.max_upload_bytes,
+            clock=clock,
         )
         yield ingest.IngestResponse(opened=opened)
         async for request in requests:
