@@ -1,5 +1,7 @@
 """Redis, and the channel of a tenant."""
 
+import asyncio
+
 from redis.asyncio import Redis
 
 _PREFIX = "dualspan:frames:"
@@ -8,6 +10,17 @@ _PREFIX = "dualspan:frames:"
 def connect(url: str) -> Redis:
     """Return a client; understands Celery's way to write a Unix socket, so that one setting serves both."""
     return Redis.from_url(url.replace("redis+socket://", "unix://", 1), health_check_interval=30)
+
+
+def check_cancelled() -> None:
+    """Raise if the running task was cancelled: redis-py now and then takes the cancellation for a lost connection.
+
+    Raises:
+        CancelledError: It was.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def channel_of(tenant: str) -> str:

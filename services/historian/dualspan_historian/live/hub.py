@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 
 from dualspan.frame.v1 import frame_pb2
 from dualspan_frame import Frame, FrameError, decode_frame
-from dualspan_historian.live.channel import channel_of, tenant_of
+from dualspan_historian.live.channel import channel_of, check_cancelled, tenant_of
 
 _log = structlog.stdlib.get_logger()
 _WIDEST_TABLE = 1 << 22
@@ -138,6 +138,7 @@ class Hub:
                 self._listening.clear()
             for watcher in [watcher for watchers in self._watchers.values() for watcher in watchers]:
                 watcher.skip()
+            check_cancelled()
             await asyncio.sleep(0.5)
 
     async def _listen(self, pubsub: PubSub) -> None:
@@ -149,6 +150,7 @@ class Hub:
                 await self._changed.wait()
                 continue
             message = await pubsub.get_message(timeout=0.05)
+            check_cancelled()
             if message is not None:
                 self._hear(message["type"], message["channel"], message["data"])
 

@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 
 from dualspan_historian.ingest.service import Stream
 from dualspan_historian.ingest.verification import Verified
-from dualspan_historian.live.channel import channel_of
+from dualspan_historian.live.channel import channel_of, check_cancelled
 
 _log = structlog.stdlib.get_logger()
 _LEFT_OUT = Counter("dualspan_historian_unpublished_frames", "Frames that watchers were not told of")
@@ -54,3 +54,4 @@ class Publisher:
                 _LEFT_OUT.inc(len(batch))
                 _log.warning("frames not published", frames=len(batch), error=str(error))
                 await asyncio.sleep(0.5)
+            check_cancelled()
