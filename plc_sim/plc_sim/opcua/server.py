@@ -60,7 +60,8 @@ class ServerOptions:
         username: The only user.
         password: Its password.
         allow_none: Also offer an endpoint without security, and anonymous users.
-        max_nodes: Nodes per Read, Browse, HistoryRead, … call.
+        max_nodes: Nodes per Read and Browse call.
+        max_history_nodes: Nodes per HistoryRead call.
         subscriptions: What subscriptions may ask for.
     """
 
@@ -74,6 +75,7 @@ class ServerOptions:
     password: str
     allow_none: bool = False
     max_nodes: int = 1000
+    max_history_nodes: int = 100
     subscriptions: SubscriptionLimits = field(default_factory=SubscriptionLimits)
 
 
@@ -102,6 +104,7 @@ class _Session(InternalSession):
     """A session that refuses calls over the announced limits."""
 
     max_nodes = 1000
+    max_history_nodes = 100
 
     async def read(self, params: ua.ReadParameters) -> list[ua.DataValue]:
         self._check(len(params.NodesToRead))
@@ -117,13 +120,13 @@ class _Session(InternalSession):
         return [ua.BrowseResult(StatusCode=invalid) for _ in parameters.ContinuationPoints]
 
     async def history_read(self, params: ua.HistoryReadParameters) -> list[ua.HistoryReadResult]:
-        self._check(len(params.NodesToRead))
+        self._check(len(params.NodesToRead), self.max_history_nodes)
         return await super().history_read(params)
 
-    def _check(self, count: int) -> None:
+    def _check(self, count: int, most: int | None = None) -> None:
         if not count:
             raise ServiceError(ua.StatusCodes.BadNothingToDo)
-        if self.external and count > self.max_nodes:
+        if self.external and count > (most or self.max_nodes):
             raise ServiceError(ua.StatusCodes.BadTooManyOperations)
 
 
@@ -163,7 +166,7 @@ class _InternalServer(InternalServer):
 
     def __init__(self, options: ServerOptions) -> None:
         super().__init__(user_manager=_Users(options))
-        self._max_nodes = options.max_nodes
+        self._options = options
 
     async def load_standard_address_space(self, shelf_file: Path | None = None) -> None:
         """Copy the standard nodes from a template, which is filled once per process: it takes over a second."""
@@ -185,7 +188,8 @@ class _InternalServer(InternalServer):
     ) -> InternalSession:
         """A session for a new connection (asyncua's signature)."""
         session = _Session(self, self.aspace, self.subscription_service, name, user=user, external=external)
-        session.max_nodes = self._max_nodes
+        session.max_nodes = self._options.max_nodes
+        session.max_history_nodes = self._options.max_history_nodes
         return session
 
 
@@ -199,6 +203,12 @@ class _Protocol(OPCUAProtocol):
             return True
         await self.gate.delay()
         return await super()._process_one_msg(header, buf)
+
+    def connection_lost(self, ex: BaseException | None) -> None:
+        """Forget the publish requests of a connection that is gone: what they would carry could not arrive."""
+        if self.processor is not None:
+            self.processor._publish_requests.clear()  # noqa: SLF001 - asyncua would go on answering them
+        super().connection_lost(ex)
 
 
 class _BinaryServer(BinaryServer):
@@ -266,8 +276,8 @@ class SimServer(Server):
     async def _announce_limits(self) -> None:
         limits = ua.ObjectIds
         prefix = "Server_ServerCapabilities_OperationLimits_"
-        names = ["MaxNodesPerRead", "MaxNodesPerBrowse", "MaxNodesPerHistoryReadData", "MaxNodesPerWrite"]
-        values = dict.fromkeys(names, self.options.max_nodes)
+        values = dict.fromkeys(["MaxNodesPerRead", "MaxNodesPerBrowse", "MaxNodesPerWrite"], self.options.max_nodes)
+        values["MaxNodesPerHistoryReadData"] = self.options.max_history_nodes
         values["MaxMonitoredItemsPerCall"] = self.options.subscriptions.max_items
         for name, value in values.items():
             node = self.get_node(node_id(getattr(limits, prefix + name)))

@@ -5,6 +5,7 @@ These keep its place in the server, but take encoded batches from a `Sampler`.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -23,6 +24,8 @@ RETRANSMISSION_MESSAGES = 4096
 _MAX_MESSAGES_PER_CYCLE = 64
 
 _DATA_CHANGE = node_id(ua.ObjectIds.DataChangeNotification_Encoding_DefaultBinary)
+
+_logger = logging.getLogger(__name__)
 
 Forward = Callable[[ua.PublishResult, Any], Awaitable[None]]
 TakeRequest = Callable[[int], Any]
@@ -79,6 +82,7 @@ class Subscription:
     def start(self) -> None:
         """Begin to publish."""
         self._task = asyncio.create_task(self._run())
+        self._task.add_done_callback(_log_failure)
 
     async def stop(self) -> None:
         """End the publishing cycle."""
@@ -186,6 +190,12 @@ class Subscription:
     def unacknowledged(self) -> list[int]:
         """Numbers of the messages that can be republished."""
         return list(self._unacknowledged)
+
+
+def _log_failure(task: asyncio.Task[None]) -> None:
+    """A subscription that broke is silent to its client; it must not be to us."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _logger.error("a subscription ended by an error", exc_info=error)
 
 
 def stamps_of(value: ua.TimestampsToReturn) -> Stamps:

@@ -171,3 +171,39 @@ async def test_the_control_channel(site: Site) -> None:
     assert b'"ok":false' in await reader.readline()
     writer.close()
     await listener.stop()
+
+
+async def test_what_was_sampled_while_the_line_was_cut_comes_after_a_transfer(site: Site, connect: Connector) -> None:
+    first = await connect(site.server.endpoint_url)
+    received = Received()
+    subscription = await first.create_subscription(100, received)
+    handle = await subscription.subscribe_data_change(first.get_node(node_id(PRESSURE, 2)), queuesize=100)
+    assert isinstance(handle, int)
+    await asyncio.sleep(0.7)
+    number = subscription.subscription_id
+    assert number is not None
+    await site.control.command("drop_connections", {})
+    await asyncio.sleep(1.0)
+    second = await connect(site.server.endpoint_url)
+    bodies: list[ua.PublishResult] = []
+
+    async def keep(result: ua.PublishResult) -> None:
+        bodies.append(result)
+
+    inner = site.server.server.subscription_service.subscriptions[number]
+    unseen = inner.unacknowledged()
+    params = ua.TransferSubscriptionsParameters([ua.UInt32(number)], False)  # pyright: ignore[reportArgumentType]
+    (result,) = await second.uaclient.session.transfer_subscriptions(params)
+    assert result.StatusCode.is_good()
+    second.uaclient.session._subscription_callbacks[number] = keep
+    second.uaclient.session.ensure_publish_loop()
+    await asyncio.sleep(1.0)
+    late = [await second.uaclient.session.republish(number, sequence) for sequence in unseen]
+    messages = [*late, *(body.NotificationMessage for body in bodies)]
+    times = set(received.times(PRESSURE))
+    for message in messages:
+        for part in message.NotificationData:
+            times |= {micros(item.Value.SourceTimestamp) for item in part.MonitoredItems}
+    expected = site.server.plant.variables[PRESSURE].samples(min(times), max(times) + 1)[0].tolist()
+    assert sorted(times) == expected
+    assert not (await site.control.command("losses", {}))["losses"]
