@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import redis
+import structlog
 
 from dualspan_cli.embedded import EmbeddedPostgres, EmbeddedRedis
 from harness.databases import ClonedDatabase, clone, drop, make_template, run_apart
@@ -17,6 +18,12 @@ _names = (f"test_{number}" for number in itertools.count(1))
 
 # A crash of the machine is no test's subject, and a clone per test flushes a lot.
 _TEST_SERVER = {"fsync": "off", "shared_buffers": "64MB", "max_connections": "100"}
+
+
+def pytest_configure() -> None:
+    """Logs as in production: tracebacks without local variables, which can take minutes to print."""
+    console = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[structlog.processors.add_log_level, console])
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

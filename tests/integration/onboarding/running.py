@@ -16,7 +16,6 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from google.longrunning.operations_pb2_grpc import OperationsStub
 from integration.identity.running import Identity, platform
 
-from dualspan.identity.v1.resources_pb2 import ROLE_ENGINEER
 from dualspan.identity.v1.service_pb2 import GetGatewayCaRequest
 from dualspan.onboarding.v1 import gateway_service_pb2 as gateway_messages
 from dualspan.onboarding.v1 import resources_pb2 as resources
@@ -138,7 +137,7 @@ async def run_onboarding(
         drain_seconds=1.0,
         platform=platform(identity_address=identity.address, historian_address=historian_address),
     )
-    engineer = engineer or await identity.add_user("acme", "engineer@acme.example", ROLE_ENGINEER)
+    engineer = engineer or await identity.bearer()
     async with build_onboarding(settings, timing=timing, limits=limits) as server:
         address = f"127.0.0.1:{server.port(ListenerKind.PEOPLE)}"
         async with open_channel(address) as channel:

@@ -312,7 +312,7 @@ async def running(database: ClonedDatabase, redis_url: str, free_port: Callable[
                 "servers": "press-1",
                 "tags": str(tag_id),
                 "operations": operation,
-                "users": "engineer",
+                "users": "ada",
                 "apiTokens": token.name.rpartition("/")[2],
             },
         )

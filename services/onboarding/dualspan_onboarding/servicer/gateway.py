@@ -7,7 +7,9 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
 
+import asyncpg
 import grpc.aio
+import structlog
 
 from dualspan.onboarding.v1 import gateway_service_pb2, gateway_service_pb2_grpc
 from dualspan_onboarding.errors import hello_missing
@@ -19,9 +21,10 @@ from dualspan_onboarding.service.sessions import Sessions
 from dualspan_onboarding.service.wakeups import Wakeups
 from dualspan_onboarding.servicer import mapping
 from dualspan_runtime.context import current_principal
-from dualspan_runtime.errors import DeadlineExceeded
+from dualspan_runtime.errors import DeadlineExceeded, DomainError
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+_log = structlog.stdlib.get_logger()
 Requests: TypeAlias = AsyncIterator[gateway_service_pb2.ConnectRequest]
 
 
@@ -108,7 +111,14 @@ class GatewayServicer(gateway_service_pb2_grpc.GatewayServiceServicer):
             yield session
         finally:
             # Also when the stream was cancelled: the gateway must not seem to be connected.
-            await asyncio.shield(self._sessions.close(session))
+            await asyncio.shield(self._close(session))
+
+    async def _close(self, session: Session) -> None:
+        try:
+            await self._sessions.close(session)
+        except (DomainError, asyncpg.InterfaceError) as error:
+            # The database is away, or this process ends: the gateway counts as offline when it has been silent.
+            _log.warning("the end of a stream was not noted", gateway=str(session.gateway), error=str(error))
 
     async def _next(self, requests: Requests) -> gateway_service_pb2.ConnectRequest | None:
         """What the gateway says next; None when it has ended the stream."""
