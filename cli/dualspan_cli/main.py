@@ -52,6 +52,7 @@ app.add_typer(accounts.tokens, name="tokens")
 app.add_typer(query.query, name="query")
 app.add_typer(gateways.gateways, name="gateways")
 app.add_typer(gateways.tags, name="tags")
+app.add_typer(gaps.gaps, name="gaps")
 
 
 def _known_errors() -> tuple[type[CommandError], type[DualSpanError], type[grpc.RpcError]]:
