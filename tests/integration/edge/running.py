@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from dualspan_edge.__main__ import Gateway
+from dualspan_edge.gateway import Gateway
 from dualspan_edge.settings import GatewaySettings
 
 
