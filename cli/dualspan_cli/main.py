@@ -9,7 +9,7 @@ import grpc
 import typer
 
 from dualspan_cli import __version__
-from dualspan_cli.commands import accounts, demo, first_user, gateways, query
+from dualspan_cli.commands import accounts, demo, first_user, gaps, gateways, query
 from dualspan_cli.commands import run as running
 from dualspan_cli.errors import CommandError
 from dualspan_cli.failures import explain

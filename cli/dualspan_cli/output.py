@@ -78,7 +78,9 @@ def print_csv(header: Sequence[str] | None, rows: Iterable[Sequence[object]]) ->
     sys.stdout.flush()
 
 
-_ENUM_PREFIX = re.compile(r"^(ROLE|GATEWAY_STATE|CONNECTION_STATE|TAG_STATE|SECURITY_MODE|VALUE_KIND)_(?=[A-Z])")
+_ENUM_PREFIX = re.compile(
+    r"^(ROLE|GAP_CAUSE|GAP_STATE|GATEWAY_STATE|CONNECTION_STATE|TAG_STATE|SECURITY_MODE|VALUE_KIND)_(?=[A-Z])"
+)
 _TENANT_PREFIX = re.compile(r"^tenants/[^/]+/")
 
 

@@ -95,6 +95,10 @@ def test_a_query_without_such_a_tag_is_not_found(running: Running) -> None:
     assert json.loads(result.stdout)["error"]["reason"] == "UNKNOWN_TAG"
 
 
+def test_a_fresh_gap_ledger_is_empty(run: Callable[..., object]) -> None:
+    assert run("gaps", "list") == []
+
+
 def test_a_killed_service_comes_back(running: Running) -> None:
     (historian,) = [one for one in running.family() if "dualspan_historian" in one.cmdline()]
     historian.kill()
