@@ -33,9 +33,10 @@ def main() -> int:
             rows = asyncio.run(_measure(bench, [arguments.only] if arguments.only else list(MEASURES)))
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    show(console, rows)
     if not arguments.quick:
         merge(arguments.results, rows)
+    show(console, rows)
+    if not arguments.quick:
         console.print(f"written: {arguments.results}")
     return 0
 

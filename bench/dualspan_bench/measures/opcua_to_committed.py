@@ -39,8 +39,8 @@ async def _product(bench: Workbench) -> Reading:
     conditions = (
         f"load server → gateway (fsync per batch) → historian → PostgreSQL, {_SECURITY}, {_ITEMS:,} doubles, "
         f"{_PUBLISHING_MS} ms publishing, queues of 1 s; {window.seconds:.0f} s; {window.due:,} samples due, "
-        f"{window.stored:,} stored (counted by ReadProcessed), {window.dropped} dropped, {window.gaps} gaps; sealing at "
-        f"work, {window.unsealed:,} unsealed at the end; {platform.FSYNC}; load server included in {bench.machine}"
+        f"{window.stored:,} stored (counted by ReadProcessed), {window.dropped} dropped, {window.gaps} gaps; sealing "
+        f"at work, {window.unsealed:,} unsealed at the end; {platform.FSYNC}; load server included in {bench.machine}"
     )
     return Reading(PRODUCT, window.stored / window.seconds, conditions)
 
