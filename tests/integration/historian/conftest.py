@@ -1,10 +1,15 @@
 """A historian on a real PostgreSQL and a real Redis."""
 
 from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 
 import pytest
 
+from dualspan_historian.migrations import MIGRATIONS
 from dualspan_historian.settings import HistorianSettings
+from dualspan_historian.storage.merging import Merger
+from dualspan_historian.storage.sealing import Sealer
+from dualspan_runtime.database import Database
 from dualspan_runtime.settings import PlatformSettings
 from harness.databases import ClonedDatabase
 from harness.historian import SECRET, Authority, Historian, running_historian
@@ -30,3 +35,18 @@ def historian_settings(database: ClonedDatabase, redis_url: str) -> HistorianSet
 async def historian(historian_settings: HistorianSettings, authority: Authority) -> AsyncGenerator[Historian]:
     async with running_historian(historian_settings, authority) as running:
         yield running
+
+
+@dataclass(frozen=True)
+class Worker:
+    """What the worker has, without Celery around it."""
+
+    database: Database
+    sealer: Sealer
+    merger: Merger
+
+
+@pytest.fixture
+async def worker(historian_settings: HistorianSettings) -> AsyncGenerator[Worker]:
+    async with Database.open(historian_settings, schema=MIGRATIONS) as opened:
+        yield Worker(opened, Sealer(opened, 2_000), Merger(opened, 5_000))
