@@ -213,7 +213,8 @@ async def test_tags_sampled_together_share_their_timestamps(historian: Historian
     shared = "SELECT count(DISTINCT timeline_id) FROM historian.segment"
     assert await connection.fetchval("SELECT count(*) FROM historian.timeline") == await connection.fetchval(shared)
     stored = await connection.fetchval(
-        "SELECT (SELECT sum(byte_count) FROM historian.segment) + (SELECT sum(octet_length(ts)) FROM historian.timeline)"
+        "SELECT (SELECT sum(byte_count) FROM historian.segment)"
+        " + (SELECT sum(octet_length(ts)) FROM historian.timeline)"
     )
     assert (await historian.statistics()).sealed_bytes == stored
     await connection.close()

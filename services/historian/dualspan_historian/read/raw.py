@@ -127,6 +127,8 @@ def _emit(
         at_horizon = horizon is not None and tag.tag_id == horizon.tag_id
         end = horizon.t_min if horizon is not None and at_horizon else query.end
         low = page.low(tag.tag_id, query.start)
+        if at_horizon and end <= low:  # several segments reach back before the page
+            return waiting[place:]
         blocks = [block for _, block in sorted(parts[tag.tag_id], key=lambda part: part[0])]
         page.add(tag.tag_id, merge([_between(block, low, end) for block in blocks], tag), end)
         if page.full or at_horizon:
