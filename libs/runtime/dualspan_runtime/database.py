@@ -14,7 +14,7 @@ from asyncpg.pool import PoolConnectionProxy
 from prometheus_client import Gauge
 
 from dualspan_runtime.errors import Aborted, DeadlineExceeded, DomainError, Unavailable
-from dualspan_runtime.migrations import PLATFORM_ROLE, Migrations, check_schema
+from dualspan_runtime.migrations import Migrations, check_schema
 from dualspan_runtime.names import SLUG
 from dualspan_runtime.settings import ServiceSettings
 
@@ -61,8 +61,9 @@ class Database:
     Use `Database.open`.
     """
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", constraints: Constraints) -> None:
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", platform_role: str, constraints: Constraints) -> None:
         self._pool = pool
+        self._platform_role = platform_role
         self._constraints = constraints
 
     @classmethod
@@ -101,7 +102,7 @@ class Database:
                 await check_schema(connection, schema)
             _POOL_SIZE.labels(schema.service, "open").set_function(pool.get_size)
             _POOL_SIZE.labels(schema.service, "idle").set_function(pool.get_idle_size)
-            yield cls(pool, constraints or {})
+            yield cls(pool, schema.platform_role, constraints or {})
 
     @asynccontextmanager
     async def transaction(
@@ -137,7 +138,8 @@ class Database:
         timeout: float | None = None,
     ) -> AsyncGenerator[Connection]:
         """Opens a transaction that sees every tenant's rows. For the few use cases that have no tenant yet."""
-        async with self._begin(f"{_begin(isolation, readonly, timeout)}; SET LOCAL ROLE {PLATFORM_ROLE}") as connection:
+        begin = f"{_begin(isolation, readonly, timeout)}; SET LOCAL ROLE {self._platform_role}"
+        async with self._begin(begin) as connection:
             yield connection
 
     @asynccontextmanager

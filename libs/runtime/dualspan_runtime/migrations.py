@@ -18,7 +18,6 @@ import asyncpg
 import structlog
 from asyncpg.pool import PoolConnectionProxy
 
-PLATFORM_ROLE = "dualspan_platform"
 MINIMUM_SERVER_VERSION = 15
 
 _AnyConnection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
@@ -84,6 +83,11 @@ class Migrations:
     def role(self) -> str:
         """The role that the service signs in with."""
         return f"dualspan_{self.service}"
+
+    @property
+    def platform_role(self) -> str:
+        """The role that sees every tenant's rows, of this service's schema alone."""
+        return f"{self.role}_platform"
 
     def load(self) -> list[Migration]:
         """Returns the migrations in the order in which they are applied: shared sets first."""
@@ -159,7 +163,8 @@ async def _connected(url: str):
 async def _prepare(connection: _AnyConnection, migrations: Migrations, password: str) -> None:
     schema, role = migrations.service, migrations.role
     template = resources.files("dualspan_runtime").joinpath("sql/prepare_schema.sql").read_text()
-    statement = template.replace("{schema}", schema).replace("{role}", role).replace("{platform}", PLATFORM_ROLE)
+    statement = template.replace("{schema}", schema).replace("{role}", role)
+    statement = statement.replace("{platform}", migrations.platform_role)
     # Roles belong to the whole server: another database's migration may touch the same row at the same time.
     for attempt in range(10):
         try:

@@ -198,7 +198,7 @@ async def test_services_write_the_audit_log_and_nobody_changes_it(identity: Iden
         "user.create",
         "tenant.create",
     ]
-    for role in ("", "SET ROLE dualspan_platform;"):
+    for role in ("", "SET ROLE dualspan_identity_platform;"):
         connection = await asyncpg.connect(database.service_url("identity"))
         try:
             for change in ("UPDATE identity.audit_event SET actor = 'x'", "DELETE FROM identity.audit_event"):

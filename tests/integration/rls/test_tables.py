@@ -13,7 +13,6 @@ from typing import TypeAlias
 import asyncpg
 import pytest
 
-from dualspan_runtime.migrations import PLATFORM_ROLE
 from harness.databases import SERVICES, ClonedDatabase
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -39,6 +38,10 @@ SAMPLES: dict[str, object] = {
     "smallint[]": [1],
     "jsonb": "{}",
 }
+
+
+def platform_role(service: str) -> str:
+    return f"dualspan_{service}_platform"
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,13 +233,13 @@ async def test_tables_without_a_tenant_are_the_platforms_alone(database: ClonedD
         await fill(database, table)
         async with as_tenant(database, table.schema, MINE) as connection:
             assert await connection.fetchval(f"SELECT count(*) FROM {table.full}") == 0, table.full
-            await connection.execute(f"SET LOCAL ROLE {PLATFORM_ROLE}")
+            await connection.execute(f"SET LOCAL ROLE {platform_role(table.schema)}")
             assert await connection.fetchval(f"SELECT count(*) FROM {table.full}") == 1, table.full
 
 
 async def test_the_ledger_of_migrations_is_written_by_no_service(database: ClonedDatabase) -> None:
     for service in SERVICES:
-        for role in (f"dualspan_{service}", PLATFORM_ROLE):
+        for role in (f"dualspan_{service}", platform_role(service)):
             async with as_tenant(database, service, MINE) as connection:
                 await connection.execute(f"SET LOCAL ROLE {role}")
                 with pytest.raises(asyncpg.InsufficientPrivilegeError):
@@ -252,18 +255,20 @@ async def test_a_services_role_owns_nothing_and_reaches_no_other_schema(database
             " pg_has_role(rolname, $2, 'USAGE') AS inherits,"
             " EXISTS (SELECT FROM pg_class WHERE relowner = r.oid) AS owns FROM pg_roles AS r WHERE rolname = $1",
             role,
-            PLATFORM_ROLE,
+            platform_role(service),
         )
         assert row is not None
         assert not any(row.values()), dict(row)
         platform = await admin.fetchrow(
-            "SELECT rolsuper, rolbypassrls, rolcanlogin FROM pg_roles WHERE rolname = $1", PLATFORM_ROLE
+            "SELECT rolsuper, rolbypassrls, rolcanlogin FROM pg_roles WHERE rolname = $1", platform_role(service)
         )
         assert platform is not None
         assert not any(platform.values()), dict(platform)
     for table in await tables_of(database):
         if table.schema == service:
             continue
-        async with as_tenant(database, service, MINE) as connection:
-            with pytest.raises(asyncpg.InsufficientPrivilegeError):
-                await connection.fetch(f"SELECT * FROM {table.full}")
+        for acting in (role, platform_role(service)):
+            async with as_tenant(database, service, MINE) as connection:
+                await connection.execute(f"SET LOCAL ROLE {acting}")
+                with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                    await connection.fetch(f"SELECT * FROM {table.full}")

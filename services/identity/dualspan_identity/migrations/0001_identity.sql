@@ -107,4 +107,4 @@ CREATE TABLE audit_event (
 );
 SELECT pg_temp.isolate_tenant('audit_event');
 -- What is written stays: nobody who serves requests may change it or take it away.
-REVOKE UPDATE, DELETE, TRUNCATE ON audit_event FROM dualspan_identity, dualspan_platform;
+REVOKE UPDATE, DELETE, TRUNCATE ON audit_event FROM dualspan_identity, dualspan_identity_platform;
