@@ -6,7 +6,7 @@ import asyncio
 import ipaddress
 import time
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,6 +16,7 @@ import grpc
 import grpc.aio
 import jwt
 import numpy as np
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -29,7 +30,11 @@ from dualspan.historian.v1 import resources_pb2, service_pb2
 from dualspan.historian.v1.service_pb2_grpc import HistorianServiceStub, IngestServiceStub
 from dualspan_frame import BinaryColumn, Block, Frame, ValueKind, decode_frame, encode_frame, value_dtype
 from dualspan_historian.settings import HistorianSettings
+from dualspan_historian.storage.merging import Merger
+from dualspan_historian.storage.sealing import Sealer
 from dualspan_runtime.channels import open_channel
+from dualspan_runtime.database import Database
+from dualspan_runtime.errors import error_info
 from dualspan_runtime.server import ListenerKind, Server
 from dualspan_runtime.tokens import AUDIENCE
 from dualspan_runtime.trust import Revocations
@@ -282,6 +287,26 @@ class Historian:
         await asyncio.sleep(0)
         for channel in self._stack:
             await channel.close()
+
+
+@dataclass(frozen=True)
+class Worker:
+    """What the worker has, without Celery around it."""
+
+    database: Database
+    sealer: Sealer
+    merger: Merger
+
+
+Refusal = Callable[[Awaitable[Any]], Awaitable[str]]
+
+
+async def refused(call: Awaitable[Any]) -> str:
+    """The reason that a call fails with."""
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call
+    info = error_info(caught.value)
+    return info.reason if info else ""
 
 
 @asynccontextmanager

@@ -1,7 +1,6 @@
 """A historian on a real PostgreSQL and a real Redis."""
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
 
 import pytest
 
@@ -12,7 +11,7 @@ from dualspan_historian.storage.sealing import Sealer
 from dualspan_runtime.database import Database
 from dualspan_runtime.settings import PlatformSettings
 from harness.databases import ClonedDatabase
-from harness.historian import SECRET, Authority, Historian, running_historian
+from harness.historian import SECRET, Authority, Historian, Refusal, Worker, refused, running_historian
 
 
 @pytest.fixture
@@ -37,13 +36,9 @@ async def historian(historian_settings: HistorianSettings, authority: Authority)
         yield running
 
 
-@dataclass(frozen=True)
-class Worker:
-    """What the worker has, without Celery around it."""
-
-    database: Database
-    sealer: Sealer
-    merger: Merger
+@pytest.fixture
+def refusal() -> Refusal:
+    return refused
 
 
 @pytest.fixture

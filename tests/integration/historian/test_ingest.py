@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable
 
 import grpc
 import pytest
@@ -10,17 +9,9 @@ import pytest
 from dualspan.frame.v1 import frame_pb2
 from dualspan.historian.v1 import resources_pb2, service_pb2
 from dualspan_frame import BinaryColumn, Frame, ValueKind, encode_frame
-from dualspan_runtime.errors import error_info
-from harness.historian import SECOND, T0, TENANT, Historian, block, ramp, stamp
+from harness.historian import SECOND, T0, TENANT, Historian, Refusal, block, ramp, stamp
 
 TAGS = {1: ValueKind.FLOAT64, 2: ValueKind.FLOAT64}
-
-
-async def refusal(awaitable: Awaitable[object]) -> str:
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await awaitable
-    info = error_info(caught.value)
-    return info.reason if info else ""
 
 
 async def test_what_was_acknowledged_can_be_read(historian: Historian) -> None:
@@ -201,7 +192,7 @@ async def test_gaps_are_written_down_with_the_frame(historian: Historian) -> Non
     assert newest.create_time.seconds > 0
 
 
-async def test_a_stream_that_breaks_the_protocol_is_ended(historian: Historian) -> None:
+async def test_a_stream_that_breaks_the_protocol_is_ended(historian: Historian, refusal: Refusal) -> None:
     await historian.register(TAGS)
     impatient = historian.closed_uploader()
     await impatient.send(1, ramp([1], 0, 1))
@@ -225,7 +216,7 @@ async def test_a_gateway_may_only_ingest_and_others_may_not(historian: Historian
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
-async def test_a_revoked_gateways_stream_ends(historian: Historian) -> None:
+async def test_a_revoked_gateways_stream_ends(historian: Historian, refusal: Refusal) -> None:
     await historian.register(TAGS)
     uploader = await historian.uploader()
     await uploader.upload([ramp([1], 0, 1)])
@@ -234,7 +225,7 @@ async def test_a_revoked_gateways_stream_ends(historian: Historian) -> None:
     assert await refusal(asyncio.wait_for(uploader.hear(), 10)) == "CERTIFICATE_REVOKED"
 
 
-async def test_registrations_are_safe_to_repeat_and_what_is_fixed_stays(historian: Historian) -> None:
+async def test_registrations_are_safe_to_repeat_and_what_is_fixed_stays(historian: Historian, refusal: Refusal) -> None:
     await historian.register({1: ValueKind.FLOAT64})
     await historian.register({1: ValueKind.FLOAT64}, sloped=True)
     assert await refusal(historian.register({1: ValueKind.INT64})) == "TAG_FIXED"

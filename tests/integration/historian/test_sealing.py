@@ -1,6 +1,7 @@
 """Sealing and merging never hide, double or reorder a sample, whatever happens between their steps."""
 
 import asyncio
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 from dualspan_frame import BinaryColumn, Block, Frame, ValueKind
 from dualspan_historian.storage import frame_store, segment_store
-from harness.historian import SECOND, T0, TENANT, Historian, block, ramp
+from harness.historian import SECOND, T0, TENANT, Historian, Worker, block, ramp
 
 GATEWAY = "g1"
 KINDS = {1: ValueKind.FLOAT64, 2: ValueKind.INT64, 3: ValueKind.BOOL, 4: ValueKind.TEXT, 5: ValueKind.BYTES}
@@ -32,7 +33,7 @@ def mixed(first: int, count: int) -> Frame:
     )
 
 
-async def test_every_kind_reads_the_same_before_and_after(historian: Historian, worker) -> None:
+async def test_every_kind_reads_the_same_before_and_after(historian: Historian, worker: Worker) -> None:
     await historian.register(KINDS)
     uploader = await historian.uploader()
     await uploader.upload([mixed(first * 40, 40) for first in range(12)])
@@ -48,7 +49,7 @@ async def test_every_kind_reads_the_same_before_and_after(historian: Historian, 
     assert statistics.sealed_bytes > 0
 
 
-async def test_small_segments_become_large_ones(historian: Historian, worker) -> None:
+async def test_small_segments_become_large_ones(historian: Historian, worker: Worker) -> None:
     await historian.register(KINDS)
     uploader = await historian.uploader()
     for first in range(20):
@@ -64,7 +65,7 @@ async def test_small_segments_become_large_ones(historian: Historian, worker) ->
     assert (await historian.read_raw(list(KINDS))).same_as(mixed(0, 200))
 
 
-async def test_late_and_repeated_samples_fall_into_place(historian: Historian, worker) -> None:
+async def test_late_and_repeated_samples_fall_into_place(historian: Historian, worker: Worker) -> None:
     await historian.register({1: ValueKind.FLOAT64})
     uploader = await historian.uploader()
     order = [5, 1, 1, 9, 0, 2, 5, 7, 3, 4, 8, 6, 9, 0]
@@ -78,7 +79,7 @@ async def test_late_and_repeated_samples_fall_into_place(historian: Historian, w
     assert (await historian.read_raw([1], page_size=7)).same_as(ramp([1], 0, 100))
 
 
-async def test_values_of_one_moment_keep_the_order_in_which_they_came(historian: Historian, worker) -> None:
+async def test_values_of_one_moment_keep_the_order_in_which_they_came(historian: Historian, worker: Worker) -> None:
     await historian.register({1: ValueKind.FLOAT64})
     uploader = await historian.uploader()
     for sequence, value in enumerate([3.0, 1.0, 2.0, 1.0], 1):
@@ -103,14 +104,16 @@ STEPS = [
 
 
 @pytest.mark.parametrize(("store", "step"), STEPS)
-async def test_a_crash_while_sealing_changes_nothing(historian: Historian, worker, store, step: str) -> None:
+async def test_a_crash_while_sealing_changes_nothing(
+    historian: Historian, worker: Worker, store: Any, step: str
+) -> None:
     await historian.register({1: ValueKind.FLOAT64, 2: ValueKind.FLOAT64})
     uploader = await historian.uploader()
     await uploader.upload([ramp([1, 2], first * 10, 10) for first in range(5)])
     before = await historian.statistics()
     real = getattr(store, step)
 
-    async def die_after(*arguments) -> None:
+    async def die_after(*arguments: Any) -> None:
         await real(*arguments)
         await arguments[0].execute("SELECT pg_terminate_backend(pg_backend_pid())")
 
@@ -123,7 +126,7 @@ async def test_a_crash_while_sealing_changes_nothing(historian: Historian, worke
 
 
 @pytest.mark.parametrize("step", ["delete", "insert", "add_totals"])
-async def test_a_crash_while_merging_changes_nothing(historian: Historian, worker, step: str) -> None:
+async def test_a_crash_while_merging_changes_nothing(historian: Historian, worker: Worker, step: str) -> None:
     await historian.register({1: ValueKind.FLOAT64})
     uploader = await historian.uploader()
     for first in range(9):
@@ -132,7 +135,7 @@ async def test_a_crash_while_merging_changes_nothing(historian: Historian, worke
     before = await historian.statistics()
     real = getattr(segment_store, step)
 
-    async def die_after(*arguments):
+    async def die_after(*arguments: Any) -> Any:
         result = await real(*arguments)
         await arguments[0].execute("SELECT pg_terminate_backend(pg_backend_pid())")
         return result
@@ -145,7 +148,9 @@ async def test_a_crash_while_merging_changes_nothing(historian: Historian, worke
     assert (await historian.read_raw([1])).same_as(ramp([1], 0, 90))
 
 
-async def test_reads_are_whole_while_frames_come_and_are_sealed_and_merged(historian: Historian, worker) -> None:
+async def test_reads_are_whole_while_frames_come_and_are_sealed_and_merged(
+    historian: Historian, worker: Worker
+) -> None:
     await historian.register({1: ValueKind.FLOAT64, 2: ValueKind.FLOAT64})
     uploader = await historian.uploader()
     done = asyncio.Event()
@@ -192,7 +197,9 @@ async def test_reads_are_whole_while_frames_come_and_are_sealed_and_merged(histo
     assert (statistics.sealed_samples, statistics.repeated_samples) == (1500, 0)
 
 
-async def test_tags_sampled_together_share_their_timestamps(historian: Historian, worker, database_url: str) -> None:
+async def test_tags_sampled_together_share_their_timestamps(
+    historian: Historian, worker: Worker, database_url: str
+) -> None:
     import asyncpg
 
     tags = list(range(1, 11))
