@@ -26,8 +26,6 @@ _LABELS = {
     "packaging": "Brewery packaging line",
 }
 _PUBLISHING = timedelta(milliseconds=200)
-# Seconds of the fastest variables: a busy machine may publish late, and loses nothing by it.
-_QUEUE = 100
 _CURRENT_READ = 1  # AccessLevel, Part 3, 8.57
 _PATIENCE_S = 90.0
 _POLL_S = 0.25
@@ -130,7 +128,7 @@ class Onboarding:
         request = service.AcceptVariablesRequest(
             server=name,
             variables=[
-                service.AcceptVariablesRequest.Variable(node_id=node.node_id, queue_size=_QUEUE)
+                service.AcceptVariablesRequest.Variable(node_id=node.node_id)
                 for node in await all_pages(call, nodes, lambda page: page.nodes)
                 if node.access_level & _CURRENT_READ
             ],

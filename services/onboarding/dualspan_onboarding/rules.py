@@ -16,6 +16,8 @@ MAX_QUEUE_SIZE = 100_000
 DEFAULT_INTERVAL_US = 1_000_000
 # What "as fast as the server can" is taken for when a queue is sized.
 FASTEST_SAMPLING_US = 10_000
+# A notification may be so late before a server's queue overflows.
+STALL_US = 5_000_000
 VARIABLE_CLASS = 2  # Part 3, 5.2.3
 _CURRENT_READ = 1  # Part 3, 8.57
 # Part 6, 5.3.1.10; namespace 0 needs no URI. An index would drift when the server restarts.
@@ -139,8 +141,11 @@ def check_queue_size(size: int, field: str) -> int:
 
 
 def effective_queue_size(configured: int, sampling_us: int, publishing_us: int) -> int:
-    """The queue that loses nothing between two publishes: max(configured, ceil(publishing / sampling)), at least 1."""
-    between = -(-publishing_us // (sampling_us or FASTEST_SAMPLING_US))
+    """The queue that loses nothing between two publishes, even when a publish is late by STALL_US.
+
+    ceil(publishing / sampling) alone overflows at the first notification that a busy gateway, disk or link delays.
+    """
+    between = -(-(publishing_us + STALL_US) // (sampling_us or FASTEST_SAMPLING_US))
     return min(max(configured, between, 1), MAX_QUEUE_SIZE)
 
 

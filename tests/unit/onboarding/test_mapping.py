@@ -102,7 +102,7 @@ def test_a_gateway_is_told_the_queue_that_loses_nothing() -> None:
     tag = ConfiguredTag(7, "nsu=http://plant;s=T", 1, 100_000, 1_000_000, 0)
     told = mapping.configuration(Configuration(3, (ConfiguredServer("press-1", SETTINGS, "p", (tag,)),)))
     (server,) = told.servers
-    assert (told.revision, server.password, server.tags[0].queue_size) == (3, "p", 10)
+    assert (told.revision, server.password, server.tags[0].queue_size) == (3, "p", 60)
     assert server.tags[0].sampling_interval.ToMicroseconds() == 100_000
 
 
