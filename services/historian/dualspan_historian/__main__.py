@@ -17,6 +17,7 @@ from dualspan_historian.live.channel import connect
 from dualspan_historian.live.hub import Hub
 from dualspan_historian.live.publisher import Publisher
 from dualspan_historian.live.subscription import Subscriptions
+from dualspan_historian.memory import keep_freed_memory
 from dualspan_historian.migrations import MIGRATIONS
 from dualspan_historian.read.frames import FrameCache
 from dualspan_historian.read.snapshot import Snapshots
@@ -105,6 +106,7 @@ def _seal_request(app: Celery) -> Callable[[str, str], None]:
 
 
 async def main() -> None:
+    keep_freed_memory()
     await serve("historian", HistorianSettings(), build)  # pyright: ignore[reportCallIssue] - read from the environment
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from celery import Celery
 
+from dualspan_historian.memory import keep_freed_memory
 from dualspan_historian.migrations import MIGRATIONS
 from dualspan_historian.settings import HistorianSettings
 from dualspan_historian.storage.merging import Merger
@@ -22,6 +23,7 @@ _EXPIRE = "historian.expire"
 @asynccontextmanager
 async def open_upkeep(settings: HistorianSettings) -> AsyncGenerator[tuple[Upkeep, Retention]]:
     """Open what tasks need."""
+    keep_freed_memory()
     async with Database.open(settings, schema=MIGRATIONS, min_size=0) as database:
         upkeep = Upkeep(
             database,

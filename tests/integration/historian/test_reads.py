@@ -1,7 +1,7 @@
 """What goes out: aggregates over stored data, pages, the newest samples, Arrow, and what is refused."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +20,7 @@ PARENT = f"tenants/{TENANT}"
 
 
 def processed(
-    tags: Sequence[int], start: int, end: int, seconds: float, aggregates: Sequence[int], **more: Any
+    tags: Sequence[int], start: int, end: int, seconds: float, aggregates: Sequence[Any], **more: Any
 ) -> service_pb2.ReadProcessedRequest:
     interval = Duration()
     interval.FromMicroseconds(int(seconds * SECOND))
@@ -125,7 +125,7 @@ async def test_queries_that_ask_for_too_much_or_for_nothing_are_refused(historia
         request = service_pb2.ReadRawRequest()
         request.CopyFrom(raw)
         for name, value in fields.items():
-            request.ClearField(name)
+            request.ClearField(cast("Any", name))
             request.MergeFrom(service_pb2.ReadRawRequest(**{name: value}))
         return request
 

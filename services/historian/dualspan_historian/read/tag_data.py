@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dualspan_frame import BinaryColumn, Block
 from dualspan_historian.model import Tag
@@ -13,6 +14,9 @@ from dualspan_historian.read.intervals import Intervals
 from dualspan_historian.read.raw import merge
 from dualspan_historian.read.samples import Samples
 from dualspan_historian.storage.segment_store import SegmentInfo
+
+Columns = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.uint32]]
+"""Timestamps, values and status codes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +102,9 @@ def join_parts(sources: TagSources, parts: Sequence[Part], *, treat_uncertain_as
     """Join what was decoded, sorted by time and without repeats."""
     earliest, latest = sources.span() or (None, None)
     ordered = sorted((part for part in parts if len(part.block)), key=lambda part: part.arrival)
-    block = _join_disjoint(ordered) or merge([part.block for part in ordered], sources.tag)
-    column = block.value
-    value = np.zeros(len(block)) if isinstance(column, BinaryColumn) else column.astype(np.float64, copy=False)
+    ts, value, status = _join_disjoint(ordered) or _columns(merge([part.block for part in ordered], sources.tag))
     all_good = all(part.all_good for part in ordered)
-    return Samples(block.timestamp, value, block.status, earliest, latest, treat_uncertain_as_bad, all_good)
+    return Samples(ts, value, status, earliest, latest, treat_uncertain_as_bad, all_good)
 
 
 def missing_neighbours(sources: TagSources, samples: Samples, intervals: Intervals) -> list[SegmentInfo]:
@@ -163,17 +165,32 @@ def _nearer(
     return found
 
 
-def _join_disjoint(parts: Sequence[Part]) -> Block | None:
+def _join_disjoint(parts: Sequence[Part]) -> Columns | None:
     """Join segments that follow each other, which is the usual case and needs no sorting; None otherwise."""
     if not parts or not all(part.of_segment for part in parts):
         return None
-    if len(parts) == 1:
-        return parts[0].block
-    ordered = sorted(parts, key=lambda part: int(part.block.timestamp[0]))
+    ordered = sorted((part.block for part in parts), key=lambda block: int(block.timestamp[0]))
     for one, following in pairwise(ordered):
-        if one.block.timestamp[-1] >= following.block.timestamp[0]:
+        if one.timestamp[-1] >= following.timestamp[0]:
             return None
-    return Block.concat([part.block for part in ordered])
+    columns = [_columns(block) for block in ordered]
+    if len(columns) == 1:
+        return columns[0]
+    statuses = [status for _, _, status in columns]
+    count = sum(map(len, statuses))
+    # Good status is a single 0 that is shown as many: joining it would make real memory of it.
+    good = all(status.strides == (0,) and not status[0] for status in statuses)
+    return (
+        np.concatenate([ts for ts, _, _ in columns]),
+        np.concatenate([value for _, value, _ in columns]),
+        np.broadcast_to(np.uint32(0), (count,)) if good else np.concatenate(statuses),
+    )
+
+
+def _columns(block: Block) -> Columns:
+    column = block.value
+    value = np.zeros(len(block)) if isinstance(column, BinaryColumn) else column.astype(np.float64, copy=False)
+    return block.timestamp, value, block.status
 
 
 def _places(intervals: Intervals, spans: Sequence[tuple[int, int]]) -> list[list[int]]:

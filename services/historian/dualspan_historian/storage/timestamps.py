@@ -79,7 +79,7 @@ def _encode_grid(ts: NDArray[np.int64], steps: NDArray[np.int64], factor: int, l
     mean = float(steps[np.abs(steps - usual) < usual / 2].mean())
     for step in (max(round(mean, -3), 1.0), mean):  # whole milliseconds, or a clock that drifts
         position = np.rint((ts - first) / step)
-        distance = ts - first - _on_grid(position, step, factor)
+        distance = ts - first - _on_grid(position, step, factor) * factor
         scatter = float(np.abs(distance - distance.mean()).mean())
         if scatter <= scatter_of_steps:
             return _pack_grid(first, step, factor, position.astype(np.int64), distance // factor, level)
@@ -87,8 +87,9 @@ def _encode_grid(ts: NDArray[np.int64], steps: NDArray[np.int64], factor: int, l
 
 
 def _on_grid(position: NDArray[np.float64], step: float, factor: int) -> NDArray[np.int64]:
-    """Grid positions in microseconds, as multiples of the factor. IEEE arithmetic: the same wherever it is decoded."""
-    return np.rint(position * (step / factor)).astype(np.int64) * factor
+    """Grid positions as counts of the factor. IEEE arithmetic: the same wherever it is decoded."""
+    scaled = position * (step / factor)
+    return np.rint(scaled, out=scaled).astype(np.int64)
 
 
 def _pack_grid(
@@ -104,5 +105,9 @@ def _decode_grid(view: memoryview, count: int) -> NDArray[np.int64]:
     _, first, step, factor, size = _GRID_HEADER.unpack_from(view)
     body = view[_GRID_HEADER.size :]
     position = unpack(body[:size], count).astype(np.float64) if size else np.arange(count, dtype=np.float64)
-    distance = unpack(body[size:], count).astype(np.int64)
-    return first + _on_grid(position, step, factor) + distance * factor
+    # In place: fresh memory costs more than the arithmetic.
+    ts = _on_grid(position, step, factor)
+    ts += unpack(body[size:], count)
+    ts *= factor
+    ts += first
+    return ts

@@ -86,7 +86,7 @@ def decode_status(data: bytes | None, count: int) -> NDArray[np.uint32]:
         CorruptSegmentError: The bytes are not what was written.
     """
     if data is None:
-        return np.zeros(count, np.uint32)
+        return np.broadcast_to(np.uint32(0), (count,))
     if data[:1] == bytes((_RUNS,)):
         return _decode_runs(data, count).astype(np.uint32, copy=False)
     if data[:1] == bytes((_PACKED,)):
