@@ -65,6 +65,7 @@ class Database:
         self._pool = pool
         self._platform_role = platform_role
         self._constraints = constraints
+        self._releasing: set[asyncio.Task[None]] = set()
 
     @classmethod
     @asynccontextmanager
@@ -126,7 +127,7 @@ class Database:
             raise ValueError(msg)
         # The id has been checked, so it may stand in the text: BEGIN and the tenant then go in one round trip.
         begin = f"{_begin(isolation, readonly, timeout)}; SET LOCAL dualspan.tenant = '{tenant}'"
-        async with self._begin(begin) as connection:
+        async with self._begin(begin, readonly=readonly) as connection:
             yield connection
 
     @asynccontextmanager
@@ -139,7 +140,7 @@ class Database:
     ) -> AsyncGenerator[Connection]:
         """Opens a transaction that sees every tenant's rows. For the few use cases that have no tenant yet."""
         begin = f"{_begin(isolation, readonly, timeout)}; SET LOCAL ROLE {self._platform_role}"
-        async with self._begin(begin) as connection:
+        async with self._begin(begin, readonly=readonly) as connection:
             yield connection
 
     @asynccontextmanager
@@ -179,12 +180,13 @@ class Database:
         raise AssertionError
 
     @asynccontextmanager
-    async def _begin(self, begin: str) -> AsyncGenerator[Connection]:
+    async def _begin(self, begin: str, *, readonly: bool) -> AsyncGenerator[Connection]:
         connection = await self._acquire()
         try:
             await connection.execute(begin)
             yield connection
-            await connection.execute("COMMIT")
+            if not readonly:
+                await connection.execute("COMMIT")
         except asyncpg.IntegrityConstraintViolationError as error:
             known = self._constraints.get(error.constraint_name or "")
             if known is None:
@@ -198,7 +200,16 @@ class Database:
             _log.warning("database unavailable", error=str(error))
             raise _unavailable() from error
         finally:
-            await self._release(connection)
+            if readonly:
+                self._release_later(connection)
+            else:
+                await self._release(connection)
+
+    def _release_later(self, connection: Connection) -> None:
+        """Ends a transaction that changed nothing while its reader goes on; closing the pool waits for it."""
+        task = asyncio.create_task(self._release(connection))
+        self._releasing.add(task)
+        task.add_done_callback(self._releasing.discard)
 
     async def _acquire(self) -> Connection:
         try:

@@ -15,6 +15,8 @@ _GAP = ResourceName("tenants/{tenant}/gaps/{gap}")
 _QUARANTINED = ResourceName("tenants/{tenant}/quarantinedFrames/{frame}")
 # Answers are read once: compress little, quickly.
 _LEVEL = 2
+# So few values are sent sooner than they are compressed.
+_FEW = 5_000
 
 
 def samples(frame: Frame, form: int) -> tuple[frame_pb2.Frame | None, bytes]:
@@ -33,7 +35,7 @@ def processed(query: ProcessedQuery, results: dict[int, list[Series]], form: int
     ]
     if form == service_pb2.RESULT_FORM_ARROW:
         return service_pb2.ReadProcessedResponse(arrow=series_to_arrow(rows))
-    raw = form == service_pb2.RESULT_FORM_FRAME_RAW
+    raw = form == service_pb2.RESULT_FORM_FRAME_RAW or sum(len(series.value) for _, _, series in rows) <= _FEW
     return service_pb2.ReadProcessedResponse(series=[_series(*row, raw=raw) for row in rows])
 
 
