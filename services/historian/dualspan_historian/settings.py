@@ -25,9 +25,9 @@ class HistorianSettings(GatewayFacingSettings):
     max_waiting_bytes: int = Field(default=128 * MEBIBYTE, description="Decoded bytes of a stream that may wait.")
     max_future_seconds: float = Field(default=3600.0, ge=0, description="Timestamps may lie so far ahead of our clock.")
 
-    seal_samples: int = Field(default=2_000_000, ge=1, description="Sealing starts when so many samples came.")
+    seal_samples: int = Field(default=6_000_000, ge=1, description="Sealing starts when so many samples came.")
     seal_at_most: int = Field(
-        default=4_000_000, ge=1, description="Most samples that are sealed at once; bounds memory."
+        default=8_000_000, ge=1, description="Most samples that are sealed at once; bounds memory."
     )
     seal_after_seconds: float = Field(default=60.0, ge=0, description="The sweep seals frames older than that.")
     sweep_seconds: float = Field(default=30.0, gt=0, description="How often the sweep looks.")
