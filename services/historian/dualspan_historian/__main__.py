@@ -19,8 +19,8 @@ from dualspan_historian.live.publisher import Publisher
 from dualspan_historian.live.subscription import Subscriptions
 from dualspan_historian.memory import keep_freed_memory
 from dualspan_historian.migrations import MIGRATIONS
-from dualspan_historian.read.frames import FrameCache
-from dualspan_historian.read.snapshot import Snapshots
+from dualspan_historian.read.frames import FrameCache, weigh
+from dualspan_historian.read.snapshot import SegmentCache, Snapshots
 from dualspan_historian.service import HistorianService
 from dualspan_historian.servicer.historian import HistorianServicer
 from dualspan_historian.servicer.ingest import IngestServicer
@@ -83,6 +83,7 @@ def _snapshots(
     return Snapshots(
         database,
         cache,
+        SegmentCache(settings.segment_cache_bytes, weigh),
         executor,
         max_queries=settings.max_queries,
         wait_seconds=settings.query_wait_seconds,

@@ -41,4 +41,5 @@ class HistorianSettings(GatewayFacingSettings):
     query_wait_seconds: float = Field(default=10.0, ge=0, description="A query waits so long for its turn.")
     query_threads: int = Field(default=2, ge=1, description="Threads that decode for queries.")
     frame_cache_bytes: int = Field(default=192 * MEBIBYTE, ge=0, description="Decoded frames kept for reads.")
+    segment_cache_bytes: int = Field(default=192 * MEBIBYTE, ge=0, description="Decoded segments kept for reads.")
     subscriber_frames: int = Field(default=64, ge=1, description="Frames that a slow subscriber may lag behind.")

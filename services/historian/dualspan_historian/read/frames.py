@@ -1,7 +1,5 @@
 """Frames that are not sealed yet, decoded once and kept for the reads that follow."""
 
-import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,6 +8,7 @@ from numpy.typing import NDArray
 from dualspan_frame import BinaryColumn, Block, Frame, ValueKind
 from dualspan_historian.ingest.service import Stream
 from dualspan_historian.ingest.verification import Verified
+from dualspan_historian.read.cache import WeightedCache
 from dualspan_historian.storage.order import sort_samples
 from dualspan_historian.storage.segments import newest_of_each_tag, tag_starts
 
@@ -32,7 +31,7 @@ class IndexedFrame:
     @property
     def weight(self) -> int:
         """Bytes of its columns; twice, for the sorted copy."""
-        return 2 * sum(21 * len(block) + _value_bytes(block) for block in self._frame.blocks)
+        return 2 * sum(map(weigh, self._frame.blocks))
 
     def part(self, kind: ValueKind, tag_id: int) -> Block | None:
         """Return one tag's samples in order of arrival; None if there are none."""
@@ -65,10 +64,7 @@ class FrameCache:
     """
 
     def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
-        self._frames: OrderedDict[FrameId, IndexedFrame] = OrderedDict()
-        self._bytes = 0
-        self._lock = threading.Lock()
+        self._frames = WeightedCache[FrameId, IndexedFrame](max_bytes, lambda indexed: indexed.weight)
 
     def committed(self, stream: Stream, uploads: Sequence[Verified]) -> None:
         """Keep frames that were committed in this process."""
@@ -78,21 +74,11 @@ class FrameCache:
 
     def keep(self, key: FrameId, frame: Frame) -> IndexedFrame:
         """Keep a frame, and return it with its index."""
-        indexed = IndexedFrame(frame)
-        with self._lock:
-            if key in self._frames:
-                return self._frames[key]
-            self._frames[key] = indexed
-            self._bytes += indexed.weight
-            while self._bytes > self._max_bytes and self._frames:
-                _, oldest = self._frames.popitem(last=False)
-                self._bytes -= oldest.weight
-        return indexed
+        return self._frames.keep(key, IndexedFrame(frame))
 
     def get(self, key: FrameId) -> IndexedFrame | None:
         """Return a frame if it is here."""
-        with self._lock:
-            return self._frames.get(key)
+        return self._frames.get(key)
 
 
 def cut(block: Block, start: int, stop: int) -> Block:
@@ -110,5 +96,7 @@ def _by_tag(block: Block) -> tuple[Block, NDArray[np.int64], NDArray[np.int64]]:
     return by_tag, by_tag.tag[starts], np.append(starts, len(by_tag))
 
 
-def _value_bytes(block: Block) -> int:
-    return len(block.value.data) if isinstance(block.value, BinaryColumn) else block.value.nbytes
+def weigh(block: Block) -> int:
+    """Bytes of a block's columns."""
+    value = len(block.value.data) if isinstance(block.value, BinaryColumn) else block.value.nbytes
+    return 21 * len(block) + value

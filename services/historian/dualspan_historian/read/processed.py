@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
-from dualspan_frame import ValueKind
+from dualspan_frame import Block, ValueKind
 from dualspan_historian.errors import not_numeric, too_many_samples
 from dualspan_historian.model import Tag
 from dualspan_historian.read.aggregates import BOUNDED, FROM_STATISTICS, WITHOUT_VALUES, Aggregate, Calculation, Series
@@ -16,9 +15,8 @@ from dualspan_historian.read.intervals import Intervals
 from dualspan_historian.read.samples import Rules, Samples
 from dualspan_historian.read.snapshot import Snapshot, Snapshots, UnsealedFrame
 from dualspan_historian.read.tag_data import Part, TagSources, around, cover, join_parts, missing_neighbours
-from dualspan_historian.storage.columns import decode_segment
 from dualspan_historian.storage.frame_store import FrameKey
-from dualspan_historian.storage.segment_store import SegmentColumns, SegmentInfo
+from dualspan_historian.storage.segment_store import SegmentInfo
 
 # Samples that are decoded in one go, unless a single interval has more; and the most that one may have.
 _AT_ONCE = 2_000_000
@@ -71,9 +69,7 @@ async def read_processed(snapshots: Snapshots, tenant: str, query: ProcessedQuer
         ResourceExhausted: Too many queries run, or this one covers too many samples.
     """
     async with snapshots.open(tenant) as snapshot:
-        tags = await snapshot.tags(sorted(query.tag_ids))
-        _check_kinds(tags, query)
-        sources = await _find(snapshot, tags, query.intervals)
+        sources = await _find(snapshot, query)
         portions = [portion for source in sources for portion in _portions(source, query)]
         snapshot.check(sum(info.sample_count for portion in portions for info in portion.decoded))
         results: defaultdict[int, list[list[Series]]] = defaultdict(list)
@@ -91,17 +87,16 @@ def _check_kinds(tags: Sequence[Tag], query: ProcessedQuery) -> None:
             raise not_numeric(tag.tag_id)
 
 
-async def _find(snapshot: Snapshot, tags: Sequence[Tag], intervals: Intervals) -> list[TagSources]:
-    ids = [tag.tag_id for tag in tags]
-    first, end = intervals.first_us, intervals.end_us
-    segments = await snapshot.region(ids, first, end)
-    outside = [info for info in segments if info.t_max < first or info.t_min >= end]
-    keys = _relevant(await snapshot.frame_keys(tags), outside, len(ids), first, end)
-    frames = await snapshot.frames(keys)
+async def _find(snapshot: Snapshot, query: ProcessedQuery) -> list[TagSources]:
+    first, end = query.intervals.first_us, query.intervals.end_us
+    scope = await snapshot.scope(query.tag_ids, first, end)
+    _check_kinds(scope.tags, query)
+    outside = [info for info in scope.segments if info.t_max < first or info.t_min >= end]
+    frames = await snapshot.frames(_relevant(scope.frames, outside, len(scope.tags), first, end))
     by_tag: defaultdict[int, list[SegmentInfo]] = defaultdict(list)
-    for info in segments:
+    for info in scope.segments:
         by_tag[info.tag_id].append(info)
-    return [TagSources(tag, by_tag[tag.tag_id], _unsealed(tag, frames)) for tag in tags]
+    return [TagSources(tag, by_tag[tag.tag_id], _unsealed(tag, frames)) for tag in scope.tags]
 
 
 def _relevant(
@@ -172,32 +167,31 @@ async def _compute(snapshot: Snapshot, batch: list[Portion], query: ProcessedQue
     values = not WITHOUT_VALUES.issuperset(query.aggregates) or any(
         portion.sources.tag.kind is ValueKind.FLOAT64 for portion in batch
     )
-    columns = await snapshot.columns([info for portion in batch for info in portion.decoded], values=values)
+    decoded = [info for portion in batch for info in portion.decoded]
+    count = sum(info.sample_count for info in decoded)
+    count += sum(len(part.block) for portion in batch for part in portion.sources.unsealed)
+    blocks = await snapshot.blocks(decoded, values=values)
+    parts = [_parts_of(portion.decoded, blocks) for portion in batch]
     if not query.bounded:
-        return await snapshot.run(_decode_and_evaluate, batch, query, columns)
-    parts = await snapshot.run(_decode, [portion.decoded for portion in batch], columns)
-    samples, missing = await snapshot.run(_join_bounded, batch, query, parts)
+        return await snapshot.run_short(count, _join_and_evaluate, batch, query, parts)
+    samples, missing = await snapshot.run_short(count, _join_bounded, batch, query, parts)
     if any(missing):
         wanted = list({info.segment_id: info for infos in missing for info in infos}.values())
-        more = await snapshot.run(_decode, missing, await snapshot.columns(wanted, values=values))
-        parts = [[*mine, *added] for mine, added in zip(parts, more, strict=True)]
+        more = await snapshot.blocks(wanted, values=values)
+        parts = [[*mine, *_parts_of(infos, more)] for mine, infos in zip(parts, missing, strict=True)]
         samples, _ = await snapshot.run(_join_bounded, batch, query, parts)
-    return await snapshot.run(_evaluate, batch, query, samples)
+    return await snapshot.run_short(count, _evaluate, batch, query, samples)
 
 
-def _decode(groups: Sequence[Sequence[SegmentInfo]], columns: dict[int, SegmentColumns]) -> list[list[Part]]:
-    lines: dict[bytes, NDArray[np.int64]] = {}
+def _parts_of(infos: Sequence[SegmentInfo], blocks: dict[int, Block]) -> list[Part]:
     return [
-        [
-            Part(
-                info.arrival,
-                decode_segment(info, columns[info.segment_id], lines),
-                all_good=info.good_count == info.sample_count,
-                of_segment=True,
-            )
-            for info in group
-        ]
-        for group in groups
+        Part(
+            info.arrival,
+            blocks[info.segment_id],
+            all_good=info.good_count == info.sample_count,
+            of_segment=True,
+        )
+        for info in infos
     ]
 
 
@@ -218,10 +212,9 @@ def _joined(portion: Portion, query: ProcessedQuery, parts: Sequence[Part]) -> S
     return join_parts(portion.sources, every, treat_uncertain_as_bad=query.rules.treat_uncertain_as_bad)
 
 
-def _decode_and_evaluate(
-    batch: Sequence[Portion], query: ProcessedQuery, columns: dict[int, SegmentColumns]
+def _join_and_evaluate(
+    batch: Sequence[Portion], query: ProcessedQuery, parts: Sequence[Sequence[Part]]
 ) -> list[list[Series]]:
-    parts = _decode([portion.decoded for portion in batch], columns)
     samples = [_joined(portion, query, mine) for portion, mine in zip(batch, parts, strict=True)]
     return _evaluate(batch, query, samples)
 

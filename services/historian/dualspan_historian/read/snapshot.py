@@ -5,20 +5,30 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TypeVar, TypeVarTuple
+from typing import TypeAlias, TypeVar, TypeVarTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from dualspan.frame.v1 import frame_pb2
-from dualspan_frame import DecodeLimits, decode_frame
+from dualspan_frame import Block, DecodeLimits, decode_frame
 from dualspan_historian.errors import busy, too_many_samples, unknown_tags
 from dualspan_historian.model import Tag
+from dualspan_historian.read.cache import WeightedCache
 from dualspan_historian.read.frames import FrameCache, IndexedFrame
-from dualspan_historian.storage import frame_store, segment_store, tag_store
+from dualspan_historian.storage import frame_store, scope_store, segment_store, tag_store
+from dualspan_historian.storage.columns import decode_segment
 from dualspan_historian.storage.frame_store import FrameKey
+from dualspan_historian.storage.scope_store import Scope
 from dualspan_historian.storage.segment_store import SegmentColumns, SegmentInfo
 from dualspan_runtime.database import Connection, Database
 
 T = TypeVar("T")
 Arguments = TypeVarTuple("Arguments")
+SegmentCache: TypeAlias = WeightedCache[tuple[str, int], Block]
+"""Decoded segments by (tenant, segment id): a segment's content never changes."""
+# Less than a millisecond of work.
+_FEW_SAMPLES = 200_000
 _NO_LIMITS = DecodeLimits(max_samples=1 << 31, max_bytes=1 << 36)
 
 
@@ -36,6 +46,7 @@ class Snapshots:
     Args:
         database: What to look at.
         cache: Decoded frames.
+        segments: Decoded segments.
         executor: Threads that decode; pcodec and NumPy let others run meanwhile.
         max_queries: Snapshots that may be open at the same time.
         wait_seconds: How long to wait for a turn.
@@ -46,6 +57,7 @@ class Snapshots:
         self,
         database: Database,
         cache: FrameCache,
+        segments: SegmentCache,
         executor: Executor,
         *,
         max_queries: int,
@@ -54,6 +66,7 @@ class Snapshots:
     ) -> None:
         self._database = database
         self._cache = cache
+        self._segments = segments
         self._executor = executor
         self._turns = asyncio.Semaphore(max_queries)
         self._wait_seconds = wait_seconds
@@ -73,7 +86,9 @@ class Snapshots:
             raise busy() from err
         try:
             async with self._database.transaction(tenant, isolation="repeatable_read", readonly=True) as connection:
-                yield Snapshot(connection, tenant, self._cache, self._executor, self.max_samples)
+                yield Snapshot(
+                    connection, tenant, self._cache, self._segments, self._executor, max_samples=self.max_samples
+                )
         finally:
             self._turns.release()
 
@@ -82,11 +97,19 @@ class Snapshot:
     """The data of a tenant at one moment."""
 
     def __init__(
-        self, connection: Connection, tenant: str, cache: FrameCache, executor: Executor, max_samples: int
+        self,
+        connection: Connection,
+        tenant: str,
+        cache: FrameCache,
+        segments: SegmentCache,
+        executor: Executor,
+        *,
+        max_samples: int,
     ) -> None:
         self._connection = connection
         self._tenant = tenant
         self._cache = cache
+        self._segments = segments
         self._executor = executor
         self._max_samples = max_samples
 
@@ -97,10 +120,18 @@ class Snapshot:
             NotFound: The tenant does not have one of them (`TAG_NOT_FOUND`).
         """
         tags = await tag_store.find(self._connection, self._tenant, tag_ids)
-        missing = set(tag_ids).difference(tag.tag_id for tag in tags)
-        if missing:
-            raise unknown_tags(sorted(missing))
+        _check_all_known(tag_ids, tags)
         return tags
+
+    async def scope(self, tag_ids: Sequence[int], start: int, end: int) -> Scope:
+        """Return where the samples of some tags in [start, end) are, and the segments nearest around.
+
+        Raises:
+            NotFound: The tenant does not have one of them (`TAG_NOT_FOUND`).
+        """
+        found = await scope_store.scope(self._connection, self._tenant, tag_ids, start, end)
+        _check_all_known(tag_ids, found.tags)
+        return found
 
     async def frame_keys(self, tags: Sequence[Tag]) -> list[FrameKey]:
         """Return the unsealed frames of the tags' gateways, in order of arrival."""
@@ -127,13 +158,20 @@ class Snapshot:
         """Return segments with anything in [start, end), in order of tag and time."""
         return await segment_store.overlapping(self._connection, self._tenant, tag_ids, start, end)
 
-    async def region(self, tag_ids: Sequence[int], start: int, end: int) -> list[SegmentInfo]:
-        """Return segments with anything in [start, end), and the nearest ones around it."""
-        return await segment_store.region(self._connection, self._tenant, tag_ids, start, end)
-
     async def columns(self, wanted: Sequence[SegmentInfo], *, values: bool = True) -> dict[int, SegmentColumns]:
         """Return segments' columns by id."""
         return await segment_store.columns(self._connection, self._tenant, wanted, values=values) if wanted else {}
+
+    async def blocks(self, wanted: Sequence[SegmentInfo], *, values: bool = True) -> dict[int, Block]:
+        """Return segments decoded, by id; they may be kept from an earlier read. Without `values` they are zeros."""
+        known = {info.segment_id: self._segments.get((self._tenant, info.segment_id)) for info in wanted}
+        missing = [info for info in wanted if known[info.segment_id] is None]
+        fresh = await self.columns(missing, values=values)
+        decoded = await self.run(_decode_segments, missing, fresh) if missing else {}
+        if values:
+            for segment_id, block in decoded.items():
+                self._segments.keep((self._tenant, segment_id), block)
+        return {segment_id: block for segment_id, block in known.items() if block is not None} | decoded
 
     async def latest(self, tag_ids: Sequence[int]) -> list[segment_store.LatestSample]:
         """Return the newest sealed samples."""
@@ -152,9 +190,29 @@ class Snapshot:
         """Run CPU work in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._executor, work, *arguments)
 
+    async def run_short(self, samples: int, work: Callable[[*Arguments], T], *arguments: *Arguments) -> T:
+        """Run CPU work on so many samples: where it stands when that is sooner than handing it to a thread."""
+        return work(*arguments) if samples <= _FEW_SAMPLES else await self.run(work, *arguments)
+
     def _id(self, key: FrameKey) -> tuple[str, str, int, int]:
         return (self._tenant, key.gateway_id, key.epoch, key.sequence)
 
     def _decode(self, key: FrameKey, payload: bytes) -> IndexedFrame:
         frame = decode_frame(frame_pb2.Frame.FromString(payload), _NO_LIMITS)
         return self._cache.keep(self._id(key), frame)
+
+
+def _check_all_known(tag_ids: Sequence[int], tags: Sequence[Tag]) -> None:
+    missing = set(tag_ids).difference(tag.tag_id for tag in tags)
+    if missing:
+        raise unknown_tags(sorted(missing))
+
+
+def _decode_segments(wanted: Sequence[SegmentInfo], columns: dict[int, SegmentColumns]) -> dict[int, Block]:
+    lines: dict[bytes, NDArray[np.int64]] = {}
+    blocks = {info.segment_id: decode_segment(info, columns[info.segment_id], lines) for info in wanted}
+    for block in blocks.values():
+        for column in (block.timestamp, block.value):
+            if isinstance(column, np.ndarray):
+                column.flags.writeable = False  # it may be kept for others
+    return blocks

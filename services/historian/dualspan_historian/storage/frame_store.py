@@ -62,9 +62,9 @@ SELECT $1, $2, $3::bigint, * FROM unnest($4::bigint[], $5::bigint[], $6::bigint[
     AS given (sequence)
 ORDER BY given.sequence
 """
-_KEYS = """
-SELECT gateway_id, epoch, sequence, arrival, t_min, t_max, sample_count FROM frame
-WHERE tenant_id = $1 AND gateway_id = ANY($2) ORDER BY arrival
+KEY = "gateway_id, epoch, sequence, arrival, t_min, t_max, sample_count"
+_KEYS = f"""
+SELECT {KEY} FROM frame WHERE tenant_id = $1 AND gateway_id = ANY($2) ORDER BY arrival
 """
 _PAYLOADS = """
 SELECT frame.gateway_id, frame.epoch, frame.sequence, frame.payload
@@ -72,8 +72,8 @@ FROM unnest($2::text[], $3::bigint[], $4::bigint[]) AS wanted (gateway_id, epoch
 JOIN frame ON frame.tenant_id = $1 AND frame.gateway_id = wanted.gateway_id AND frame.epoch = wanted.epoch
     AND frame.sequence = wanted.sequence
 """
-_OLDEST = """
-SELECT gateway_id, epoch, sequence, arrival, t_min, t_max, sample_count FROM frame
+_OLDEST = f"""
+SELECT {KEY} FROM frame
 WHERE tenant_id = $1 AND gateway_id = $2 ORDER BY arrival LIMIT $3 FOR UPDATE SKIP LOCKED
 """
 _DELETE = """

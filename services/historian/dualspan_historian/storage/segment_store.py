@@ -37,7 +37,7 @@ class SegmentColumns:
     value: bytes | None
 
 
-_INFO = "tag_id, segment_id, arrival, kind, t_min, t_max, sample_count, good_count, v_min, v_max, v_sum"
+INFO = "tag_id, segment_id, arrival, kind, t_min, t_max, sample_count, good_count, v_min, v_max, v_sum"
 
 _INSERT = """
 INSERT INTO segment (tenant_id, gateway_id, arrival, tag_id, kind, t_min, t_max, sample_count, good_count, byte_count,
@@ -61,24 +61,24 @@ ON CONFLICT (tenant_id, tag_id) DO UPDATE SET t = excluded.t, status = excluded.
 WHERE latest.t <= excluded.t
 """
 _WITHIN = f"""
-SELECT {_INFO} FROM segment WHERE tenant_id = $1 AND tag_id = ANY($2::bigint[]) AND t_max >= $3 AND t_min < $4
+SELECT {INFO} FROM segment WHERE tenant_id = $1 AND tag_id = ANY($2::bigint[]) AND t_max >= $3 AND t_min < $4
 """
 _OVERLAPPING = f"{_WITHIN} ORDER BY tag_id, t_min, arrival, segment_id"
 # The nearest segments that lie wholly before or after, which bounding values are taken from. "With good" because bad
 # samples may have to be passed over.
 _BEFORE = f"""
 SELECT found.* FROM unnest($2::bigint[]) AS wanted (id) CROSS JOIN LATERAL (
-    SELECT {_INFO} FROM segment
+    SELECT {INFO} FROM segment
     WHERE tenant_id = $1 AND tag_id = wanted.id AND t_max < $3 {{condition}} ORDER BY t_max DESC LIMIT {{most}}
 ) AS found
 """
 _AFTER = f"""
 SELECT found.* FROM unnest($2::bigint[]) AS wanted (id) CROSS JOIN LATERAL (
-    SELECT {_INFO} FROM segment
+    SELECT {INFO} FROM segment
     WHERE tenant_id = $1 AND tag_id = wanted.id AND t_max >= $4 AND t_min >= $4 {{condition}} ORDER BY t_min LIMIT 1
 ) AS found
 """
-_REGION = " UNION ".join(
+REGION = " UNION ".join(
     (
         _WITHIN,
         _BEFORE.format(condition="", most=1),
@@ -92,7 +92,7 @@ SELECT region.* FROM (
     SELECT tag_id AS id, min(t_min) AS first FROM segment
     WHERE tenant_id = $1 AND tag_id = ANY($2::bigint[]) AND sample_count < 32768 GROUP BY tag_id
 ) AS opened CROSS JOIN LATERAL (
-    SELECT {_INFO} FROM segment WHERE tenant_id = $1 AND tag_id = opened.id AND t_max >= opened.first
+    SELECT {INFO} FROM segment WHERE tenant_id = $1 AND tag_id = opened.id AND t_max >= opened.first
 ) AS region
 ORDER BY tag_id, t_min, arrival, segment_id
 """
@@ -119,7 +119,7 @@ RETURNING octet_length(ts) AS byte_count
 """
 _EXPIRED = f"""
 SELECT old.* FROM tag CROSS JOIN LATERAL (
-    SELECT {_INFO} FROM segment
+    SELECT {INFO} FROM segment
     WHERE segment.tenant_id = $1 AND segment.tag_id = tag.tag_id AND t_max < $4
 ) AS old
 WHERE tag.tenant_id = $1 AND tag.gateway_id = $2 AND tag.retention_class = $3 LIMIT $5
@@ -199,14 +199,7 @@ async def overlapping(
     connection: Connection, tenant: str, tag_ids: Sequence[int], start: int, end: int
 ) -> list[SegmentInfo]:
     """Return the segments with anything in [start, end), in order of tag and time."""
-    return _infos(await connection.fetch(_OVERLAPPING, tenant, tag_ids, start, end))
-
-
-async def region(
-    connection: Connection, tenant: str, tag_ids: Sequence[int], start: int, end: int
-) -> list[SegmentInfo]:
-    """Return segments with anything in [start, end), and the nearest around it: any, and with good samples."""
-    return _infos(await connection.fetch(_REGION, tenant, tag_ids, start, end))
+    return read_infos(await connection.fetch(_OVERLAPPING, tenant, tag_ids, start, end))
 
 
 async def open_region(connection: Connection, tenant: str, tag_ids: Sequence[int]) -> list[SegmentInfo]:
@@ -214,7 +207,7 @@ async def open_region(connection: Connection, tenant: str, tag_ids: Sequence[int
 
     With the finished segment before, if late data overlaps that.
     """
-    return _infos(await connection.fetch(_OPEN_REGION, tenant, tag_ids))
+    return read_infos(await connection.fetch(_OPEN_REGION, tenant, tag_ids))
 
 
 async def columns(
@@ -285,7 +278,7 @@ async def expired(
         before,
         most,
     )
-    return _infos(rows)
+    return read_infos(rows)
 
 
 async def _insert_timelines(connection: Connection, tenant: str, lines: Sequence[bytes]) -> list[int]:
@@ -317,7 +310,8 @@ def _keys(infos: Sequence[SegmentInfo]) -> tuple[list[int], list[int], list[int]
     )
 
 
-def _infos(rows: Iterable[object]) -> list[SegmentInfo]:
+def read_infos(rows: Iterable[object]) -> list[SegmentInfo]:
+    """Return the segments of rows of `INFO`."""
     return [_info(*row) for row in rows]  # pyright: ignore[reportGeneralTypeIssues] - a record is a sequence
 
 

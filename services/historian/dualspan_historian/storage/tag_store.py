@@ -7,7 +7,7 @@ from dualspan_frame import ValueKind
 from dualspan_historian.model import Tag
 from dualspan_runtime.database import Connection
 
-_COLUMNS = "tag_id, gateway_id, kind, retention_class, sloped, retired_at IS NOT NULL AS retired"
+COLUMNS = "tag_id, gateway_id, kind, retention_class, sloped, retired_at IS NOT NULL AS retired"
 
 # A tag that exists keeps its gateway and its kind; a retired one that is registered again lives again.
 _REGISTER = """
@@ -47,17 +47,17 @@ async def retire(connection: Connection, tenant: str, tag_ids: Sequence[int]) ->
 async def find(connection: Connection, tenant: str, tag_ids: Sequence[int]) -> list[Tag]:
     """Return those of the tags that the tenant has, in order of id."""
     rows = await connection.fetch(
-        f"SELECT {_COLUMNS} FROM tag WHERE tenant_id = $1 AND tag_id = ANY($2) ORDER BY tag_id", tenant, tag_ids
+        f"SELECT {COLUMNS} FROM tag WHERE tenant_id = $1 AND tag_id = ANY($2) ORDER BY tag_id", tenant, tag_ids
     )
-    return [_tag(row) for row in rows]
+    return [read_tag(row) for row in rows]
 
 
 async def of_gateway(connection: Connection, tenant: str, gateway_id: str) -> list[Tag]:
     """Return all tags of a gateway, in order of id."""
     rows = await connection.fetch(
-        f"SELECT {_COLUMNS} FROM tag WHERE tenant_id = $1 AND gateway_id = $2 ORDER BY tag_id", tenant, gateway_id
+        f"SELECT {COLUMNS} FROM tag WHERE tenant_id = $1 AND gateway_id = $2 ORDER BY tag_id", tenant, gateway_id
     )
-    return [_tag(row) for row in rows]
+    return [read_tag(row) for row in rows]
 
 
 async def find_foreign(connection: Connection, tenant: str, tag_ids: Sequence[int]) -> int | None:
@@ -79,12 +79,7 @@ async def retention_scopes(connection: Connection) -> list[tuple[str, str, str]]
     return [(row["tenant_id"], row["gateway_id"], row["retention_class"]) for row in rows]
 
 
-def _tag(row: Any) -> Tag:
-    return Tag(
-        row["tag_id"],
-        row["gateway_id"],
-        ValueKind(row["kind"]),
-        row["retention_class"],
-        row["sloped"],
-        row["retired"],
-    )
+def read_tag(row: Any) -> Tag:
+    """Return the tag of a row of `COLUMNS`."""
+    tag_id, gateway_id, kind, *rest = row
+    return Tag(tag_id, gateway_id, ValueKind(kind), *rest)
