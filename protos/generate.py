@@ -40,7 +40,9 @@ def generate(target: Path) -> None:
     """Writes the stubs of every contract under `target`, which becomes the `dualspan` package's parent."""
     target.mkdir(parents=True, exist_ok=True)
     out = [f"--{kind}_out={target}" for kind in ("python", "grpc_python", "mypy", "mypy_grpc")]
-    run_protoc(HERE, *out)
+    beside = Path(sys.executable).parent
+    plugins = [f"--plugin=protoc-gen-{kind}={beside / f'protoc-gen-{kind}'}" for kind in ("mypy", "mypy_grpc")]
+    run_protoc(HERE, *plugins, *out)
     for folder in (path for path in (target / "dualspan").rglob("*") if path.is_dir()):
         (folder / "__init__.py").touch()
     (target / "dualspan" / "__init__.py").write_text('"""Generated from protos/; `make protos` writes it."""\n')

@@ -32,7 +32,7 @@ class _ResultFormEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ResultForm
     RESULT_FORM_UNSPECIFIED: _ResultForm.ValueType  # 0
     """FRAME."""
     RESULT_FORM_FRAME: _ResultForm.ValueType  # 1
-    """A dualspan.frame.v1.Frame, compressed."""
+    """A dualspan.frame.v1.Frame, compressed where that pays."""
     RESULT_FORM_FRAME_RAW: _ResultForm.ValueType  # 2
     """A dualspan.frame.v1.Frame, every column raw."""
     RESULT_FORM_ARROW: _ResultForm.ValueType  # 3
@@ -44,7 +44,7 @@ class ResultForm(_ResultForm, metaclass=_ResultFormEnumTypeWrapper):
 RESULT_FORM_UNSPECIFIED: ResultForm.ValueType  # 0
 """FRAME."""
 RESULT_FORM_FRAME: ResultForm.ValueType  # 1
-"""A dualspan.frame.v1.Frame, compressed."""
+"""A dualspan.frame.v1.Frame, compressed where that pays."""
 RESULT_FORM_FRAME_RAW: ResultForm.ValueType  # 2
 """A dualspan.frame.v1.Frame, every column raw."""
 RESULT_FORM_ARROW: ResultForm.ValueType  # 3

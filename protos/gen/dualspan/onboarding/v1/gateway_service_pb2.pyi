@@ -233,7 +233,7 @@ class TagConfiguration(_message.Message):
     kind: _frame_pb2.ValueKind.ValueType
     """What its values must be."""
     queue_size: _builtins.int
-    """Queue at the server; 0: ceil(publishing / sampling)."""
+    """Queue at the server; 0: what is sampled in a publishing interval and 5 s more."""
     @_builtins.property
     def sampling_interval(self) -> _duration_pb2.Duration:
         """Sampling interval at the server."""

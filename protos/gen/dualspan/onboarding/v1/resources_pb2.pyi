@@ -452,7 +452,7 @@ class Tag(_message.Message):
     unit: _builtins.str
     """Engineering unit, such as "°C"."""
     queue_size: _builtins.int
-    """Queue at the server; 0: ceil(publishing / sampling)."""
+    """Queue at the server; 0: what is sampled in a publishing interval and 5 s more."""
     state: Global___TagState.ValueType
     """How it stands."""
     state_detail: _builtins.str

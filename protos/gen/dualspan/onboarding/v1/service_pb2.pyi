@@ -584,7 +584,7 @@ class AcceptVariablesRequest(_message.Message):
         node_id: _builtins.str
         """NodeId with its namespace as URI, as browsed."""
         queue_size: _builtins.int
-        """0: ceil(publishing / sampling)."""
+        """0: what is sampled in a publishing interval and 5 s more."""
         display_name: _builtins.str
         """What people call it; the browse path if empty."""
         @_builtins.property
