@@ -65,7 +65,7 @@ def pytest(suites: list[Suite], options: list[str]) -> int:
     workers = min(suite.workers for suite in suites)
     command = [sys.executable, "-m", "pytest", *(str(suite.folder) for suite in suites)]
     if workers > 1:
-        command += ["--numprocesses", str(workers), "--dist", "loadgroup"]
+        command += ["--numprocesses", str(workers), "--dist", "loadfile", "--no-loadscope-reorder"]
     return subprocess.run([*command, *options], cwd=HERE.parent, check=False).returncode
 
 

@@ -1,4 +1,4 @@
-"""One site for all tests that need a whole platform: it takes a while to start. They run in one worker (`site`)."""
+"""One site in each test worker for all tests that need a whole platform: it takes a while to start."""
 
 import os
 import shutil

@@ -20,7 +20,6 @@ from harness.site import TENANT, Site, gateway_environment, run_gateway
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.xdist_group("site"),
     pytest.mark.timeout(180),
 ]
 

@@ -19,7 +19,6 @@ from harness.site import GATEWAY, Site, now_us, until
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.xdist_group("site"),
     pytest.mark.slow,
     pytest.mark.timeout(300),
 ]
