@@ -24,8 +24,8 @@ from plc_sim.load_server import NAMESPACE
 _SETUP_SECONDS = 120.0
 _TAGS_PER_QUERY = 1000
 _TAGS_WATCHED = 20
-# The historian seals when two million samples have come; while it does, the next two may.
-_SEALED_AT_ONCE = 4_000_000
+# What the historian seals at once: sealing is at work on so many samples while as many wait for the next round.
+_SEALED_AT_ONCE = 8_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,8 @@ class Window:
 
     @property
     def keeps_up(self) -> bool:
-        """Whether sealing is less than half the window behind; what it takes at once does not count."""
-        return self.unsealed < max(self.due / 2, _SEALED_AT_ONCE)
+        """Whether sealing is at most one round behind the one that it is at."""
+        return self.unsealed < 2 * _SEALED_AT_ONCE
 
 
 @dataclass(frozen=True, slots=True)
