@@ -16,7 +16,12 @@ _log = structlog.stdlib.get_logger()
 
 
 async def keep_running(work: Background) -> None:
-    """Runs a piece of work for ever, again after it ended or failed."""
+    """Runs a piece of work, again after it ended or failed, until this task is cancelled.
+
+    A library that fails in the very moment of the cancellation raises its own error instead (asyncpg does while it
+    connects), so the task is asked whether somebody wanted it to end.
+    """
+    task = asyncio.current_task()
     pause = _FIRST_PAUSE_SECONDS
     name = getattr(work, "__qualname__", repr(work))
     while True:
@@ -26,6 +31,8 @@ async def keep_running(work: Background) -> None:
             _log.warning("background work ended; starting it again", work=name, pause=pause)
         except Exception:  # noqa: BLE001 - a supervised loop: whatever it is, it is logged and the work goes on
             _log.exception("background work failed; starting it again", work=name, pause=pause)
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError
         if time.monotonic() - started > _LONGEST_PAUSE_SECONDS:
             pause = _FIRST_PAUSE_SECONDS
         await asyncio.sleep(pause)
