@@ -9,6 +9,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # uv from the machine when it is there, else one of our own in .uv.
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
+# A network may have a certificate authority of its own, which the machine knows and uv does not.
+export UV_SYSTEM_CERTS ?= true
 UV_TOOL := $(if $(findstring .uv,$(UV)),.uv/bin/uv)
 MEMBERS := $(patsubst %/pyproject.toml,%,$(wildcard protos/pyproject.toml libs/*/pyproject.toml services/*/pyproject.toml edge/pyproject.toml sdk/pyproject.toml cli/pyproject.toml plc_sim/pyproject.toml bench/pyproject.toml))
 # What the contracts must not break: the latest release, or the last commit when there is none yet.
