@@ -132,7 +132,10 @@ def check_tag(verdict: Verdict, variable: Variable, stored: Block | None, since_
         verdict.note(f"{variable.identifier}: nothing is stored")
         return
     # The first notification of a monitored item is the latest sample before it was made; from there all must follow.
-    times, values, status = variable.samples(int(stored.timestamp[0]), until_us)
+    # Every item was there at `since_us`, so what is stored begins no later than with the latest sample of that moment.
+    latest, _, _ = variable.last(since_us)
+    begin = min(int(stored.timestamp[0]), since_us, *latest.tolist())
+    times, values, status = variable.samples(begin, until_us)
     verdict.compared += len(times)
     distinct, first_rows = np.unique(stored.timestamp, return_index=True)
     if len(distinct) < len(stored):

@@ -76,6 +76,8 @@ def invented(stored: Block) -> Block:
     [
         (lambda stored: stored.take(np.arange(len(stored)) != 6), 1, 0, 0),
         (lambda stored: stored.take(np.arange(len(stored) - 1)), 1, 0, 0),
+        (lambda stored: stored.take(np.arange(1, len(stored))), 1, 0, 0),
+        (lambda stored: stored.take(np.arange(7, len(stored))), 7, 0, 0),
         (lambda stored: stored.take(np.r_[np.arange(len(stored)), 2]), 0, 1, 0),
         (bit_flipped, 0, 0, 1),
         (wrong_status, 0, 0, 1),
