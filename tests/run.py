@@ -1,30 +1,50 @@
 """Runs the tests that this machine can run, and says what it leaves out and why.
 
-`python tests/run.py` runs every suite that it can; `python tests/run.py unit` one; what follows `--` goes to pytest.
+`python tests/run.py` runs every suite that it can, except the long ones outside of CI; `python tests/run.py unit` one;
+what follows `--` goes to pytest.
 """
 
+import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+# Folders of tests/ that hold what tests need and no tests.
+NOT_SUITES = frozenset({"harness"})
+NO_TESTS = "there are no tests in it"
 
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """A folder of tests and what it needs beyond the Python environment."""
+    """A folder of tests and what it needs beyond the Python environment.
+
+    Attributes:
+        name: Of its folder.
+        workers: How many of its tests may run at the same time.
+        missing: Says what the machine lacks for it; nothing if it can run.
+        is_long: Takes minutes: runs if it is asked for, and in CI.
+    """
 
     name: str
     workers: int
     missing: Callable[[], str]
+    is_long: bool = False
 
-    @property
-    def folder(self) -> Path:
-        return HERE / self.name
+    def has_tests(self, root: Path) -> bool:
+        return any((root / self.name).rglob("test_*.py"))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is run, and by name of suite why others are not."""
+
+    able: Sequence[Suite]
+    left_out: Mapping[str, str]
 
 
 def nothing_missing() -> str:
@@ -52,37 +72,69 @@ def browser_missing() -> str:
 
 SUITES = (
     Suite("unit", 2, nothing_missing),
+    Suite("fuzz", 2, nothing_missing),
     Suite("integration", 2, nothing_missing),
     Suite("e2e", 2, nothing_missing),
     Suite("browser", 1, browser_missing),
-    Suite("engine", 1, engine_missing),
-    Suite("cluster", 1, cluster_missing),
+    Suite("engine", 1, engine_missing, is_long=True),
+    Suite("cluster", 1, cluster_missing, is_long=True),
 )
 
 
-def pytest(suites: list[Suite], options: list[str]) -> int:
+def homeless(suites: Sequence[Suite], root: Path = HERE) -> Sequence[str]:
+    """Folders of tests that belong to no suite, which nobody would ever run."""
+    folders = {path.relative_to(root).parts[0] for path in root.rglob("test_*.py") if "__pycache__" not in path.parts}
+    return sorted(folders - {suite.name for suite in suites} - NOT_SUITES)
+
+
+def make_plan(suites: Sequence[Suite], asked: str, *, in_ci: bool, root: Path = HERE) -> Plan:
+    """Chooses what to run.
+
+    Args:
+        suites: All that there are.
+        asked: The name of one; empty for all.
+        in_ci: Whether long ones run unasked.
+        root: The folder of their folders.
+    """
+    able: list[Suite] = []
+    left_out: dict[str, str] = {}
+    for suite in suites:
+        if asked and suite.name != asked:
+            continue
+        reason = NO_TESTS if not suite.has_tests(root) else ""
+        if not reason and suite.is_long and not (asked or in_ci):
+            reason = f"it takes minutes and runs in CI; SUITE={suite.name} runs it"
+        reason = reason or suite.missing()
+        if reason:
+            left_out[suite.name] = reason
+        else:
+            able.append(suite)
+    return Plan(able, left_out)
+
+
+def pytest(suites: Sequence[Suite], options: list[str]) -> int:
     """Runs pytest once over the suites that can share workers."""
     workers = min(suite.workers for suite in suites)
-    command = [sys.executable, "-m", "pytest", *(str(suite.folder) for suite in suites)]
+    command = [sys.executable, "-m", "pytest", *(str(HERE / suite.name) for suite in suites)]
     if workers > 1:
         command += ["--numprocesses", str(workers), "--dist", "loadfile", "--no-loadscope-reorder"]
     return subprocess.run([*command, *options], cwd=HERE.parent, check=False).returncode
 
 
 def main() -> None:
-    asked, _, options = " ".join(sys.argv[1:]).partition("--")
-    wanted = [suite for suite in SUITES if suite.name == asked.strip()] if asked.strip() else list(SUITES)
-    if not wanted:
-        sys.exit(f"There is no suite {asked.strip()!r}; there are {', '.join(suite.name for suite in SUITES)}.")
-    present = [suite for suite in wanted if any(suite.folder.rglob("test_*.py"))]
-    left_out = {suite.name: reason for suite in present if (reason := suite.missing())}
-    able = [suite for suite in present if suite.name not in left_out]
-    together = [suite for suite in able if suite.workers > 1]
-    alone = [suite for suite in able if suite.workers == 1]
-    codes = [pytest(group, options.split()) for group in [together, *([suite] for suite in alone)] if group]
-    for name, reason in left_out.items():
+    words, _, options = " ".join(sys.argv[1:]).partition("--")
+    asked = words.strip()
+    if asked and asked not in {suite.name for suite in SUITES}:
+        sys.exit(f"There is no suite {asked!r}; there are {', '.join(suite.name for suite in SUITES)}.")
+    if strangers := homeless(SUITES):
+        sys.exit(f"These folders of tests belong to no suite of {Path(__file__).name}: {', '.join(strangers)}.")
+    plan = make_plan(SUITES, asked, in_ci=os.environ.get("CI", "").lower() not in {"", "0", "false"})
+    together = [suite for suite in plan.able if suite.workers > 1]
+    alone = [[suite] for suite in plan.able if suite.workers == 1]
+    codes = [pytest(group, options.split()) for group in [together, *alone] if group]
+    for name, reason in plan.left_out.items():
         print(f"left out: {name}: {reason}")
-    if asked.strip() and left_out:
+    if asked and plan.left_out:
         sys.exit(1)
     sys.exit(max(codes, default=0))
 

@@ -1,0 +1,70 @@
+"""What `make test` runs and leaves out."""
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+TESTS = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def runner() -> ModuleType:
+    """tests/run.py, which is a script and no module of a package."""
+    spec = importlib.util.spec_from_file_location("suites_runner", TESTS / "run.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    for name in ("quick", "long", "harness"):
+        (tmp_path / name / "deep").mkdir(parents=True)
+        (tmp_path / name / "deep" / "test_it.py").touch()
+    (tmp_path / "empty").mkdir()
+    return tmp_path
+
+
+def suites(runner: ModuleType) -> list[object]:
+    return [
+        runner.Suite("quick", 2, runner.nothing_missing),
+        runner.Suite("long", 1, runner.nothing_missing, is_long=True),
+        runner.Suite("empty", 1, runner.nothing_missing),
+    ]
+
+
+def test_every_folder_with_tests_belongs_to_a_suite(runner: ModuleType) -> None:
+    assert not runner.homeless(runner.SUITES)
+    assert "fuzz" in {suite.name for suite in runner.make_plan(runner.SUITES, "", in_ci=False).able}
+
+
+def test_a_folder_of_no_suite_is_found(runner: ModuleType, root: Path) -> None:
+    (root / "forgotten").mkdir()
+    (root / "forgotten" / "test_it.py").touch()
+    assert runner.homeless(suites(runner), root) == ["forgotten"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "in_ci", "able", "left_out"),
+    [
+        ("", False, ["quick"], ["long", "empty"]),
+        ("", True, ["quick", "long"], ["empty"]),
+        ("long", False, ["long"], []),
+        ("empty", False, [], ["empty"]),
+    ],
+)
+def test_the_plan_names_what_it_leaves_out(
+    runner: ModuleType, root: Path, asked: str, in_ci: bool, able: list[str], left_out: list[str]
+) -> None:
+    plan = runner.make_plan(suites(runner), asked, in_ci=in_ci, root=root)
+    assert [suite.name for suite in plan.able] == able
+    assert list(plan.left_out) == left_out
+    assert all(plan.left_out.values())
+    if not asked and not in_ci:
+        assert "SUITE=long" in plan.left_out["long"]
