@@ -15,7 +15,7 @@ from asyncua import ua
 from asyncua.common.utils import Buffer
 
 from dualspan_edge.clock import now_microseconds
-from dualspan_edge.decoder import PublishResponse, decode_publish_response, decode_republish_response
+from dualspan_edge.decoder import DecodeError, PublishResponse, decode_publish_response, decode_republish_response
 from dualspan_edge.opcua.connection import Connection
 from dualspan_edge.opcua.subscriptions import Subscription, Subscriptions
 from dualspan_edge.opcua.words import status_words
@@ -85,7 +85,7 @@ class PublishPump:
             DecodeError: The server sends what no server may send.
         """
         for subscription in self._subscriptions.by_id.values():
-            subscription.resumed = subscription.expected != 0
+            subscription.resumed = True
         while True:
             self._ask()
             try:
@@ -146,7 +146,8 @@ class PublishPump:
             return
         if subscription.resumed:
             self._reconcile(subscription, response)
-        if subscription.expected and response.sequence_number != subscription.expected:
+        # No notification has the number 0 (Part 4, 7.26): it says nothing about what is missing.
+        if response.sequence_number not in {0, subscription.expected}:
             await self._fetch_missing(subscription, response.sequence_number)
         self._take(subscription, response)
 
@@ -163,7 +164,7 @@ class PublishPump:
         subscription.heard, subscription.heard_at = self._now(), now_microseconds()
         if response.is_keep_alive:
             # A keep-alive carries the number of the notification that comes next (Part 4, 5.14.1.4).
-            subscription.expected = response.sequence_number
+            subscription.expected = response.sequence_number or subscription.expected
             return
         subscription.expected = response.sequence_number % _LARGEST_SEQUENCE + 1
         samples = response.sample_count
@@ -212,7 +213,14 @@ class PublishPump:
         answer = self._connection.protocol.post(request)
         async with asyncio.timeout(_REPUBLISH_TIMEOUT):
             await asyncio.wait([answer])
-        response = decode_republish_response(_body_of(answer), subscription.identifier)
+        try:
+            response = decode_republish_response(_body_of(answer), subscription.identifier)
+        except DecodeError as error:
+            # It would be as bad the next time, and hold up every notification behind it.
+            _log.warning(
+                "notification_undecodable", subscription=subscription.identifier, number=number, why=str(error)
+            )
+            return None
         if response.service_result & 0x80000000 or response.sequence_number != number:
             return None
         return response

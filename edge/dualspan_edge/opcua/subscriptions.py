@@ -61,12 +61,12 @@ class Subscription:
         publishing_ms: Revised publishing interval.
         keep_alive: Seconds within which the server says something.
         items: By tag id.
-        expected: Sequence number of the next notification; 0 until the first has come.
+        expected: Sequence number of the next notification; the first is 1 (Part 4, 5.14.1.4).
         heard: When it last said something, on the event loop's clock.
-        heard_at: The same in wall-clock microseconds.
+        heard_at: Until when everything that it had to say has come, in wall-clock microseconds.
         unstored: Sequence numbers that came and are not on the disk yet.
         unacknowledged: Sequence numbers that are on the disk here and not acknowledged there.
-        resumed: It was taken over from an earlier connection and has not been heard on this one.
+        resumed: It was there before the connection's pump ran, and has not been heard since.
     """
 
     identifier: int
@@ -75,7 +75,7 @@ class Subscription:
     heard: float
     heard_at: int
     items: dict[int, MonitoredItem] = field(default_factory=dict)
-    expected: int = 0
+    expected: int = 1
     unstored: set[int] = field(default_factory=set)
     unacknowledged: list[int] = field(default_factory=list)
     resumed: bool = False

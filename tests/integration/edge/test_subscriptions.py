@@ -2,7 +2,9 @@
 
 import asyncio
 import secrets
+from typing import Any
 
+import pytest
 from asyncua import ua
 from asyncua.common.callback import CallbackType
 from asyncua.server.internal_subscription import InternalSubscription
@@ -99,6 +101,62 @@ async def test_a_notification_that_got_lost_is_asked_for_again(
     await plant.write("count", 2, ua.VariantType.UInt32)
     await until(lambda: _counts(platform) == [0, 1, 2], "it goes on")
     assert not platform.historian.gaps
+
+
+async def test_the_very_first_notification_is_asked_for_again(
+    plant: Plant, platform: Platform, box: RunningGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish = InternalSubscription.publish_results
+    lost: list[ua.PublishResult] = []
+
+    async def losing(subscription: InternalSubscription, *request: Any) -> bool:
+        forward = subscription.pub_result_callback
+
+        async def lose(result: ua.PublishResult, answered: object) -> None:
+            if result.NotificationMessage.NotificationData and not lost:
+                lost.append(result)
+                empty = ua.PublishResult(result.SubscriptionId)
+                empty.NotificationMessage.SequenceNumber = ua.UInt32(result.NotificationMessage.SequenceNumber + 1)
+                result = empty
+            await forward(result, answered)
+
+        subscription.pub_result_callback = lose
+        try:
+            return await publish(subscription, *request)
+        finally:
+            subscription.pub_result_callback = forward
+
+    monkeypatch.setattr(InternalSubscription, "publish_results", losing)
+    await _started(plant, platform, box)
+    assert lost[0].NotificationMessage.SequenceNumber == 1
+    assert not platform.historian.gaps
+
+
+async def test_a_notification_that_nobody_can_read_is_a_gap_and_no_more(
+    plant: Plant, platform: Platform, box: RunningGateway
+) -> None:
+    await _started(plant, platform, box)
+    subscription = _subscription(plant)
+    forward = subscription.pub_result_callback
+
+    async def spoil(result: ua.PublishResult, request: object) -> None:
+        subscription.pub_result_callback = forward
+        result.NotificationMessage.NotificationData = [ua.ExtensionObject(ua.NodeId(811), b"\xff\xff\xff\x7f")]
+        await forward(result, request)
+
+    def republish(number: int) -> ua.NotificationMessage:
+        return subscription._not_acknowledged_results[number].NotificationMessage
+
+    subscription.republish = republish
+    subscription.pub_result_callback = spoil
+    await plant.write("count", 1, ua.VariantType.UInt32)
+    await asyncio.sleep(0.3)
+    await plant.write("count", 2, ua.VariantType.UInt32)
+    await until(lambda: _counts(platform) == [0, 2], "it goes on")
+    await until(lambda: bool(platform.historian.gaps), "the gap is written down")
+    (gap,) = platform.historian.gaps
+    assert gap.cause == historian.GAP_CAUSE_SUBSCRIPTION_LOST
+    assert "did not arrive" in gap.detail
 
 
 async def test_a_full_buffer_is_not_acknowledged(
