@@ -7,6 +7,7 @@ stores those with one fsync; then everybody who submitted is told. Until then no
 import asyncio
 import contextlib
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -16,7 +17,7 @@ from typing import TypeVar
 import structlog
 
 from dualspan.historian.v1 import resources_pb2 as historian
-from dualspan_edge.clock import now_microseconds
+from dualspan_edge.clock import ClockWatch, now_microseconds
 from dualspan_edge.errors import BufferCorruptError, BufferFullError
 from dualspan_edge.gaps import gap, pack_gaps, unpack_gaps
 from dualspan_edge.store import BufferStore, NewFrame, Occupancy, StoredFrame
@@ -24,7 +25,8 @@ from dualspan_frame import BinaryColumn, Block, Frame, encode_frame
 
 _T = TypeVar("_T")
 _log = structlog.get_logger(__name__)
-_ALIVE_INTERVAL = 2.0
+_CARE_INTERVAL = 2.0
+_ALIVE_INTERVAL = 1.0
 _DRAIN_TIMEOUT = 5.0
 
 
@@ -91,10 +93,13 @@ class Buffer:
         self._urgent = asyncio.Event()
         self._stored = asyncio.Condition()
         self._renewal = asyncio.Lock()
+        self._care = asyncio.Lock()
         self._acknowledged = 0
         self._full_since = 0
         self._last_sequence = 0
         self._occupancy = Occupancy(0, 0, 0)
+        self._clock = ClockWatch()
+        self._next_alive = 0.0
         self.epoch = 0
         self.last_life = LastLife()
         # By server: the last moment before which nothing is missing. Set by who knows it.
@@ -171,7 +176,7 @@ class Buffer:
         loop = asyncio.get_running_loop()
         while True:
             if loop.time() >= next_care:
-                next_care = loop.time() + _ALIVE_INTERVAL
+                next_care = loop.time() + _CARE_INTERVAL
                 await self._take_care()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._submitted.wait(), max(next_care - loop.time(), 0.0))
@@ -183,8 +188,11 @@ class Buffer:
             self._submitted.clear()
             self._urgent.clear()
             self._storing = batch
+            # All that was received until now is in this batch, or stored.
+            life = LastLife(now_microseconds(), self._occupancy.oldest_written, self.complete_until())
             await self._store_batch(batch)
             self._storing = _Batch()
+            await self._note_alive(life)
 
     @property
     def _opened(self) -> BufferStore:
@@ -278,18 +286,31 @@ class Buffer:
     async def _take_care(self) -> None:
         """Deletes what was acknowledged, gives up what is too old, notes that the gateway lives."""
         try:
-            await self._give_up_old()
-            await self._append(())
+            # One at a time: what is too old is given up, and told, once.
+            async with self._care:
+                # First what is acknowledged: that is not lost, however old it is.
+                await self._append(())
+                await self._give_up_old()
             self._occupancy = await self._in_store(lambda store: store.occupancy())
         except (BufferCorruptError, BufferFullError) as error:
             _log.warning("buffer_care_failed", error=str(error))
         # Alive means that everything received is stored: a crash now would lose what waits.
         if not (self._pending.samples or self._storing.samples or self._full_since):
             life = LastLife(now_microseconds(), self._occupancy.oldest_written, self.complete_until())
+            self._next_alive = 0.0
+            await self._note_alive(life)
+
+    async def _note_alive(self, life: LastLife) -> None:
+        """Writes down how far everything is complete, at most once a second."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._next_alive:
+            self._next_alive = now + _ALIVE_INTERVAL
             await self._in_thread(lambda: self._write_alive(life))
 
     async def _give_up_old(self) -> None:
         now = now_microseconds()
+        if self._clock.jump(now, time.monotonic_ns() // 1000) is not None:
+            await self._in_store(lambda store: store.note_clock_step())
         before = now - int(self._limits.max_age * 1e6)
         expired = await self._in_store(lambda store: store.expired(before))
         if expired is None:
@@ -303,7 +324,9 @@ class Buffer:
             detail="the platform could not be reached for longer than the buffer keeps",
         )
         stand_in = _with_gaps(_new_frame(Frame(), b""), [*unpack_gaps(expired.gaps), lost])
-        await self._in_store(lambda store: store.replace_expired(before, stand_in, now))
+        self._last_sequence = await self._in_store(lambda store: store.replace_expired(before, stand_in, now))
+        async with self._stored:
+            self._stored.notify_all()
 
     def _write_alive(self, life: LastLife) -> None:
         temporary = self._alive_path.with_suffix(".tmp")

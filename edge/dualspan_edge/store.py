@@ -23,6 +23,8 @@ _APPLICATION_ID = 0x44535042  # "DSPB"
 _SCHEMA_VERSION = 1
 _PAGE_BYTES = 8192
 _RESERVE_BYTES = 2 * 1024 * 1024
+# A frame from before 2000 was written while the clock was not set.
+_EARLIEST = 946_684_800_000_000
 _SCHEMA = """
 CREATE TABLE life (
   id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -136,7 +138,16 @@ class BufferStore:
         self.epoch, self._acknowledged, self.last_written = cast("tuple[int, int, int]", life)
         newest = self._connection.execute("SELECT max(sequence) FROM frame").get
         self.last_sequence = max(cast("int", newest or 0), self._acknowledged)
+        self._ageless = self._load_ageless()
         self._count_again()
+
+    def _load_ageless(self) -> int:
+        """Frames up to this one have no age: the clock was not set when they were written, or was set later."""
+        unset = self._connection.execute("SELECT max(sequence) FROM frame WHERE written < ?", (_EARLIEST,)).get
+        noted = 0
+        if self._connection.table_exists(None, "clock_step"):
+            noted = self._connection.execute("SELECT max(sequence) FROM clock_step").get
+        return max(cast("int", unset or 0), cast("int", noted or 0))
 
     def _count_again(self) -> None:
         row = self._connection.execute("SELECT count(*), coalesce(sum(size), 0) FROM frame").fetchone()
@@ -207,6 +218,7 @@ class BufferStore:
         self.last_sequence += len(frames)
         if frames:
             self.last_written = now
+            self._ageless = self.last_sequence if now < _EARLIEST else self._ageless
         return self.last_sequence
 
     def _transact(self, frames: Sequence[NewFrame], acknowledged: int, now: int) -> None:
@@ -249,13 +261,16 @@ class BufferStore:
         return found
 
     def expired(self, before: int) -> Expired | None:
-        """What was written before this time; None if there is nothing."""
+        """What was written before this time, and after the last step of the clock; None if there is nothing."""
         try:
-            oldest = self._connection.execute("SELECT written FROM frame ORDER BY sequence LIMIT 1").get
+            oldest = self._connection.execute(
+                "SELECT written FROM frame WHERE sequence > ? ORDER BY sequence LIMIT 1", (self._ageless,)
+            ).get
             if oldest is None or cast("int", oldest) >= before:
                 return None
             rows = self._connection.execute(
-                "SELECT sample_count, t_min, t_max, gaps FROM frame WHERE written < ?", (before,)
+                "SELECT sample_count, t_min, t_max, gaps FROM frame WHERE sequence > ? AND written < ?",
+                (self._ageless, before),
             ).fetchall()
         except (apsw.CorruptError, apsw.NotADBError) as error:
             raise BufferCorruptError(f"the buffer is damaged: {error}") from error
@@ -268,11 +283,27 @@ class BufferStore:
             gaps=tuple(row[3] for row in old if row[3]),
         )
 
-    def replace_expired(self, before: int, stand_in: NewFrame, now: int) -> None:
-        """Puts one frame, which says what is missing, in the place of all that was written before this time."""
+    def note_clock_step(self) -> None:
+        """The clock was set: how old the frames are that were written until now, nobody knows any more."""
+        self._ageless = self.last_sequence
         try:
             with self._connection:
-                self._connection.execute("DELETE FROM frame WHERE written < ?", (before,))
+                self._connection.execute(
+                    "CREATE TABLE IF NOT EXISTS clock_step (id INTEGER PRIMARY KEY, sequence INTEGER NOT NULL) STRICT"
+                )
+                self._connection.execute("INSERT OR REPLACE INTO clock_step VALUES (1, ?)", (self._ageless,))
+        except (apsw.CorruptError, apsw.NotADBError) as error:
+            raise BufferCorruptError(f"the buffer is damaged: {error}") from error
+        except (apsw.FullError, apsw.IOError) as error:
+            raise BufferFullError(f"the buffer's disk does not take any more: {error}") from error
+
+    def replace_expired(self, before: int, stand_in: NewFrame, now: int) -> int:
+        """Puts one frame, which says what is missing, in the place of all that `expired` told; its sequence."""
+        try:
+            with self._connection:
+                self._connection.execute(
+                    "DELETE FROM frame WHERE sequence > ? AND written < ?", (self._ageless, before)
+                )
                 self._insert((stand_in,), now)
         except (apsw.CorruptError, apsw.NotADBError) as error:
             raise BufferCorruptError(f"the buffer is damaged: {error}") from error
@@ -280,6 +311,7 @@ class BufferStore:
             raise BufferFullError(f"the buffer's disk does not take any more: {error}") from error
         self.last_sequence += 1
         self._count_again()
+        return self.last_sequence
 
     def occupancy(self) -> Occupancy:
         """What the buffer holds now."""

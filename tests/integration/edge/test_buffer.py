@@ -1,6 +1,7 @@
 """The buffer on a real disk: full, damaged, too old, killed."""
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -107,6 +108,59 @@ async def test_what_is_too_old_becomes_a_gap(tmp_path: Path) -> None:
         assert [gap.cause for gap in gaps] == [kept.cause, historian.GAP_CAUSE_BUFFER_EXPIRED]
         assert gaps[1].lost_samples == 100
         assert gaps[1].start_time.ToMicroseconds() == NOW
+
+
+async def test_what_is_acknowledged_is_never_too_old(tmp_path: Path) -> None:
+    async with _running(tmp_path, BufferLimits(max_age=0.2, flush_interval=0.0)) as buffer:
+        await buffer.submit((_block(0, 100),))
+        (stored,) = await _all(buffer)
+        await asyncio.sleep(0.3)
+        buffer.acknowledge(buffer.epoch, stored.sequence)
+        await buffer.drain()
+        assert not await _all(buffer)
+
+
+async def test_a_clock_that_is_set_makes_nothing_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = BufferLimits(max_age=3600.0, flush_interval=0.0)
+    clock = [NOW - 86_400_000_000]
+    monkeypatch.setattr("dualspan_edge.buffer.now_microseconds", lambda: clock[0])
+    async with _running(tmp_path, limits) as buffer:
+        await buffer.submit((_block(0, 100),))
+        clock[0] = NOW
+        await buffer.drain()
+        await buffer.submit((_block(100, 100),))
+        assert [frame.sample_count for frame in await _all(buffer)] == [100, 100]
+    clock[0] += 2 * 3_600_000_000
+    async with _running(tmp_path, limits) as buffer:
+        await buffer.drain()
+        frames = await _all(buffer)
+    assert [frame.sample_count for frame in frames] == [100, 0], "only what was written after the step has an age"
+
+
+async def test_a_clock_that_was_not_set_makes_nothing_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [60_000_000]  # 1970
+    monkeypatch.setattr("dualspan_edge.buffer.now_microseconds", lambda: clock[0])
+    async with _running(tmp_path, BufferLimits(flush_interval=0.0)) as buffer:
+        await buffer.submit((_block(0, 100),))
+    clock[0] = NOW
+    async with _running(tmp_path, BufferLimits(flush_interval=0.0)) as buffer:
+        await buffer.drain()
+        assert [frame.sample_count for frame in await _all(buffer)] == [100]
+
+
+async def test_life_is_noted_under_load(tmp_path: Path) -> None:
+    async with _running(tmp_path, BufferLimits(flush_interval=0.0)) as buffer:
+        await asyncio.sleep(0.1)
+        submitted = 0
+        buffer.complete_until = lambda: {"plant": submitted}
+        waiting: list[asyncio.Future[None]] = []
+        end = asyncio.get_running_loop().time() + 2.5
+        while asyncio.get_running_loop().time() < end:
+            submitted += 1
+            waiting.append(buffer.submit((_block(submitted, 1),)))
+            await asyncio.sleep(0)
+        noted = json.loads((tmp_path / "alive.json").read_text())["complete_until"]["plant"]
+        assert 0 < noted <= sum(future.done() for future in waiting)
 
 
 async def _use(buffer: Buffer) -> None:
