@@ -19,7 +19,7 @@ from dualspan_historian.live.publisher import Publisher
 from dualspan_historian.live.subscription import Subscriptions
 from dualspan_historian.memory import keep_freed_memory
 from dualspan_historian.migrations import MIGRATIONS
-from dualspan_historian.read.frames import FrameCache, weigh
+from dualspan_historian.read.frames import FrameCache, weigh_block
 from dualspan_historian.read.snapshot import SegmentCache, Snapshots
 from dualspan_historian.service import HistorianService
 from dualspan_historian.servicer.historian import HistorianServicer
@@ -83,18 +83,20 @@ def _snapshots(
     return Snapshots(
         database,
         cache,
-        SegmentCache(settings.segment_cache_bytes, weigh),
+        SegmentCache(settings.segment_cache_bytes, weigh_block),
         executor,
         max_queries=settings.max_queries,
         wait_seconds=settings.query_wait_seconds,
         max_samples=settings.max_query_samples,
+        max_bytes=settings.max_query_bytes,
     )
 
 
 def _rules(settings: HistorianSettings) -> Rules:
     return Rules(
-        limits=DecodeLimits(max_samples=settings.max_frame_samples),
+        limits=DecodeLimits(max_samples=settings.max_frame_samples, max_bytes=settings.max_frame_bytes),
         max_upload_bytes=settings.max_upload_bytes,
+        max_value_bytes=settings.max_value_bytes,
         max_future_us=int(settings.max_future_seconds * 1_000_000),
     )
 

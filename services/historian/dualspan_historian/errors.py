@@ -83,6 +83,14 @@ def too_many_samples(count: int, most: int) -> ResourceExhausted:
     )
 
 
+def too_many_bytes(size: int, most: int) -> ResourceExhausted:
+    """A query would decode too many bytes."""
+    return ResourceExhausted(
+        "TOO_MANY_SAMPLES",
+        f"The query covers {size} bytes of samples, {most} are allowed at once. Ask for a shorter time or fewer tags.",
+    )
+
+
 def busy() -> ResourceExhausted:
     """All places for queries are taken and none became free in time."""
     return ResourceExhausted("TOO_MANY_QUERIES", "Too many queries run at the moment. Try again shortly.")

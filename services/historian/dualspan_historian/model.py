@@ -10,6 +10,10 @@ SEGMENT_SAMPLES = 65_536
 """The most samples of a segment."""
 OPEN_SAMPLES = SEGMENT_SAMPLES // 2
 """A segment with fewer may still be merged; the index `segment_open` says the same."""
+SEGMENT_BYTES = 16 << 20
+"""About the most decoded bytes of a segment; only text and bytes come near it."""
+OPEN_BYTES = SEGMENT_BYTES // 2
+"""A segment with as many is finished, however few samples it has; the index `segment_open` says the same."""
 
 BAD_NO_DATA = 0x809B0000
 SEVERITY_UNCERTAIN = 0x40000000

@@ -22,6 +22,8 @@ class HistorianSettings(GatewayFacingSettings):
     )
     max_upload_bytes: int = Field(default=8 * MEBIBYTE, ge=1024, description="Largest upload.")
     max_frame_samples: int = Field(default=1 << 20, ge=1, description="Most samples of a frame.")
+    max_frame_bytes: int = Field(default=64 * MEBIBYTE, ge=1024, description="Most decoded bytes of a frame.")
+    max_value_bytes: int = Field(default=64 * 1024, ge=1, description="Largest text or byte string of a sample.")
     max_waiting_bytes: int = Field(default=128 * MEBIBYTE, description="Decoded bytes of a stream that may wait.")
     max_future_seconds: float = Field(default=3600.0, ge=0, description="Timestamps may lie so far ahead of our clock.")
 
@@ -29,14 +31,23 @@ class HistorianSettings(GatewayFacingSettings):
     seal_at_most: int = Field(
         default=8_000_000, ge=1, description="Most samples that are sealed at once; bounds memory."
     )
+    seal_at_most_bytes: int = Field(
+        default=256 * MEBIBYTE, ge=1, description="Most decoded bytes that are sealed at once; bounds memory."
+    )
     seal_after_seconds: float = Field(default=60.0, ge=0, description="The sweep seals frames older than that.")
     sweep_seconds: float = Field(default=30.0, gt=0, description="How often the sweep looks.")
     merge_at_most: int = Field(default=4_000_000, ge=1, description="Most samples that are merged at once.")
+    merge_at_most_bytes: int = Field(
+        default=128 * MEBIBYTE, ge=1, description="Most decoded bytes that are merged at once; bounds memory."
+    )
     retention: dict[str, RetentionRule] = Field(
         default_factory=lambda: {"": RetentionRule()}, description='By class, as JSON; "" is the default class.'
     )
 
     max_query_samples: int = Field(default=50_000_000, ge=1, description="Most samples that a query may cover.")
+    max_query_bytes: int = Field(
+        default=1536 * MEBIBYTE, ge=1, description="Most decoded bytes of unsealed frames that a query may cover."
+    )
     max_queries: int = Field(default=8, ge=1, description="Queries that run at the same time.")
     query_wait_seconds: float = Field(default=10.0, ge=0, description="A query waits so long for its turn.")
     query_threads: int = Field(default=2, ge=1, description="Threads that decode for queries.")

@@ -27,8 +27,8 @@ async def open_upkeep(settings: HistorianSettings) -> AsyncGenerator[tuple[Upkee
     async with Database.open(settings, schema=MIGRATIONS, min_size=0) as database:
         upkeep = Upkeep(
             database,
-            Sealer(database, settings.seal_at_most),
-            Merger(database, settings.merge_at_most),
+            Sealer(database, settings.seal_at_most, settings.seal_at_most_bytes),
+            Merger(database, settings.merge_at_most, settings.merge_at_most_bytes),
             timedelta(seconds=settings.seal_after_seconds),
         )
         yield upkeep, Retention(database, settings.retention)

@@ -9,7 +9,21 @@ import pytest
 from dualspan.frame.v1 import frame_pb2
 from dualspan.historian.v1 import resources_pb2, service_pb2
 from dualspan_frame import BinaryColumn, Frame, ValueKind, encode_frame
-from harness.historian import SECOND, T0, TENANT, Historian, Refusal, block, ramp, stamp
+from dualspan_historian.settings import HistorianSettings
+from dualspan_historian.storage.sealing import Sealer
+from harness.historian import (
+    SECOND,
+    T0,
+    TENANT,
+    Authority,
+    Historian,
+    Refusal,
+    Worker,
+    block,
+    ramp,
+    running_historian,
+    stamp,
+)
 
 TAGS = {1: ValueKind.FLOAT64, 2: ValueKind.FLOAT64}
 
@@ -88,6 +102,14 @@ def _truncated(frame: Frame) -> frame_pb2.Frame:
 
 
 NOW = time.time_ns() // 1000
+
+
+def _text(*sizes: int) -> Frame:
+    ts = [T0 + n * SECOND for n in range(len(sizes))]
+    value = BinaryColumn.from_list(["x" * size for size in sizes])
+    return Frame((block([3] * len(sizes), ts, value, kind=ValueKind.TEXT),))
+
+
 BAD_FRAMES = {
     "foreign": (Frame((block([1, 99], [T0, T0], [1, 2]),)), "FOREIGN_TAG"),
     "far away": (Frame((block([1, 1 << 60], [T0, T0], [1, 2]),)), "FOREIGN_TAG"),
@@ -99,6 +121,8 @@ BAD_FRAMES = {
     "past": (Frame((block([1], [-(1 << 63)], [1]),)), "TIMESTAMP_OUT_OF_RANGE"),
     "flipped": (_flipped(ramp([1, 2], 0, 100)), "CORRUPT_BLOCK"),
     "truncated": (_truncated(ramp([1, 2], 0, 100)), "CORRUPT_BLOCK"),
+    "large value": (_text(10, 65_537), "TOO_LARGE"),
+    "inflating": (_text(*[60_000] * 1200), "TOO_LARGE"),
     "claiming": (_claiming(ramp([1, 2], 0, 100)), "TOO_LARGE"),
 }
 
@@ -106,7 +130,7 @@ BAD_FRAMES = {
 @pytest.mark.parametrize("name", BAD_FRAMES)
 async def test_a_bad_frame_is_quarantined_and_harms_nothing_else(historian: Historian, name: str) -> None:
     frame, reason = BAD_FRAMES[name]
-    await historian.register(TAGS)
+    await historian.register(TAGS | {3: ValueKind.TEXT})
     uploader = await historian.uploader()
     await uploader.upload([ramp([1], 0, 1), frame, ramp([1], 1, 1)])
     assert list(uploader.quarantined) == [2]
@@ -123,6 +147,29 @@ async def test_a_bad_frame_is_quarantined_and_harms_nothing_else(historian: Hist
     assert gap.state == resources_pb2.GAP_STATE_OPEN
     statistics = await historian.statistics()
     assert (statistics.quarantined_frames, statistics.open_gaps, statistics.committed_samples) == (1, 1, 2)
+
+
+async def test_frames_are_weighed_by_what_they_decode_to(historian: Historian, worker: Worker) -> None:
+    await historian.register({3: ValueKind.TEXT})
+    uploader = await historian.uploader()
+    frames = [_text(*[50_000] * 20) for _ in range(4)]
+    assert len(encode_frame(frames[0]).SerializeToString()) < 10_000
+    await uploader.upload(frames)
+    sealer = Sealer(worker.database, 2_000, 2_500_000)
+    assert [await sealer.seal(TENANT, "g1") for _ in range(3)] == [40, 40, 0]
+
+
+async def test_a_query_of_too_many_bytes_is_refused(
+    historian_settings: HistorianSettings, authority: Authority, refusal: Refusal
+) -> None:
+    settings = historian_settings.model_copy(update={"max_query_bytes": 1_500_000})
+    async with running_historian(settings, authority) as historian:
+        await historian.register({3: ValueKind.TEXT})
+        uploader = await historian.uploader()
+        await uploader.upload([_text(*[50_000] * 20)])
+        assert (await historian.read_raw([3])).sample_count == 20
+        await uploader.upload([_text(*[50_000] * 20)], first=2)
+        assert await refusal(historian.read_raw([3])) == "TOO_MANY_SAMPLES"
 
 
 async def test_another_tenants_tag_and_another_gateways_tag_are_foreign(historian: Historian) -> None:

@@ -10,6 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from dualspan_frame import BinaryColumn, Frame, ValueKind
 from dualspan_historian.errors import CorruptSegmentError
+from dualspan_historian.model import SEGMENT_BYTES
 from dualspan_historian.storage.merge_plan import plan
 from dualspan_historian.storage.order import sort_samples
 from dualspan_historian.storage.segment_store import SegmentInfo
@@ -143,8 +144,28 @@ def test_sealing_cuts_at_long_pauses_and_at_the_largest_size() -> None:
     assert seal([Frame()]).segments == []
 
 
-def _info(number: int, t: int, count: int) -> SegmentInfo:
-    return SegmentInfo(1, number, number, ValueKind.FLOAT64, t, t + count - 1, count, count, 0.0, 0.0, 0.0)
+def test_segments_of_text_are_cut_by_bytes_too() -> None:
+    value = BinaryColumn.from_list([bytes([n % 251]) * 60_000 for n in range(700)])
+    frame = Frame((block(np.full(700, 1), np.arange(700), value, kind=ValueKind.TEXT),))
+    for merging in (False, True):
+        segments = seal([frame], merging=merging).segments
+        assert sum(segment.sample_count for segment in segments) == 700
+        assert len(segments) == 3
+        assert all(segment.sample_count * 60_000 <= SEGMENT_BYTES + 60_000 for segment in segments)
+        assert all(segment.decoded_bytes >= segment.sample_count * 60_000 for segment in segments)
+
+
+def _info(number: int, t: int, count: int, size: int = 0) -> SegmentInfo:
+    return SegmentInfo(
+        1, number, number, ValueKind.FLOAT64, t, t + count - 1, count, count, 0.0, 0.0, 0.0, size or 28 * count
+    )
+
+
+def test_merging_stops_at_the_bytes_of_a_segment() -> None:
+    mebibyte = 1 << 20
+    assert plan([_info(n, n * 10, 10, 9 * mebibyte) for n in range(20)]) == []
+    (group,) = plan([_info(n, n * 10, 10, 5 * mebibyte) for n in range(20)])
+    assert len(group) == 4
 
 
 def test_a_sample_is_rewritten_a_bounded_number_of_times() -> None:

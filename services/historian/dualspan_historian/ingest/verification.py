@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from dualspan.historian.v1 import service_pb2
-from dualspan_frame import Block, DecodeLimits, Frame, FrameError, decode_frame, encode_frame
+from dualspan_frame import BinaryColumn, Block, DecodeLimits, Frame, FrameError, decode_frame, encode_frame
 from dualspan_historian.ingest.registry import TagTable
 from dualspan_historian.model import Gap, QuarantineReason
 from dualspan_historian.storage.frame_store import NewFrame
 from dualspan_historian.storage.ledger_store import Refusal
+from dualspan_historian.storage.segments import weigh
 
 EARLIEST = 631_152_000_000_000
 """1990-01-01, in microseconds: nothing that we store is older."""
@@ -22,11 +23,13 @@ class Rules:
     Attributes:
         limits: The most that a frame may decode to.
         max_upload_bytes: The largest encoded frame.
+        max_value_bytes: The largest text or byte string.
         max_future_us: Timestamps may lie so many microseconds ahead of our clock.
     """
 
     limits: DecodeLimits
     max_upload_bytes: int
+    max_value_bytes: int
     max_future_us: int
 
 
@@ -55,9 +58,9 @@ class Verified:
     @property
     def weight(self) -> int:
         """About how many bytes it takes in memory."""
-        samples = 0 if self.stored is None else self.stored.sample_count
+        decoded = 0 if self.stored is None else self.stored.decoded_bytes
         payload = self.refusal.payload if self.refusal else self.stored.payload if self.stored else b""
-        return 1024 + 28 * samples + len(payload)
+        return 1024 + decoded + len(payload)
 
 
 class _RefusedError(Exception):
@@ -82,6 +85,7 @@ def verify(
     frame: Frame | None = None
     try:
         frame = _decode(upload, rules)
+        _check_values(frame, rules.max_value_bytes)
         _check_tags(frame, table)
         _check_times(frame, now_us + rules.max_future_us)
         accepted = _without_retired(frame, table)
@@ -94,7 +98,8 @@ def verify(
     if span is None:
         return Verified(upload.sequence, gaps=gaps)
     message = upload.frame if accepted is frame else encode_frame(accepted)
-    stored = NewFrame(upload.sequence, *span, accepted.sample_count, message.SerializeToString())
+    decoded = sum(weigh(block.value, len(block)) for block in accepted.blocks)
+    stored = NewFrame(upload.sequence, *span, accepted.sample_count, decoded, message.SerializeToString())
     return Verified(upload.sequence, accepted, stored, gaps=gaps)
 
 
@@ -109,6 +114,20 @@ def _decode(upload: service_pb2.IngestRequest.Upload, rules: Rules) -> Frame:
         return decode_frame(upload.frame, rules.limits)
     except FrameError as err:
         raise _RefusedError(err.reason, f"The frame cannot be decoded: {err.detail}.") from err
+
+
+def _check_values(frame: Frame, most: int) -> None:
+    for block in frame.blocks:
+        if not isinstance(block.value, BinaryColumn) or not len(block):
+            continue
+        row = int(block.value.lengths.argmax())
+        size = int(block.value.lengths[row])
+        if size > most:
+            raise _RefusedError(
+                QuarantineReason.TOO_LARGE,
+                f"{_block(block)}, row {row}: the value of tag {block.tag[row]} has {size} bytes, {most} are allowed. "
+                "Leave the tag out, or have it hold less.",
+            )
 
 
 def _check_tags(frame: Frame, table: TagTable) -> None:

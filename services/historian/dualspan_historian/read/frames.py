@@ -10,7 +10,7 @@ from dualspan_historian.ingest.service import Stream
 from dualspan_historian.ingest.verification import Verified
 from dualspan_historian.read.cache import WeightedCache
 from dualspan_historian.storage.order import sort_samples
-from dualspan_historian.storage.segments import newest_of_each_tag, tag_starts
+from dualspan_historian.storage.segments import newest_of_each_tag, tag_starts, weigh
 
 FrameId = tuple[str, str, int, int]
 """(tenant, gateway, epoch, sequence): a frame's content never changes."""
@@ -31,7 +31,7 @@ class IndexedFrame:
     @property
     def weight(self) -> int:
         """Bytes of its columns; twice, for the sorted copy."""
-        return 2 * sum(map(weigh, self._frame.blocks))
+        return 2 * sum(map(weigh_block, self._frame.blocks))
 
     def part(self, kind: ValueKind, tag_id: int) -> Block | None:
         """Return one tag's samples in order of arrival; None if there are none."""
@@ -96,7 +96,6 @@ def _by_tag(block: Block) -> tuple[Block, NDArray[np.int64], NDArray[np.int64]]:
     return by_tag, by_tag.tag[starts], np.append(starts, len(by_tag))
 
 
-def weigh(block: Block) -> int:
+def weigh_block(block: Block) -> int:
     """Bytes of a block's columns."""
-    value = len(block.value.data) if isinstance(block.value, BinaryColumn) else block.value.nbytes
-    return 21 * len(block) + value
+    return weigh(block.value, len(block))

@@ -17,6 +17,7 @@ from dualspan_historian.storage.segment_store import SegmentColumns, SegmentInfo
 # Tags whose segments are looked up in one go, and samples that are decoded in one go.
 _TAGS_AT_ONCE = 64
 _SAMPLES_AT_ONCE = 4_000_000
+_BYTES_AT_ONCE = 128 << 20
 _PAGE_BYTES = 32 << 20
 
 
@@ -92,12 +93,14 @@ async def _read_tags(
 
 def _enough(infos: Sequence[SegmentInfo], room: int) -> list[SegmentInfo]:
     taken: list[SegmentInfo] = []
-    samples = 0
+    samples = size = 0
     for info in infos:
-        if taken and (samples >= room or samples + info.sample_count > _SAMPLES_AT_ONCE):
+        too_much = samples + info.sample_count > _SAMPLES_AT_ONCE or size + info.decoded_bytes > _BYTES_AT_ONCE
+        if taken and (samples >= room or too_much):
             break
         taken.append(info)
         samples += info.sample_count
+        size += info.decoded_bytes
     return taken
 
 

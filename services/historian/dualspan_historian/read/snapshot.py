@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from dualspan.frame.v1 import frame_pb2
 from dualspan_frame import Block, DecodeLimits, decode_frame
-from dualspan_historian.errors import busy, too_many_samples, unknown_tags
+from dualspan_historian.errors import busy, too_many_bytes, too_many_samples, unknown_tags
 from dualspan_historian.model import Tag
 from dualspan_historian.read.cache import WeightedCache
 from dualspan_historian.read.frames import FrameCache, IndexedFrame
@@ -51,6 +51,7 @@ class Snapshots:
         max_queries: Snapshots that may be open at the same time.
         wait_seconds: How long to wait for a turn.
         max_samples: Most samples that a query may cover.
+        max_bytes: Most decoded bytes of unsealed frames that a query may cover.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Snapshots:
         max_queries: int,
         wait_seconds: float,
         max_samples: int,
+        max_bytes: int,
     ) -> None:
         self._database = database
         self._cache = cache
@@ -71,6 +73,7 @@ class Snapshots:
         self._turns = asyncio.Semaphore(max_queries)
         self._wait_seconds = wait_seconds
         self.max_samples = max_samples
+        self._max_bytes = max_bytes
 
     @asynccontextmanager
     async def open(self, tenant: str) -> AsyncGenerator["Snapshot"]:
@@ -87,7 +90,13 @@ class Snapshots:
         try:
             async with self._database.transaction(tenant, isolation="repeatable_read", readonly=True) as connection:
                 yield Snapshot(
-                    connection, tenant, self._cache, self._segments, self._executor, max_samples=self.max_samples
+                    connection,
+                    tenant,
+                    self._cache,
+                    self._segments,
+                    self._executor,
+                    max_samples=self.max_samples,
+                    max_bytes=self._max_bytes,
                 )
         finally:
             self._turns.release()
@@ -105,6 +114,7 @@ class Snapshot:
         executor: Executor,
         *,
         max_samples: int,
+        max_bytes: int,
     ) -> None:
         self._connection = connection
         self._tenant = tenant
@@ -112,6 +122,7 @@ class Snapshot:
         self._segments = segments
         self._executor = executor
         self._max_samples = max_samples
+        self._max_bytes = max_bytes
 
     async def tags(self, tag_ids: Sequence[int]) -> list[Tag]:
         """Return tags in order of id.
@@ -142,9 +153,12 @@ class Snapshot:
         """Return decoded frames, in the same order.
 
         Raises:
-            ResourceExhausted: They hold too many samples (`TOO_MANY_SAMPLES`).
+            ResourceExhausted: They hold too many samples or bytes (`TOO_MANY_SAMPLES`).
         """
         self.check(sum(key.sample_count for key in keys))
+        size = sum(key.decoded_bytes for key in keys)
+        if size > self._max_bytes:
+            raise too_many_bytes(size, self._max_bytes)
         known = {key: self._cache.get(self._id(key)) for key in keys}
         missing = [key for key, indexed in known.items() if indexed is None]
         if missing:

@@ -16,6 +16,7 @@ class NewFrame:
     t_min: int
     t_max: int
     sample_count: int
+    decoded_bytes: int
     payload: bytes
 
 
@@ -30,6 +31,7 @@ class FrameKey:
     t_min: int
     t_max: int
     sample_count: int
+    decoded_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +59,13 @@ SET committed_sequence = $4, commit_time = clock_timestamp(), committed_frames =
 WHERE tenant_id = $1 AND gateway_id = $2 AND epoch = $3
 """
 _INSERT = """
-INSERT INTO frame (tenant_id, gateway_id, epoch, sequence, t_min, t_max, sample_count, payload)
-SELECT $1, $2, $3::bigint, * FROM unnest($4::bigint[], $5::bigint[], $6::bigint[], $7::integer[], $8::bytea[])
+INSERT INTO frame (tenant_id, gateway_id, epoch, sequence, t_min, t_max, sample_count, decoded_bytes, payload)
+SELECT $1, $2, $3::bigint, *
+FROM unnest($4::bigint[], $5::bigint[], $6::bigint[], $7::integer[], $8::bigint[], $9::bytea[])
     AS given (sequence)
 ORDER BY given.sequence
 """
-KEY = "gateway_id, epoch, sequence, arrival, t_min, t_max, sample_count"
+KEY = "gateway_id, epoch, sequence, arrival, t_min, t_max, sample_count, decoded_bytes"
 _KEYS = f"""
 SELECT {KEY} FROM frame WHERE tenant_id = $1 AND gateway_id = ANY($2) ORDER BY arrival
 """
@@ -115,6 +118,7 @@ async def insert(connection: Connection, tenant: str, gateway_id: str, epoch: in
         [frame.t_min for frame in frames],
         [frame.t_max for frame in frames],
         [frame.sample_count for frame in frames],
+        [frame.decoded_bytes for frame in frames],
         [frame.payload for frame in frames],
     )
 

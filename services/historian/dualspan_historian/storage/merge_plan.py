@@ -8,7 +8,7 @@ sealing is fed well.
 import math
 from collections.abc import Iterator, Sequence
 
-from dualspan_historian.model import OPEN_SAMPLES, SEGMENT_SAMPLES
+from dualspan_historian.model import OPEN_BYTES, OPEN_SAMPLES, SEGMENT_BYTES, SEGMENT_SAMPLES
 from dualspan_historian.storage.segment_store import SegmentInfo
 
 FANOUT = 8
@@ -41,7 +41,7 @@ def _runs(segments: Sequence[SegmentInfo]) -> Iterator[tuple[SegmentInfo | None,
     finished: SegmentInfo | None = None
     run: list[SegmentInfo] = []
     for segment in segments:
-        if segment.sample_count < OPEN_SAMPLES:
+        if segment.sample_count < OPEN_SAMPLES and segment.decoded_bytes < OPEN_BYTES:
             run.append(segment)
             continue
         if run:
@@ -73,6 +73,7 @@ def _tier_group(run: Sequence[SegmentInfo]) -> list[SegmentInfo]:
             group.append(segment)
             members += _tier(segment) == tier
             full = tier == _TOP_TIER and sum(one.sample_count for one in group) >= SEGMENT_SAMPLES
+            full |= sum(one.decoded_bytes for one in group) >= SEGMENT_BYTES
             if members >= FANOUT or (full and len(group) > 1):
                 return group
     return []

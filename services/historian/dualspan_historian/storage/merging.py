@@ -30,11 +30,13 @@ class Merger:
     Args:
         database: Where they are.
         at_most: Most samples of one transaction, unless a single group has more.
+        at_most_bytes: Most decoded bytes of one transaction, unless a single group has more.
     """
 
-    def __init__(self, database: Database, at_most: int) -> None:
+    def __init__(self, database: Database, at_most: int, at_most_bytes: int = 128 << 20) -> None:
         self._database = database
         self._at_most = at_most
+        self._at_most_bytes = at_most_bytes
 
     async def merge_all(self, tenant: str, gateway_id: str) -> int:
         """Merge until there is nothing to merge; returns how many segments were replaced."""
@@ -66,11 +68,14 @@ class Merger:
         A tag whose segments were merged is looked at again at once: its group may complete a tier.
         """
         chosen: defaultdict[ValueKind, list[Group]] = defaultdict(list)
-        samples = 0
+        samples = size = 0
         for tag_id, found in groupby(segments, key=lambda segment: segment.tag_id):
             for group in plan(list(found)):
                 chosen[group[0].kind].append(group)
                 samples += sum(segment.sample_count for segment in group)
+                size += sum(segment.decoded_bytes for segment in group)
+                if size >= self._at_most_bytes:
+                    return chosen, tag_id  # its other groups come next time
             if samples >= self._at_most:
                 return chosen, tag_id
         return chosen, None

@@ -26,11 +26,13 @@ class Sealer:
     Args:
         database: Where they are.
         at_most: Most samples of one transaction, unless a single frame has more; bounds memory.
+        at_most_bytes: Most decoded bytes of one transaction, likewise.
     """
 
-    def __init__(self, database: Database, at_most: int) -> None:
+    def __init__(self, database: Database, at_most: int, at_most_bytes: int = 256 << 20) -> None:
         self._database = database
         self._at_most = at_most
+        self._at_most_bytes = at_most_bytes
 
     async def seal_all(self, tenant: str, gateway_id: str) -> int:
         """Seal everything that a gateway has waiting now; returns how many samples that was."""
@@ -63,7 +65,12 @@ class Sealer:
 
     def _first(self, keys: Sequence[FrameKey]) -> Sequence[FrameKey]:
         counts = accumulate(key.sample_count for key in keys)
-        within = sum(1 for count in counts if count <= self._at_most)
+        sizes = accumulate(key.decoded_bytes for key in keys)
+        within = sum(
+            1
+            for count, size in zip(counts, sizes, strict=True)
+            if count <= self._at_most and size <= self._at_most_bytes
+        )
         return keys[: max(within, 1)]
 
     @staticmethod

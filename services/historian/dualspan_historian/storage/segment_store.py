@@ -25,6 +25,7 @@ class SegmentInfo:
     v_min: float | None
     v_max: float | None
     v_sum: float | None
+    decoded_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +38,18 @@ class SegmentColumns:
     value: bytes | None
 
 
-INFO = "tag_id, segment_id, arrival, kind, t_min, t_max, sample_count, good_count, v_min, v_max, v_sum"
+INFO = (
+    "tag_id, segment_id, arrival, kind, t_min, t_max, sample_count, good_count, v_min, v_max, v_sum,"
+    " greatest(decoded_bytes, byte_count) AS decoded_bytes"
+)
 
 _INSERT = """
 INSERT INTO segment (tenant_id, gateway_id, arrival, tag_id, kind, t_min, t_max, sample_count, good_count, byte_count,
-                     v_min, v_max, v_sum, timeline_id, ts, status, value)
+                     v_min, v_max, v_sum, timeline_id, ts, status, value, decoded_bytes)
 SELECT $1, $2, $3::bigint, * FROM unnest(
     $4::bigint[], $5::smallint[], $6::bigint[], $7::bigint[], $8::integer[], $9::integer[], $10::integer[],
-    $11::float8[], $12::float8[], $13::float8[], $14::bigint[], $15::bytea[], $16::bytea[], $17::bytea[])
+    $11::float8[], $12::float8[], $13::float8[], $14::bigint[], $15::bytea[], $16::bytea[], $17::bytea[],
+    $18::bigint[])
 """
 _TIMELINE_IDS = """
 SELECT nextval(pg_get_serial_sequence('timeline', 'timeline_id')) FROM generate_series(1, $1)
@@ -90,7 +95,8 @@ REGION = " UNION ".join(
 _OPEN_REGION = f"""
 SELECT region.* FROM (
     SELECT tag_id AS id, min(t_min) AS first FROM segment
-    WHERE tenant_id = $1 AND tag_id = ANY($2::bigint[]) AND sample_count < 32768 GROUP BY tag_id
+    WHERE tenant_id = $1 AND tag_id = ANY($2::bigint[]) AND sample_count < 32768 AND decoded_bytes < 8388608
+    GROUP BY tag_id
 ) AS opened CROSS JOIN LATERAL (
     SELECT {INFO} FROM segment WHERE tenant_id = $1 AND tag_id = opened.id AND t_max >= opened.first
 ) AS region
@@ -170,6 +176,7 @@ async def insert(connection: Connection, tenant: str, gateway_id: str, arrival: 
             [segment.ts for segment in part],
             [segment.status for segment in part],
             [segment.value for segment in part],
+            [segment.decoded_bytes for segment in part],
         )
 
 
@@ -256,8 +263,8 @@ async def try_lock_upkeep(connection: Connection, tenant: str, gateway_id: str) 
 async def tags_to_merge(connection: Connection, tenant: str, gateway_id: str, fewest: int, after: int) -> list[int]:
     """Return tags above `after` that have at least `fewest` open segments, in order."""
     rows = await connection.fetch(
-        "SELECT tag_id FROM segment WHERE tenant_id = $1 AND gateway_id = $2 AND sample_count < 32768 AND tag_id > $4"
-        " GROUP BY tag_id HAVING count(*) >= $3 ORDER BY tag_id LIMIT 1000",
+        "SELECT tag_id FROM segment WHERE tenant_id = $1 AND gateway_id = $2 AND sample_count < 32768"
+        " AND decoded_bytes < 8388608 AND tag_id > $4 GROUP BY tag_id HAVING count(*) >= $3 ORDER BY tag_id LIMIT 1000",
         tenant,
         gateway_id,
         fewest,

@@ -7,8 +7,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from dualspan_frame import BinaryColumn, Block, Frame, ValueKind
-from dualspan_historian.model import SEGMENT_SAMPLES, SEVERITY_UNCERTAIN
+from dualspan_frame import BinaryColumn, Block, Frame, ValueKind, Values
+from dualspan_historian.model import SEGMENT_BYTES, SEGMENT_SAMPLES, SEVERITY_UNCERTAIN
 from dualspan_historian.storage.order import sort_samples
 from dualspan_historian.storage.timestamps import encode_timestamps
 from dualspan_historian.storage.values import encode_status, encode_values
@@ -42,6 +42,7 @@ class Segment:
         timeline: Index of a timeline of the same `Sealed`.
         status: The status column; None when all are Good.
         value: The value column.
+        decoded_bytes: What all of it takes in memory once it is decoded.
     """
 
     tag_id: int
@@ -57,6 +58,7 @@ class Segment:
     timeline: int | None
     status: bytes | None
     value: bytes
+    decoded_bytes: int
 
     @property
     def byte_count(self) -> int:
@@ -135,6 +137,11 @@ def usable(block: Block) -> NDArray[np.bool_]:
     return good
 
 
+def weigh(value: Values, count: int) -> int:
+    """Return how many bytes `count` samples take in memory, with their tags, times and status."""
+    return 20 * count + (len(value.data) + value.offsets.nbytes if isinstance(value, BinaryColumn) else value.nbytes)
+
+
 def newest_of_each_tag(block: Block) -> Block:
     """Return the last sample of each tag of a sorted block."""
     return block.take(np.append(tag_starts(block.tag)[1:], len(block)) - 1)
@@ -144,12 +151,13 @@ def _cut(block: Block, timelines: "_Timelines", *, merging: bool) -> Iterator[Se
     good = usable(block)
     starts = tag_starts(block.tag)
     for start, stop in zip(starts.tolist(), [*starts[1:].tolist(), len(block)], strict=True):
-        for low, high in _pieces(block.timestamp, start, stop, at_pauses=not merging):
+        for low, high in _pieces(block, start, stop, at_pauses=not merging):
             yield _segment(block, good, low, high, timelines, merging=merging)
 
 
-def _pieces(ts: NDArray[np.int64], start: int, stop: int, *, at_pauses: bool) -> Iterator[tuple[int, int]]:
+def _pieces(block: Block, start: int, stop: int, *, at_pauses: bool) -> Iterator[tuple[int, int]]:
     """Cut one tag's samples at long pauses, then into equal pieces that are not too large."""
+    ts = block.timestamp
     bounds = [start, stop]
     span = int(ts[stop - 1] - ts[start])
     if at_pauses and span > _LONG_PAUSE:
@@ -158,7 +166,16 @@ def _pieces(ts: NDArray[np.int64], start: int, stop: int, *, at_pauses: bool) ->
     for low, high in pairwise(bounds):
         pieces = -(-(high - low) // SEGMENT_SAMPLES)
         edges = [low + (high - low) * i // pieces for i in range(pieces + 1)]
-        yield from pairwise(edges)
+        for first, last in pairwise(edges):
+            yield from pairwise([first, *_full_of_bytes(block, first, last), last])
+
+
+def _full_of_bytes(block: Block, low: int, high: int) -> list[int]:
+    """Return where to cut rows that hold too many bytes of text; a piece exceeds the most by one value at most."""
+    if not isinstance(block.value, BinaryColumn):
+        return []
+    ends = block.value.offsets[low + 1 : high + 1] - block.value.offsets[low]
+    return (np.flatnonzero(np.diff(ends // SEGMENT_BYTES)) + 1 + low).tolist()
 
 
 def _segment(
@@ -191,6 +208,7 @@ def _segment(
         timeline=timelines.add(ts),
         status=encode_status(status, timelines.level),
         value=encode_values(value, VALUE_LEVEL, thorough=merging),
+        decoded_bytes=weigh(value, high - low),
     )
 
 
