@@ -100,6 +100,8 @@ class Buffer:
         self._occupancy = Occupancy(0, 0, 0)
         self._clock = ClockWatch()
         self._next_alive = 0.0
+        # When the file was last written to before it was opened, and when it was opened.
+        self._found = (0, 0)
         self.epoch = 0
         self.last_life = LastLife()
         # By server: the last moment before which nothing is missing. Set by who knows it.
@@ -170,6 +172,24 @@ class Buffer:
         async with self._stored:
             await self._stored.wait_for(lambda: self.epoch != epoch or self._last_sequence > sequence)
 
+    async def follow(self, epoch: int, committed: int) -> bool:
+        """Holds the file against what the platform has committed of this epoch.
+
+        If that is more than was ever written here, the file was restored from an old copy: a new epoch begins, and a
+        gap says from when until when frames may have been lost with the newer file.
+
+        Returns:
+            Whether the epoch is still the buffer's.
+        """
+        if epoch == self.epoch and await self._in_store(lambda store: store.begin_epoch(committed)):
+            self.epoch, self._acknowledged = self._opened.epoch, 0
+            _log.error("buffer_is_old_copy", committed=committed, last=self._last_sequence, epoch=self.epoch)
+            detail = "the buffer's file is an older copy: what the newer one held may not be on the platform"
+            self.submit((), [gap(historian.GAP_CAUSE_GATEWAY_DOWN, *self._found, detail=detail)])
+            async with self._stored:
+                self._stored.notify_all()
+        return epoch == self.epoch
+
     async def run(self) -> None:
         """Stores what is submitted, until it is cancelled."""
         next_care = 0.0
@@ -217,6 +237,7 @@ class Buffer:
         self._store = BufferStore(self._path, self._limits.max_bytes)
         self._path.chmod(0o600)
         self.epoch = self._store.epoch
+        self._found = (self._store.last_written or now_microseconds(), now_microseconds())
         self._last_sequence = self._store.last_sequence
         self._acknowledged = 0
         self._occupancy = self._store.occupancy()

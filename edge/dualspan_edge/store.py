@@ -283,6 +283,30 @@ class BufferStore:
             gaps=tuple(row[3] for row in old if row[3]),
         )
 
+    def begin_epoch(self, committed: int) -> bool:
+        """Begins a new epoch if the platform has frames of this one that the file does not know of.
+
+        Then the file is an old copy, and new frames would get numbers that are taken. What it holds keeps its numbers.
+
+        Args:
+            committed: What the platform has committed of the epoch.
+
+        Returns:
+            Whether there is a new epoch.
+        """
+        if committed <= self.last_sequence:
+            return False
+        epoch = secrets.randbits(63) or 1
+        try:
+            with self._connection:
+                self._connection.execute("UPDATE life SET epoch = ?", (epoch,))
+        except (apsw.CorruptError, apsw.NotADBError) as error:
+            raise BufferCorruptError(f"the buffer is damaged: {error}") from error
+        except (apsw.FullError, apsw.IOError) as error:
+            raise BufferFullError(f"the buffer's disk does not take any more: {error}") from error
+        self.epoch = epoch
+        return True
+
     def note_clock_step(self) -> None:
         """The clock was set: how old the frames are that were written until now, nobody knows any more."""
         self._ageless = self.last_sequence

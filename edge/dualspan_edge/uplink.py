@@ -115,6 +115,8 @@ class _Session:
         self._status.clock = offset_from(sent, now_microseconds(), opened.clock.ToMicroseconds())
         self._max_in_flight = max(1, opened.max_in_flight)
         self._max_bytes = opened.max_upload_bytes or _READ_BYTES
+        if not await self._buffer.follow(self._epoch, opened.committed_sequence):
+            raise ConnectionError("the buffer began anew; the stream is opened for its new epoch")
         self._take_committed(opened.committed_sequence)
         self._sent = opened.committed_sequence
         self._status.connected, self._status.detail = True, ""
