@@ -97,6 +97,7 @@ def _rules(settings: HistorianSettings) -> Rules:
         limits=DecodeLimits(max_samples=settings.max_frame_samples, max_bytes=settings.max_frame_bytes),
         max_upload_bytes=settings.max_upload_bytes,
         max_value_bytes=settings.max_value_bytes,
+        quarantine_bytes=settings.quarantine_bytes,
         max_future_us=int(settings.max_future_seconds * 1_000_000),
     )
 

@@ -43,6 +43,13 @@ class HistorianSettings(GatewayFacingSettings):
     retention: dict[str, RetentionRule] = Field(
         default_factory=lambda: {"": RetentionRule()}, description='By class, as JSON; "" is the default class.'
     )
+    quarantine_bytes: int = Field(
+        default=64 * MEBIBYTE, ge=0, description="Most bytes of refused frames that are kept of a gateway."
+    )
+    quarantine_days: int = Field(default=30, ge=1, description="Refused frames are listed so long.")
+    ledger_days: int = Field(
+        default=90, ge=1, description="Resolved gaps and positions of replaced buffers are kept so long."
+    )
 
     max_query_samples: int = Field(default=50_000_000, ge=1, description="Most samples that a query may cover.")
     max_query_bytes: int = Field(

@@ -31,7 +31,13 @@ async def open_upkeep(settings: HistorianSettings) -> AsyncGenerator[tuple[Upkee
             Merger(database, settings.merge_at_most, settings.merge_at_most_bytes),
             timedelta(seconds=settings.seal_after_seconds),
         )
-        yield upkeep, Retention(database, settings.retention)
+        retention = Retention(
+            database,
+            settings.retention,
+            timedelta(days=settings.quarantine_days),
+            timedelta(days=settings.ledger_days),
+        )
+        yield upkeep, retention
 
 
 # Celery finds its app and its tasks as attributes of a module, hence what is constructed here.

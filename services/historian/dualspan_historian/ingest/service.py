@@ -101,7 +101,9 @@ class IngestService:
             refusals = tuple(upload.refusal for upload in fresh if upload.refusal is not None)
             if stored:
                 await frame_store.insert(connection, tenant, gateway_id, epoch, stored)
-            await ledger_store.insert_quarantined(connection, tenant, gateway_id, epoch, refusals)
+            if refusals:
+                await ledger_store.insert_quarantined(connection, tenant, gateway_id, epoch, refusals)
+                await ledger_store.trim_quarantined(connection, tenant, gateway_id, self._rules.quarantine_bytes)
             await ledger_store.insert_gaps(connection, tenant, _gaps(gateway_id, fresh))
             position = fresh[-1].sequence
             added = (len(stored), sum(frame.sample_count for frame in stored), len(refusals))

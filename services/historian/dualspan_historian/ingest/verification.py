@@ -24,12 +24,14 @@ class Rules:
         limits: The most that a frame may decode to.
         max_upload_bytes: The largest encoded frame.
         max_value_bytes: The largest text or byte string.
+        quarantine_bytes: The most that is kept of a gateway's refused frames.
         max_future_us: Timestamps may lie so many microseconds ahead of our clock.
     """
 
     limits: DecodeLimits
     max_upload_bytes: int
     max_value_bytes: int
+    quarantine_bytes: int
     max_future_us: int
 
 

@@ -87,17 +87,50 @@ _BACKLOGS = """
 SELECT tenant_id, gateway_id, count(*) AS frames, sum(sample_count) AS samples, min(committed_at) AS oldest
 FROM frame GROUP BY tenant_id, gateway_id ORDER BY samples DESC
 """
+_NEWEST_POSITIONS = """
+SELECT gateway_id, epoch, committed_sequence, commit_time
+FROM (
+    SELECT *, row_number() OVER (PARTITION BY gateway_id ORDER BY commit_time DESC, epoch DESC) AS place
+    FROM buffer_position WHERE tenant_id = $1
+) AS ranked
+WHERE place <= $2 ORDER BY gateway_id, epoch
+"""
+_PRUNE_POSITIONS = """
+WITH newest AS (
+    SELECT DISTINCT ON (gateway_id) gateway_id, epoch FROM buffer_position
+    WHERE tenant_id = $1 ORDER BY gateway_id, commit_time DESC, epoch DESC
+), gone AS (
+    DELETE FROM buffer_position AS old USING newest
+    WHERE old.tenant_id = $1 AND old.gateway_id = newest.gateway_id AND old.epoch <> newest.epoch
+        AND old.commit_time < $2
+    RETURNING old.gateway_id, old.committed_frames, old.committed_samples, old.quarantined_frames
+), counted AS (
+    SELECT gateway_id, sum(committed_frames) AS frames, sum(committed_samples) AS samples,
+           sum(quarantined_frames) AS quarantined
+    FROM gone GROUP BY gateway_id
+)
+UPDATE buffer_position AS kept
+SET committed_frames = kept.committed_frames + counted.frames,
+    committed_samples = kept.committed_samples + counted.samples,
+    quarantined_frames = kept.quarantined_frames + counted.quarantined
+FROM newest JOIN counted USING (gateway_id)
+WHERE kept.tenant_id = $1 AND kept.gateway_id = newest.gateway_id AND kept.epoch = newest.epoch
+"""
 
 
 async def open_position(connection: Connection, tenant: str, gateway_id: str, epoch: int) -> int:
     """Return how far an epoch is committed, and make its row if there is none."""
     await connection.execute(_OPEN_POSITION, tenant, gateway_id, epoch)
-    return await lock_position(connection, tenant, gateway_id, epoch)
+    return await connection.fetchval(_LOCK_POSITION, tenant, gateway_id, epoch) or 0
 
 
 async def lock_position(connection: Connection, tenant: str, gateway_id: str, epoch: int) -> int:
-    """Return how far an epoch is committed; nobody else moves it until the transaction ends."""
-    return await connection.fetchval(_LOCK_POSITION, tenant, gateway_id, epoch) or 0
+    """Return how far an epoch is committed; nobody else moves it until the transaction ends.
+
+    A row that was pruned while its stream stood still is made again.
+    """
+    position = await connection.fetchval(_LOCK_POSITION, tenant, gateway_id, epoch)
+    return await open_position(connection, tenant, gateway_id, epoch) if position is None else position
 
 
 async def advance_position(
@@ -157,11 +190,11 @@ async def backlogs(connection: Connection) -> list[Backlog]:
     return [Backlog(*row) for row in await connection.fetch(_BACKLOGS)]
 
 
-async def positions(connection: Connection, tenant: str) -> list[Position]:
-    """Return how far each buffer is committed."""
-    rows = await connection.fetch(
-        "SELECT gateway_id, epoch, committed_sequence, commit_time FROM buffer_position WHERE tenant_id = $1"
-        " ORDER BY gateway_id, epoch",
-        tenant,
-    )
-    return [Position(*row) for row in rows]
+async def newest_positions(connection: Connection, tenant: str, most: int = 10) -> list[Position]:
+    """Return how far each gateway's buffers are committed, `most` of them that moved last, by gateway and epoch."""
+    return [Position(*row) for row in await connection.fetch(_NEWEST_POSITIONS, tenant, most)]
+
+
+async def prune_positions(connection: Connection, tenant: str, before: datetime) -> None:
+    """Delete positions that did not move since a time, but for each gateway's newest, which takes their counts over."""
+    await connection.execute(_PRUNE_POSITIONS, tenant, before)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from dualspan_historian.model import Gap, GapState, QuarantinedFrame, StorageTotals
@@ -27,6 +28,15 @@ SELECT $1, $2, * FROM unnest($3::bigint[], $4::text[], $5::timestamptz[], $6::ti
 _INSERT_QUARANTINED = """
 INSERT INTO quarantined_frame (tenant_id, gateway_id, epoch, sequence, reason, detail, payload)
 SELECT $1, $2, $3::bigint, * FROM unnest($4::bigint[], $5::text[], $6::text[], $7::bytea[])
+"""
+# The newest payloads stay. Each counts as a page at least, so that a flood of small ones is bounded too.
+_TRIM_QUARANTINED = """
+UPDATE quarantined_frame SET payload = ''
+FROM (
+    SELECT quarantine_id, sum(greatest(octet_length(payload), 4096)) OVER (ORDER BY quarantine_id DESC) AS kept
+    FROM quarantined_frame WHERE tenant_id = $1 AND gateway_id = $2 AND octet_length(payload) > 0
+) AS ranked
+WHERE tenant_id = $1 AND quarantined_frame.quarantine_id = ranked.quarantine_id AND ranked.kept > $3
 """
 _GAPS = """
 SELECT gap_id, tag_id, gateway_id, server_id, start_time, end_time, cause, lost_samples, detail, state, create_time,
@@ -92,6 +102,23 @@ async def insert_quarantined(
     )
 
 
+async def trim_quarantined(connection: Connection, tenant: str, gateway_id: str, most_bytes: int) -> None:
+    """Drop a gateway's oldest quarantined payloads until no more than so many bytes are kept; their rows stay."""
+    await connection.execute(_TRIM_QUARANTINED, tenant, gateway_id, most_bytes)
+
+
+async def prune_quarantined(connection: Connection, tenant: str, before: datetime) -> None:
+    """Delete quarantined frames that came before a time; the gap ledger still says why they were refused."""
+    await connection.execute("DELETE FROM quarantined_frame WHERE tenant_id = $1 AND create_time < $2", tenant, before)
+
+
+async def prune_gaps(connection: Connection, tenant: str, before: datetime) -> None:
+    """Delete gaps that were resolved before a time; open ones stay."""
+    await connection.execute(
+        "DELETE FROM gap WHERE tenant_id = $1 AND state <> 1 AND resolve_time < $2", tenant, before
+    )
+
+
 async def gaps(connection: Connection, tenant: str, before: int, most: int) -> list[Gap]:
     """Return gaps with ids below `before`, newest first."""
     return [_gap(row) for row in await connection.fetch(_GAPS, tenant, before, most)]
@@ -105,7 +132,7 @@ async def quarantined(connection: Connection, tenant: str, before: int, most: in
 async def totals(connection: Connection, tenant: str) -> StorageTotals:
     """Return how much is stored; reads counters, no samples."""
     row = await connection.fetchrow(_TOTALS, tenant)
-    positions = await frame_store.positions(connection, tenant)
+    positions = await frame_store.newest_positions(connection, tenant)
     return StorageTotals(**dict(row or {}), positions=tuple(positions))
 
 

@@ -46,10 +46,16 @@ class Upkeep:
         )
 
     async def sweep(self) -> None:
-        """Seal every gateway that has frames older than the limit."""
+        """Seal every gateway that has frames older than the limit; one that fails does not keep the others waiting."""
         async with self._database.platform_transaction(readonly=True) as connection:
             backlogs = await frame_store.backlogs(connection)
         due = datetime.now(UTC) - self._seal_after
         for backlog in backlogs:
             if backlog.oldest <= due:
-                await self.seal(backlog.tenant, backlog.gateway_id)
+                await self._supervised(backlog.tenant, backlog.gateway_id)
+
+    async def _supervised(self, tenant: str, gateway_id: str) -> None:
+        try:
+            await self.seal(tenant, gateway_id)
+        except Exception:  # noqa: BLE001 - supervised: the others go on
+            _log.exception("gateway not sealed; the next sweep tries again", tenant=tenant, gateway=gateway_id)
