@@ -21,6 +21,7 @@ from dualspan_edge.gaps import gap, overflow_gaps
 from dualspan_edge.opcua.browse import browse
 from dualspan_edge.opcua.certificates import ApplicationInstance
 from dualspan_edge.opcua.connection import Connection, SessionTicket, connect
+from dualspan_edge.opcua.holes import Hole, Holes
 from dualspan_edge.opcua.pump import PublishPump
 from dualspan_edge.opcua.subscriptions import Subscription, Subscriptions
 from dualspan_edge.opcua.words import status_words
@@ -40,15 +41,6 @@ class Counters:
 
     received_samples: int = 0
     overflowed_samples: int = 0
-
-
-@dataclass(slots=True)
-class _Hole:
-    """Samples are missing since some time, until the subscriptions run again."""
-
-    cause: historian.GapCause.ValueType
-    since: int
-    detail: str
 
 
 class Reconfigured(Exception):
@@ -96,9 +88,9 @@ class ServerWorker:
         self._reports: dict[int, gateway.TagReport] = {}
         self._ticket: SessionTicket | None = None
         self._connection: Connection | None = None
-        self._hole: _Hole | None = None
+        self._holes = Holes()
         if missing_since:
-            self._hole = _Hole(historian.GAP_CAUSE_GATEWAY_DOWN, missing_since, "the gateway was not running")
+            self._holes.note(historian.GAP_CAUSE_GATEWAY_DOWN, missing_since, "the gateway was not running")
         self.counters = Counters()
         self.status = onboarding.ServerStatus(server=configuration.server, state=onboarding.CONNECTION_STATE_CONNECTING)
 
@@ -110,8 +102,8 @@ class ServerWorker:
     @property
     def complete_until(self) -> int:
         """The last moment before which nothing of this server is missing, microseconds; 0 before the first."""
-        if self._hole is not None:
-            return self._hole.since
+        if self._holes.since is not None:
+            return self._holes.since
         subscriptions = self._subscriptions.by_id.values()
         return min((_complete_until(subscription) for subscription in subscriptions), default=0)
 
@@ -132,6 +124,12 @@ class ServerWorker:
 
     async def run(self) -> None:
         """Connects again and again, each time with a fresh client."""
+        try:
+            await self._keep_connected()
+        finally:
+            self._submit_holes(self._holes.leave())
+
+    async def _keep_connected(self) -> None:
         attempt = 0
         while True:
             started = asyncio.get_running_loop().time()
@@ -174,7 +172,7 @@ class ServerWorker:
     def lost(self, subscription: Subscription, why: str) -> None:
         """The server gave a subscription up: it is made again."""
         self._log.warning("subscription_lost", why=why)
-        self._note_hole(historian.GAP_CAUSE_SUBSCRIPTION_LOST, _complete_until(subscription), why)
+        self._holes.note(historian.GAP_CAUSE_SUBSCRIPTION_LOST, _complete_until(subscription), why)
         self._changed.set()
 
     # A connection's life.
@@ -216,7 +214,9 @@ class ServerWorker:
             lost = await self._subscriptions.transfer(connection)
         for subscription in lost:
             since = _complete_until(subscription)
-            self._note_hole(historian.GAP_CAUSE_CONNECTION_LOST, since, self.status.detail or "the connection was lost")
+            self._holes.note(
+                historian.GAP_CAUSE_CONNECTION_LOST, since, self.status.detail or "the connection was lost"
+            )
             self._subscriptions.forget(subscription)
         if not self._subscriptions.by_id:
             self._subscriptions.begin_session()
@@ -234,7 +234,7 @@ class ServerWorker:
             reports = await self._subscriptions.add(connection, missing, now_microseconds())
             self._reports.update((report.tag_id, report) for report in reports)
             pump.wake()
-        self._close_hole()
+        self._submit_holes(self._holes.settle(wanted.keys(), self._subscriptions.tags().keys(), now_microseconds()))
         self.status.monitored_items = self._subscriptions.item_count
         self._report([self._reports[tag_id] for tag_id in wanted if tag_id in self._reports])
 
@@ -249,7 +249,7 @@ class ServerWorker:
             self._changed.clear()
             if _way(self._configuration) != _way(applied):
                 raise Reconfigured
-            await self._apply(connection, pump, retry=not changed or self._hole is not None)
+            await self._apply(connection, pump, retry=not changed or self._holes.since is not None)
 
     async def _watch_clock(self, connection: Connection) -> None:
         while True:
@@ -275,21 +275,18 @@ class ServerWorker:
 
     # Gaps.
 
-    def _note_hole(self, cause: historian.GapCause.ValueType, since: int, detail: str) -> None:
-        if self._hole is None:
-            self._hole = _Hole(cause, since, detail)
-        self._hole.since = min(self._hole.since, since)
+    def _submit_holes(self, holes: Sequence[Hole]) -> None:
+        now = now_microseconds()
+        for hole in holes:
+            self._submit_gap(hole.cause, hole.since, now, hole.detail, hole.tag_id)
 
-    def _close_hole(self) -> None:
-        hole, self._hole = self._hole, None
-        if hole is not None and self._subscriptions.item_count:
-            self._submit_gap(hole.cause, hole.since, now_microseconds(), hole.detail)
-
-    def _submit_gap(self, cause: historian.GapCause.ValueType, start: int, end: int, detail: str) -> None:
+    def _submit_gap(
+        self, cause: historian.GapCause.ValueType, start: int, end: int, detail: str, tag_id: int = 0
+    ) -> None:
         # The ledger is held against the samples' own times, which are the server's.
         shift = self.status.clock_offset.ToMicroseconds()
         start, end = start + min(shift, 0), end + max(shift, 0)
-        self._buffer.submit((), [gap(cause, start, end, server=self.server, detail=detail)])
+        self._buffer.submit((), [gap(cause, start, end, server=self.server, tag_id=tag_id, detail=detail)])
 
 
 def _complete_until(subscription: Subscription) -> int:

@@ -12,6 +12,8 @@ from integration.edge.running import RunningGateway, until
 from dualspan.frame.v1 import frame_pb2
 from dualspan.historian.v1 import resources_pb2 as historian
 from dualspan.onboarding.v1 import resources_pb2 as onboarding
+from dualspan_edge.clock import now_microseconds
+from dualspan_edge.opcua import server
 from dualspan_frame import ValueKind
 from harness.link import Link
 
@@ -108,6 +110,25 @@ async def test_the_server_restarts_with_other_namespace_indexes(
     assert platform.historian.gaps[0].cause == historian.GAP_CAUSE_CONNECTION_LOST
 
 
+async def test_a_gap_lasts_until_the_tag_is_there_again(
+    plant: Plant, platform: Platform, box: RunningGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "_RETRY_REFUSED", 0.3)
+    await _started(plant, platform, box)
+    await until(lambda: _counts(platform) == [0], "the first value")
+    await plant.stop()
+    await plant.start()
+    await until(lambda: platform.onboarding.reports[2].state == onboarding.TAG_STATE_REFUSED, "the tag is gone", 30)
+    assert not platform.historian.gaps
+    back = now_microseconds()
+    await plant.add("count", 100, ua.VariantType.UInt32)
+    await until(lambda: _counts(platform) == [0, 100], "the tag is back")
+    await until(lambda: len(platform.historian.gaps) == 1, "the gap is written down")
+    (gap,) = platform.historian.gaps
+    assert gap.cause == historian.GAP_CAUSE_CONNECTION_LOST
+    assert gap.end_time.ToMicroseconds() >= back
+
+
 async def test_a_cut_connection_is_taken_up_without_a_gap(
     plant: Plant, platform: Platform, box: RunningGateway
 ) -> None:
@@ -161,6 +182,29 @@ async def test_a_damaged_buffer_is_put_aside(plant: Plant, platform: Platform, b
     assert len(platform.historian.committed) == 2
     assert list(box.settings.data_dir.glob("buffer-damaged-*.sqlite"))
     assert any("damaged" in gap.detail for gap in platform.historian.gaps)
+
+
+async def test_a_buffer_from_an_old_copy_loses_nothing_new(
+    plant: Plant, platform: Platform, box: RunningGateway
+) -> None:
+    await _started(plant, platform, box)
+    await until(lambda: _counts(platform) == [0], "the first value")
+    await box.stop()
+    files = [box.settings.data_dir / f"buffer.sqlite{suffix}" for suffix in ("", "-wal")]
+    copy = {path: path.read_bytes() for path in files if path.exists()}
+    box.start()
+    await _count(plant, 1, 30)
+    await until(lambda: _counts(platform)[-1:] == [30], "the counts before the copy is put back")
+    await box.stop()
+    for path in files:
+        path.unlink(missing_ok=True)
+    for path, content in copy.items():
+        path.write_bytes(content)
+    box.start()
+    await plant.write("count", 77, ua.VariantType.UInt32)
+    await until(lambda: _counts(platform)[-1:] == [77], "the gateway goes on")
+    assert len(platform.historian.committed) == 2
+    await until(lambda: any("older copy" in gap.detail for gap in platform.historian.gaps), "a gap says so")
 
 
 async def test_the_local_status_says_what_is_wrong(plant: Plant, platform: Platform, box: RunningGateway) -> None:

@@ -138,14 +138,15 @@ async def test_a_notification_that_nobody_can_read_is_a_gap_and_no_more(
     await _started(plant, platform, box)
     subscription = _subscription(plant)
     forward = subscription.pub_result_callback
+    unreadable = ua.ExtensionObject(ua.NodeId(ua.Int32(811)), ua.ByteString(b"\xff\xff\xff\x7f"))
 
     async def spoil(result: ua.PublishResult, request: object) -> None:
         subscription.pub_result_callback = forward
-        result.NotificationMessage.NotificationData = [ua.ExtensionObject(ua.NodeId(811), b"\xff\xff\xff\x7f")]
+        result.NotificationMessage.NotificationData = [unreadable]
         await forward(result, request)
 
-    def republish(number: int) -> ua.NotificationMessage:
-        return subscription._not_acknowledged_results[number].NotificationMessage
+    def republish(nb: int) -> ua.NotificationMessage:
+        return subscription._not_acknowledged_results[nb].NotificationMessage
 
     subscription.republish = republish
     subscription.pub_result_callback = spoil

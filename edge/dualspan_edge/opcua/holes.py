@@ -1,0 +1,78 @@
+"""What of one server is missing and goes on being missing: of all its tags, or of single ones."""
+
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from dualspan.historian.v1 import resources_pb2 as historian
+
+_REFUSED = "the tag ran before; its server has refused it since"
+
+
+@dataclass(slots=True)
+class Hole:
+    """Samples are missing since some time (microseconds since 1970), until the subscriptions run again.
+
+    Attributes:
+        cause: Why.
+        since: The last moment before which nothing was missing.
+        detail: Why, in words.
+        tag_id: Of which tag; 0 if of all.
+    """
+
+    cause: historian.GapCause.ValueType
+    since: int
+    detail: str
+    tag_id: int = 0
+
+
+class Holes:
+    """The holes of one server that are open."""
+
+    def __init__(self) -> None:
+        self._server: Hole | None = None
+        self._tags: dict[int, Hole] = {}
+        self._ran: set[int] = set()
+
+    @property
+    def since(self) -> int | None:
+        """Since when something of every tag may be missing; None if nothing is."""
+        return None if self._server is None else self._server.since
+
+    def note(self, cause: historian.GapCause.ValueType, since: int, detail: str) -> None:
+        """Something of every tag may be missing since then. The first cause stands until the hole is closed."""
+        if self._server is None:
+            self._server = Hole(cause, since, detail)
+        self._server.since = min(self._server.since, since)
+
+    def settle(self, wanted: AbstractSet[int], running: AbstractSet[int], now: int) -> list[Hole]:
+        """Compares what is wanted with what runs.
+
+        Nothing ends while nothing runs. A tag that ran before and does not run now keeps a hole of its own.
+
+        Args:
+            wanted: Tag ids.
+            running: Tag ids.
+            now: Microseconds since 1970.
+
+        Returns:
+            The holes that end now.
+        """
+        closed: list[Hole] = []
+        if wanted and not running:
+            return closed
+        since = self._server
+        if since is not None:
+            closed.append(since)
+            self._server = None
+        for tag_id in (self._ran & wanted) - running - self._tags.keys():
+            cause = historian.GAP_CAUSE_SUBSCRIPTION_LOST if since is None else since.cause
+            self._tags[tag_id] = Hole(cause, now if since is None else since.since, _REFUSED, tag_id)
+        closed += [self._tags.pop(tag_id) for tag_id in list(self._tags) if tag_id in running or tag_id not in wanted]
+        self._ran = (self._ran & wanted) | set(running)
+        return closed
+
+    def leave(self) -> list[Hole]:
+        """The holes of single tags, when the server is watched no more; that of all tags is remembered elsewhere."""
+        left = list(self._tags.values())
+        self._tags.clear()
+        return left

@@ -1,0 +1,42 @@
+"""Which holes stay open, and which end."""
+
+from dualspan.historian.v1 import resources_pb2 as historian
+from dualspan_edge.opcua.holes import Holes
+
+LOST = historian.GAP_CAUSE_CONNECTION_LOST
+
+
+def test_a_hole_stays_until_something_runs() -> None:
+    holes = Holes()
+    holes.note(LOST, 100, "gone")
+    holes.note(historian.GAP_CAUSE_SUBSCRIPTION_LOST, 90, "gone as well")
+    assert not holes.settle({1, 2}, set(), 200)
+    assert holes.since == 90
+    (closed,) = holes.settle({1, 2}, {1, 2}, 300)
+    assert (closed.cause, closed.since, closed.tag_id) == (LOST, 90, 0)
+    assert holes.since is None
+    assert not holes.settle({1, 2}, {1, 2}, 400)
+
+
+def test_a_tag_that_ran_and_is_refused_has_a_hole_of_its_own() -> None:
+    holes = Holes()
+    holes.settle({1, 2, 3}, {1, 2}, 50)
+    holes.note(LOST, 100, "gone")
+    (closed,) = holes.settle({1, 2, 3}, {1}, 200)
+    assert closed.tag_id == 0
+    assert not holes.settle({1, 2, 3}, {1}, 250)
+    (closed,) = holes.settle({1, 2, 3}, {1, 2, 3}, 300)
+    assert (closed.cause, closed.since, closed.tag_id) == (LOST, 100, 2)
+    assert not holes.leave()
+
+
+def test_a_hole_of_a_tag_ends_with_the_tag() -> None:
+    holes = Holes()
+    holes.settle({1, 2}, {1, 2}, 50)
+    assert not holes.settle({1, 2}, {1}, 100)
+    (closed,) = holes.settle({1}, {1}, 200)
+    assert (closed.cause, closed.since, closed.tag_id) == (historian.GAP_CAUSE_SUBSCRIPTION_LOST, 100, 2)
+    holes.settle({1, 2}, {1, 2}, 300)
+    holes.settle({1, 2}, {1}, 400)
+    (left,) = holes.leave()
+    assert (left.since, left.tag_id) == (400, 2)
