@@ -1,6 +1,7 @@
 """What the historian refuses, and why."""
 
 from dualspan_runtime.errors import (
+    Aborted,
     AlreadyExists,
     FailedPrecondition,
     InvalidArgument,
@@ -116,6 +117,11 @@ def invalid_registration(detail: str) -> InvalidArgument:
 def open_first() -> FailedPrecondition:
     """The first message of an ingest stream was not `open`, or a later one was."""
     return FailedPrecondition("OPEN_FIRST", "Send `open` first and once, then uploads in rising order of sequence.")
+
+
+def superseded() -> Aborted:
+    """The same gateway opened another stream."""
+    return Aborted("STREAM_SUPERSEDED", "This gateway opened another stream, which took this one's place.")
 
 
 def not_rising(sequence: int, last: int) -> InvalidArgument:

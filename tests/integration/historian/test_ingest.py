@@ -4,11 +4,13 @@ import asyncio
 import time
 
 import grpc
+import numpy as np
 import pytest
 
 from dualspan.frame.v1 import frame_pb2
 from dualspan.historian.v1 import resources_pb2, service_pb2
 from dualspan_frame import BinaryColumn, Frame, ValueKind, encode_frame
+from dualspan_historian.ingest.registry import TagRegistry
 from dualspan_historian.settings import HistorianSettings
 from dualspan_historian.storage.sealing import Sealer
 from harness.historian import (
@@ -55,12 +57,37 @@ async def test_a_frame_sent_twice_is_stored_once(historian: Historian) -> None:
     assert (await historian.read_raw([1])).same_as(ramp([1], 0, 7))
 
 
-async def test_overlapping_streams_of_one_buffer_store_each_frame_once(historian: Historian) -> None:
+async def test_overlapping_streams_of_one_buffer_store_each_frame_once(
+    historian: Historian, historian_settings: HistorianSettings, authority: Authority
+) -> None:
     await historian.register(TAGS)
-    uploaders = [await historian.uploader() for _ in range(4)]
-    await asyncio.gather(*(uploader.upload(ramp([1], i, 1) for i in range(100)) for uploader in uploaders))
-    assert (await historian.statistics()).committed_samples == 100
-    assert (await historian.read_raw([1])).same_as(ramp([1], 0, 100))
+    # Two replicas: within one, the newer stream ends the older.
+    async with running_historian(historian_settings, authority) as other:
+        uploaders = [await historian.uploader(), await other.uploader()]
+        await asyncio.gather(*(uploader.upload(ramp([1], i, 1) for i in range(100)) for uploader in uploaders))
+        assert (await historian.statistics()).committed_samples == 100
+        assert (await historian.read_raw([1])).same_as(ramp([1], 0, 100))
+
+
+async def test_a_gateways_new_stream_ends_the_one_that_it_left(historian: Historian, refusal: Refusal) -> None:
+    await historian.register(TAGS)
+    await historian.register({4: ValueKind.FLOAT64}, gateway="g2")
+    older, foreign = await historian.uploader(), await historian.uploader(gateway="g2")
+    await older.upload([ramp([1], 0, 1)])
+    newer = await historian.uploader()
+    assert await refusal(asyncio.wait_for(older.hear(), 10)) == "STREAM_SUPERSEDED"
+    await newer.upload([ramp([1], 1, 1)], first=2)
+    await foreign.upload([ramp([4], 0, 1)])
+
+
+async def test_a_tag_that_another_process_retired_is_left_out_before_long(historian: Historian, worker: Worker) -> None:
+    await historian.register(TAGS)
+    fresh, lazy = TagRegistry(worker.database, max_age=0.0), TagRegistry(worker.database)
+    for registry in (fresh, lazy):
+        await registry.table(TENANT, "g1")
+    await historian.stub.RetireTags(service_pb2.RetireTagsRequest(parent=f"tenants/{TENANT}", tag_ids=[2]))
+    retired = [(await registry.table(TENANT, "g1")).look_up(np.array([1, 2]))[1] for registry in (fresh, lazy)]
+    assert [marks.tolist() for marks in retired] == [[False, True], [False, False]]
 
 
 async def test_a_new_epoch_counts_from_the_beginning(historian: Historian) -> None:

@@ -67,10 +67,12 @@ class TagRegistry:
 
     Args:
         database: Where registrations are.
+        max_age: Seconds after which a table is read again: what another process retired is refused here by then.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, max_age: float = 30.0) -> None:
         self._database = database
+        self._max_age = max_age
         self._tables: dict[tuple[str, str], tuple[float, TagTable]] = {}
         self._locks: dict[tuple[str, str], asyncio.Lock] = {}
 
@@ -80,12 +82,15 @@ class TagRegistry:
         Args:
             tenant: The tenant.
             gateway_id: The gateway.
-            newer_than: `time.monotonic()` that the table must have been read after; None: any will do.
+            newer_than: `time.monotonic()` that the table must have been read after; None: any will do that is not
+                too old.
         """
         key = (tenant, gateway_id)
+        if newer_than is None:
+            newer_than = time.monotonic() - self._max_age
         async with self._locks.setdefault(key, asyncio.Lock()):
             read_at, table = self._tables.get(key, (float("-inf"), None))
-            if table is not None and (newer_than is None or read_at > newer_than):
+            if table is not None and read_at > newer_than:
                 return table
             await asyncio.sleep(max(0.0, read_at + _SHORTEST_REFRESH_SECONDS - time.monotonic()))
             read_at = time.monotonic()

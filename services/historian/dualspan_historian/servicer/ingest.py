@@ -9,7 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from dualspan.historian.v1 import resources_pb2, service_pb2, service_pb2_grpc
 from dualspan_historian.errors import open_first
 from dualspan_historian.ingest.service import Committed, IngestService, Stream
-from dualspan_historian.ingest.session import Upload, opening, run_session
+from dualspan_historian.ingest.session import Inbox, Sessions, Upload, opening, run_session
 from dualspan_historian.model import Gap
 from dualspan_historian.servicer.times import read_optional_time
 from dualspan_historian.settings import HistorianSettings
@@ -29,6 +29,7 @@ class IngestServicer(service_pb2_grpc.IngestServiceServicer):
     def __init__(self, service: IngestService, settings: HistorianSettings) -> None:
         self._service = service
         self._settings = settings
+        self._sessions = Sessions()
 
     async def Ingest(  # noqa: N802 - the contract's name
         self, request_iterator: AsyncIterator[service_pb2.IngestRequest], context: Any
@@ -37,12 +38,13 @@ class IngestServicer(service_pb2_grpc.IngestServiceServicer):
         principal = current_principal()
         epoch = (await opening(request_iterator)).epoch
         stream = Stream(principal.tenant, principal.id, epoch)
-        yield self._opened(await self._service.open(stream))
-        uploads = _uploads(request_iterator)
-        session = run_session(self._service, stream, uploads, self._settings.max_waiting_bytes)
-        async with aclosing(session):
-            async for committed in session:
-                yield _ack(committed)
+        inbox = Inbox(self._settings.max_waiting_bytes, self._settings.max_in_flight)
+        async with self._sessions.hold(stream, inbox):
+            yield self._opened(await self._service.open(stream))
+            session = run_session(self._service, stream, _uploads(request_iterator), inbox)
+            async with aclosing(session):
+                async for committed in session:
+                    yield _ack(committed)
 
     def _opened(self, committed_sequence: int) -> service_pb2.IngestResponse:
         clock = Timestamp()
