@@ -64,12 +64,25 @@ def _known_errors() -> tuple[type[CommandError], type[DualSpanError], type[grpc.
 def run() -> None:
     """Runs the command; errors become words and an exit code."""
     configure_logging("cli", level="warning")
+    as_json = "--json" in sys.argv
     try:
-        app()
+        # Typer shows wrong usage to people by itself; programs get it like every other error.
+        code = app(standalone_mode=not as_json)
+    except typer.TyperException as err:
+        _print_error("USAGE", err.format_message())
+        sys.exit(err.exit_code)
+    except typer.Abort:
+        _print_error("ABORTED", "Aborted.")
+        sys.exit(1)
     except _known_errors() as err:
         failure = explain(err)
-        if "--json" in sys.argv:
-            print_json({"error": {"reason": failure.reason, "message": failure.words}})
+        if as_json:
+            _print_error(failure.reason, failure.words)
         else:
             messages.print(f"[bold red]{failure.reason}[/] {failure.words}", markup=True, soft_wrap=True)
         sys.exit(failure.exit_code)
+    sys.exit(code or 0)
+
+
+def _print_error(reason: str, words: str) -> None:
+    print_json({"error": {"reason": reason, "message": words}})

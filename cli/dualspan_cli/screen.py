@@ -44,9 +44,11 @@ class MemberScreen:
         self._settled = True
         self._status.stop()
 
-    def say(self, words: str) -> None:
-        """A line that is not about a member."""
-        if not self._as_json:
+    def say(self, words: str, event: str, **fields: object) -> None:
+        """Something that is not about a member: `words` for people, an event with its fields for programs."""
+        if self._as_json:
+            print_json({"event": event, **fields})
+        else:
             messages.print(words)
 
     def report(self, member: Member, words: str) -> None:

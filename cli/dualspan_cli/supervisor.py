@@ -144,13 +144,17 @@ class Supervisor:
     def stop(self) -> None:
         """Stops all members: the last stage first, the members of a stage together."""
         while self._stages:
-            stage = self._stages.pop()
-            for member in stage:
-                if member.state is not MemberState.STOPPED:
-                    member.server.child.ask_to_stop()
-            for member in stage:
-                member.server.stop()
-                self._change(member, MemberState.STOPPED, "stopped")
+            self.stop_last()
+
+    def stop_last(self) -> None:
+        """Stops the members of the stage that was started last; the others go on."""
+        stage = self._stages.pop()
+        for member in stage:
+            if member.state is not MemberState.STOPPED:
+                member.server.child.ask_to_stop()
+        for member in stage:
+            member.server.stop()
+            self._change(member, MemberState.STOPPED, "stopped")
 
     def _launch(self, member: Member) -> None:
         member.started = time.monotonic()

@@ -16,7 +16,8 @@ def worker_command(queue: str, *, concurrency: int = 1, beat_schedule: Path | No
     """
     module = f"dualspan_{queue}.tasks"
     if find_spec(f"dualspan_{queue}") is None or find_spec(module) is None:
-        raise CommandError("UNKNOWN_QUEUE", f"There is no queue {queue!r}; queues are named like their services.")
+        words = f"There is no queue {queue!r}; queues are named like their services."
+        raise CommandError("UNKNOWN_QUEUE", words, exit_code=2)
     beat = [] if beat_schedule is None else ["--beat", f"--schedule={beat_schedule}"]
     celery = [sys.executable, "-m", "celery", f"--app={module}"]
     options = [f"--queues={queue}", f"--concurrency={concurrency}", "--loglevel=INFO"]

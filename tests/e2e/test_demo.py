@@ -25,7 +25,7 @@ def folder() -> Iterator[Path]:
 @pytest.mark.timeout(300)
 def test_the_demonstration_verifies_itself(folder: Path) -> None:
     result = subprocess.run(
-        [sys.executable, "-m", "dualspan_cli", "demo", "--once", f"--port-base={free_row()}"],
+        [sys.executable, "-m", "dualspan_cli", "demo", "--once", "--json", f"--port-base={free_row()}"],
         env=environment(folder),
         capture_output=True,
         text=True,
@@ -33,7 +33,9 @@ def test_the_demonstration_verifies_itself(folder: Path) -> None:
         check=False,
     )
     assert result.returncode == 0, result.stderr[-4000:]
-    report = json.loads(result.stdout.splitlines()[-1])
+    *events, report = [json.loads(line) for line in result.stdout.splitlines()]
+    assert {"starting", "ready", "streaming", "stopped"} <= {event["event"] for event in events}
+    assert report["event"] == "report"
     assert {name: report[name] for name in ("plants", "lost", "duplicated", "gaps")} == {
         "plants": 3,
         "lost": 0,

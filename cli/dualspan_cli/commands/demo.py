@@ -12,7 +12,7 @@ import typer
 from dualspan_cli.commands.options import DataOption, settings_with
 from dualspan_cli.commands.run import PortBaseOption
 from dualspan_cli.errors import CommandError
-from dualspan_cli.output import messages, print_json
+from dualspan_cli.output import JsonFlag, messages, print_json
 from dualspan_cli.stopping import run_until_stopped
 
 _EXIT_NOT_HELD = 10
@@ -24,6 +24,7 @@ def demo(
     ] = False,
     data: DataOption = None,
     port_base: PortBaseOption = None,
+    as_json: JsonFlag = False,
 ) -> None:
     """Run three simulated plants, a gateway and the whole platform, and stream the plants into the console.
 
@@ -35,7 +36,7 @@ def demo(
     reports: list[Report] = []
 
     async def main() -> None:
-        report = await Demo(folder, port_base).run(once=once)
+        report = await Demo(folder, port_base, as_json=as_json).run(once=once)
         if report is not None:
             reports.append(report)
 
@@ -46,12 +47,15 @@ def demo(
         raise CommandError("INTERRUPTED", "Stopped before the check was done.", exit_code=130)
     (report,) = reports
     for problem in report.problems:
-        messages.print(f"[red]✘[/] {problem}", soft_wrap=True)
-    if report.problems:
+        if as_json:
+            print_json({"event": "problem", "detail": problem, "logs": str(folder / "logs")})
+        else:
+            messages.print(f"[red]✘[/] {problem}", soft_wrap=True)
+    if report.problems and not as_json:
         messages.print(f"The logs are in {folder / 'logs'}.")
-    elif is_temporary:
+    elif is_temporary and not report.problems:
         shutil.rmtree(folder, ignore_errors=True)
-    print_json(report.as_json())
+    print_json({"event": "report", **report.as_json()} if as_json else report.as_json())
     if report.problems:
         raise typer.Exit(_EXIT_NOT_HELD)
 

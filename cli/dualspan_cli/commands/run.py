@@ -75,6 +75,7 @@ def serve(
     services: Annotated[
         list[str], typer.Argument(help="identity, onboarding, historian, console; several go together.")
     ],
+    as_json: JsonFlag = False,
 ) -> None:
     """Run services of the platform, with the settings of the environment, until SIGTERM."""
     for name in services:
@@ -82,13 +83,14 @@ def serve(
             raise CommandError(
                 "UNKNOWN_SERVICE", f"There is no service {name!r}; there are {', '.join(SERVICES)}.", exit_code=2
             )
-    _run_all({name: [sys.executable, "-m", f"dualspan_{name}"] for name in services})
+    _run_all({name: [sys.executable, "-m", f"dualspan_{name}"] for name in services}, as_json=as_json)
 
 
 def worker(
     queues: Annotated[list[str], typer.Argument(help="Queues, named like their services.")],
     beat: Annotated[bool, typer.Option("--beat", help="Also send the periodic tasks: in one worker only.")] = False,
     concurrency: Annotated[int, typer.Option(min=1, help="Tasks at the same time, for each queue.")] = 1,
+    as_json: JsonFlag = False,
 ) -> None:
     """Run Celery workers, with the settings of the environment, until SIGTERM."""
     folder = Path(tempfile.gettempdir())
@@ -100,7 +102,8 @@ def worker(
                 )
             )
             for queue in queues
-        }
+        },
+        as_json=as_json,
     )
 
 
@@ -134,20 +137,20 @@ def migrate(as_json: JsonFlag = False) -> None:
         print_json({"migrated": done})
 
 
-def _run_all(commands: dict[str, list[str]]) -> None:
-    """Becomes the one command, or supervises several."""
-    if len(commands) == 1:
+def _run_all(commands: dict[str, list[str]], *, as_json: bool) -> None:
+    """Becomes the one command, or supervises several; one too if somebody wants to be told of its changes."""
+    if len(commands) == 1 and not as_json:
         (command,) = commands.values()
         os.execv(command[0], command)  # noqa: S606 - becoming the service is the point; no shell is involved
 
     async def main() -> None:
-        with MemberScreen(as_json=False) as screen:
+        with MemberScreen(as_json=as_json) as screen:
             supervisor = Supervisor(screen.report)
             logs = Path(tempfile.mkdtemp(prefix="dualspan-"))
             try:
                 await supervisor.start(*(_forwarded(name, command, logs) for name, command in commands.items()))
                 screen.settle()
-                messages.print(f"Logs are in {logs}. Ctrl-C stops all.")
+                screen.say(f"Logs are in {logs}. Ctrl-C stops all.", "running", members=list(commands), logs=str(logs))
                 await supervisor.watch()
             finally:
                 supervisor.stop()

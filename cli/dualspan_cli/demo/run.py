@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,11 +24,19 @@ from dualspan.historian.v1 import resources_pb2 as historian_resources
 from dualspan.onboarding.v1 import resources_pb2 as resources
 from dualspan_cli.demo.onboard import Onboarding, wait_for
 from dualspan_cli.demo.plants import PLANTS, DemoGateway, PlantServer, SimulatedPlants, build_plants
-from dualspan_cli.demo.verify import LatencyProbe, Verdict, check, committed_samples, open_gaps
-from dualspan_cli.output import messages
+from dualspan_cli.demo.verify import (
+    LatencyProbe,
+    Verdict,
+    check,
+    committed_samples,
+    open_gaps,
+    repeated_samples,
+    until_still,
+)
+from dualspan_cli.output import messages, print_json
 from dualspan_cli.platform import RunningHere, run_platform
 from dualspan_cli.screen import MemberScreen
-from dualspan_cli.session import Access, Session, open_session
+from dualspan_cli.session import SIGN_IN_FILE, Access, Session, open_session
 from dualspan_sdk import Client, Endpoints
 
 _WATCH_SECONDS = 25.0
@@ -45,6 +53,8 @@ class Flowing:
         tags: All tags, confirmed by the gateway.
         active_us: When all of them were, in microseconds since 1970.
         seconds_to_first_sample: From the command's start.
+        repeats_allowed: What earlier runs on the same folder repeated, and the latest sample of each of the tags that
+            were there: the first notification of a new subscription.
     """
 
     session: Session
@@ -52,6 +62,7 @@ class Flowing:
     tags: Sequence[resources.Tag]
     active_us: int
     seconds_to_first_sample: float
+    repeats_allowed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,17 +92,19 @@ class Demo:
     Args:
         data_dir: Its data folder.
         port_base: The first of seven ports; the usual ones if None.
+        as_json: Prints events as JSON lines instead of what people see.
     """
 
-    def __init__(self, data_dir: Path, port_base: int | None) -> None:
+    def __init__(self, data_dir: Path, port_base: int | None, *, as_json: bool = False) -> None:
         self._data_dir = data_dir
         self._port_base = port_base
+        self._as_json = as_json
         self._begin = time.monotonic()
 
     async def run(self, *, once: bool) -> Report | None:
         """Starts everything; then shows it until it is stopped, or verifies it, stops everything and reports."""
         async with AsyncExitStack() as stack:
-            screen = stack.enter_context(MemberScreen(as_json=False))
+            screen = stack.enter_context(MemberScreen(as_json=self._as_json))
             here = await stack.enter_async_context(run_platform(self._data_dir, self._port_base, screen.report))
             plants = SimulatedPlants(self._data_dir / "plants", self._data_dir / "logs" / "plants.log")
             await here.supervisor.start(plants.member())
@@ -109,8 +122,8 @@ class Demo:
             flowing = await self._onboard(here, session, client, plants.servers())
             self._say_where(here, flowing)
             if once:
-                return await _verify(flowing)
-            await _show(flowing)
+                return await _verify(flowing, here.supervisor.stop_last, is_shown=not self._as_json)
+            await (_tell(flowing) if self._as_json else _show(flowing))
             return None
 
     async def _onboard(
@@ -119,11 +132,15 @@ class Demo:
         onboarding = Onboarding(session)
         gateway = DemoGateway(self._data_dir / "gateway", self._data_dir / "logs")
         columns = (SpinnerColumn(finished_text="[green]✔[/]"), TextColumn("{task.description}"), BarColumn(24))
-        with Progress(*columns, TaskProgressColumn(), TimeElapsedColumn(), console=messages) as progress:
+        with Progress(
+            *columns, TaskProgressColumn(), TimeElapsedColumn(), console=messages, disable=self._as_json
+        ) as progress:
             enrol = progress.add_task("Enrol the gateway", total=2)
             if token := await onboarding.enrolment_token():
                 await gateway.enrol(token)
             progress.advance(enrol)
+            known = await onboarding.tags()
+            repeats_allowed = await repeated_samples(session, client, known) + len(known) if known else 0
             await here.supervisor.start(gateway.member())
             await onboarding.until_online()
             progress.advance(enrol)
@@ -142,7 +159,8 @@ class Demo:
             first = progress.add_task("First samples in the historian", total=1)
             await _until_stored(client, tags)
             progress.advance(first)
-        return Flowing(session, client, tags, active_us, round(time.monotonic() - self._begin, 1))
+        seconds = round(time.monotonic() - self._begin, 1)
+        return Flowing(session, client, tags, active_us, seconds, repeats_allowed)
 
     @staticmethod
     async def _onboard_server(onboarding: Onboarding, name: str, plant: PlantServer, progress: Progress) -> None:
@@ -158,26 +176,44 @@ class Demo:
         done = f"{plant.plant}: {accepted} of {variables} variables accepted"
         progress.update(task, description=done, total=plant.variables, completed=plant.variables)
 
-    @staticmethod
-    def _say_where(here: RunningHere, flowing: Flowing) -> None:
+    def _say_where(self, here: RunningHere, flowing: Flowing) -> None:
+        if self._as_json:
+            print_json(
+                {
+                    "event": "streaming",
+                    "plants": len(PLANTS),
+                    "tags": len(flowing.tags),
+                    "console": here.platform.console_url,
+                    "email": here.sign_in.email,
+                    "sign_in_file": str(here.platform.folder.path / SIGN_IN_FILE),
+                    "data": str(here.platform.folder.path),
+                }
+            )
+            return
         messages.print(f"\n[bold]{len(flowing.tags)} variables of {len(PLANTS)} plants are streaming.[/]")
         messages.print(f"  Console   [bold]{here.platform.console_url}[/]")
         messages.print(f"  E-mail    {here.sign_in.email}\n  Password  {here.sign_in.password}")
         messages.print(f"  Try       dualspan query latest temperature --data {here.platform.folder.path}\n")
 
 
-async def _verify(flowing: Flowing) -> Report:
+async def _verify(flowing: Flowing, stop_gateway: Callable[[], None], *, is_shown: bool) -> Report:
     probe = LatencyProbe(flowing.client, [tag.tag_id for tag in flowing.tags])
     listening = asyncio.create_task(probe.run(time.time_ns() // 1000))
-    await _wait_with_bar("Watch the data flow", _WATCH_SECONDS)
+    await _wait_with_bar("Watch the data flow", _WATCH_SECONDS, is_shown=is_shown)
     until_us = time.time_ns() // 1000
-    await _wait_with_bar("Let the last of it arrive", _SETTLE_SECONDS)
+    await _wait_with_bar("Let the last of it arrive", _SETTLE_SECONDS, is_shown=is_shown)
     listening.cancel()
     with suppress(asyncio.CancelledError):
         await listening
-    with messages.status("Comparing every stored sample with the plants' own story…"):
+    comparing = "Comparing every stored sample with the plants' own story…"
+    with messages.status(comparing) if is_shown else nullcontext():
         verdict = await check(flowing.client, build_plants(), flowing.tags, flowing.active_us, until_us)
         gaps = await open_gaps(flowing.session, flowing.active_us)
+        # What was committed can be counted against what is stored only when both stand still.
+        stop_gateway()
+        await until_still(flowing.session)
+        repeats = await repeated_samples(flowing.session, flowing.client, flowing.tags)
+        verdict.add_repeats(repeats, flowing.repeats_allowed)
     return Report(
         plants=len(PLANTS),
         tags=len(flowing.tags),
@@ -209,8 +245,9 @@ async def _until_stored(client: Client, tags: Sequence[resources.Tag]) -> None:
     await wait_for("the first samples", is_stored)
 
 
-async def _wait_with_bar(what: str, seconds: float) -> None:
-    with Progress(TextColumn(what), BarColumn(24), TimeRemainingColumn(), console=messages) as progress:
+async def _wait_with_bar(what: str, seconds: float, *, is_shown: bool) -> None:
+    columns = (TextColumn(what), BarColumn(24), TimeRemainingColumn())
+    with Progress(*columns, console=messages, disable=not is_shown) as progress:
         task = progress.add_task(what, total=seconds)
         begin = time.monotonic()
         while (elapsed := time.monotonic() - begin) < seconds:
@@ -220,14 +257,25 @@ async def _wait_with_bar(what: str, seconds: float) -> None:
 
 async def _show(flowing: Flowing) -> None:
     """Shows the rate until somebody stops the demonstration."""
-    before, since = await committed_samples(flowing.session), time.monotonic()
     with messages.status("…") as status:
-        while True:
-            await asyncio.sleep(2.0)
-            now, moment = await committed_samples(flowing.session), time.monotonic()
-            rate = (now - before) / (moment - since)
-            before, since = now, moment
-            status.update(f"{now:,} samples stored, {rate:,.0f} per second. Ctrl-C stops everything.")
+        async for stored, rate in _rates(flowing):
+            status.update(f"{stored:,} samples stored, {rate:,.0f} per second. Ctrl-C stops everything.")
+
+
+async def _tell(flowing: Flowing) -> None:
+    """The same, as events."""
+    async for stored, rate in _rates(flowing):
+        print_json({"event": "rate", "samples_committed": stored, "samples_per_second": round(rate, 1)})
+
+
+async def _rates(flowing: Flowing) -> AsyncGenerator[tuple[int, float]]:
+    """Every two seconds: samples ever committed, and how many of them per second."""
+    before, since = await committed_samples(flowing.session), time.monotonic()
+    while True:
+        await asyncio.sleep(2.0)
+        now, moment = await committed_samples(flowing.session), time.monotonic()
+        yield now, (now - before) / (moment - since)
+        before, since = now, moment
 
 
 def _endpoints(access: Access) -> Endpoints:

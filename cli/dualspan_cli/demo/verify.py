@@ -14,11 +14,14 @@ from numpy.typing import NDArray
 from dualspan.historian.v1 import resources_pb2 as historian_resources
 from dualspan.historian.v1 import service_pb2 as historian
 from dualspan.onboarding.v1 import resources_pb2 as resources
+from dualspan_cli.demo.onboard import wait_for
 from dualspan_cli.session import Session, all_pages
 from dualspan_sdk import BinaryColumn, Block, Client, DualSpanError, Frame
 from plc_sim.model.plant import Plant, Variable
 
 _TAGS_PER_READ = 500
+_STILL_S = 0.5
+_DAY_US = 86_400_000_000
 
 
 @dataclass(slots=True)
@@ -29,7 +32,7 @@ class Verdict:
         tags: Tags compared.
         compared: Samples that had to be there.
         lost: Of these, not stored.
-        duplicated: Stored more than once.
+        duplicated: Returned more than once, or committed again (`repeated_samples`).
         wrong: Stored with another value or status, or at a time when the plant sent nothing.
         examples: The first few findings, in words.
     """
@@ -45,6 +48,12 @@ class Verdict:
     def holds(self) -> bool:
         """Whether nothing is lost, doubled or wrong."""
         return not (self.lost or self.duplicated or self.wrong)
+
+    def add_repeats(self, repeats: int, allowed: int) -> None:
+        """Takes in what was committed again; `allowed` of it has a reason."""
+        if repeats > allowed:
+            self.duplicated += repeats - allowed
+            self.note(f"{repeats} samples were committed again although they were stored; {allowed} may have been")
 
     def note(self, words: str) -> None:
         """Keeps the first few findings."""
@@ -186,5 +195,48 @@ async def open_gaps(session: Session, since_us: int) -> list[historian_resources
 
 async def committed_samples(session: Session) -> int:
     """Samples ever committed for the tenant."""
+    return (await _statistics(session)).committed_samples
+
+
+async def repeated_samples(session: Session, client: Client, tags: Sequence[resources.Tag]) -> int:
+    """Samples that were committed again although they were stored, which ReadRaw does not show.
+
+    Nothing may be on its way. `tags` are all that there are.
+    """
+    statistics = await _statistics(session)
+    ids = [tag.tag_id for tag in tags]
+    end = time.time_ns() // 1000 + _DAY_US
+    stored = 0
+    for first in range(0, len(ids), _TAGS_PER_READ):
+        async for page in client.read_raw_pages(ids[first : first + _TAGS_PER_READ], 0, end):
+            stored += page.sample_count
+    return count_repeats(statistics, stored)
+
+
+def count_repeats(statistics: historian.StorageStatistics, stored: int) -> int:
+    """Repeats that sealing dropped, and those that unsealed frames still hold.
+
+    Args:
+        statistics: What the platform has taken.
+        stored: How many samples it returns, of all tags and times.
+    """
+    return statistics.repeated_samples + statistics.sealed_samples + statistics.unsealed_samples - stored
+
+
+async def until_still(session: Session) -> None:
+    """Waits until nothing has been committed for half a second."""
+    last = -1
+
+    async def is_still() -> bool:
+        nonlocal last
+        before, last = last, await committed_samples(session)
+        if before != last:
+            await asyncio.sleep(_STILL_S)
+        return before == last
+
+    await wait_for("the last commits", is_still)
+
+
+async def _statistics(session: Session) -> historian.StorageStatistics:
     request = historian.GetStorageStatisticsRequest(parent=session.tenant)
-    return (await session.historian.GetStorageStatistics(request, metadata=session.metadata)).committed_samples
+    return await session.historian.GetStorageStatistics(request, metadata=session.metadata)

@@ -54,6 +54,22 @@ async def until(condition: Callable[[], bool], seconds: float = 15.0) -> None:
         await asyncio.sleep(0.05)
 
 
+async def test_the_last_stage_stops_alone(tmp_path: Path) -> None:
+    log = Log()
+    supervisor = Supervisor(log)
+    first, last = sleeper(tmp_path, "first"), sleeper(tmp_path, "last")
+    await supervisor.start(first)
+    await supervisor.start(last)
+    try:
+        supervisor.stop_last()
+        assert (first.state, last.state) == (MemberState.READY, MemberState.STOPPED)
+        assert first.server.child.pid is not None
+        assert last.server.child.pid is None
+        assert supervisor.members == [first]
+    finally:
+        supervisor.stop()
+
+
 async def test_members_start_when_ready_and_stop_in_reverse(tmp_path: Path) -> None:
     log = Log()
     supervisor = Supervisor(log)

@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from dualspan.historian.v1.service_pb2 import StorageStatistics
 from dualspan_cli.demo.plants import build_plants
-from dualspan_cli.demo.verify import Verdict, check_tag, stored_samples
+from dualspan_cli.demo.verify import Verdict, check_tag, count_repeats, stored_samples
 from dualspan_frame import Block, Frame, ValueKind
 from plc_sim.model.plant import Variable
 
@@ -105,3 +106,24 @@ def test_samples_of_one_tag_come_in_order_of_time() -> None:
     assert stored is not None
     assert stored.timestamp.tolist() == [10, 20, 30]
     assert stored_samples(Frame((block,)), 9) is None
+
+
+@pytest.mark.parametrize(
+    ("sealed", "unsealed", "dropped", "repeats"), [(80, 20, 0, 0), (80, 40, 0, 20), (100, 0, 20, 20)]
+)
+def test_a_frame_committed_twice_is_found_before_and_after_it_is_sealed(
+    sealed: int, unsealed: int, dropped: int, repeats: int
+) -> None:
+    statistics = StorageStatistics(sealed_samples=sealed, unsealed_samples=unsealed, repeated_samples=dropped)
+    assert count_repeats(statistics, 100) == repeats
+    verdict = Verdict()
+    verdict.add_repeats(repeats, 0)
+    assert (verdict.duplicated, verdict.holds) == (repeats, not repeats)
+
+
+def test_repeats_with_a_reason_are_no_duplicates() -> None:
+    verdict = Verdict()
+    verdict.add_repeats(7, 7)
+    assert verdict.holds
+    verdict.add_repeats(8, 7)
+    assert verdict.duplicated == 1
