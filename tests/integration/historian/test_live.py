@@ -1,10 +1,17 @@
 import asyncio
 
 import grpc
+import numpy as np
 import pytest
 
 from dualspan.historian.v1 import service_pb2
-from dualspan_frame import ValueKind, decode_frame
+from dualspan_frame import ValueKind, decode_frame, encode_frame
+from dualspan_historian.ingest.service import Stream
+from dualspan_historian.ingest.verification import Verified
+from dualspan_historian.live.channel import connect
+from dualspan_historian.live.hub import Hub
+from dualspan_historian.live.publisher import Publisher
+from dualspan_historian.storage.frame_store import NewFrame
 from dualspan_runtime.errors import error_info
 from harness.historian import TENANT, Historian, ramp
 
@@ -42,9 +49,39 @@ async def test_every_frame_reaches_every_subscriber_in_order(historian: Historia
         await subscriber.next()
     await uploader.upload((ramp([1, 2], number, 1) for number in range(1, 41)), first=2)
     for subscriber, tags in zip(subscribers, ([1], [1, 2]), strict=True):
-        for number in range(1, 41):
+        first = decode_frame((await subscriber.next()).frame)
+        if first.same_as(ramp(tags, 0, 1)):  # it was published only after the subscription began
+            first = decode_frame((await subscriber.next()).frame)
+        assert first.same_as(ramp(tags, 1, 1))
+        for number in range(2, 41):
             assert decode_frame((await subscriber.next()).frame).same_as(ramp(tags, number, 1))
         subscriber.call.cancel()
+
+
+async def test_frames_that_could_not_be_published_are_counted(redis_url: str) -> None:
+    stream = Stream(TENANT, "g1", 1)
+    frames = [ramp([1], number, 1) for number in range(5)]
+    uploads = [
+        Verified(n, frame, NewFrame(n, 0, 0, 1, 28, encode_frame(frame).SerializeToString()))
+        for n, frame in enumerate(frames)
+    ]
+    async with connect(redis_url) as redis, connect("redis://127.0.0.1:1") as nowhere:
+        hub, publisher = Hub(redis, 64), Publisher(nowhere, most_waiting=2)
+        listening = asyncio.create_task(hub.run())
+        with hub.watch(TENANT, np.array([1], np.int64)) as watcher:
+            assert await hub.ready(TENANT)
+            publisher.committed(stream, uploads[:3])  # the queue holds two
+            publishing = asyncio.create_task(publisher.run())
+            await asyncio.sleep(0.3)  # and those two meet a Redis that does not answer
+            publisher._redis = redis
+            publisher.committed(stream, uploads[3:])
+            deliveries = watcher.deliveries()
+            got = [await asyncio.wait_for(anext(deliveries), 10) for _ in range(2)]
+        for task in (listening, publishing):
+            task.cancel()
+        await asyncio.gather(listening, publishing, return_exceptions=True)
+    assert [delivery.skipped for delivery in got] == [3, 0]
+    assert all(delivery.frame.same_as(frame) for delivery, frame in zip(got, frames[3:], strict=True))
 
 
 async def test_a_subscription_to_an_unknown_tag_is_refused(historian: Historian) -> None:

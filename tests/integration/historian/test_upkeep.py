@@ -114,6 +114,8 @@ async def test_old_rows_of_the_ledgers_go_and_the_totals_stay(
     assert [position.epoch for position in after.positions] == [12]
     assert (after.committed_samples, after.quarantined_frames) == (before.committed_samples, before.quarantined_frames)
     assert after.unsealed_frames == before.unsealed_frames == 12
-    # A stream of a buffer whose position went counts anew.
-    await uploader.upload([ramp([1], 50, 1)], first=3)
+    # A buffer whose position went counts anew.
+    late = await historian.uploader(epoch=5)
+    assert late.opened.committed_sequence == 0
+    await late.upload([ramp([1], 50, 1)], first=3)
     assert (await historian.statistics()).committed_samples == 13

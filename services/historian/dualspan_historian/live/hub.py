@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import structlog
+from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
@@ -15,7 +16,7 @@ from redis.exceptions import RedisError
 
 from dualspan.frame.v1 import frame_pb2
 from dualspan_frame import Frame, FrameError, decode_frame
-from dualspan_historian.live.channel import channel_of, check_cancelled, tenant_of
+from dualspan_historian.live.channel import channel_of, check_cancelled, tenant_of, unpack
 
 _log = structlog.stdlib.get_logger()
 _WIDEST_TABLE = 1 << 22
@@ -61,9 +62,9 @@ class Watcher:
         self._waiting.append(wanted)
         self._filled.set()
 
-    def skip(self) -> None:
-        """Count a frame that could not be had."""
-        self._skipped += 1
+    def skip(self, count: int = 1) -> None:
+        """Count frames that could not be had; whether they held anything of its tags is not known."""
+        self._skipped += count
 
     async def deliveries(self) -> AsyncIterator[Delivery]:
         """Yield what was offered, for ever."""
@@ -176,9 +177,12 @@ class Hub:
         if kind != "message" or not isinstance(data, bytes) or not watchers:
             return
         try:
-            frame = decode_frame(frame_pb2.Frame.FromString(data))
-        except FrameError as error:
+            left_out, payload = unpack(data)
+            frame = decode_frame(frame_pb2.Frame.FromString(payload))
+        except (FrameError, DecodeError, ValueError) as error:
             _log.warning("a published frame cannot be decoded", tenant=tenant, error=str(error))
-            return
+            left_out, frame = 1, None
         for watcher in watchers:
-            watcher.offer(frame)
+            watcher.skip(left_out)
+            if frame is not None:
+                watcher.offer(frame)

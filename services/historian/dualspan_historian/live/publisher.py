@@ -1,6 +1,10 @@
-"""Publishes what was committed. Watchers are not owed anything: when Redis is slow or away, frames are left out."""
+"""Publishes what was committed.
+
+Watchers are owed a count only: when Redis is slow or away, frames are left out, and the next one says how many.
+"""
 
 import asyncio
+from collections import Counter as Tally
 from collections.abc import Sequence
 
 import structlog
@@ -10,7 +14,7 @@ from redis.exceptions import RedisError
 
 from dualspan_historian.ingest.service import Stream
 from dualspan_historian.ingest.verification import Verified
-from dualspan_historian.live.channel import channel_of, check_cancelled
+from dualspan_historian.live.channel import channel_of, check_cancelled, pack
 
 _log = structlog.stdlib.get_logger()
 _LEFT_OUT = Counter("dualspan_historian_unpublished_frames", "Frames that watchers were not told of")
@@ -28,16 +32,18 @@ class Publisher:
     def __init__(self, redis: Redis, most_waiting: int = 1024) -> None:
         self._redis = redis
         self._waiting: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue(most_waiting)
+        self._left_out: Tally[str] = Tally()
 
     def committed(self, stream: Stream, uploads: Sequence[Verified]) -> None:
         """Take frames to publish; never waits."""
         for upload in uploads:
             if upload.stored is None:
                 continue
+            channel = channel_of(stream.tenant)
             try:
-                self._waiting.put_nowait((channel_of(stream.tenant), upload.stored.payload))
+                self._waiting.put_nowait((channel, upload.stored.payload))
             except asyncio.QueueFull:
-                _LEFT_OUT.inc()
+                self._leave_out(channel)
 
     async def run(self) -> None:
         """Publish for ever."""
@@ -46,12 +52,25 @@ class Publisher:
             while len(batch) < _AT_ONCE and not self._waiting.empty():
                 batch.append(self._waiting.get_nowait())
             try:
-                async with self._redis.pipeline(transaction=False) as pipeline:
-                    for channel, payload in batch:
-                        pipeline.publish(channel, payload)
-                    await pipeline.execute()
+                await self._publish(batch)
             except (RedisError, OSError) as error:
-                _LEFT_OUT.inc(len(batch))
+                for channel, _ in batch:
+                    self._leave_out(channel)
                 _log.warning("frames not published", frames=len(batch), error=str(error))
                 await asyncio.sleep(0.5)
             check_cancelled()
+
+    async def _publish(self, batch: Sequence[tuple[str, bytes]]) -> None:
+        """Publish frames; the first of each channel tells what was left out, and again until it could be told."""
+        told: Tally[str] = Tally()
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            for channel, payload in batch:
+                untold = self._left_out[channel] - told[channel]
+                told[channel] += untold
+                pipeline.publish(channel, pack(untold, payload))
+            await pipeline.execute()
+        self._left_out -= told
+
+    def _leave_out(self, channel: str) -> None:
+        self._left_out[channel] += 1
+        _LEFT_OUT.inc()

@@ -340,7 +340,9 @@ class QuarantinedFrame(_message.Message):
     detail: _builtins.str
     """What is wrong, where, and what to do."""
     size_bytes: _builtins.int
-    """The size of what is kept, in bytes."""
+    """The size of what is kept, in bytes; 0 when it was dropped to make room for
+    newer ones.
+    """
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it came."""

@@ -657,8 +657,10 @@ class SubscribeResponse(_message.Message):
     FRAME_FIELD_NUMBER: _builtins.int
     SKIPPED_FRAMES_FIELD_NUMBER: _builtins.int
     skipped_frames: _builtins.int
-    """How many frames were left out just before this one because the client was
-    too slow. They are stored; ReadRaw has them.
+    """How many frames were left out just before this one: the client was too slow,
+    or they could not be passed on, and then it is not known whether they held
+    samples of these tags. It counts frames, not samples. They are stored;
+    ReadRaw has them.
     """
     @_builtins.property
     def frame(self) -> _frame_pb2.Frame:

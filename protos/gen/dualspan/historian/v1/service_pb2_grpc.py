@@ -48,7 +48,8 @@ class IngestServiceServicer:
     """
 
     def Ingest(self, request_iterator, context):
-        """One stream per gateway. The first request is `open`; each later one is an
+        """One stream per gateway: a new one ends the one before with ABORTED,
+        STREAM_SUPERSEDED. The first request is `open`; each later one is an
         `upload`, in rising order of sequence. The historian answers `opened`, then
         acknowledges. What is acknowledged has been committed to disk.
         """
@@ -203,7 +204,7 @@ class HistorianServiceServicer:
 
     def Subscribe(self, request, context):
         """Samples as they are committed. A client that reads too slowly is told how
-        many samples it was not sent, and goes on with the newest.
+        many frames it was not sent, and goes on with the newest.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -35,7 +35,8 @@ class IngestServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> IngestServiceAsyncStub: ...
     Ingest: _grpc.StreamStreamMultiCallable[_service_pb2.IngestRequest, _service_pb2.IngestResponse]
-    """One stream per gateway. The first request is `open`; each later one is an
+    """One stream per gateway: a new one ends the one before with ABORTED,
+    STREAM_SUPERSEDED. The first request is `open`; each later one is an
     `upload`, in rising order of sequence. The historian answers `opened`, then
     acknowledges. What is acknowledged has been committed to disk.
     """
@@ -46,7 +47,8 @@ class IngestServiceAsyncStub(IngestServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Ingest: _aio.StreamStreamMultiCallable[_service_pb2.IngestRequest, _service_pb2.IngestResponse]  # type: ignore[assignment]
-    """One stream per gateway. The first request is `open`; each later one is an
+    """One stream per gateway: a new one ends the one before with ABORTED,
+    STREAM_SUPERSEDED. The first request is `open`; each later one is an
     `upload`, in rising order of sequence. The historian answers `opened`, then
     acknowledges. What is acknowledged has been committed to disk.
     """
@@ -60,7 +62,8 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_service_pb2.IngestRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_service_pb2.IngestResponse], _abc.AsyncIterator[_service_pb2.IngestResponse]]:
-        """One stream per gateway. The first request is `open`; each later one is an
+        """One stream per gateway: a new one ends the one before with ABORTED,
+        STREAM_SUPERSEDED. The first request is `open`; each later one is an
         `upload`, in rising order of sequence. The historian answers `opened`, then
         acknowledges. What is acknowledged has been committed to disk.
         """
@@ -88,7 +91,7 @@ class HistorianServiceStub:
     """The newest sample of each tag."""
     Subscribe: _grpc.UnaryStreamMultiCallable[_service_pb2.SubscribeRequest, _service_pb2.SubscribeResponse]
     """Samples as they are committed. A client that reads too slowly is told how
-    many samples it was not sent, and goes on with the newest.
+    many frames it was not sent, and goes on with the newest.
     """
     ListGaps: _grpc.UnaryUnaryMultiCallable[_service_pb2.ListGapsRequest, _service_pb2.ListGapsResponse]
     """The gap ledger, newest first."""
@@ -116,7 +119,7 @@ class HistorianServiceAsyncStub(HistorianServiceStub):
     """The newest sample of each tag."""
     Subscribe: _aio.UnaryStreamMultiCallable[_service_pb2.SubscribeRequest, _service_pb2.SubscribeResponse]  # type: ignore[assignment]
     """Samples as they are committed. A client that reads too slowly is told how
-    many samples it was not sent, and goes on with the newest.
+    many frames it was not sent, and goes on with the newest.
     """
     ListGaps: _aio.UnaryUnaryMultiCallable[_service_pb2.ListGapsRequest, _service_pb2.ListGapsResponse]  # type: ignore[assignment]
     """The gap ledger, newest first."""
@@ -177,7 +180,7 @@ class HistorianServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_service_pb2.SubscribeResponse], _abc.AsyncIterator[_service_pb2.SubscribeResponse]]:
         """Samples as they are committed. A client that reads too slowly is told how
-        many samples it was not sent, and goes on with the newest.
+        many frames it was not sent, and goes on with the newest.
         """
 
     @_abc_1.abstractmethod
