@@ -11,6 +11,7 @@ from rich.console import Console
 
 from dualspan_bench.measures import MEASURES
 from dualspan_bench.model import Row, rows_of
+from dualspan_bench.readme import write
 from dualspan_bench.results import merge, show
 from dualspan_bench.workbench import Workbench
 
@@ -35,6 +36,8 @@ def main() -> int:
         shutil.rmtree(scratch, ignore_errors=True)
     if not arguments.quick:
         merge(arguments.results, rows)
+        if arguments.results == _RESULTS:
+            write(_ROOT / "README.md", _RESULTS)
     show(console, rows)
     if not arguments.quick:
         console.print(f"written: {arguments.results}")
