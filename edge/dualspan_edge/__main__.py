@@ -9,6 +9,8 @@ import sys
 from collections.abc import Generator
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from dualspan_edge.errors import GatewayError
 from dualspan_edge.settings import GatewaySettings
 
@@ -84,16 +86,28 @@ def cli() -> int:
     status = commands.add_parser("status", help="say how the gateway that runs here is")
     status.add_argument("--json", action="store_true", help="for programs")
     arguments = parser.parse_args()
-    settings = GatewaySettings()  # pyright: ignore[reportCallIssue]  # every field has a default or the environment's
     try:
+        settings = GatewaySettings()  # pyright: ignore[reportCallIssue]  # every field has a default or the environment's
         if arguments.command == "enroll":
             return _enroll(settings, arguments.token)
         if arguments.command == "run":
             return _run(settings)
         return _status(settings, as_json=arguments.json)
+    except ValidationError as error:
+        return _fail("; ".join(f"{_variable(wrong['loc'])}: {wrong['msg']}" for wrong in error.errors()))
     except GatewayError as error:
-        sys.stderr.write(f"dualspan-gateway: {error}\n")
-        return EXIT_FAILED
+        return _fail(str(error))
+    except OSError as error:
+        return _fail(f"{error.filename or 'the system'}: {error.strerror or error}")
+
+
+def _variable(location: tuple[int | str, ...]) -> str:
+    return "DUALSPAN_GATEWAY_" + "_".join(str(part) for part in location).upper()
+
+
+def _fail(words: str) -> int:
+    sys.stderr.write(f"dualspan-gateway: {words}\n")
+    return EXIT_FAILED
 
 
 if __name__ == "__main__":

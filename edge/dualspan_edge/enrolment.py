@@ -46,6 +46,9 @@ class EnrolmentToken:
             raise EnrolmentError("the enrolment token is damaged; copy it again, all of it") from error
         if len(fingerprint) != hashlib.sha256().digest_size or ":" not in address or not parts[3]:
             raise EnrolmentError("the enrolment token is damaged; copy it again, all of it")
+        port = address.rpartition(":")[2]
+        if not (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536):
+            raise EnrolmentError("the enrolment token names no port of the platform; create a new token there")
         return cls(address, fingerprint, parts[3])
 
 

@@ -16,8 +16,8 @@ from dualspan_cli.settings import child_environment
 from dualspan_edge.__main__ import EXIT_FAILED, EXIT_NOT_RUNNING
 
 
-async def _command(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    environment = child_environment({"DUALSPAN_GATEWAY_DATA_DIR": str(folder)})
+async def _command(folder: Path, *arguments: str, **more: str) -> "subprocess.CompletedProcess[str]":
+    environment = child_environment({"DUALSPAN_GATEWAY_DATA_DIR": str(folder)}) | more
     command = [sys.executable, "-m", "dualspan_edge", *arguments]
     return await asyncio.to_thread(
         subprocess.run, command, env=environment, capture_output=True, text=True, timeout=60, check=False
@@ -36,6 +36,20 @@ async def test_enroll_and_run_without_one(platform: Platform, tmp_path: Path) ->
     assert again.returncode == EXIT_FAILED
     assert "Traceback" not in again.stderr
     assert (await _command(folder, "status", "--json")).returncode == EXIT_NOT_RUNNING
+
+
+def _says_in_one_line(answer: "subprocess.CompletedProcess[str]", words: str) -> None:
+    assert answer.returncode == EXIT_FAILED
+    (line,) = answer.stderr.splitlines()
+    assert words in line
+
+
+async def test_what_is_set_wrong_is_said_in_one_line(tmp_path: Path) -> None:
+    wrong = await _command(tmp_path, "run", DUALSPAN_GATEWAY_BUFFER_MAX_BYTES="plenty")
+    _says_in_one_line(wrong, "DUALSPAN_GATEWAY_BUFFER_MAX_BYTES")
+    file = tmp_path / "file"
+    file.touch()
+    _says_in_one_line(await _command(file / "box", "run"), str(file / "box"))
 
 
 async def test_status(plant: Plant, platform: Platform, box: RunningGateway) -> None:

@@ -147,6 +147,8 @@ def test_tokens() -> None:
         f"dse1.{_encoded(b'host')}.{_encoded(bytes(32))}.x",
         f"dse1.{_encoded(b'h:1')}.{_encoded(bytes(31))}.x",
         f"dse1.{_encoded(b'h:1')}.{_encoded(bytes(32))}.",
+        f"dse1.{_encoded(b'h:x')}.{_encoded(bytes(32))}.x",
+        f"dse1.{_encoded(b'h:65536')}.{_encoded(bytes(32))}.x",
         "dse1.!.!.x",
     ],
 )
