@@ -13,6 +13,8 @@ from dualspan_edge.opcua.nodeids import NodeIdError, format_node_id, parse_node_
 from dualspan_edge.opcua.services import in_portions, read_attributes, value_of
 
 _MOST_REFERENCES = 1000
+# Properties are references too, and are not listed.
+_MARGIN = 10_000
 _WANTED_CLASSES = ua.NodeClass.Object | ua.NodeClass.Variable
 _DESCRIBED = (
     ua.AttributeIds.DataType,
@@ -61,13 +63,17 @@ async def browse(
         children: list[_Found] = []
         portion = connection.limits.nodes_per_browse
         for start in range(0, len(level), portion):
-            parents = level[start : start + portion]
-            for parent, references in zip(parents, await _children(connection, parents), strict=True):
+            parents = level[start : start + portion][: max_nodes - listed]
+            if not parents:
+                break
+            found_here = await _children(connection, parents, max_nodes + _MARGIN)
+            for parent, references in zip(parents, found_here, strict=True):
                 children += _new_nodes(parent, references, seen, skip_standard=parent.node == objects)
             found = [parent for parent in parents if parent.path][: max_nodes - listed]
             if found:
                 listed += len(found)
                 yield await _describe(connection, types, found)
+            del children[max_nodes:]
         level = children
 
 
@@ -91,8 +97,13 @@ def _new_nodes(
     return found
 
 
-async def _children(connection: Connection, parents: Sequence[_Found]) -> list[list[ua.ReferenceDescription]]:
-    """The hierarchical references of each node; none where the server refuses one of them."""
+async def _children(
+    connection: Connection, parents: Sequence[_Found], most: int
+) -> list[list[ua.ReferenceDescription]]:
+    """The hierarchical references of each node; none where the server refuses one of them.
+
+    After `most` of them nothing more is asked for.
+    """
 
     async def ask(part: Sequence[_Found]) -> list[ua.BrowseResult]:
         parameters = ua.BrowseParameters()
@@ -104,9 +115,14 @@ async def _children(connection: Connection, parents: Sequence[_Found]) -> list[l
     references: list[list[ua.ReferenceDescription]] = [list(result.References or ()) for result in results]
     open_points = {index: result.ContinuationPoint for index, result in enumerate(results) if result.ContinuationPoint}
     while open_points:
+        enough = sum(len(found) for found in references) >= most
         parameters = ua.BrowseNextParameters()
+        # Released, they hold nothing at the server any more (Part 4, 5.8.3).
+        parameters.ReleaseContinuationPoints = enough
         parameters.ContinuationPoints = list(open_points.values())
         answers = await connection.session.browse_next(parameters)
+        if enough:
+            break
         still_open: dict[int, ua.ByteString] = {}
         for index, answer in zip(open_points, answers, strict=True):
             references[index] += answer.References or ()
