@@ -1,6 +1,6 @@
 """Gaps: what is known to be missing, in the words of the ledger."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -10,6 +10,9 @@ from dualspan_edge.samples import Overflow
 
 # More overflows than this in one notification become one gap of the whole server.
 _MAX_OVERFLOW_GAPS = 100
+# What the gaps of one frame take at most; the historian takes far more in one message.
+_MOST_BYTES = 128 * 1024
+_MOST_WORDS = 200
 
 
 def timestamp_of(microseconds: int) -> Timestamp:
@@ -52,9 +55,47 @@ def overflow_gaps(overflow: Overflow, server: str) -> list[historian.Gap]:
     return [gap(cause, start, end, server=server, tag_id=tag, detail=detail) for tag, start, end in rows]
 
 
-def pack_gaps(gaps: Iterable[historian.Gap]) -> bytes:
-    """Gaps as they are stored in the buffer; empty if there are none."""
-    return ingest.IngestRequest.Upload(gaps=gaps).SerializeToString()
+def coalesced(gaps: Sequence[historian.Gap], most_bytes: int) -> list[historian.Gap]:
+    """Gaps that take at most so many bytes: if they take more, those of one server and cause become one gap.
+
+    If even that is too much, so do those of one cause, without their words.
+    """
+    if _size_of(gaps) <= most_bytes:
+        return list(gaps)
+    by_server: dict[tuple[str, int], list[historian.Gap]] = {}
+    by_cause: dict[int, list[historian.Gap]] = {}
+    for one in gaps:
+        by_server.setdefault((one.server, one.cause), []).append(one)
+        by_cause.setdefault(one.cause, []).append(one)
+    together = [_together(group) for group in by_server.values()]
+    if _size_of(together) <= most_bytes:
+        return together
+    together = [_together(group) for group in by_cause.values()]
+    for one in together:
+        one.detail = ""
+    return together
+
+
+def _size_of(gaps: Sequence[historian.Gap]) -> int:
+    return ingest.IngestRequest.Upload(gaps=gaps).ByteSize()
+
+
+def _together(group: Sequence[historian.Gap]) -> historian.Gap:
+    first = group[0]
+    return gap(
+        first.cause,
+        min(one.start_time.ToMicroseconds() for one in group),
+        max(one.end_time.ToMicroseconds() for one in group),
+        server=first.server if all(one.server == first.server for one in group) else "",
+        tag_id=first.tag_id if all(one.tag_id == first.tag_id for one in group) else 0,
+        lost_samples=sum(one.lost_samples for one in group),
+        detail=f"{len(group)} gaps, the first: {first.detail[:_MOST_WORDS]}" if len(group) > 1 else first.detail,
+    )
+
+
+def pack_gaps(gaps: Sequence[historian.Gap]) -> bytes:
+    """Gaps as they are stored in the buffer, in bounded length; empty if there are none."""
+    return ingest.IngestRequest.Upload(gaps=coalesced(gaps, _MOST_BYTES)).SerializeToString()
 
 
 def unpack_gaps(packed: Iterable[bytes]) -> list[historian.Gap]:

@@ -16,7 +16,7 @@ from dualspan_edge.buffer import Buffer
 from dualspan_edge.channel import ChannelSource, words_of
 from dualspan_edge.clock import ClockOffset, now_microseconds, offset_from
 from dualspan_edge.errors import BufferCorruptError
-from dualspan_edge.gaps import gap, timestamp_of, unpack_gaps
+from dualspan_edge.gaps import coalesced, gap, timestamp_of, unpack_gaps
 from dualspan_edge.store import StoredFrame
 
 _log = structlog.get_logger(__name__)
@@ -24,6 +24,7 @@ _READ_BYTES = 4_000_000
 _OPEN_TIMEOUT = 20.0
 # Room that a message needs beside its frame.
 _OVERHEAD_BYTES = 4096
+_GAP_OVERHEAD = 6
 # Without an acknowledgement for so long while frames are under way, the stream is dead, whatever TCP says.
 _ACKNOWLEDGE_TIMEOUT = 60.0
 
@@ -155,8 +156,11 @@ class _Session:
                 await self._buffer.wait_after(self._epoch, self._sent)
 
     def _upload(self, stored: StoredFrame) -> ingest.IngestRequest.Upload:
-        gaps = unpack_gaps([stored.gaps])
-        if len(stored.payload) + len(stored.gaps) + _OVERHEAD_BYTES <= self._max_bytes:
+        # What an older version of the gateway has stored may be longer than a message.
+        room = self._max_bytes - _OVERHEAD_BYTES
+        gaps = coalesced(unpack_gaps([stored.gaps]), max(room - len(stored.payload), room // 4))
+        size = sum(one.ByteSize() + _GAP_OVERHEAD for one in gaps)
+        if len(stored.payload) + size <= room:
             frame = frame_pb2.Frame.FromString(stored.payload)
             return ingest.IngestRequest.Upload(sequence=stored.sequence, frame=frame, gaps=gaps)
         # The frame cannot be sent, now or later; what cannot be sent is at least said.

@@ -60,6 +60,14 @@ class _Stored:
     samples: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """An answer to a Publish request, and when it came, microseconds since 1970."""
+
+    future: asyncio.Future[object]
+    came: int
+
+
 class PublishPump:
     """Publishes for all subscriptions of one connection."""
 
@@ -67,7 +75,7 @@ class PublishPump:
         self._connection = connection
         self._subscriptions = subscriptions
         self._receiver = receiver
-        self._events: asyncio.Queue[asyncio.Future[object] | _Stored | None] = asyncio.Queue()
+        self._events: asyncio.Queue[_Answer | _Stored | None] = asyncio.Queue()
         self._in_flight = 0
         self._limit = _MOST_REQUESTS
         self._unstored = 0
@@ -99,7 +107,7 @@ class PublishPump:
                 event.subscription.unacknowledged.append(event.sequence_number)
             elif event is not None:
                 self._in_flight -= 1
-                await self._handle(_body_of(event))
+                await self._handle(_body_of(event.future), event.came)
 
     def _ask(self) -> None:
         """Sends as many Publish requests as there should be in flight, with the acknowledgements that are due."""
@@ -114,7 +122,7 @@ class PublishPump:
             request = ua.PublishRequest()
             request.Parameters.SubscriptionAcknowledgements = self._due()
             answer = self._connection.protocol.post(request)
-            answer.add_done_callback(self._events.put_nowait)
+            answer.add_done_callback(lambda done: self._events.put_nowait(_Answer(done, now_microseconds())))
             self._in_flight += 1
 
     def _due(self) -> list[ua.SubscriptionAcknowledgement]:
@@ -136,7 +144,7 @@ class PublishPump:
                 self._subscriptions.forget(subscription)
                 self._receiver.lost(subscription, f"the subscription has said nothing for {allowed:.0f} s")
 
-    async def _handle(self, body: bytes) -> None:
+    async def _handle(self, body: bytes, came: int) -> None:
         response = decode_publish_response(body)
         if response.service_result & 0x80000000:
             self._handle_refusal(response.service_result)
@@ -150,6 +158,7 @@ class PublishPump:
         if response.sequence_number not in {0, subscription.expected}:
             await self._fetch_missing(subscription, response.sequence_number)
         self._take(subscription, response)
+        subscription.heard_at = max(subscription.heard_at, complete_until(response, came))
 
     def _reconcile(self, subscription: Subscription, response: PublishResponse) -> None:
         """Acknowledges again what the server still keeps although it is on the disk: that word was lost."""
@@ -161,7 +170,7 @@ class PublishPump:
                 subscription.unacknowledged.append(number)
 
     def _take(self, subscription: Subscription, response: PublishResponse) -> None:
-        subscription.heard, subscription.heard_at = self._now(), now_microseconds()
+        subscription.heard = self._now()
         if response.is_keep_alive:
             # A keep-alive carries the number of the notification that comes next (Part 4, 5.14.1.4).
             subscription.expected = response.sequence_number or subscription.expected
@@ -224,6 +233,22 @@ class PublishPump:
         if response.service_result & 0x80000000 or response.sequence_number != number:
             return None
         return response
+
+
+def complete_until(response: PublishResponse, came: int) -> int:
+    """Until when a subscription's values have come, microseconds on the gateway's clock; 0 if it cannot be told.
+
+    Args:
+        response: What came.
+        came: When, microseconds since 1970.
+    """
+    if response.is_keep_alive or not response.more_notifications:
+        return came
+    # The server holds back more. Its own clock tells how old the newest of these values were when it sent them.
+    newest = [int(run.timestamp.max()) for change in response.data_changes for run in change.runs if len(run)]
+    if not newest or not response.publish_time:
+        return 0
+    return came - max(response.publish_time - max(newest), 0)
 
 
 def _body_of(answer: "asyncio.Future[object]") -> bytes:
