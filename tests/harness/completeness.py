@@ -48,8 +48,30 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
+class Tally:
+    """What the platform says that it has taken, beside what it returns, while nothing is on its way.
+
+    Attributes:
+        sealed: Samples in segments.
+        unsealed: Samples in frames that are not sealed yet.
+        dropped: Repeats that sealing dropped.
+        stored: Samples that ReadRaw returns of all tags and times; it leaves repeats out.
+    """
+
+    sealed: int
+    unsealed: int
+    dropped: int
+    stored: int
+
+    @property
+    def repeated(self) -> int:
+        """Samples that were committed again although they were stored, whether sealing has met them or not."""
+        return self.dropped + self.sealed + self.unsealed - self.stored
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the comparison found. All but `kept` and `admitted` must be zero.
+    """What the comparison found. All but `kept`, `admitted` and `repeated` must be zero.
 
     Attributes:
         kept: Samples that were sent and are stored.
@@ -58,6 +80,8 @@ class Verdict:
         doubled: Samples that are stored more than once.
         wrong: Samples with another value than was sent, or that nobody sent.
         disordered: Neighbours within a tag whose time does not rise.
+        repeated: Samples that were committed again meanwhile, which ReadRaw does not show; see `Tally`. A new
+            subscription may repeat the latest sample of each of its items, and nothing else may.
         examples: A few of each kind, for who reads a failed test.
     """
 
@@ -67,6 +91,7 @@ class Verdict:
     doubled: int = 0
     wrong: int = 0
     disordered: int = 0
+    repeated: int = 0
     examples: Sequence[str] = field(default=())
 
     @property
@@ -133,5 +158,6 @@ def _add(one: Verdict, other: Verdict) -> Verdict:
         one.doubled + other.doubled,
         one.wrong + other.wrong,
         one.disordered + other.disordered,
+        one.repeated + other.repeated,
         [*one.examples, *other.examples][:8],
     )

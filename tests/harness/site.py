@@ -28,8 +28,9 @@ from dualspan_cli.session import Access, Addresses, Session, all_pages, open_ses
 from dualspan_cli.settings import child_environment
 from dualspan_cli.supervisor import Member, Service, Supervisor
 from dualspan_sdk import Client, Endpoints, ValueKind
-from harness.completeness import Sent, Span, Stored, Verdict, judge
+from harness.completeness import Sent, Span, Stored, Tally, Verdict, judge
 from harness.link import Link, link_to
+from plc_sim.control import ControlClient
 from plc_sim.load import FIRST_NODE_ID, LoadPlan
 
 TENANT = f"tenants/{FIRST_TENANT}"
@@ -37,6 +38,7 @@ PASSWORD = "a password of tests"
 GATEWAY = f"{TENANT}/gateways/box"
 SERVER = f"{GATEWAY}/servers/load"
 QUEUE_SIZE = 2000
+_DAY_US = 86_400_000_000
 
 
 class SitePlatform(LocalPlatform):
@@ -142,6 +144,36 @@ class Site:
         ]
         stored = await self.stored(since_us, until_us)
         return judge(self.sent, stored, spans, since_us=since_us, until_us=until_us)
+
+    async def tally(self) -> Tally:
+        """Counts what is committed and what is stored. Holds the uplink back meanwhile, so that both stand still."""
+        self.uplink.cut()
+        try:
+            await self._commits_stand_still()
+            statistics = await self.statistics()
+            pages = self.client.read_raw_pages(self.variables, 0, now_us() + _DAY_US)
+            stored = sum([page.sample_count async for page in pages])
+        finally:
+            self.uplink.mend()
+        return Tally(statistics.sealed_samples, statistics.unsealed_samples, statistics.repeated_samples, stored)
+
+    async def _commits_stand_still(self) -> None:
+        """Waits until nothing has been committed for half a second."""
+        last = -1
+
+        async def same_as_before() -> bool:
+            nonlocal last
+            before, last = last, (await self.statistics()).committed_samples
+            if before != last:
+                await asyncio.sleep(0.5)
+            return before == last
+
+        await until(same_as_before, "commits stand still while the uplink is cut", 30)
+
+    async def monitored_items(self) -> int:
+        """How many monitored items the load server has ever had: each begins with the latest sample."""
+        async with await ControlClient.connect(self.load.control) as control:
+            return len((await control.call("load", "statistics"))["streams"])
 
     async def statistics(self) -> historian.StorageStatistics:
         request = historian.GetStorageStatisticsRequest(parent=TENANT)

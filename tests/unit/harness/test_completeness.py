@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from harness.completeness import Floats, Ints, Sent, Span, Stored, Verdict, judge
+from harness.completeness import Floats, Ints, Sent, Span, Stored, Tally, Verdict, judge
 
 TICK_US = 1000
 SINCE, UNTIL = 10_000, 110_000  # 100 ticks
@@ -81,3 +81,15 @@ def test_never_sent() -> None:
     stored = everything()
     stored.tag[42] = 9
     assert verdict(stored).wrong == 1
+
+
+@pytest.mark.parametrize(
+    ("tally", "repeated"),
+    [
+        (Tally(sealed=900, unsealed=100, dropped=0, stored=1000), 0),
+        (Tally(sealed=900, unsealed=200, dropped=0, stored=1000), 100),
+        (Tally(sealed=1000, unsealed=0, dropped=100, stored=1000), 100),
+    ],
+)
+def test_a_frame_committed_twice_is_counted_before_and_after_it_is_sealed(tally: Tally, repeated: int) -> None:
+    assert tally.repeated == repeated
