@@ -106,7 +106,8 @@ class Update:
 
     Attributes:
         frame: The samples.
-        skipped_frames: How many frames were left out just before this one because the reader was too slow.
+        skipped_frames: How many frames were left out just before this one: the reader was too slow, or the platform
+            could not pass them on.
         resumed: The stream broke and was opened again just before this one, so samples may be missing here.
             Whatever is missing here is stored: `Client.read_raw` has it.
     """
