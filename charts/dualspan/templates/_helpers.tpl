@@ -84,3 +84,13 @@ securityContext:
 volumeMounts:
   - {name: tmp, mountPath: /tmp}
 {{- end -}}
+
+{{/* Whether the gRPC server on .port serves. Kubernetes can ask since 1.24; before, it sees that the port is open. */}}
+{{- define "dualspan.serving" -}}
+{{- if semverCompare ">=1.24-0" .root.Capabilities.KubeVersion.Version -}}
+grpc: {port: {{ .port }}}
+{{- else -}}
+tcpSocket: {port: {{ .port }}}
+{{- end }}
+timeoutSeconds: 5
+{{- end -}}
