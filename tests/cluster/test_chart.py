@@ -1,0 +1,203 @@
+"""charts/dualspan as a platform admin uses it: linted, installed, streaming, upgraded, uninstalled."""
+
+import json
+import re
+import secrets
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+CHART = str(ROOT / "charts/dualspan")
+TAG = "cluster-test"
+MEMBERS = ("cli", "identity", "onboarding", "historian", "console", "edge", "plc-sim")
+MODULES = {"plc-sim": "plc_sim"}
+COMPONENTS = {"identity", "onboarding", "historian", "worker-beat", "console", "factory"}
+PASSWORD = "the first password"
+PATIENCE_S = 120.0
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1500)]
+
+
+def run(*command: str, timeout: float = 60) -> str:
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=timeout, check=False)
+    if done.returncode != 0:
+        raise AssertionError(f"{command}:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}")
+    return done.stdout
+
+
+def wait_until(what: str, condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {PATIENCE_S:.0f} s for {what}"
+        time.sleep(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The chart in a namespace of its own, beside a PostgreSQL and a Redis."""
+
+    helm_path: str
+    namespace: str
+
+    def kubectl(self, *arguments: str, timeout: float = 60) -> str:
+        return run("kubectl", "--namespace", self.namespace, *arguments, timeout=timeout)
+
+    def helm(self, *arguments: str) -> str:
+        return run(self.helm_path, "--namespace", self.namespace, *arguments, timeout=600)
+
+    def pods(self) -> list[dict[str, Any]]:
+        """The release's pods: neither the databases nor what a hook made."""
+        selector = "app.kubernetes.io/instance=dualspan,app.kubernetes.io/component!=migrate"
+        return json.loads(self.kubectl("get", "pods", "--selector", selector, "--output", "json"))["items"]
+
+    def dualspan(self, *arguments: str) -> str:
+        """The administrator's command, in the factory's pod."""
+        pod = ("exec", "dualspan-factory-0", "--container", "connect", "--")
+        return self.kubectl(*pod, "python", "-m", "dualspan_cli", *arguments, "--json")
+
+    def stored_samples(self) -> int:
+        """Sealed and unsealed ones, as the database itself counts them."""
+        query = (
+            "SELECT (SELECT coalesce(sum(sample_count), 0) FROM historian.frame)"
+            " + (SELECT coalesce(sum(sample_count), 0) FROM historian.segment)"
+        )
+        psql = ("psql", "--username=postgres", "--dbname=dualspan", "--tuples-only", "--no-align", "--command", query)
+        return int(self.kubectl("exec", "deployment/postgres", "--", *psql))
+
+
+@pytest.fixture(scope="module")
+def helm() -> str:
+    found = shutil.which("helm") or shutil.which("helm", path=HERE / "node_modules/.bin")
+    if found is None:
+        pytest.skip("there is no helm command; `npm ci` in tests/cluster installs one")
+    return found
+
+
+@pytest.fixture(scope="module")
+def cluster() -> None:
+    """A Kubernetes whose nodes run the images of this machine's Docker Engine."""
+    if shutil.which("kubectl") is None or shutil.which("docker") is None:
+        pytest.skip("there is no kubectl or no docker command")
+    asked = ["kubectl", "get", "nodes", "--request-timeout=5s", "--output"]
+    runtime = "jsonpath={.items[*].status.nodeInfo.containerRuntimeVersion}"
+    answer = subprocess.run([*asked, runtime], capture_output=True, text=True, check=False)
+    if answer.returncode != 0:
+        pytest.skip("`kubectl get nodes` gets no answer from a cluster")
+    if not answer.stdout.startswith("docker://"):
+        pytest.skip(f"the nodes run {answer.stdout}, which does not see images that are built here")
+
+
+@pytest.fixture(scope="module")
+def images(cluster: None) -> None:
+    """Every image of the chart, built from this tree."""
+    for name in MEMBERS:
+        module = MODULES.get(name, f"dualspan_{name}")
+        arguments = ("--build-arg", f"MEMBER=dualspan-{name}", "--build-arg", f"MODULE={module}")
+        # Builds share the machine's network: some machines reach package indexes through it only.
+        tag = ("--tag", f"dualspan/{name}:{TAG}")
+        run("docker", "build", "--quiet", "--network=host", *arguments, *tag, ".", timeout=900)
+
+
+@pytest.fixture(scope="module")
+def release(helm: str, images: None) -> Iterator[Release]:
+    opened = Release(helm, f"dualspan-test-{secrets.token_hex(4)}")
+    password = secrets.token_hex(16)
+    values = {
+        "service-secret": secrets.token_hex(16),
+        "database-password": password,
+        "first-password": PASSWORD,
+        "admin-database-url": f"postgresql://postgres:{password}@postgres:5432/dualspan",
+    }
+    run("kubectl", "create", "namespace", opened.namespace)
+    try:
+        literals = [f"--from-literal={key}={value}" for key, value in values.items()]
+        opened.kubectl("create", "secret", "generic", "platform", *literals)
+        opened.kubectl("apply", "--filename", str(HERE / "databases.yaml"))
+        for name in ("postgres", "redis"):
+            opened.kubectl("rollout", "status", f"deployment/{name}", "--timeout=120s", timeout=150)
+        opened.helm("install", "dualspan", CHART, *chosen_values(), "--wait", "--timeout=300s")
+        yield opened
+    finally:
+        run("kubectl", "delete", "namespace", opened.namespace, "--timeout=120s", timeout=150)
+
+
+def chosen_values() -> tuple[str, ...]:
+    values = {
+        "image.tag": TAG,
+        "secret.name": "platform",
+        "postgres.host": "postgres",
+        "redis.url": "redis://redis:6379/0",
+        "simulation.enabled": "true",
+        "simulation.volumeSize": "",
+    }
+    return tuple(part for name, value in values.items() for part in ("--set", f"{name}={value}"))
+
+
+def test_lint(helm: str) -> None:
+    run(helm, "lint", "--strict", CHART, *chosen_values())
+
+
+@pytest.mark.parametrize(("version", "action"), [("1.20.0", "tcpSocket"), ("1.24.0", "grpc"), ("1.33.1", "grpc")])
+def test_probes_are_those_that_the_cluster_knows(helm: str, version: str, action: str) -> None:
+    rendered = run(helm, "template", "dualspan", CHART, *chosen_values(), "--kube-version", version)
+    probes = re.findall(r"(?:startup|readiness)Probe:\s+(\w+): \{port: 74", rendered)
+    assert probes == [action] * 6
+
+
+def test_simulation_refuses_another_tenant(helm: str) -> None:
+    with pytest.raises(AssertionError, match="belong to the tenant home"):
+        run(helm, "template", "dualspan", CHART, *chosen_values(), "--set", "firstUser.tenant=other")
+
+
+def test_every_pod_is_ready(release: Release) -> None:
+    pods = release.pods()
+    assert {pod["metadata"]["labels"]["app.kubernetes.io/component"] for pod in pods} == COMPONENTS
+    ready = {
+        f"{pod['metadata']['name']}/{container['name']}": container["ready"]
+        for pod in pods
+        for container in pod["status"]["containerStatuses"]
+    }
+    assert ready == dict.fromkeys(ready, True)
+
+
+def test_nothing_runs_as_root(release: Release) -> None:
+    for pod in release.pods():
+        assert release.kubectl("exec", pod["metadata"]["name"], "--", "id", "-u").strip() == "10001"
+
+
+def test_console_answers(release: Release) -> None:
+    service = f"/api/v1/namespaces/{release.namespace}/services/dualspan-console:8080/proxy/"
+    assert "DualSpan" in run("kubectl", "get", "--raw", service)
+
+
+def test_three_plants_stream(release: Release) -> None:
+    tags = json.loads(release.dualspan("tags", "list", "--tenant", "home"))
+    assert len({tag["server"] for tag in tags}) == 3
+    assert {tag["state"] for tag in tags} == {"TAG_STATE_ACTIVE"}
+    before = release.stored_samples()
+    wait_until("more samples", lambda: release.stored_samples() > before + len(tags))
+
+
+def test_upgrade_migrates_again_and_keeps_what_is_stored(release: Release) -> None:
+    before = release.stored_samples()
+    more = ("--set", "services.worker.replicas=2")
+    release.helm("upgrade", "dualspan", CHART, *chosen_values(), *more, "--wait", "--timeout=300s")
+    components = {pod["metadata"]["labels"]["app.kubernetes.io/component"] for pod in release.pods()}
+    assert components == {*COMPONENTS, "worker"}
+    wait_until("samples after the upgrade", lambda: release.stored_samples() > before)
+
+
+def test_uninstall_leaves_nothing_of_the_release(release: Release) -> None:
+    release.helm("uninstall", "dualspan")
+    wait_until("its pods to end", lambda: release.pods() == [])
+    kinds = "deployments,statefulsets,services,jobs,configmaps"
+    label = ("--selector", "app.kubernetes.io/instance=dualspan")
+    assert release.kubectl("get", kinds, *label, "--output", "name") == ""
