@@ -8,7 +8,7 @@ counts what was committed: a frame that was stored twice shows there.
 import asyncio
 import os
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -197,6 +197,33 @@ async def test_disk_of_the_buffer_full(site: Site) -> None:
     verdict = await judged(site, fill)
     await assert_full_is_admitted(site, verdict, began_us)
     assert 0 <= verdict.repeated <= await site.monitored_items() - items
+
+
+async def test_buffer_full_at_its_own_bound(site: Site) -> None:
+    """The same when it is the bound of the gateway's settings that is reached and not the disk's."""
+    usual = site.members["gateway"].server.child.environment
+    await run_gateway_with(site, {**usual, "DUALSPAN_GATEWAY_BUFFER_MAX_BYTES": str(1 << 20)})
+    began_us, items = now_us(), await site.monitored_items()
+
+    async def fill() -> None:
+        site.uplink.cut()
+        await until(lambda: says_full(site), "the gateway says that its buffer is full", 120)
+        await asyncio.sleep(1.0)
+        site.uplink.mend()
+
+    try:
+        verdict = await judged(site, fill)
+        await assert_full_is_admitted(site, verdict, began_us)
+        assert 0 <= verdict.repeated <= await site.monitored_items() - items
+    finally:
+        await run_gateway_with(site, usual)
+
+
+async def run_gateway_with(site: Site, environment: Mapping[str, str]) -> None:
+    site.kill("gateway")
+    site.members["gateway"].server.child.environment = environment
+    await site.revive("gateway")
+    await site.caught_up(now_us())
 
 
 def fill_up(path: Path) -> None:
