@@ -47,7 +47,7 @@ check: setup ## style, types, layers, contracts
 	$(BIN)/python protos/contracts.py --against $(BASELINE)
 
 .PHONY: test
-test: setup ## all tests that this machine can run; SUITE=unit|integration|e2e|engine|cluster|browser for one
+test: setup ## tests of this machine; SUITE=unit|integration|e2e|fuzz|browser|engine|cluster for one
 	$(BIN)/python tests/run.py $(SUITE) $(if $(ARGS),-- $(ARGS))
 
 .PHONY: bench
