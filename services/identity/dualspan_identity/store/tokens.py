@@ -35,7 +35,9 @@ async def lock_attempts(connection: Connection, email_hash: bytes) -> Attempts:
     )
     # By the clock, not by the transaction's beginning: attempts at the same time wait here for one another.
     row = await connection.fetchrow(
-        """SELECT failures, greatest(extract(epoch FROM blocked_until - clock_timestamp()), 0)::float8 AS blocked
+        # In seconds before they are subtracted: PostgreSQL 15 and 16 cannot subtract from an infinite timestamp.
+        """SELECT failures, greatest(
+            extract(epoch FROM blocked_until)::float8 - extract(epoch FROM clock_timestamp())::float8, 0) AS blocked
         FROM sign_in_attempt WHERE email_hash = $1 FOR UPDATE""",
         email_hash,
     )
