@@ -197,9 +197,21 @@ async def until(condition: Callable[[], Awaitable[bool]], what: str, timeout: fl
         await asyncio.sleep(0.1)
 
 
-async def start_load(folder: Path, port: int, *, rate: float, items: int, interval_ms: int, seed: int = 1) -> Load:
-    """Starts a load server and waits for its ready line."""
-    arguments = {"port": port, "rate": rate, "items": items, "interval-ms": interval_ms, "seed": seed}
+async def start_load(
+    folder: Path, ports: tuple[int, int], *, rate: float, items: int, interval_ms: int, seed: int = 1
+) -> Load:
+    """Starts a load server and waits for its ready line.
+
+    Its two ports, of OPC UA and of its control channel, stay the same when it is started again.
+    """
+    arguments = {
+        "port": ports[0],
+        "control-port": ports[1],
+        "rate": rate,
+        "items": items,
+        "interval-ms": interval_ms,
+        "seed": seed,
+    }
     options = [text for name, value in arguments.items() for text in (f"--{name}", str(value))]
     child = ChildProcess(
         "load",
@@ -240,7 +252,7 @@ async def open_site(
         supervisor = Supervisor(lambda member, words: None)
         stack.push_async_callback(asyncio.to_thread, supervisor.stop)
         await start_platform(platform, supervisor)
-        load = await start_load(folder, free_port(), rate=rate, items=items, interval_ms=interval_ms)
+        load = await start_load(folder, (free_port(), free_port()), rate=rate, items=items, interval_ms=interval_ms)
         stack.callback(load.child.stop)
         opcua = await stack.enter_async_context(link_to("127.0.0.1", int(load.endpoint_url.rsplit(":")[-1].strip("/"))))
         session = await stack.enter_async_context(open_session(access(platform)))
