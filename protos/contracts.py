@@ -6,8 +6,8 @@
 import argparse
 import subprocess
 import sys
-import tarfile
 import tempfile
+import zipfile
 from io import BytesIO
 from pathlib import Path
 
@@ -24,11 +24,11 @@ def image_of(root: Path, target: Path) -> Path:
 
 def extract(revision: str, target: Path) -> Path | None:
     """Writes the contracts of `revision` under `target`; None where that revision has none, or is not there."""
-    archive = subprocess.run(["git", "archive", revision, "dualspan"], cwd=HERE, capture_output=True, check=False)
+    archive = subprocess.run(["git", "archive", "--format=zip", revision, "dualspan"], cwd=HERE, capture_output=True, check=False)
     if archive.returncode != 0:
         return None
-    with tarfile.open(fileobj=BytesIO(archive.stdout)) as contents:
-        contents.extractall(target, filter="data")
+    with zipfile.ZipFile(BytesIO(archive.stdout)) as contents:
+        contents.extractall(target)
     return target
 
 

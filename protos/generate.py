@@ -39,7 +39,8 @@ def run_protoc(root: Path, *options: str) -> None:
 def generate(target: Path) -> None:
     """Writes the stubs of every contract under `target`, which becomes the `dualspan` package's parent."""
     target.mkdir(parents=True, exist_ok=True)
-    out = [f"--{kind}_out={target}" for kind in ("python", "grpc_python", "mypy", "mypy_grpc")]
+    out = [f"--{kind}_out={target}" for kind in ("python", "grpc_python")]
+    out += [f"--{kind}_out=quiet:{target}" for kind in ("mypy", "mypy_grpc")]
     beside = Path(sys.executable).parent
     plugins = [f"--plugin=protoc-gen-{kind}={beside / f'protoc-gen-{kind}'}" for kind in ("mypy", "mypy_grpc")]
     run_protoc(HERE, *plugins, *out)
