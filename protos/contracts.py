@@ -24,7 +24,9 @@ def image_of(root: Path, target: Path) -> Path:
 
 def extract(revision: str, target: Path) -> Path | None:
     """Writes the contracts of `revision` under `target`; None where that revision has none, or is not there."""
-    archive = subprocess.run(["git", "archive", "--format=zip", revision, "dualspan"], cwd=HERE, capture_output=True, check=False)
+    archive = subprocess.run(
+        ["git", "archive", "--format=zip", revision, "dualspan"], cwd=HERE, capture_output=True, check=False
+    )
     if archive.returncode != 0:
         return None
     with zipfile.ZipFile(BytesIO(archive.stdout)) as contents:
