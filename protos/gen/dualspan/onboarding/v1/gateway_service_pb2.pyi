@@ -400,10 +400,47 @@ class ConnectRequest(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class CommandReport(_message.Message):
+        """How a command fares. Several may follow each other; the last has `done`."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        COMMAND_ID_FIELD_NUMBER: _builtins.int
+        STEP_FIELD_NUMBER: _builtins.int
+        PERCENT_FIELD_NUMBER: _builtins.int
+        DONE_FIELD_NUMBER: _builtins.int
+        ERROR_FIELD_NUMBER: _builtins.int
+        command_id: _builtins.str
+        """The command."""
+        step: _builtins.str
+        """What is being done now, for people."""
+        percent: _builtins.int
+        """How much of it is done, 0 to 100."""
+        done: _builtins.bool
+        """It is over: either `error` or the outcome is set."""
+        error: _builtins.str
+        """Why it failed, if it did, and what to do."""
+        def __init__(
+            self,
+            *,
+            command_id: _builtins.str = ...,
+            step: _builtins.str = ...,
+            percent: _builtins.int = ...,
+            done: _builtins.bool = ...,
+            error: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["command_id", b"command_id", "done", b"done", "error", b"error", "percent", b"percent", "step", b"step"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     HELLO_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
     CONFIGURATION_REPORT_FIELD_NUMBER: _builtins.int
     BROWSE_RESULT_FIELD_NUMBER: _builtins.int
+    COMMAND_REPORT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def hello(self) -> Global___ConnectRequest.Hello:
         """First."""
@@ -420,6 +457,10 @@ class ConnectRequest(_message.Message):
     def browse_result(self) -> Global___ConnectRequest.BrowseResult:
         """After a browse command came."""
 
+    @_builtins.property
+    def command_report(self) -> Global___ConnectRequest.CommandReport:
+        """After any other command came."""
+
     def __init__(
         self,
         *,
@@ -427,12 +468,13 @@ class ConnectRequest(_message.Message):
         status: _resources_pb2.GatewayStatus | None = ...,
         configuration_report: Global___ConnectRequest.ConfigurationReport | None = ...,
         browse_result: Global___ConnectRequest.BrowseResult | None = ...,
+        command_report: Global___ConnectRequest.CommandReport | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["browse_result", b"browse_result", "configuration_report", b"configuration_report", "hello", b"hello", "message", b"message", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["browse_result", b"browse_result", "command_report", b"command_report", "configuration_report", b"configuration_report", "hello", b"hello", "message", b"message", "status", b"status"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["browse_result", b"browse_result", "configuration_report", b"configuration_report", "hello", b"hello", "message", b"message", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["browse_result", b"browse_result", "command_report", b"command_report", "configuration_report", b"configuration_report", "hello", b"hello", "message", b"message", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["hello", "status", "configuration_report", "browse_result"]  # noqa: Y015
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["hello", "status", "configuration_report", "browse_result", "command_report"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
 
@@ -476,8 +518,35 @@ class ConnectResponse(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class Command(_message.Message):
+        """Do something and tell how it goes."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        COMMAND_ID_FIELD_NUMBER: _builtins.int
+        EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+        command_id: _builtins.str
+        """Repeated in the reports."""
+        @_builtins.property
+        def expire_time(self) -> _timestamp_pb2.Timestamp:
+            """Not to be begun after this."""
+
+        def __init__(
+            self,
+            *,
+            command_id: _builtins.str = ...,
+            expire_time: _timestamp_pb2.Timestamp | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["command_id", b"command_id", "expire_time", b"expire_time"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     CONFIGURATION_FIELD_NUMBER: _builtins.int
     BROWSE_FIELD_NUMBER: _builtins.int
+    COMMAND_FIELD_NUMBER: _builtins.int
     CLOCK_FIELD_NUMBER: _builtins.int
     STATUS_INTERVAL_FIELD_NUMBER: _builtins.int
     @_builtins.property
@@ -487,6 +556,10 @@ class ConnectResponse(_message.Message):
     @_builtins.property
     def browse(self) -> Global___ConnectResponse.Browse:
         """Browse a server."""
+
+    @_builtins.property
+    def command(self) -> Global___ConnectResponse.Command:
+        """Do something else."""
 
     @_builtins.property
     def clock(self) -> _timestamp_pb2.Timestamp:
@@ -501,14 +574,15 @@ class ConnectResponse(_message.Message):
         *,
         configuration: Global___GatewayConfiguration | None = ...,
         browse: Global___ConnectResponse.Browse | None = ...,
+        command: Global___ConnectResponse.Command | None = ...,
         clock: _timestamp_pb2.Timestamp | None = ...,
         status_interval: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["browse", b"browse", "clock", b"clock", "configuration", b"configuration", "message", b"message", "status_interval", b"status_interval"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["browse", b"browse", "clock", b"clock", "command", b"command", "configuration", b"configuration", "message", b"message", "status_interval", b"status_interval"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["browse", b"browse", "clock", b"clock", "configuration", b"configuration", "message", b"message", "status_interval", b"status_interval"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["browse", b"browse", "clock", b"clock", "command", b"command", "configuration", b"configuration", "message", b"message", "status_interval", b"status_interval"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["configuration", "browse"]  # noqa: Y015
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["configuration", "browse", "command"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
 
