@@ -5,7 +5,12 @@ Where gateways enrol, get their configuration and report."""
 
 from collections import abc as _abc
 from dualspan.frame.v1 import frame_pb2 as _frame_pb2
+from dualspan.onboarding.v1 import budget_service_pb2 as _budget_service_pb2
+from dualspan.onboarding.v1 import discovery_pb2 as _discovery_pb2
+from dualspan.onboarding.v1 import notice_pb2 as _notice_pb2
 from dualspan.onboarding.v1 import resources_pb2 as _resources_pb2
+from dualspan.onboarding.v1 import sampling_pb2 as _sampling_pb2
+from dualspan.onboarding.v1 import sampling_service_pb2 as _sampling_service_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
@@ -176,6 +181,8 @@ class ServerConfiguration(_message.Message):
     PASSWORD_FIELD_NUMBER: _builtins.int
     TRUSTED_CERTIFICATE_SHA256_FIELD_NUMBER: _builtins.int
     TAGS_FIELD_NUMBER: _builtins.int
+    REVERSE_CONNECT_FIELD_NUMBER: _builtins.int
+    SERVER_URI_FIELD_NUMBER: _builtins.int
     server: _builtins.str
     """The server's id."""
     endpoint_url: _builtins.str
@@ -190,6 +197,10 @@ class ServerConfiguration(_message.Message):
     """Password."""
     trusted_certificate_sha256: _builtins.str
     """SHA-256 of the approved server certificate."""
+    reverse_connect: _builtins.bool
+    """The server calls the gateway (reverse connect); nothing is connected to it."""
+    server_uri: _builtins.str
+    """The application URI that the server must have; not checked if empty."""
     @_builtins.property
     def tags(self) -> _containers.RepeatedCompositeFieldContainer[Global___TagConfiguration]:
         """What to subscribe to."""
@@ -205,10 +216,12 @@ class ServerConfiguration(_message.Message):
         password: _builtins.str = ...,
         trusted_certificate_sha256: _builtins.str = ...,
         tags: _abc.Iterable[Global___TagConfiguration] | None = ...,
+        reverse_connect: _builtins.bool = ...,
+        server_uri: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["endpoint_url", b"endpoint_url", "password", b"password", "security_mode", b"security_mode", "security_policy", b"security_policy", "server", b"server", "tags", b"tags", "trusted_certificate_sha256", b"trusted_certificate_sha256", "username", b"username"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["endpoint_url", b"endpoint_url", "password", b"password", "reverse_connect", b"reverse_connect", "security_mode", b"security_mode", "security_policy", b"security_policy", "server", b"server", "server_uri", b"server_uri", "tags", b"tags", "trusted_certificate_sha256", b"trusted_certificate_sha256", "username", b"username"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -226,6 +239,10 @@ class TagConfiguration(_message.Message):
     SAMPLING_INTERVAL_FIELD_NUMBER: _builtins.int
     PUBLISHING_INTERVAL_FIELD_NUMBER: _builtins.int
     QUEUE_SIZE_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    ACQUISITION_FIELD_NUMBER: _builtins.int
+    FIELD_PATH_FIELD_NUMBER: _builtins.int
+    INDEX_RANGE_FIELD_NUMBER: _builtins.int
     tag_id: _builtins.int
     """Numeric id, used in frames."""
     node_id: _builtins.str
@@ -234,6 +251,12 @@ class TagConfiguration(_message.Message):
     """What its values must be."""
     queue_size: _builtins.int
     """Queue at the server; 0: what is sampled in a publishing interval and 5 s more."""
+    source: _sampling_pb2.TagSource.ValueType
+    """A variable's value, or the events of an event notifier."""
+    field_path: _builtins.str
+    """The field or element that it is; empty: the whole value."""
+    index_range: _builtins.str
+    """The part of an array that the server sends; empty: all of it."""
     @_builtins.property
     def sampling_interval(self) -> _duration_pb2.Duration:
         """Sampling interval at the server."""
@@ -241,6 +264,10 @@ class TagConfiguration(_message.Message):
     @_builtins.property
     def publishing_interval(self) -> _duration_pb2.Duration:
         """Publishing interval of its subscription."""
+
+    @_builtins.property
+    def acquisition(self) -> _sampling_pb2.Acquisition:
+        """How its values are got."""
 
     def __init__(
         self,
@@ -251,10 +278,14 @@ class TagConfiguration(_message.Message):
         sampling_interval: _duration_pb2.Duration | None = ...,
         publishing_interval: _duration_pb2.Duration | None = ...,
         queue_size: _builtins.int = ...,
+        source: _sampling_pb2.TagSource.ValueType = ...,
+        acquisition: _sampling_pb2.Acquisition | None = ...,
+        field_path: _builtins.str = ...,
+        index_range: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["publishing_interval", b"publishing_interval", "sampling_interval", b"sampling_interval"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["acquisition", b"acquisition", "publishing_interval", b"publishing_interval", "sampling_interval", b"sampling_interval"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "node_id", b"node_id", "publishing_interval", b"publishing_interval", "queue_size", b"queue_size", "sampling_interval", b"sampling_interval", "tag_id", b"tag_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acquisition", b"acquisition", "field_path", b"field_path", "index_range", b"index_range", "kind", b"kind", "node_id", b"node_id", "publishing_interval", b"publishing_interval", "queue_size", b"queue_size", "sampling_interval", b"sampling_interval", "source", b"source", "tag_id", b"tag_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -271,6 +302,7 @@ class TagReport(_message.Message):
     STATUS_CODE_FIELD_NUMBER: _builtins.int
     DETAIL_FIELD_NUMBER: _builtins.int
     REVISED_SAMPLING_INTERVAL_FIELD_NUMBER: _builtins.int
+    REVISED_QUEUE_SIZE_FIELD_NUMBER: _builtins.int
     tag_id: _builtins.int
     """The tag."""
     state: _resources_pb2.TagState.ValueType
@@ -279,6 +311,8 @@ class TagReport(_message.Message):
     """The OPC UA status code that the server gave."""
     detail: _builtins.str
     """What is wrong and what to do."""
+    revised_queue_size: _builtins.int
+    """The queue that the server revised to."""
     @_builtins.property
     def revised_sampling_interval(self) -> _duration_pb2.Duration:
         """The sampling interval that the server revised to."""
@@ -291,10 +325,11 @@ class TagReport(_message.Message):
         status_code: _builtins.int = ...,
         detail: _builtins.str = ...,
         revised_sampling_interval: _duration_pb2.Duration | None = ...,
+        revised_queue_size: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["revised_sampling_interval", b"revised_sampling_interval"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail", "revised_sampling_interval", b"revised_sampling_interval", "state", b"state", "status_code", b"status_code", "tag_id", b"tag_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail", "revised_queue_size", b"revised_queue_size", "revised_sampling_interval", b"revised_sampling_interval", "state", b"state", "status_code", b"status_code", "tag_id", b"tag_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -411,6 +446,10 @@ class ConnectRequest(_message.Message):
         PERCENT_FIELD_NUMBER: _builtins.int
         DONE_FIELD_NUMBER: _builtins.int
         ERROR_FIELD_NUMBER: _builtins.int
+        DISCOVER_FIELD_NUMBER: _builtins.int
+        TEST_CONNECTION_FIELD_NUMBER: _builtins.int
+        READ_LIMITS_FIELD_NUMBER: _builtins.int
+        DESCRIBE_VALUES_FIELD_NUMBER: _builtins.int
         command_id: _builtins.str
         """The command."""
         step: _builtins.str
@@ -421,6 +460,22 @@ class ConnectRequest(_message.Message):
         """It is over: either `error` or the outcome is set."""
         error: _builtins.str
         """Why it failed, if it did, and what to do."""
+        @_builtins.property
+        def discover(self) -> _discovery_pb2.DiscoverServersResponse:
+            """Servers that were found."""
+
+        @_builtins.property
+        def test_connection(self) -> _discovery_pb2.TestConnectionResponse:
+            """How a test went."""
+
+        @_builtins.property
+        def read_limits(self) -> _budget_service_pb2.ServerLimits:
+            """What a server states of its limits."""
+
+        @_builtins.property
+        def describe_values(self) -> _sampling_service_pb2.DescribeValuesResponse:
+            """What is in values."""
+
         def __init__(
             self,
             *,
@@ -429,18 +484,25 @@ class ConnectRequest(_message.Message):
             percent: _builtins.int = ...,
             done: _builtins.bool = ...,
             error: _builtins.str = ...,
+            discover: _discovery_pb2.DiscoverServersResponse | None = ...,
+            test_connection: _discovery_pb2.TestConnectionResponse | None = ...,
+            read_limits: _budget_service_pb2.ServerLimits | None = ...,
+            describe_values: _sampling_service_pb2.DescribeValuesResponse | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["describe_values", b"describe_values", "discover", b"discover", "outcome", b"outcome", "read_limits", b"read_limits", "test_connection", b"test_connection"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["command_id", b"command_id", "done", b"done", "error", b"error", "percent", b"percent", "step", b"step"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["command_id", b"command_id", "describe_values", b"describe_values", "discover", b"discover", "done", b"done", "error", b"error", "outcome", b"outcome", "percent", b"percent", "read_limits", b"read_limits", "step", b"step", "test_connection", b"test_connection"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-        def WhichOneof(self, oneof_group: _Never) -> None: ...
+        _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["discover", "test_connection", "read_limits", "describe_values"]  # noqa: Y015
+        _WhichOneofArgType_outcome: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
+        def WhichOneof(self, oneof_group: _WhichOneofArgType_outcome) -> _WhichOneofReturnType_outcome | None: ...
 
     HELLO_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
     CONFIGURATION_REPORT_FIELD_NUMBER: _builtins.int
     BROWSE_RESULT_FIELD_NUMBER: _builtins.int
     COMMAND_REPORT_FIELD_NUMBER: _builtins.int
+    NOTICES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def hello(self) -> Global___ConnectRequest.Hello:
         """First."""
@@ -461,6 +523,10 @@ class ConnectRequest(_message.Message):
     def command_report(self) -> Global___ConnectRequest.CommandReport:
         """After any other command came."""
 
+    @_builtins.property
+    def notices(self) -> _notice_pb2.GatewayNotices:
+        """On connecting, and after every change."""
+
     def __init__(
         self,
         *,
@@ -469,12 +535,13 @@ class ConnectRequest(_message.Message):
         configuration_report: Global___ConnectRequest.ConfigurationReport | None = ...,
         browse_result: Global___ConnectRequest.BrowseResult | None = ...,
         command_report: Global___ConnectRequest.CommandReport | None = ...,
+        notices: _notice_pb2.GatewayNotices | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["browse_result", b"browse_result", "command_report", b"command_report", "configuration_report", b"configuration_report", "hello", b"hello", "message", b"message", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["browse_result", b"browse_result", "command_report", b"command_report", "configuration_report", b"configuration_report", "hello", b"hello", "message", b"message", "notices", b"notices", "status", b"status"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["browse_result", b"browse_result", "command_report", b"command_report", "configuration_report", b"configuration_report", "hello", b"hello", "message", b"message", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["browse_result", b"browse_result", "command_report", b"command_report", "configuration_report", b"configuration_report", "hello", b"hello", "message", b"message", "notices", b"notices", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["hello", "status", "configuration_report", "browse_result", "command_report"]  # noqa: Y015
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["hello", "status", "configuration_report", "browse_result", "command_report", "notices"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
 
@@ -526,27 +593,78 @@ class ConnectResponse(_message.Message):
 
         COMMAND_ID_FIELD_NUMBER: _builtins.int
         EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+        REPEATABLE_FIELD_NUMBER: _builtins.int
+        DISCOVER_FIELD_NUMBER: _builtins.int
+        TEST_CONNECTION_FIELD_NUMBER: _builtins.int
+        READ_LIMITS_FIELD_NUMBER: _builtins.int
+        DESCRIBE_VALUES_FIELD_NUMBER: _builtins.int
         command_id: _builtins.str
         """Repeated in the reports."""
+        repeatable: _builtins.bool
+        """Doing it twice does no harm: it is sent again after the stream was lost."""
         @_builtins.property
         def expire_time(self) -> _timestamp_pb2.Timestamp:
             """Not to be begun after this."""
+
+        @_builtins.property
+        def discover(self) -> _discovery_pb2.DiscoveryScope:
+            """Look for servers."""
+
+        @_builtins.property
+        def test_connection(self) -> _discovery_pb2.ConnectionTest:
+            """Test the way to a server."""
+
+        @_builtins.property
+        def read_limits(self) -> _budget_service_pb2.ReadServerLimitsRequest:
+            """Read what a server states of its limits."""
+
+        @_builtins.property
+        def describe_values(self) -> _sampling_service_pb2.DescribeValuesRequest:
+            """Look into structures and arrays."""
 
         def __init__(
             self,
             *,
             command_id: _builtins.str = ...,
             expire_time: _timestamp_pb2.Timestamp | None = ...,
+            repeatable: _builtins.bool = ...,
+            discover: _discovery_pb2.DiscoveryScope | None = ...,
+            test_connection: _discovery_pb2.ConnectionTest | None = ...,
+            read_limits: _budget_service_pb2.ReadServerLimitsRequest | None = ...,
+            describe_values: _sampling_service_pb2.DescribeValuesRequest | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["describe_values", b"describe_values", "discover", b"discover", "expire_time", b"expire_time", "read_limits", b"read_limits", "test_connection", b"test_connection", "work", b"work"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["command_id", b"command_id", "expire_time", b"expire_time"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["command_id", b"command_id", "describe_values", b"describe_values", "discover", b"discover", "expire_time", b"expire_time", "read_limits", b"read_limits", "repeatable", b"repeatable", "test_connection", b"test_connection", "work", b"work"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        _WhichOneofReturnType_work: _TypeAlias = _typing.Literal["discover", "test_connection", "read_limits", "describe_values"]  # noqa: Y015
+        _WhichOneofArgType_work: _TypeAlias = _typing.Literal["work", b"work"]  # noqa: Y015
+        def WhichOneof(self, oneof_group: _WhichOneofArgType_work) -> _WhichOneofReturnType_work | None: ...
+
+    @_typing.final
+    class CancelCommand(_message.Message):
+        """Stop a command, if it can be stopped; its last report says what became of it."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        COMMAND_ID_FIELD_NUMBER: _builtins.int
+        command_id: _builtins.str
+        """Which."""
+        def __init__(
+            self,
+            *,
+            command_id: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["command_id", b"command_id"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
     CONFIGURATION_FIELD_NUMBER: _builtins.int
     BROWSE_FIELD_NUMBER: _builtins.int
     COMMAND_FIELD_NUMBER: _builtins.int
+    CANCEL_COMMAND_FIELD_NUMBER: _builtins.int
     CLOCK_FIELD_NUMBER: _builtins.int
     STATUS_INTERVAL_FIELD_NUMBER: _builtins.int
     @_builtins.property
@@ -562,6 +680,10 @@ class ConnectResponse(_message.Message):
         """Do something else."""
 
     @_builtins.property
+    def cancel_command(self) -> Global___ConnectResponse.CancelCommand:
+        """Stop doing it."""
+
+    @_builtins.property
     def clock(self) -> _timestamp_pb2.Timestamp:
         """The platform's clock."""
 
@@ -575,14 +697,15 @@ class ConnectResponse(_message.Message):
         configuration: Global___GatewayConfiguration | None = ...,
         browse: Global___ConnectResponse.Browse | None = ...,
         command: Global___ConnectResponse.Command | None = ...,
+        cancel_command: Global___ConnectResponse.CancelCommand | None = ...,
         clock: _timestamp_pb2.Timestamp | None = ...,
         status_interval: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["browse", b"browse", "clock", b"clock", "command", b"command", "configuration", b"configuration", "message", b"message", "status_interval", b"status_interval"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["browse", b"browse", "cancel_command", b"cancel_command", "clock", b"clock", "command", b"command", "configuration", b"configuration", "message", b"message", "status_interval", b"status_interval"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["browse", b"browse", "clock", b"clock", "command", b"command", "configuration", b"configuration", "message", b"message", "status_interval", b"status_interval"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["browse", b"browse", "cancel_command", b"cancel_command", "clock", b"clock", "command", b"command", "configuration", b"configuration", "message", b"message", "status_interval", b"status_interval"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["configuration", "browse", "command"]  # noqa: Y015
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["configuration", "browse", "command", "cancel_command"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
 

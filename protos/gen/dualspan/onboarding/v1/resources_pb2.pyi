@@ -5,6 +5,7 @@ What the onboarding service owns."""
 
 from collections import abc as _abc
 from dualspan.frame.v1 import frame_pb2 as _frame_pb2
+from dualspan.onboarding.v1 import sampling_pb2 as _sampling_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
@@ -364,6 +365,8 @@ class OpcUaServer(_message.Message):
     TRUSTED_CERTIFICATE_SHA256_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
+    REVERSE_CONNECT_FIELD_NUMBER: _builtins.int
+    SERVER_URI_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`tenants/{tenant}/gateways/{gateway}/servers/{server}`."""
     display_name: _builtins.str
@@ -381,6 +384,14 @@ class OpcUaServer(_message.Message):
     trusted_certificate_sha256: _builtins.str
     """SHA-256 of the approved server certificate (DER), lower-case hex. Empty:
     the certificate waits for approval and nothing is connected.
+    """
+    reverse_connect: _builtins.bool
+    """The server calls the gateway (reverse connect; Part 6, 7.1.2.6), which must
+    listen for it. `endpoint_url` is what the server states in its call.
+    """
+    server_uri: _builtins.str
+    """The application URI that the server must have; required with
+    `reverse_connect`, else not checked if empty.
     """
     @_builtins.property
     def status(self) -> Global___ServerStatus:
@@ -403,10 +414,12 @@ class OpcUaServer(_message.Message):
         trusted_certificate_sha256: _builtins.str = ...,
         status: Global___ServerStatus | None = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
+        reverse_connect: _builtins.bool = ...,
+        server_uri: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "status", b"status"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "display_name", b"display_name", "endpoint_url", b"endpoint_url", "name", b"name", "password", b"password", "security_mode", b"security_mode", "security_policy", b"security_policy", "status", b"status", "trusted_certificate_sha256", b"trusted_certificate_sha256", "username", b"username"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "display_name", b"display_name", "endpoint_url", b"endpoint_url", "name", b"name", "password", b"password", "reverse_connect", b"reverse_connect", "security_mode", b"security_mode", "security_policy", b"security_policy", "server_uri", b"server_uri", "status", b"status", "trusted_certificate_sha256", b"trusted_certificate_sha256", "username", b"username"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -433,6 +446,10 @@ class Tag(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     STATE_DETAIL_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    ACQUISITION_FIELD_NUMBER: _builtins.int
+    FIELD_PATH_FIELD_NUMBER: _builtins.int
+    INDEX_RANGE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`tenants/{tenant}/tags/{tag_id}`."""
     tag_id: _builtins.int
@@ -457,6 +474,16 @@ class Tag(_message.Message):
     """How it stands."""
     state_detail: _builtins.str
     """Why it was refused and what to do."""
+    source: _sampling_pb2.TagSource.ValueType
+    """A variable's value, or the events of an event notifier."""
+    field_path: _builtins.str
+    """The field of a structure or the element of an array that it is, such as
+    `Position.X` or `[7]`; empty: the whole value.
+    """
+    index_range: _builtins.str
+    """The part of an array that the server sends (NumericRange, Part 4, 7.27),
+    such as `0:9`; empty: all of it.
+    """
     @_builtins.property
     def sampling_interval(self) -> _duration_pb2.Duration:
         """Sampling interval at the server. 0: as fast as the server can."""
@@ -468,6 +495,10 @@ class Tag(_message.Message):
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was created."""
+
+    @_builtins.property
+    def acquisition(self) -> _sampling_pb2.Acquisition:
+        """How its values are got."""
 
     def __init__(
         self,
@@ -487,10 +518,14 @@ class Tag(_message.Message):
         state: Global___TagState.ValueType = ...,
         state_detail: _builtins.str = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
+        source: _sampling_pb2.TagSource.ValueType = ...,
+        acquisition: _sampling_pb2.Acquisition | None = ...,
+        field_path: _builtins.str = ...,
+        index_range: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "publishing_interval", b"publishing_interval", "sampling_interval", b"sampling_interval"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["acquisition", b"acquisition", "create_time", b"create_time", "publishing_interval", b"publishing_interval", "sampling_interval", b"sampling_interval"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["browse_path", b"browse_path", "create_time", b"create_time", "data_type", b"data_type", "display_name", b"display_name", "kind", b"kind", "name", b"name", "node_id", b"node_id", "publishing_interval", b"publishing_interval", "queue_size", b"queue_size", "sampling_interval", b"sampling_interval", "server", b"server", "state", b"state", "state_detail", b"state_detail", "tag_id", b"tag_id", "unit", b"unit"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acquisition", b"acquisition", "browse_path", b"browse_path", "create_time", b"create_time", "data_type", b"data_type", "display_name", b"display_name", "field_path", b"field_path", "index_range", b"index_range", "kind", b"kind", "name", b"name", "node_id", b"node_id", "publishing_interval", b"publishing_interval", "queue_size", b"queue_size", "sampling_interval", b"sampling_interval", "server", b"server", "source", b"source", "state", b"state", "state_detail", b"state_detail", "tag_id", b"tag_id", "unit", b"unit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

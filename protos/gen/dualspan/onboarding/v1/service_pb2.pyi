@@ -4,7 +4,9 @@ isort:skip_file
 Gateways, OPC UA servers, what they offer, and which of it is stored."""
 
 from collections import abc as _abc
+from dualspan.onboarding.v1 import budget_service_pb2 as _budget_service_pb2
 from dualspan.onboarding.v1 import resources_pb2 as _resources_pb2
+from dualspan.onboarding.v1 import sampling_pb2 as _sampling_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
@@ -581,18 +583,41 @@ class AcceptVariablesRequest(_message.Message):
         PUBLISHING_INTERVAL_FIELD_NUMBER: _builtins.int
         QUEUE_SIZE_FIELD_NUMBER: _builtins.int
         DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+        SOURCE_FIELD_NUMBER: _builtins.int
+        ACQUISITION_FIELD_NUMBER: _builtins.int
+        FIELD_PATH_FIELD_NUMBER: _builtins.int
+        INDEX_RANGE_FIELD_NUMBER: _builtins.int
+        EXPAND_FIELD_NUMBER: _builtins.int
         node_id: _builtins.str
         """NodeId with its namespace as URI, as browsed."""
         queue_size: _builtins.int
         """0: what is sampled in a publishing interval and 5 s more."""
         display_name: _builtins.str
         """What people call it; the browse path if empty."""
+        source: _sampling_pb2.TagSource.ValueType
+        """A variable's value if unset. Events need an event notifier: an object
+        that was browsed, or the Server object, `i=2253`.
+        """
+        field_path: _builtins.str
+        """A field or an element, as DescribeValues found it: a tag of its own. A
+        node may be chosen several times with different paths.
+        """
+        index_range: _builtins.str
+        """The part of an array that the server sends, such as `0:9`."""
+        expand: _builtins.bool
+        """Instead of the whole value: every field or element that DescribeValues
+        found, each a tag of its own.
+        """
         @_builtins.property
         def sampling_interval(self) -> _duration_pb2.Duration:
             """Overrides the request's; as it is browsed if both are unset."""
 
         @_builtins.property
         def publishing_interval(self) -> _duration_pb2.Duration:
+            """Overrides the request's."""
+
+        @_builtins.property
+        def acquisition(self) -> _sampling_pb2.Acquisition:
             """Overrides the request's."""
 
         def __init__(
@@ -603,10 +628,15 @@ class AcceptVariablesRequest(_message.Message):
             publishing_interval: _duration_pb2.Duration | None = ...,
             queue_size: _builtins.int = ...,
             display_name: _builtins.str = ...,
+            source: _sampling_pb2.TagSource.ValueType = ...,
+            acquisition: _sampling_pb2.Acquisition | None = ...,
+            field_path: _builtins.str = ...,
+            index_range: _builtins.str = ...,
+            expand: _builtins.bool = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _typing.Literal["publishing_interval", b"publishing_interval", "sampling_interval", b"sampling_interval"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["acquisition", b"acquisition", "publishing_interval", b"publishing_interval", "sampling_interval", b"sampling_interval"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["display_name", b"display_name", "node_id", b"node_id", "publishing_interval", b"publishing_interval", "queue_size", b"queue_size", "sampling_interval", b"sampling_interval"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["acquisition", b"acquisition", "display_name", b"display_name", "expand", b"expand", "field_path", b"field_path", "index_range", b"index_range", "node_id", b"node_id", "publishing_interval", b"publishing_interval", "queue_size", b"queue_size", "sampling_interval", b"sampling_interval", "source", b"source"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -615,12 +645,16 @@ class AcceptVariablesRequest(_message.Message):
     BROWSE_PATH_PREFIX_FIELD_NUMBER: _builtins.int
     SAMPLING_INTERVAL_FIELD_NUMBER: _builtins.int
     PUBLISHING_INTERVAL_FIELD_NUMBER: _builtins.int
+    ACCEPT_OVER_BUDGET_FIELD_NUMBER: _builtins.int
+    ACQUISITION_FIELD_NUMBER: _builtins.int
     server: _builtins.str
     """`tenants/{tenant}/gateways/{gateway}/servers/{server}`."""
     browse_path_prefix: _builtins.str
     """Instead of `variables`: every readable variable below this browse path;
     "/" means all.
     """
+    accept_over_budget: _builtins.bool
+    """Make the tags even if the server would be over its load budget. Audited."""
     @_builtins.property
     def variables(self) -> _containers.RepeatedCompositeFieldContainer[Global___AcceptVariablesRequest.Variable]:
         """At most 10 000."""
@@ -633,6 +667,10 @@ class AcceptVariablesRequest(_message.Message):
     def publishing_interval(self) -> _duration_pb2.Duration:
         """For variables that state none: 1 s if unset."""
 
+    @_builtins.property
+    def acquisition(self) -> _sampling_pb2.Acquisition:
+        """For variables that state none."""
+
     def __init__(
         self,
         *,
@@ -641,10 +679,12 @@ class AcceptVariablesRequest(_message.Message):
         browse_path_prefix: _builtins.str = ...,
         sampling_interval: _duration_pb2.Duration | None = ...,
         publishing_interval: _duration_pb2.Duration | None = ...,
+        accept_over_budget: _builtins.bool = ...,
+        acquisition: _sampling_pb2.Acquisition | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["publishing_interval", b"publishing_interval", "sampling_interval", b"sampling_interval"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["acquisition", b"acquisition", "publishing_interval", b"publishing_interval", "sampling_interval", b"sampling_interval"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["browse_path_prefix", b"browse_path_prefix", "publishing_interval", b"publishing_interval", "sampling_interval", b"sampling_interval", "server", b"server", "variables", b"variables"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accept_over_budget", b"accept_over_budget", "acquisition", b"acquisition", "browse_path_prefix", b"browse_path_prefix", "publishing_interval", b"publishing_interval", "sampling_interval", b"sampling_interval", "server", b"server", "variables", b"variables"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -659,6 +699,7 @@ class AcceptVariablesResponse(_message.Message):
     CREATED_FIELD_NUMBER: _builtins.int
     EXISTING_FIELD_NUMBER: _builtins.int
     TAG_IDS_FIELD_NUMBER: _builtins.int
+    LOAD_FIELD_NUMBER: _builtins.int
     created: _builtins.int
     """How many were made."""
     existing: _builtins.int
@@ -667,16 +708,21 @@ class AcceptVariablesResponse(_message.Message):
     def tag_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """The ids of all of them, in the order of browse path."""
 
+    @_builtins.property
+    def load(self) -> _budget_service_pb2.LoadEstimate:
+        """The server's load with them."""
+
     def __init__(
         self,
         *,
         created: _builtins.int = ...,
         existing: _builtins.int = ...,
         tag_ids: _abc.Iterable[_builtins.int] | None = ...,
+        load: _budget_service_pb2.LoadEstimate | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["load", b"load"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created", b"created", "existing", b"existing", "tag_ids", b"tag_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created", b"created", "existing", b"existing", "load", b"load", "tag_ids", b"tag_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
