@@ -23,6 +23,7 @@ _sym_db = _symbol_database.Default()
 
 
 from dualspan.frame.v1 import frame_pb2 as dualspan_dot_frame_dot_v1_dot_frame__pb2
+from dualspan.onboarding.v1 import browse_pb2 as dualspan_dot_onboarding_dot_v1_dot_browse__pb2
 from dualspan.onboarding.v1 import budget_service_pb2 as dualspan_dot_onboarding_dot_v1_dot_budget__service__pb2
 from dualspan.onboarding.v1 import discovery_pb2 as dualspan_dot_onboarding_dot_v1_dot_discovery__pb2
 from dualspan.onboarding.v1 import notice_pb2 as dualspan_dot_onboarding_dot_v1_dot_notice__pb2
@@ -35,7 +36,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,dualspan/onboarding/v1/gateway_service.proto\x12\x16\x64ualspan.onboarding.v1\x1a\x1d\x64ualspan/frame/v1/frame.proto\x1a+dualspan/onboarding/v1/budget_service.proto\x1a&dualspan/onboarding/v1/discovery.proto\x1a#dualspan/onboarding/v1/notice.proto\x1a&dualspan/onboarding/v1/resources.proto\x1a%dualspan/onboarding/v1/sampling.proto\x1a-dualspan/onboarding/v1/sampling_service.proto\x1a dualspan/runtime/v1/access.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"T\n\x0c\x45nrolRequest\x12\x13\n\x05token\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07\x63sr_pem\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\x10software_version\x18\x03 \x01(\t\"\x86\x01\n\rEnrolResponse\x12\x0f\n\x07gateway\x18\x01 \x01(\t\x12\x1d\n\x15\x63\x65rtificate_chain_pem\x18\x02 \x01(\t\x12\x0e\n\x06\x63\x61_pem\x18\x03 \x01(\t\x12\x1a\n\x12onboarding_address\x18\x04 \x01(\t\x12\x19\n\x11historian_address\x18\x05 \x01(\t\"0\n\x17RenewCertificateRequest\x12\x15\n\x07\x63sr_pem\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"9\n\x18RenewCertificateResponse\x12\x1d\n\x15\x63\x65rtificate_chain_pem\x18\x01 \x01(\t\"f\n\x14GatewayConfiguration\x12\x10\n\x08revision\x18\x01 \x01(\x03\x12<\n\x07servers\x18\x02 \x03(\x0b\x32+.dualspan.onboarding.v1.ServerConfiguration\"\xe6\x02\n\x13ServerConfiguration\x12\x0e\n\x06server\x18\x01 \x01(\t\x12\x14\n\x0c\x65ndpoint_url\x18\x02 \x01(\t\x12;\n\rsecurity_mode\x18\x03 \x01(\x0e\x32$.dualspan.onboarding.v1.SecurityMode\x12?\n\x0fsecurity_policy\x18\x04 \x01(\x0e\x32&.dualspan.onboarding.v1.SecurityPolicy\x12\x10\n\x08username\x18\x05 \x01(\t\x12\x10\n\x08password\x18\x06 \x01(\t\x12\"\n\x1atrusted_certificate_sha256\x18\x07 \x01(\t\x12\x36\n\x04tags\x18\x08 \x03(\x0b\x32(.dualspan.onboarding.v1.TagConfiguration\x12\x17\n\x0freverse_connect\x18\x14 \x01(\x08\x12\x12\n\nserver_uri\x18\x15 \x01(\t\"\xf7\x02\n\x10TagConfiguration\x12\x0e\n\x06tag_id\x18\x01 \x01(\x03\x12\x0f\n\x07node_id\x18\x02 \x01(\t\x12*\n\x04kind\x18\x03 \x01(\x0e\x32\x1c.dualspan.frame.v1.ValueKind\x12\x34\n\x11sampling_interval\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x36\n\x13publishing_interval\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\nqueue_size\x18\x06 \x01(\r\x12\x31\n\x06source\x18\x32 \x01(\x0e\x32!.dualspan.onboarding.v1.TagSource\x12\x38\n\x0b\x61\x63quisition\x18\x33 \x01(\x0b\x32#.dualspan.onboarding.v1.Acquisition\x12\x12\n\nfield_path\x18\x34 \x01(\t\x12\x13\n\x0bindex_range\x18\x35 \x01(\t\"\xcb\x01\n\tTagReport\x12\x0e\n\x06tag_id\x18\x01 \x01(\x03\x12/\n\x05state\x18\x02 \x01(\x0e\x32 .dualspan.onboarding.v1.TagState\x12\x13\n\x0bstatus_code\x18\x03 \x01(\r\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\x12<\n\x19revised_sampling_interval\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1a\n\x12revised_queue_size\x18\x32 \x01(\r\"\x97\t\n\x0e\x43onnectRequest\x12=\n\x05hello\x18\x01 \x01(\x0b\x32,.dualspan.onboarding.v1.ConnectRequest.HelloH\x00\x12\x37\n\x06status\x18\x02 \x01(\x0b\x32%.dualspan.onboarding.v1.GatewayStatusH\x00\x12Z\n\x14\x63onfiguration_report\x18\x03 \x01(\x0b\x32:.dualspan.onboarding.v1.ConnectRequest.ConfigurationReportH\x00\x12L\n\rbrowse_result\x18\x04 \x01(\x0b\x32\x33.dualspan.onboarding.v1.ConnectRequest.BrowseResultH\x00\x12N\n\x0e\x63ommand_report\x18\x05 \x01(\x0b\x32\x34.dualspan.onboarding.v1.ConnectRequest.CommandReportH\x00\x12\x39\n\x07notices\x18\x1e \x01(\x0b\x32&.dualspan.onboarding.v1.GatewayNoticesH\x00\x1ag\n\x05Hello\x12\x18\n\x10software_version\x18\x01 \x01(\t\x12\x19\n\x11observed_revision\x18\x02 \x01(\x03\x12)\n\x05\x63lock\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1aj\n\x13\x43onfigurationReport\x12\x10\n\x08revision\x18\x01 \x01(\x03\x12/\n\x04tags\x18\x02 \x03(\x0b\x32!.dualspan.onboarding.v1.TagReport\x12\x10\n\x08\x63omplete\x18\x03 \x01(\x08\x1as\n\x0c\x42rowseResult\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12\x32\n\x05nodes\x18\x02 \x03(\x0b\x32#.dualspan.onboarding.v1.BrowsedNode\x12\x0c\n\x04\x64one\x18\x03 \x01(\x08\x12\r\n\x05\x65rror\x18\x04 \x01(\t\x1a\x82\x03\n\rCommandReport\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12\x0c\n\x04step\x18\x02 \x01(\t\x12\x0f\n\x07percent\x18\x03 \x01(\x05\x12\x0c\n\x04\x64one\x18\x04 \x01(\x08\x12\r\n\x05\x65rror\x18\x05 \x01(\t\x12\x43\n\x08\x64iscover\x18\n \x01(\x0b\x32/.dualspan.onboarding.v1.DiscoverServersResponseH\x00\x12I\n\x0ftest_connection\x18\x0b \x01(\x0b\x32..dualspan.onboarding.v1.TestConnectionResponseH\x00\x12;\n\x0bread_limits\x18\x0f \x01(\x0b\x32$.dualspan.onboarding.v1.ServerLimitsH\x00\x12I\n\x0f\x64\x65scribe_values\x18\x32 \x01(\x0b\x32..dualspan.onboarding.v1.DescribeValuesResponseH\x00\x42\t\n\x07outcomeB\t\n\x07message\"\x93\x07\n\x0f\x43onnectResponse\x12\x45\n\rconfiguration\x18\x01 \x01(\x0b\x32,.dualspan.onboarding.v1.GatewayConfigurationH\x00\x12@\n\x06\x62rowse\x18\x02 \x01(\x0b\x32..dualspan.onboarding.v1.ConnectResponse.BrowseH\x00\x12\x42\n\x07\x63ommand\x18\x05 \x01(\x0b\x32/.dualspan.onboarding.v1.ConnectResponse.CommandH\x00\x12O\n\x0e\x63\x61ncel_command\x18\x14 \x01(\x0b\x32\x35.dualspan.onboarding.v1.ConnectResponse.CancelCommandH\x00\x12)\n\x05\x63lock\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0fstatus_interval\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x1aU\n\x06\x42rowse\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12\x0e\n\x06server\x18\x02 \x01(\t\x12\x14\n\x0croot_node_id\x18\x03 \x01(\t\x12\x11\n\tmax_nodes\x18\x04 \x01(\x05\x1a\xfb\x02\n\x07\x43ommand\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nrepeatable\x18\x03 \x01(\x08\x12:\n\x08\x64iscover\x18\n \x01(\x0b\x32&.dualspan.onboarding.v1.DiscoveryScopeH\x00\x12\x41\n\x0ftest_connection\x18\x0b \x01(\x0b\x32&.dualspan.onboarding.v1.ConnectionTestH\x00\x12\x46\n\x0bread_limits\x18\x0f \x01(\x0b\x32/.dualspan.onboarding.v1.ReadServerLimitsRequestH\x00\x12H\n\x0f\x64\x65scribe_values\x18\x32 \x01(\x0b\x32-.dualspan.onboarding.v1.DescribeValuesRequestH\x00\x42\x06\n\x04work\x1a#\n\rCancelCommand\x12\x12\n\ncommand_id\x18\x01 \x01(\tB\t\n\x07message2t\n\x10\x45nrolmentService\x12`\n\x05\x45nrol\x12$.dualspan.onboarding.v1.EnrolRequest\x1a%.dualspan.onboarding.v1.EnrolResponse\"\n\xca\xc1\x18\x06public2\x82\x02\n\x0eGatewayService\x12\x82\x01\n\x10RenewCertificate\x12/.dualspan.onboarding.v1.RenewCertificateRequest\x1a\x30.dualspan.onboarding.v1.RenewCertificateResponse\"\x0b\xca\xc1\x18\x07gateway\x12k\n\x07\x43onnect\x12&.dualspan.onboarding.v1.ConnectRequest\x1a\'.dualspan.onboarding.v1.ConnectResponse\"\x0b\xca\xc1\x18\x07gateway(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,dualspan/onboarding/v1/gateway_service.proto\x12\x16\x64ualspan.onboarding.v1\x1a\x1d\x64ualspan/frame/v1/frame.proto\x1a#dualspan/onboarding/v1/browse.proto\x1a+dualspan/onboarding/v1/budget_service.proto\x1a&dualspan/onboarding/v1/discovery.proto\x1a#dualspan/onboarding/v1/notice.proto\x1a&dualspan/onboarding/v1/resources.proto\x1a%dualspan/onboarding/v1/sampling.proto\x1a-dualspan/onboarding/v1/sampling_service.proto\x1a dualspan/runtime/v1/access.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"T\n\x0c\x45nrolRequest\x12\x13\n\x05token\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07\x63sr_pem\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\x10software_version\x18\x03 \x01(\t\"\x86\x01\n\rEnrolResponse\x12\x0f\n\x07gateway\x18\x01 \x01(\t\x12\x1d\n\x15\x63\x65rtificate_chain_pem\x18\x02 \x01(\t\x12\x0e\n\x06\x63\x61_pem\x18\x03 \x01(\t\x12\x1a\n\x12onboarding_address\x18\x04 \x01(\t\x12\x19\n\x11historian_address\x18\x05 \x01(\t\"0\n\x17RenewCertificateRequest\x12\x15\n\x07\x63sr_pem\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"9\n\x18RenewCertificateResponse\x12\x1d\n\x15\x63\x65rtificate_chain_pem\x18\x01 \x01(\t\"f\n\x14GatewayConfiguration\x12\x10\n\x08revision\x18\x01 \x01(\x03\x12<\n\x07servers\x18\x02 \x03(\x0b\x32+.dualspan.onboarding.v1.ServerConfiguration\"\xe6\x02\n\x13ServerConfiguration\x12\x0e\n\x06server\x18\x01 \x01(\t\x12\x14\n\x0c\x65ndpoint_url\x18\x02 \x01(\t\x12;\n\rsecurity_mode\x18\x03 \x01(\x0e\x32$.dualspan.onboarding.v1.SecurityMode\x12?\n\x0fsecurity_policy\x18\x04 \x01(\x0e\x32&.dualspan.onboarding.v1.SecurityPolicy\x12\x10\n\x08username\x18\x05 \x01(\t\x12\x10\n\x08password\x18\x06 \x01(\t\x12\"\n\x1atrusted_certificate_sha256\x18\x07 \x01(\t\x12\x36\n\x04tags\x18\x08 \x03(\x0b\x32(.dualspan.onboarding.v1.TagConfiguration\x12\x17\n\x0freverse_connect\x18\x14 \x01(\x08\x12\x12\n\nserver_uri\x18\x15 \x01(\t\"\xf7\x02\n\x10TagConfiguration\x12\x0e\n\x06tag_id\x18\x01 \x01(\x03\x12\x0f\n\x07node_id\x18\x02 \x01(\t\x12*\n\x04kind\x18\x03 \x01(\x0e\x32\x1c.dualspan.frame.v1.ValueKind\x12\x34\n\x11sampling_interval\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x36\n\x13publishing_interval\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\nqueue_size\x18\x06 \x01(\r\x12\x31\n\x06source\x18\x32 \x01(\x0e\x32!.dualspan.onboarding.v1.TagSource\x12\x38\n\x0b\x61\x63quisition\x18\x33 \x01(\x0b\x32#.dualspan.onboarding.v1.Acquisition\x12\x12\n\nfield_path\x18\x34 \x01(\t\x12\x13\n\x0bindex_range\x18\x35 \x01(\t\"\xcb\x01\n\tTagReport\x12\x0e\n\x06tag_id\x18\x01 \x01(\x03\x12/\n\x05state\x18\x02 \x01(\x0e\x32 .dualspan.onboarding.v1.TagState\x12\x13\n\x0bstatus_code\x18\x03 \x01(\r\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\x12<\n\x19revised_sampling_interval\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1a\n\x12revised_queue_size\x18\x32 \x01(\r\"\xf1\t\n\x0e\x43onnectRequest\x12=\n\x05hello\x18\x01 \x01(\x0b\x32,.dualspan.onboarding.v1.ConnectRequest.HelloH\x00\x12\x37\n\x06status\x18\x02 \x01(\x0b\x32%.dualspan.onboarding.v1.GatewayStatusH\x00\x12Z\n\x14\x63onfiguration_report\x18\x03 \x01(\x0b\x32:.dualspan.onboarding.v1.ConnectRequest.ConfigurationReportH\x00\x12L\n\rbrowse_result\x18\x04 \x01(\x0b\x32\x33.dualspan.onboarding.v1.ConnectRequest.BrowseResultH\x00\x12N\n\x0e\x63ommand_report\x18\x05 \x01(\x0b\x32\x34.dualspan.onboarding.v1.ConnectRequest.CommandReportH\x00\x12\x39\n\x07notices\x18\x1e \x01(\x0b\x32&.dualspan.onboarding.v1.GatewayNoticesH\x00\x1ag\n\x05Hello\x12\x18\n\x10software_version\x18\x01 \x01(\t\x12\x19\n\x11observed_revision\x18\x02 \x01(\x03\x12)\n\x05\x63lock\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1aj\n\x13\x43onfigurationReport\x12\x10\n\x08revision\x18\x01 \x01(\x03\x12/\n\x04tags\x18\x02 \x03(\x0b\x32!.dualspan.onboarding.v1.TagReport\x12\x10\n\x08\x63omplete\x18\x03 \x01(\x08\x1a\xcc\x01\n\x0c\x42rowseResult\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12\x32\n\x05nodes\x18\x02 \x03(\x0b\x32#.dualspan.onboarding.v1.BrowsedNode\x12\x0c\n\x04\x64one\x18\x03 \x01(\x08\x12\r\n\x05\x65rror\x18\x04 \x01(\t\x12\x32\n\x05types\x18( \x03(\x0b\x32#.dualspan.onboarding.v1.BrowsedType\x12\x11\n\ttruncated\x18) \x01(\x08\x12\x10\n\x08warnings\x18* \x03(\t\x1a\x82\x03\n\rCommandReport\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12\x0c\n\x04step\x18\x02 \x01(\t\x12\x0f\n\x07percent\x18\x03 \x01(\x05\x12\x0c\n\x04\x64one\x18\x04 \x01(\x08\x12\r\n\x05\x65rror\x18\x05 \x01(\t\x12\x43\n\x08\x64iscover\x18\n \x01(\x0b\x32/.dualspan.onboarding.v1.DiscoverServersResponseH\x00\x12I\n\x0ftest_connection\x18\x0b \x01(\x0b\x32..dualspan.onboarding.v1.TestConnectionResponseH\x00\x12;\n\x0bread_limits\x18\x0f \x01(\x0b\x32$.dualspan.onboarding.v1.ServerLimitsH\x00\x12I\n\x0f\x64\x65scribe_values\x18\x32 \x01(\x0b\x32..dualspan.onboarding.v1.DescribeValuesResponseH\x00\x42\t\n\x07outcomeB\t\n\x07message\"\x93\x07\n\x0f\x43onnectResponse\x12\x45\n\rconfiguration\x18\x01 \x01(\x0b\x32,.dualspan.onboarding.v1.GatewayConfigurationH\x00\x12@\n\x06\x62rowse\x18\x02 \x01(\x0b\x32..dualspan.onboarding.v1.ConnectResponse.BrowseH\x00\x12\x42\n\x07\x63ommand\x18\x05 \x01(\x0b\x32/.dualspan.onboarding.v1.ConnectResponse.CommandH\x00\x12O\n\x0e\x63\x61ncel_command\x18\x14 \x01(\x0b\x32\x35.dualspan.onboarding.v1.ConnectResponse.CancelCommandH\x00\x12)\n\x05\x63lock\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0fstatus_interval\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x1aU\n\x06\x42rowse\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12\x0e\n\x06server\x18\x02 \x01(\t\x12\x14\n\x0croot_node_id\x18\x03 \x01(\t\x12\x11\n\tmax_nodes\x18\x04 \x01(\x05\x1a\xfb\x02\n\x07\x43ommand\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nrepeatable\x18\x03 \x01(\x08\x12:\n\x08\x64iscover\x18\n \x01(\x0b\x32&.dualspan.onboarding.v1.DiscoveryScopeH\x00\x12\x41\n\x0ftest_connection\x18\x0b \x01(\x0b\x32&.dualspan.onboarding.v1.ConnectionTestH\x00\x12\x46\n\x0bread_limits\x18\x0f \x01(\x0b\x32/.dualspan.onboarding.v1.ReadServerLimitsRequestH\x00\x12H\n\x0f\x64\x65scribe_values\x18\x32 \x01(\x0b\x32-.dualspan.onboarding.v1.DescribeValuesRequestH\x00\x42\x06\n\x04work\x1a#\n\rCancelCommand\x12\x12\n\ncommand_id\x18\x01 \x01(\tB\t\n\x07message2t\n\x10\x45nrolmentService\x12`\n\x05\x45nrol\x12$.dualspan.onboarding.v1.EnrolRequest\x1a%.dualspan.onboarding.v1.EnrolResponse\"\n\xca\xc1\x18\x06public2\x82\x02\n\x0eGatewayService\x12\x82\x01\n\x10RenewCertificate\x12/.dualspan.onboarding.v1.RenewCertificateRequest\x1a\x30.dualspan.onboarding.v1.RenewCertificateResponse\"\x0b\xca\xc1\x18\x07gateway\x12k\n\x07\x43onnect\x12&.dualspan.onboarding.v1.ConnectRequest\x1a\'.dualspan.onboarding.v1.ConnectResponse\"\x0b\xca\xc1\x18\x07gateway(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -54,42 +55,42 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GATEWAYSERVICE'].methods_by_name['RenewCertificate']._serialized_options = b'\312\301\030\007gateway'
   _globals['_GATEWAYSERVICE'].methods_by_name['Connect']._loaded_options = None
   _globals['_GATEWAYSERVICE'].methods_by_name['Connect']._serialized_options = b'\312\301\030\007gateway'
-  _globals['_ENROLREQUEST']._serialized_start=483
-  _globals['_ENROLREQUEST']._serialized_end=567
-  _globals['_ENROLRESPONSE']._serialized_start=570
-  _globals['_ENROLRESPONSE']._serialized_end=704
-  _globals['_RENEWCERTIFICATEREQUEST']._serialized_start=706
-  _globals['_RENEWCERTIFICATEREQUEST']._serialized_end=754
-  _globals['_RENEWCERTIFICATERESPONSE']._serialized_start=756
-  _globals['_RENEWCERTIFICATERESPONSE']._serialized_end=813
-  _globals['_GATEWAYCONFIGURATION']._serialized_start=815
-  _globals['_GATEWAYCONFIGURATION']._serialized_end=917
-  _globals['_SERVERCONFIGURATION']._serialized_start=920
-  _globals['_SERVERCONFIGURATION']._serialized_end=1278
-  _globals['_TAGCONFIGURATION']._serialized_start=1281
-  _globals['_TAGCONFIGURATION']._serialized_end=1656
-  _globals['_TAGREPORT']._serialized_start=1659
-  _globals['_TAGREPORT']._serialized_end=1862
-  _globals['_CONNECTREQUEST']._serialized_start=1865
-  _globals['_CONNECTREQUEST']._serialized_end=3040
-  _globals['_CONNECTREQUEST_HELLO']._serialized_start=2312
-  _globals['_CONNECTREQUEST_HELLO']._serialized_end=2415
-  _globals['_CONNECTREQUEST_CONFIGURATIONREPORT']._serialized_start=2417
-  _globals['_CONNECTREQUEST_CONFIGURATIONREPORT']._serialized_end=2523
-  _globals['_CONNECTREQUEST_BROWSERESULT']._serialized_start=2525
-  _globals['_CONNECTREQUEST_BROWSERESULT']._serialized_end=2640
-  _globals['_CONNECTREQUEST_COMMANDREPORT']._serialized_start=2643
-  _globals['_CONNECTREQUEST_COMMANDREPORT']._serialized_end=3029
-  _globals['_CONNECTRESPONSE']._serialized_start=3043
-  _globals['_CONNECTRESPONSE']._serialized_end=3958
-  _globals['_CONNECTRESPONSE_BROWSE']._serialized_start=3443
-  _globals['_CONNECTRESPONSE_BROWSE']._serialized_end=3528
-  _globals['_CONNECTRESPONSE_COMMAND']._serialized_start=3531
-  _globals['_CONNECTRESPONSE_COMMAND']._serialized_end=3910
-  _globals['_CONNECTRESPONSE_CANCELCOMMAND']._serialized_start=3912
-  _globals['_CONNECTRESPONSE_CANCELCOMMAND']._serialized_end=3947
-  _globals['_ENROLMENTSERVICE']._serialized_start=3960
-  _globals['_ENROLMENTSERVICE']._serialized_end=4076
-  _globals['_GATEWAYSERVICE']._serialized_start=4079
-  _globals['_GATEWAYSERVICE']._serialized_end=4337
+  _globals['_ENROLREQUEST']._serialized_start=520
+  _globals['_ENROLREQUEST']._serialized_end=604
+  _globals['_ENROLRESPONSE']._serialized_start=607
+  _globals['_ENROLRESPONSE']._serialized_end=741
+  _globals['_RENEWCERTIFICATEREQUEST']._serialized_start=743
+  _globals['_RENEWCERTIFICATEREQUEST']._serialized_end=791
+  _globals['_RENEWCERTIFICATERESPONSE']._serialized_start=793
+  _globals['_RENEWCERTIFICATERESPONSE']._serialized_end=850
+  _globals['_GATEWAYCONFIGURATION']._serialized_start=852
+  _globals['_GATEWAYCONFIGURATION']._serialized_end=954
+  _globals['_SERVERCONFIGURATION']._serialized_start=957
+  _globals['_SERVERCONFIGURATION']._serialized_end=1315
+  _globals['_TAGCONFIGURATION']._serialized_start=1318
+  _globals['_TAGCONFIGURATION']._serialized_end=1693
+  _globals['_TAGREPORT']._serialized_start=1696
+  _globals['_TAGREPORT']._serialized_end=1899
+  _globals['_CONNECTREQUEST']._serialized_start=1902
+  _globals['_CONNECTREQUEST']._serialized_end=3167
+  _globals['_CONNECTREQUEST_HELLO']._serialized_start=2349
+  _globals['_CONNECTREQUEST_HELLO']._serialized_end=2452
+  _globals['_CONNECTREQUEST_CONFIGURATIONREPORT']._serialized_start=2454
+  _globals['_CONNECTREQUEST_CONFIGURATIONREPORT']._serialized_end=2560
+  _globals['_CONNECTREQUEST_BROWSERESULT']._serialized_start=2563
+  _globals['_CONNECTREQUEST_BROWSERESULT']._serialized_end=2767
+  _globals['_CONNECTREQUEST_COMMANDREPORT']._serialized_start=2770
+  _globals['_CONNECTREQUEST_COMMANDREPORT']._serialized_end=3156
+  _globals['_CONNECTRESPONSE']._serialized_start=3170
+  _globals['_CONNECTRESPONSE']._serialized_end=4085
+  _globals['_CONNECTRESPONSE_BROWSE']._serialized_start=3570
+  _globals['_CONNECTRESPONSE_BROWSE']._serialized_end=3655
+  _globals['_CONNECTRESPONSE_COMMAND']._serialized_start=3658
+  _globals['_CONNECTRESPONSE_COMMAND']._serialized_end=4037
+  _globals['_CONNECTRESPONSE_CANCELCOMMAND']._serialized_start=4039
+  _globals['_CONNECTRESPONSE_CANCELCOMMAND']._serialized_end=4074
+  _globals['_ENROLMENTSERVICE']._serialized_start=4087
+  _globals['_ENROLMENTSERVICE']._serialized_end=4203
+  _globals['_GATEWAYSERVICE']._serialized_start=4206
+  _globals['_GATEWAYSERVICE']._serialized_end=4464
 # @@protoc_insertion_point(module_scope)

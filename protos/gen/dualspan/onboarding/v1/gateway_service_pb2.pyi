@@ -5,6 +5,7 @@ Where gateways enrol, get their configuration and report."""
 
 from collections import abc as _abc
 from dualspan.frame.v1 import frame_pb2 as _frame_pb2
+from dualspan.onboarding.v1 import browse_pb2 as _browse_pb2
 from dualspan.onboarding.v1 import budget_service_pb2 as _budget_service_pb2
 from dualspan.onboarding.v1 import discovery_pb2 as _discovery_pb2
 from dualspan.onboarding.v1 import notice_pb2 as _notice_pb2
@@ -411,15 +412,30 @@ class ConnectRequest(_message.Message):
         NODES_FIELD_NUMBER: _builtins.int
         DONE_FIELD_NUMBER: _builtins.int
         ERROR_FIELD_NUMBER: _builtins.int
+        TYPES_FIELD_NUMBER: _builtins.int
+        TRUNCATED_FIELD_NUMBER: _builtins.int
+        WARNINGS_FIELD_NUMBER: _builtins.int
         command_id: _builtins.str
         """The command."""
         done: _builtins.bool
         """The browse is over."""
         error: _builtins.str
         """Why it failed, if it did, and what to do."""
+        truncated: _builtins.bool
+        """With `done`: the browse stopped at `max_nodes`."""
         @_builtins.property
         def nodes(self) -> _containers.RepeatedCompositeFieldContainer[_resources_pb2.BrowsedNode]:
             """Found since the last message."""
+
+        @_builtins.property
+        def types(self) -> _containers.RepeatedCompositeFieldContainer[_browse_pb2.BrowsedType]:
+            """Types met since the last message."""
+
+        @_builtins.property
+        def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+            """With `done`: what is missing and why, and what the server did against
+            the standard.
+            """
 
         def __init__(
             self,
@@ -428,10 +444,13 @@ class ConnectRequest(_message.Message):
             nodes: _abc.Iterable[_resources_pb2.BrowsedNode] | None = ...,
             done: _builtins.bool = ...,
             error: _builtins.str = ...,
+            types: _abc.Iterable[_browse_pb2.BrowsedType] | None = ...,
+            truncated: _builtins.bool = ...,
+            warnings: _abc.Iterable[_builtins.str] | None = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["command_id", b"command_id", "done", b"done", "error", b"error", "nodes", b"nodes"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["command_id", b"command_id", "done", b"done", "error", b"error", "nodes", b"nodes", "truncated", b"truncated", "types", b"types", "warnings", b"warnings"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 

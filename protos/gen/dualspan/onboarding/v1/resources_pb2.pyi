@@ -5,6 +5,7 @@ What the onboarding service owns."""
 
 from collections import abc as _abc
 from dualspan.frame.v1 import frame_pb2 as _frame_pb2
+from dualspan.onboarding.v1 import browse_pb2 as _browse_pb2
 from dualspan.onboarding.v1 import sampling_pb2 as _sampling_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
@@ -547,6 +548,14 @@ class BrowsedNode(_message.Message):
     ACCESS_LEVEL_FIELD_NUMBER: _builtins.int
     UNIT_FIELD_NUMBER: _builtins.int
     MINIMUM_SAMPLING_INTERVAL_MS_FIELD_NUMBER: _builtins.int
+    BROWSE_NAME_FIELD_NUMBER: _builtins.int
+    PARENT_NODE_ID_FIELD_NUMBER: _builtins.int
+    TYPE_DEFINITION_FIELD_NUMBER: _builtins.int
+    TYPE_NAME_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    USER_ACCESS_LEVEL_FIELD_NUMBER: _builtins.int
+    EVENT_NOTIFIER_FIELD_NUMBER: _builtins.int
+    DETAILS_FIELD_NUMBER: _builtins.int
     node_id: _builtins.str
     """NodeId with its namespace as URI."""
     browse_path: _builtins.str
@@ -567,6 +576,28 @@ class BrowsedNode(_message.Message):
     """Engineering unit, where the server states one."""
     minimum_sampling_interval_ms: _builtins.float
     """MinimumSamplingInterval in milliseconds, where the server states one."""
+    browse_name: _builtins.str
+    """BrowseName; outside namespace 0 with its namespace as URI:
+    `nsu=http://…;Name`.
+    """
+    parent_node_id: _builtins.str
+    """The node that it was found below."""
+    type_definition: _builtins.str
+    """The type definition's NodeId with its namespace as URI, for objects and
+    variables.
+    """
+    type_name: _builtins.str
+    """The type definition's BrowseName, in the form of `browse_name`."""
+    description: _builtins.str
+    """Description."""
+    user_access_level: _builtins.int
+    """UserAccessLevel bits (Part 3, 8.57): what the gateway's user may do."""
+    event_notifier: _builtins.int
+    """EventNotifier bits (Part 3, 8.59), for objects."""
+    @_builtins.property
+    def details(self) -> _browse_pb2.VariableDetails:
+        """More of a variable."""
+
     def __init__(
         self,
         *,
@@ -580,10 +611,18 @@ class BrowsedNode(_message.Message):
         access_level: _builtins.int = ...,
         unit: _builtins.str = ...,
         minimum_sampling_interval_ms: _builtins.float = ...,
+        browse_name: _builtins.str = ...,
+        parent_node_id: _builtins.str = ...,
+        type_definition: _builtins.str = ...,
+        type_name: _builtins.str = ...,
+        description: _builtins.str = ...,
+        user_access_level: _builtins.int = ...,
+        event_notifier: _builtins.int = ...,
+        details: _browse_pb2.VariableDetails | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["details", b"details"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_level", b"access_level", "browse_path", b"browse_path", "data_type", b"data_type", "display_name", b"display_name", "kind", b"kind", "minimum_sampling_interval_ms", b"minimum_sampling_interval_ms", "node_class", b"node_class", "node_id", b"node_id", "unit", b"unit", "value_rank", b"value_rank"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_level", b"access_level", "browse_name", b"browse_name", "browse_path", b"browse_path", "data_type", b"data_type", "description", b"description", "details", b"details", "display_name", b"display_name", "event_notifier", b"event_notifier", "kind", b"kind", "minimum_sampling_interval_ms", b"minimum_sampling_interval_ms", "node_class", b"node_class", "node_id", b"node_id", "parent_node_id", b"parent_node_id", "type_definition", b"type_definition", "type_name", b"type_name", "unit", b"unit", "user_access_level", b"user_access_level", "value_rank", b"value_rank"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -450,19 +450,33 @@ class BrowseServerResponse(_message.Message):
 
     NODES_FIELD_NUMBER: _builtins.int
     VARIABLES_FIELD_NUMBER: _builtins.int
+    TRUNCATED_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
+    SNAPSHOT_FIELD_NUMBER: _builtins.int
     nodes: _builtins.int
     """Nodes."""
     variables: _builtins.int
     """Of which variables."""
+    truncated: _builtins.bool
+    """It stopped at the number of nodes that it was allowed."""
+    snapshot: _builtins.str
+    """`tenants/{tenant}/gateways/{gateway}/servers/{server}/snapshots/{number}`."""
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What is missing and why, and what the server did against the standard."""
+
     def __init__(
         self,
         *,
         nodes: _builtins.int = ...,
         variables: _builtins.int = ...,
+        truncated: _builtins.bool = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
+        snapshot: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["nodes", b"nodes", "variables", b"variables"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["nodes", b"nodes", "snapshot", b"snapshot", "truncated", b"truncated", "variables", b"variables", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -511,6 +525,7 @@ class ListBrowsedNodesRequest(_message.Message):
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     VARIABLES_ONLY_FIELD_NUMBER: _builtins.int
     BROWSE_PATH_PREFIX_FIELD_NUMBER: _builtins.int
+    SNAPSHOT_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
     """`tenants/{tenant}/gateways/{gateway}/servers/{server}`."""
     page_size: _builtins.int
@@ -521,6 +536,8 @@ class ListBrowsedNodesRequest(_message.Message):
     """Only variables."""
     browse_path_prefix: _builtins.str
     """Only nodes whose browse path begins with this."""
+    snapshot: _builtins.int
+    """The number of a snapshot; the last one if 0."""
     def __init__(
         self,
         *,
@@ -529,10 +546,11 @@ class ListBrowsedNodesRequest(_message.Message):
         page_token: _builtins.str = ...,
         variables_only: _builtins.bool = ...,
         browse_path_prefix: _builtins.str = ...,
+        snapshot: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["browse_path_prefix", b"browse_path_prefix", "page_size", b"page_size", "page_token", b"page_token", "parent", b"parent", "variables_only", b"variables_only"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["browse_path_prefix", b"browse_path_prefix", "page_size", b"page_size", "page_token", b"page_token", "parent", b"parent", "snapshot", b"snapshot", "variables_only", b"variables_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
