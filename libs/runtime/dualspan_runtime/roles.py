@@ -13,13 +13,16 @@ _VIEWER = frozenset(
         "historian.gaps.read",
         "historian.samples.read",
         "identity.tenants.read",
+        "onboarding.assets.read",
         "onboarding.gateways.read",
+        "onboarding.notices.read",
         "onboarding.servers.read",
         "onboarding.tags.read",
     }
 )
-_OPERATOR = _VIEWER
+_OPERATOR = _VIEWER | {"onboarding.notices.acknowledge"}
 _ENGINEER = _OPERATOR | {
+    "onboarding.assets.manage",
     "onboarding.gateways.manage",
     "onboarding.servers.manage",
     "onboarding.tags.manage",
