@@ -43,6 +43,8 @@ class _GapCauseEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_GapCause.Val
     """A clock jumped."""
     GAP_CAUSE_QUARANTINED: _GapCause.ValueType  # 8
     """The frame was refused and is in quarantine."""
+    GAP_CAUSE_PLATFORM_RESTORED: _GapCause.ValueType  # 9
+    """The platform's database was restored from an older state."""
 
 class GapCause(_GapCause, metaclass=_GapCauseEnumTypeWrapper):
     """Why samples are missing."""
@@ -65,6 +67,8 @@ GAP_CAUSE_CLOCK_JUMP: GapCause.ValueType  # 7
 """A clock jumped."""
 GAP_CAUSE_QUARANTINED: GapCause.ValueType  # 8
 """The frame was refused and is in quarantine."""
+GAP_CAUSE_PLATFORM_RESTORED: GapCause.ValueType  # 9
+"""The platform's database was restored from an older state."""
 Global___GapCause: _TypeAlias = GapCause  # noqa: Y015
 
 class _GapState:
@@ -80,7 +84,9 @@ class _GapStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_GapState.Val
     GAP_STATE_REPAIRED: _GapState.ValueType  # 2
     """Filled from the server's history."""
     GAP_STATE_UNREPAIRABLE: _GapState.ValueType  # 3
-    """Cannot be filled; `detail` says why."""
+    """Cannot be filled; `resolution` says why."""
+    GAP_STATE_PARTLY_REPAIRED: _GapState.ValueType  # 4
+    """Filled in part, or for some tags; `resolution` says what is not."""
 
 class GapState(_GapState, metaclass=_GapStateEnumTypeWrapper):
     """How a gap stands."""
@@ -92,7 +98,9 @@ GAP_STATE_OPEN: GapState.ValueType  # 1
 GAP_STATE_REPAIRED: GapState.ValueType  # 2
 """Filled from the server's history."""
 GAP_STATE_UNREPAIRABLE: GapState.ValueType  # 3
-"""Cannot be filled; `detail` says why."""
+"""Cannot be filled; `resolution` says why."""
+GAP_STATE_PARTLY_REPAIRED: GapState.ValueType  # 4
+"""Filled in part, or for some tags; `resolution` says what is not."""
 Global___GapState: _TypeAlias = GapState  # noqa: Y015
 
 class _Aggregate:
@@ -255,6 +263,10 @@ class Gap(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     RESOLVE_TIME_FIELD_NUMBER: _builtins.int
+    REPAIRED_SAMPLES_FIELD_NUMBER: _builtins.int
+    REPAIRED_TAGS_FIELD_NUMBER: _builtins.int
+    UNREPAIRABLE_TAGS_FIELD_NUMBER: _builtins.int
+    RESOLUTION_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`tenants/{tenant}/gaps/{gap}`."""
     tag_id: _builtins.int
@@ -271,6 +283,14 @@ class Gap(_message.Message):
     """What else is known."""
     state: Global___GapState.ValueType
     """How it stands."""
+    repaired_samples: _builtins.int
+    """Samples that history brought and that were not stored before."""
+    repaired_tags: _builtins.int
+    """Tags that were filled, wholly or in part."""
+    unrepairable_tags: _builtins.int
+    """Tags of which something stays missing."""
+    resolution: _builtins.str
+    """Why something stays missing."""
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
         """The last moment before which nothing is missing."""
@@ -302,10 +322,14 @@ class Gap(_message.Message):
         state: Global___GapState.ValueType = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         resolve_time: _timestamp_pb2.Timestamp | None = ...,
+        repaired_samples: _builtins.int = ...,
+        repaired_tags: _builtins.int = ...,
+        unrepairable_tags: _builtins.int = ...,
+        resolution: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "resolve_time", b"resolve_time", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "create_time", b"create_time", "detail", b"detail", "end_time", b"end_time", "gateway", b"gateway", "lost_samples", b"lost_samples", "name", b"name", "resolve_time", b"resolve_time", "server", b"server", "start_time", b"start_time", "state", b"state", "tag_id", b"tag_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "create_time", b"create_time", "detail", b"detail", "end_time", b"end_time", "gateway", b"gateway", "lost_samples", b"lost_samples", "name", b"name", "repaired_samples", b"repaired_samples", "repaired_tags", b"repaired_tags", "resolution", b"resolution", "resolve_time", b"resolve_time", "server", b"server", "start_time", b"start_time", "state", b"state", "tag_id", b"tag_id", "unrepairable_tags", b"unrepairable_tags"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -23,6 +23,7 @@ _sym_db = _symbol_database.Default()
 
 
 from dualspan.frame.v1 import frame_pb2 as dualspan_dot_frame_dot_v1_dot_frame__pb2
+from dualspan.historian.v1 import repair_pb2 as dualspan_dot_historian_dot_v1_dot_repair__pb2
 from dualspan.historian.v1 import resources_pb2 as dualspan_dot_historian_dot_v1_dot_resources__pb2
 from dualspan.runtime.v1 import access_pb2 as dualspan_dot_runtime_dot_v1_dot_access__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
@@ -32,7 +33,7 @@ from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#dualspan/historian/v1/service.proto\x12\x15\x64ualspan.historian.v1\x1a\x1d\x64ualspan/frame/v1/frame.proto\x1a%dualspan/historian/v1/resources.proto\x1a dualspan/runtime/v1/access.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd1\x02\n\rIngestRequest\x12\x39\n\x04open\x18\x01 \x01(\x0b\x32).dualspan.historian.v1.IngestRequest.OpenH\x00\x12=\n\x06upload\x18\x02 \x01(\x0b\x32+.dualspan.historian.v1.IngestRequest.UploadH\x00\x1a\x46\n\x04Open\x12\x13\n\x05\x65poch\x18\x01 \x01(\x03\x42\x04\xe2\x41\x01\x02\x12)\n\x05\x63lock\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1as\n\x06Upload\x12\x16\n\x08sequence\x18\x01 \x01(\x03\x42\x04\xe2\x41\x01\x02\x12\'\n\x05\x66rame\x18\x02 \x01(\x0b\x32\x18.dualspan.frame.v1.Frame\x12(\n\x04gaps\x18\x03 \x03(\x0b\x32\x1a.dualspan.historian.v1.GapB\t\n\x07message\"\xc4\x03\n\x0eIngestResponse\x12>\n\x06opened\x18\x01 \x01(\x0b\x32,.dualspan.historian.v1.IngestResponse.OpenedH\x00\x12\x38\n\x03\x61\x63k\x18\x02 \x01(\x0b\x32).dualspan.historian.v1.IngestResponse.AckH\x00\x1a\x80\x01\n\x06Opened\x12\x1a\n\x12\x63ommitted_sequence\x18\x01 \x01(\x03\x12\x15\n\rmax_in_flight\x18\x02 \x01(\x05\x12\x18\n\x10max_upload_bytes\x18\x03 \x01(\x05\x12)\n\x05\x63lock\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a?\n\x0bQuarantined\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\x1ai\n\x03\x41\x63k\x12\x1a\n\x12\x63ommitted_sequence\x18\x01 \x01(\x03\x12\x46\n\x0bquarantined\x18\x02 \x03(\x0b\x32\x31.dualspan.historian.v1.IngestResponse.QuarantinedB\t\n\x07message\"a\n\x13RegisterTagsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x34\n\x04tags\x18\x02 \x03(\x0b\x32&.dualspan.historian.v1.TagRegistration\":\n\x11RetireTagsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0f\n\x07tag_ids\x18\x02 \x03(\x03\"\x86\x02\n\x0eReadRawRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07tag_ids\x18\x02 \x03(\x03\x42\x04\xe2\x41\x01\x02\x12\x34\n\nstart_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x02\x12\x32\n\x08\x65nd_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x05 \x01(\x05\x12\x12\n\npage_token\x18\x06 \x01(\t\x12\x36\n\x0bresult_form\x18\x07 \x01(\x0e\x32!.dualspan.historian.v1.ResultForm\"b\n\x0fReadRawResponse\x12\'\n\x05\x66rame\x18\x01 \x01(\x0b\x32\x18.dualspan.frame.v1.Frame\x12\r\n\x05\x61rrow\x18\x02 \x01(\x0c\x12\x17\n\x0fnext_page_token\x18\x03 \x01(\t\"\x9f\x03\n\x14ReadProcessedRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07tag_ids\x18\x02 \x03(\x03\x42\x04\xe2\x41\x01\x02\x12\x34\n\nstart_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x02\x12\x32\n\x08\x65nd_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x02\x12\x36\n\x13processing_interval\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12:\n\naggregates\x18\x06 \x03(\x0e\x32 .dualspan.historian.v1.AggregateB\x04\xe2\x41\x01\x02\x12\x44\n\rconfiguration\x18\x07 \x01(\x0b\x32-.dualspan.historian.v1.AggregateConfiguration\x12\x36\n\x0bresult_form\x18\x08 \x01(\x0e\x32!.dualspan.historian.v1.ResultForm\"\xcd\x02\n\x15ReadProcessedResponse\x12\x43\n\x06series\x18\x01 \x03(\x0b\x32\x33.dualspan.historian.v1.ReadProcessedResponse.Series\x12\r\n\x05\x61rrow\x18\x02 \x01(\x0c\x1a\xdf\x01\n\x06Series\x12\x0e\n\x06tag_id\x18\x01 \x01(\x03\x12\x33\n\taggregate\x18\x02 \x01(\x0e\x32 .dualspan.historian.v1.Aggregate\x12\r\n\x05\x63ount\x18\x03 \x01(\r\x12,\n\ttimestamp\x18\x04 \x01(\x0b\x32\x19.dualspan.frame.v1.Column\x12)\n\x06status\x18\x05 \x01(\x0b\x32\x19.dualspan.frame.v1.Column\x12(\n\x05value\x18\x06 \x01(\x0b\x32\x19.dualspan.frame.v1.Column\"x\n\x11ReadLatestRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07tag_ids\x18\x02 \x03(\x03\x42\x04\xe2\x41\x01\x02\x12\x36\n\x0bresult_form\x18\x03 \x01(\x0e\x32!.dualspan.historian.v1.ResultForm\"L\n\x12ReadLatestResponse\x12\'\n\x05\x66rame\x18\x01 \x01(\x0b\x32\x18.dualspan.frame.v1.Frame\x12\r\n\x05\x61rrow\x18\x02 \x01(\x0c\"W\n\x10SubscribeRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07tag_ids\x18\x02 \x03(\x03\x42\x04\xe2\x41\x01\x02\x12\x16\n\x0einclude_latest\x18\x03 \x01(\x08\"T\n\x11SubscribeResponse\x12\'\n\x05\x66rame\x18\x01 \x01(\x0b\x32\x18.dualspan.frame.v1.Frame\x12\x16\n\x0eskipped_frames\x18\x02 \x01(\x03\"N\n\x0fListGapsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"U\n\x10ListGapsResponse\x12(\n\x04gaps\x18\x01 \x03(\x0b\x32\x1a.dualspan.historian.v1.Gap\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"[\n\x1cListQuarantinedFramesRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"}\n\x1dListQuarantinedFramesResponse\x12\x43\n\x12quarantined_frames\x18\x01 \x03(\x0b\x32\'.dualspan.historian.v1.QuarantinedFrame\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"3\n\x1bGetStorageStatisticsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\xa4\x02\n\x11StorageStatistics\x12\x19\n\x11\x63ommitted_samples\x18\x01 \x01(\x03\x12\x16\n\x0esealed_samples\x18\x02 \x01(\x03\x12\x17\n\x0funsealed_frames\x18\x03 \x01(\x03\x12\x18\n\x10unsealed_samples\x18\x04 \x01(\x03\x12\x14\n\x0csealed_bytes\x18\x05 \x01(\x03\x12\x10\n\x08segments\x18\x06 \x01(\x03\x12\x18\n\x10repeated_samples\x18\x07 \x01(\x03\x12\x11\n\topen_gaps\x18\x08 \x01(\x03\x12\x1a\n\x12quarantined_frames\x18\t \x01(\x03\x12\x38\n\tpositions\x18\n \x03(\x0b\x32%.dualspan.historian.v1.IngestPosition\"}\n\x0eIngestPosition\x12\x0f\n\x07gateway\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x03\x12\x1a\n\x12\x63ommitted_sequence\x18\x03 \x01(\x03\x12/\n\x0b\x63ommit_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*r\n\nResultForm\x12\x1b\n\x17RESULT_FORM_UNSPECIFIED\x10\x00\x12\x15\n\x11RESULT_FORM_FRAME\x10\x01\x12\x19\n\x15RESULT_FORM_FRAME_RAW\x10\x02\x12\x15\n\x11RESULT_FORM_ARROW\x10\x03\x32w\n\rIngestService\x12\x66\n\x06Ingest\x12$.dualspan.historian.v1.IngestRequest\x1a%.dualspan.historian.v1.IngestResponse\"\x0b\xca\xc1\x18\x07gateway(\x01\x30\x01\x32\xc6\x0b\n\x10HistorianService\x12_\n\x0cRegisterTags\x12*.dualspan.historian.v1.RegisterTagsRequest\x1a\x16.google.protobuf.Empty\"\x0b\xca\xc1\x18\x07service\x12[\n\nRetireTags\x12(.dualspan.historian.v1.RetireTagsRequest\x1a\x16.google.protobuf.Empty\"\x0b\xca\xc1\x18\x07service\x12\xa5\x01\n\x07ReadRaw\x12%.dualspan.historian.v1.ReadRawRequest\x1a&.dualspan.historian.v1.ReadRawResponse\"K\xca\xc1\x18\x16historian.samples.read\x82\xd3\xe4\x93\x02+\"&/v1/{parent=tenants/*}/samples:readRaw:\x01*\x12\xbd\x01\n\rReadProcessed\x12+.dualspan.historian.v1.ReadProcessedRequest\x1a,.dualspan.historian.v1.ReadProcessedResponse\"Q\xca\xc1\x18\x16historian.samples.read\x82\xd3\xe4\x93\x02\x31\",/v1/{parent=tenants/*}/samples:readProcessed:\x01*\x12\xb1\x01\n\nReadLatest\x12(.dualspan.historian.v1.ReadLatestRequest\x1a).dualspan.historian.v1.ReadLatestResponse\"N\xca\xc1\x18\x16historian.samples.read\x82\xd3\xe4\x93\x02.\")/v1/{parent=tenants/*}/samples:readLatest:\x01*\x12\xaf\x01\n\tSubscribe\x12\'.dualspan.historian.v1.SubscribeRequest\x1a(.dualspan.historian.v1.SubscribeResponse\"M\xca\xc1\x18\x16historian.samples.read\x82\xd3\xe4\x93\x02-\"(/v1/{parent=tenants/*}/samples:subscribe:\x01*0\x01\x12\x97\x01\n\x08ListGaps\x12&.dualspan.historian.v1.ListGapsRequest\x1a\'.dualspan.historian.v1.ListGapsResponse\":\xca\xc1\x18\x13historian.gaps.read\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/{parent=tenants/*}/gaps\x12\xcb\x01\n\x15ListQuarantinedFrames\x12\x33.dualspan.historian.v1.ListQuarantinedFramesRequest\x1a\x34.dualspan.historian.v1.ListQuarantinedFramesResponse\"G\xca\xc1\x18\x13historian.gaps.read\x82\xd3\xe4\x93\x02*\x12(/v1/{parent=tenants/*}/quarantinedFrames\x12\xbd\x01\n\x14GetStorageStatistics\x12\x32.dualspan.historian.v1.GetStorageStatisticsRequest\x1a(.dualspan.historian.v1.StorageStatistics\"G\xca\xc1\x18\x13historian.gaps.read\x82\xd3\xe4\x93\x02*\x12(/v1/{parent=tenants/*}/storageStatisticsb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#dualspan/historian/v1/service.proto\x12\x15\x64ualspan.historian.v1\x1a\x1d\x64ualspan/frame/v1/frame.proto\x1a\"dualspan/historian/v1/repair.proto\x1a%dualspan/historian/v1/resources.proto\x1a dualspan/runtime/v1/access.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc6\x03\n\rIngestRequest\x12\x39\n\x04open\x18\x01 \x01(\x0b\x32).dualspan.historian.v1.IngestRequest.OpenH\x00\x12=\n\x06upload\x18\x02 \x01(\x0b\x32+.dualspan.historian.v1.IngestRequest.UploadH\x00\x1a\x46\n\x04Open\x12\x13\n\x05\x65poch\x18\x01 \x01(\x03\x42\x04\xe2\x41\x01\x02\x12)\n\x05\x63lock\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a\xe7\x01\n\x06Upload\x12\x16\n\x08sequence\x18\x01 \x01(\x03\x42\x04\xe2\x41\x01\x02\x12\'\n\x05\x66rame\x18\x02 \x01(\x0b\x32\x18.dualspan.frame.v1.Frame\x12(\n\x04gaps\x18\x03 \x03(\x0b\x32\x1a.dualspan.historian.v1.Gap\x12.\n\x07repairs\x18\x04 \x03(\x0b\x32\x1d.dualspan.historian.v1.Repair\x12\x31\n\x08\x63overage\x18\x05 \x03(\x0b\x32\x1f.dualspan.historian.v1.Coverage\x12\x0f\n\x07lineage\x18\x06 \x01(\x06\x42\t\n\x07message\"\x93\x04\n\x0eIngestResponse\x12>\n\x06opened\x18\x01 \x01(\x0b\x32,.dualspan.historian.v1.IngestResponse.OpenedH\x00\x12\x38\n\x03\x61\x63k\x18\x02 \x01(\x0b\x32).dualspan.historian.v1.IngestResponse.AckH\x00\x1a\xcf\x01\n\x06Opened\x12\x1a\n\x12\x63ommitted_sequence\x18\x01 \x01(\x03\x12\x15\n\rmax_in_flight\x18\x02 \x01(\x05\x12\x18\n\x10max_upload_bytes\x18\x03 \x01(\x05\x12)\n\x05\x63lock\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x19\n\x11\x63ommitted_lineage\x18\x05 \x01(\x06\x12\x32\n\x0e\x63ommitted_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a?\n\x0bQuarantined\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\x1ai\n\x03\x41\x63k\x12\x1a\n\x12\x63ommitted_sequence\x18\x01 \x01(\x03\x12\x46\n\x0bquarantined\x18\x02 \x03(\x0b\x32\x31.dualspan.historian.v1.IngestResponse.QuarantinedB\t\n\x07message\"a\n\x13RegisterTagsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x34\n\x04tags\x18\x02 \x03(\x0b\x32&.dualspan.historian.v1.TagRegistration\":\n\x11RetireTagsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0f\n\x07tag_ids\x18\x02 \x03(\x03\"\x86\x02\n\x0eReadRawRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07tag_ids\x18\x02 \x03(\x03\x42\x04\xe2\x41\x01\x02\x12\x34\n\nstart_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x02\x12\x32\n\x08\x65nd_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x05 \x01(\x05\x12\x12\n\npage_token\x18\x06 \x01(\t\x12\x36\n\x0bresult_form\x18\x07 \x01(\x0e\x32!.dualspan.historian.v1.ResultForm\"b\n\x0fReadRawResponse\x12\'\n\x05\x66rame\x18\x01 \x01(\x0b\x32\x18.dualspan.frame.v1.Frame\x12\r\n\x05\x61rrow\x18\x02 \x01(\x0c\x12\x17\n\x0fnext_page_token\x18\x03 \x01(\t\"\x9f\x03\n\x14ReadProcessedRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07tag_ids\x18\x02 \x03(\x03\x42\x04\xe2\x41\x01\x02\x12\x34\n\nstart_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x02\x12\x32\n\x08\x65nd_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x02\x12\x36\n\x13processing_interval\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12:\n\naggregates\x18\x06 \x03(\x0e\x32 .dualspan.historian.v1.AggregateB\x04\xe2\x41\x01\x02\x12\x44\n\rconfiguration\x18\x07 \x01(\x0b\x32-.dualspan.historian.v1.AggregateConfiguration\x12\x36\n\x0bresult_form\x18\x08 \x01(\x0e\x32!.dualspan.historian.v1.ResultForm\"\xcd\x02\n\x15ReadProcessedResponse\x12\x43\n\x06series\x18\x01 \x03(\x0b\x32\x33.dualspan.historian.v1.ReadProcessedResponse.Series\x12\r\n\x05\x61rrow\x18\x02 \x01(\x0c\x1a\xdf\x01\n\x06Series\x12\x0e\n\x06tag_id\x18\x01 \x01(\x03\x12\x33\n\taggregate\x18\x02 \x01(\x0e\x32 .dualspan.historian.v1.Aggregate\x12\r\n\x05\x63ount\x18\x03 \x01(\r\x12,\n\ttimestamp\x18\x04 \x01(\x0b\x32\x19.dualspan.frame.v1.Column\x12)\n\x06status\x18\x05 \x01(\x0b\x32\x19.dualspan.frame.v1.Column\x12(\n\x05value\x18\x06 \x01(\x0b\x32\x19.dualspan.frame.v1.Column\"x\n\x11ReadLatestRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07tag_ids\x18\x02 \x03(\x03\x42\x04\xe2\x41\x01\x02\x12\x36\n\x0bresult_form\x18\x03 \x01(\x0e\x32!.dualspan.historian.v1.ResultForm\"L\n\x12ReadLatestResponse\x12\'\n\x05\x66rame\x18\x01 \x01(\x0b\x32\x18.dualspan.frame.v1.Frame\x12\r\n\x05\x61rrow\x18\x02 \x01(\x0c\"W\n\x10SubscribeRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07tag_ids\x18\x02 \x03(\x03\x42\x04\xe2\x41\x01\x02\x12\x16\n\x0einclude_latest\x18\x03 \x01(\x08\"T\n\x11SubscribeResponse\x12\'\n\x05\x66rame\x18\x01 \x01(\x0b\x32\x18.dualspan.frame.v1.Frame\x12\x16\n\x0eskipped_frames\x18\x02 \x01(\x03\"^\n\x0fListGapsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0e\n\x06tag_id\x18\x04 \x01(\x03\"U\n\x10ListGapsResponse\x12(\n\x04gaps\x18\x01 \x03(\x0b\x32\x1a.dualspan.historian.v1.Gap\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"[\n\x1cListQuarantinedFramesRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"}\n\x1dListQuarantinedFramesResponse\x12\x43\n\x12quarantined_frames\x18\x01 \x03(\x0b\x32\'.dualspan.historian.v1.QuarantinedFrame\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"3\n\x1bGetStorageStatisticsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\xa4\x02\n\x11StorageStatistics\x12\x19\n\x11\x63ommitted_samples\x18\x01 \x01(\x03\x12\x16\n\x0esealed_samples\x18\x02 \x01(\x03\x12\x17\n\x0funsealed_frames\x18\x03 \x01(\x03\x12\x18\n\x10unsealed_samples\x18\x04 \x01(\x03\x12\x14\n\x0csealed_bytes\x18\x05 \x01(\x03\x12\x10\n\x08segments\x18\x06 \x01(\x03\x12\x18\n\x10repeated_samples\x18\x07 \x01(\x03\x12\x11\n\topen_gaps\x18\x08 \x01(\x03\x12\x1a\n\x12quarantined_frames\x18\t \x01(\x03\x12\x38\n\tpositions\x18\n \x03(\x0b\x32%.dualspan.historian.v1.IngestPosition\"}\n\x0eIngestPosition\x12\x0f\n\x07gateway\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x03\x12\x1a\n\x12\x63ommitted_sequence\x18\x03 \x01(\x03\x12/\n\x0b\x63ommit_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*r\n\nResultForm\x12\x1b\n\x17RESULT_FORM_UNSPECIFIED\x10\x00\x12\x15\n\x11RESULT_FORM_FRAME\x10\x01\x12\x19\n\x15RESULT_FORM_FRAME_RAW\x10\x02\x12\x15\n\x11RESULT_FORM_ARROW\x10\x03\x32\x80\x02\n\rIngestService\x12\x66\n\x06Ingest\x12$.dualspan.historian.v1.IngestRequest\x1a%.dualspan.historian.v1.IngestResponse\"\x0b\xca\xc1\x18\x07gateway(\x01\x30\x01\x12\x86\x01\n\x12ListRepairableGaps\x12\x30.dualspan.historian.v1.ListRepairableGapsRequest\x1a\x31.dualspan.historian.v1.ListRepairableGapsResponse\"\x0b\xca\xc1\x18\x07gateway2\xc6\x0b\n\x10HistorianService\x12_\n\x0cRegisterTags\x12*.dualspan.historian.v1.RegisterTagsRequest\x1a\x16.google.protobuf.Empty\"\x0b\xca\xc1\x18\x07service\x12[\n\nRetireTags\x12(.dualspan.historian.v1.RetireTagsRequest\x1a\x16.google.protobuf.Empty\"\x0b\xca\xc1\x18\x07service\x12\xa5\x01\n\x07ReadRaw\x12%.dualspan.historian.v1.ReadRawRequest\x1a&.dualspan.historian.v1.ReadRawResponse\"K\xca\xc1\x18\x16historian.samples.read\x82\xd3\xe4\x93\x02+\"&/v1/{parent=tenants/*}/samples:readRaw:\x01*\x12\xbd\x01\n\rReadProcessed\x12+.dualspan.historian.v1.ReadProcessedRequest\x1a,.dualspan.historian.v1.ReadProcessedResponse\"Q\xca\xc1\x18\x16historian.samples.read\x82\xd3\xe4\x93\x02\x31\",/v1/{parent=tenants/*}/samples:readProcessed:\x01*\x12\xb1\x01\n\nReadLatest\x12(.dualspan.historian.v1.ReadLatestRequest\x1a).dualspan.historian.v1.ReadLatestResponse\"N\xca\xc1\x18\x16historian.samples.read\x82\xd3\xe4\x93\x02.\")/v1/{parent=tenants/*}/samples:readLatest:\x01*\x12\xaf\x01\n\tSubscribe\x12\'.dualspan.historian.v1.SubscribeRequest\x1a(.dualspan.historian.v1.SubscribeResponse\"M\xca\xc1\x18\x16historian.samples.read\x82\xd3\xe4\x93\x02-\"(/v1/{parent=tenants/*}/samples:subscribe:\x01*0\x01\x12\x97\x01\n\x08ListGaps\x12&.dualspan.historian.v1.ListGapsRequest\x1a\'.dualspan.historian.v1.ListGapsResponse\":\xca\xc1\x18\x13historian.gaps.read\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/{parent=tenants/*}/gaps\x12\xcb\x01\n\x15ListQuarantinedFrames\x12\x33.dualspan.historian.v1.ListQuarantinedFramesRequest\x1a\x34.dualspan.historian.v1.ListQuarantinedFramesResponse\"G\xca\xc1\x18\x13historian.gaps.read\x82\xd3\xe4\x93\x02*\x12(/v1/{parent=tenants/*}/quarantinedFrames\x12\xbd\x01\n\x14GetStorageStatistics\x12\x32.dualspan.historian.v1.GetStorageStatisticsRequest\x1a(.dualspan.historian.v1.StorageStatistics\"G\xca\xc1\x18\x13historian.gaps.read\x82\xd3\xe4\x93\x02*\x12(/v1/{parent=tenants/*}/storageStatisticsb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -81,6 +82,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETSTORAGESTATISTICSREQUEST'].fields_by_name['parent']._serialized_options = b'\342A\001\002'
   _globals['_INGESTSERVICE'].methods_by_name['Ingest']._loaded_options = None
   _globals['_INGESTSERVICE'].methods_by_name['Ingest']._serialized_options = b'\312\301\030\007gateway'
+  _globals['_INGESTSERVICE'].methods_by_name['ListRepairableGaps']._loaded_options = None
+  _globals['_INGESTSERVICE'].methods_by_name['ListRepairableGaps']._serialized_options = b'\312\301\030\007gateway'
   _globals['_HISTORIANSERVICE'].methods_by_name['RegisterTags']._loaded_options = None
   _globals['_HISTORIANSERVICE'].methods_by_name['RegisterTags']._serialized_options = b'\312\301\030\007service'
   _globals['_HISTORIANSERVICE'].methods_by_name['RetireTags']._loaded_options = None
@@ -99,60 +102,60 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_HISTORIANSERVICE'].methods_by_name['ListQuarantinedFrames']._serialized_options = b'\312\301\030\023historian.gaps.read\202\323\344\223\002*\022(/v1/{parent=tenants/*}/quarantinedFrames'
   _globals['_HISTORIANSERVICE'].methods_by_name['GetStorageStatistics']._loaded_options = None
   _globals['_HISTORIANSERVICE'].methods_by_name['GetStorageStatistics']._serialized_options = b'\312\301\030\023historian.gaps.read\202\323\344\223\002*\022(/v1/{parent=tenants/*}/storageStatistics'
-  _globals['_RESULTFORM']._serialized_start=3633
-  _globals['_RESULTFORM']._serialized_end=3747
-  _globals['_INGESTREQUEST']._serialized_start=324
-  _globals['_INGESTREQUEST']._serialized_end=661
-  _globals['_INGESTREQUEST_OPEN']._serialized_start=463
-  _globals['_INGESTREQUEST_OPEN']._serialized_end=533
-  _globals['_INGESTREQUEST_UPLOAD']._serialized_start=535
-  _globals['_INGESTREQUEST_UPLOAD']._serialized_end=650
-  _globals['_INGESTRESPONSE']._serialized_start=664
-  _globals['_INGESTRESPONSE']._serialized_end=1116
-  _globals['_INGESTRESPONSE_OPENED']._serialized_start=805
-  _globals['_INGESTRESPONSE_OPENED']._serialized_end=933
-  _globals['_INGESTRESPONSE_QUARANTINED']._serialized_start=935
-  _globals['_INGESTRESPONSE_QUARANTINED']._serialized_end=998
-  _globals['_INGESTRESPONSE_ACK']._serialized_start=1000
-  _globals['_INGESTRESPONSE_ACK']._serialized_end=1105
-  _globals['_REGISTERTAGSREQUEST']._serialized_start=1118
-  _globals['_REGISTERTAGSREQUEST']._serialized_end=1215
-  _globals['_RETIRETAGSREQUEST']._serialized_start=1217
-  _globals['_RETIRETAGSREQUEST']._serialized_end=1275
-  _globals['_READRAWREQUEST']._serialized_start=1278
-  _globals['_READRAWREQUEST']._serialized_end=1540
-  _globals['_READRAWRESPONSE']._serialized_start=1542
-  _globals['_READRAWRESPONSE']._serialized_end=1640
-  _globals['_READPROCESSEDREQUEST']._serialized_start=1643
-  _globals['_READPROCESSEDREQUEST']._serialized_end=2058
-  _globals['_READPROCESSEDRESPONSE']._serialized_start=2061
-  _globals['_READPROCESSEDRESPONSE']._serialized_end=2394
-  _globals['_READPROCESSEDRESPONSE_SERIES']._serialized_start=2171
-  _globals['_READPROCESSEDRESPONSE_SERIES']._serialized_end=2394
-  _globals['_READLATESTREQUEST']._serialized_start=2396
-  _globals['_READLATESTREQUEST']._serialized_end=2516
-  _globals['_READLATESTRESPONSE']._serialized_start=2518
-  _globals['_READLATESTRESPONSE']._serialized_end=2594
-  _globals['_SUBSCRIBEREQUEST']._serialized_start=2596
-  _globals['_SUBSCRIBEREQUEST']._serialized_end=2683
-  _globals['_SUBSCRIBERESPONSE']._serialized_start=2685
-  _globals['_SUBSCRIBERESPONSE']._serialized_end=2769
-  _globals['_LISTGAPSREQUEST']._serialized_start=2771
-  _globals['_LISTGAPSREQUEST']._serialized_end=2849
-  _globals['_LISTGAPSRESPONSE']._serialized_start=2851
-  _globals['_LISTGAPSRESPONSE']._serialized_end=2936
-  _globals['_LISTQUARANTINEDFRAMESREQUEST']._serialized_start=2938
-  _globals['_LISTQUARANTINEDFRAMESREQUEST']._serialized_end=3029
-  _globals['_LISTQUARANTINEDFRAMESRESPONSE']._serialized_start=3031
-  _globals['_LISTQUARANTINEDFRAMESRESPONSE']._serialized_end=3156
-  _globals['_GETSTORAGESTATISTICSREQUEST']._serialized_start=3158
-  _globals['_GETSTORAGESTATISTICSREQUEST']._serialized_end=3209
-  _globals['_STORAGESTATISTICS']._serialized_start=3212
-  _globals['_STORAGESTATISTICS']._serialized_end=3504
-  _globals['_INGESTPOSITION']._serialized_start=3506
-  _globals['_INGESTPOSITION']._serialized_end=3631
-  _globals['_INGESTSERVICE']._serialized_start=3749
-  _globals['_INGESTSERVICE']._serialized_end=3868
-  _globals['_HISTORIANSERVICE']._serialized_start=3871
-  _globals['_HISTORIANSERVICE']._serialized_end=5349
+  _globals['_RESULTFORM']._serialized_start=3881
+  _globals['_RESULTFORM']._serialized_end=3995
+  _globals['_INGESTREQUEST']._serialized_start=360
+  _globals['_INGESTREQUEST']._serialized_end=814
+  _globals['_INGESTREQUEST_OPEN']._serialized_start=499
+  _globals['_INGESTREQUEST_OPEN']._serialized_end=569
+  _globals['_INGESTREQUEST_UPLOAD']._serialized_start=572
+  _globals['_INGESTREQUEST_UPLOAD']._serialized_end=803
+  _globals['_INGESTRESPONSE']._serialized_start=817
+  _globals['_INGESTRESPONSE']._serialized_end=1348
+  _globals['_INGESTRESPONSE_OPENED']._serialized_start=958
+  _globals['_INGESTRESPONSE_OPENED']._serialized_end=1165
+  _globals['_INGESTRESPONSE_QUARANTINED']._serialized_start=1167
+  _globals['_INGESTRESPONSE_QUARANTINED']._serialized_end=1230
+  _globals['_INGESTRESPONSE_ACK']._serialized_start=1232
+  _globals['_INGESTRESPONSE_ACK']._serialized_end=1337
+  _globals['_REGISTERTAGSREQUEST']._serialized_start=1350
+  _globals['_REGISTERTAGSREQUEST']._serialized_end=1447
+  _globals['_RETIRETAGSREQUEST']._serialized_start=1449
+  _globals['_RETIRETAGSREQUEST']._serialized_end=1507
+  _globals['_READRAWREQUEST']._serialized_start=1510
+  _globals['_READRAWREQUEST']._serialized_end=1772
+  _globals['_READRAWRESPONSE']._serialized_start=1774
+  _globals['_READRAWRESPONSE']._serialized_end=1872
+  _globals['_READPROCESSEDREQUEST']._serialized_start=1875
+  _globals['_READPROCESSEDREQUEST']._serialized_end=2290
+  _globals['_READPROCESSEDRESPONSE']._serialized_start=2293
+  _globals['_READPROCESSEDRESPONSE']._serialized_end=2626
+  _globals['_READPROCESSEDRESPONSE_SERIES']._serialized_start=2403
+  _globals['_READPROCESSEDRESPONSE_SERIES']._serialized_end=2626
+  _globals['_READLATESTREQUEST']._serialized_start=2628
+  _globals['_READLATESTREQUEST']._serialized_end=2748
+  _globals['_READLATESTRESPONSE']._serialized_start=2750
+  _globals['_READLATESTRESPONSE']._serialized_end=2826
+  _globals['_SUBSCRIBEREQUEST']._serialized_start=2828
+  _globals['_SUBSCRIBEREQUEST']._serialized_end=2915
+  _globals['_SUBSCRIBERESPONSE']._serialized_start=2917
+  _globals['_SUBSCRIBERESPONSE']._serialized_end=3001
+  _globals['_LISTGAPSREQUEST']._serialized_start=3003
+  _globals['_LISTGAPSREQUEST']._serialized_end=3097
+  _globals['_LISTGAPSRESPONSE']._serialized_start=3099
+  _globals['_LISTGAPSRESPONSE']._serialized_end=3184
+  _globals['_LISTQUARANTINEDFRAMESREQUEST']._serialized_start=3186
+  _globals['_LISTQUARANTINEDFRAMESREQUEST']._serialized_end=3277
+  _globals['_LISTQUARANTINEDFRAMESRESPONSE']._serialized_start=3279
+  _globals['_LISTQUARANTINEDFRAMESRESPONSE']._serialized_end=3404
+  _globals['_GETSTORAGESTATISTICSREQUEST']._serialized_start=3406
+  _globals['_GETSTORAGESTATISTICSREQUEST']._serialized_end=3457
+  _globals['_STORAGESTATISTICS']._serialized_start=3460
+  _globals['_STORAGESTATISTICS']._serialized_end=3752
+  _globals['_INGESTPOSITION']._serialized_start=3754
+  _globals['_INGESTPOSITION']._serialized_end=3879
+  _globals['_INGESTSERVICE']._serialized_start=3998
+  _globals['_INGESTSERVICE']._serialized_end=4254
+  _globals['_HISTORIANSERVICE']._serialized_start=4257
+  _globals['_HISTORIANSERVICE']._serialized_end=5735
 # @@protoc_insertion_point(module_scope)

@@ -5,6 +5,7 @@ Samples in, samples out: always as columns."""
 
 from collections import abc as _abc
 from dualspan.frame.v1 import frame_pb2 as _frame_pb2
+from dualspan.historian.v1 import repair_pb2 as _repair_pb2
 from dualspan.historian.v1 import resources_pb2 as _resources_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
@@ -92,8 +93,15 @@ class IngestRequest(_message.Message):
         SEQUENCE_FIELD_NUMBER: _builtins.int
         FRAME_FIELD_NUMBER: _builtins.int
         GAPS_FIELD_NUMBER: _builtins.int
+        REPAIRS_FIELD_NUMBER: _builtins.int
+        COVERAGE_FIELD_NUMBER: _builtins.int
+        LINEAGE_FIELD_NUMBER: _builtins.int
         sequence: _builtins.int
         """From 1, rising within the epoch; holes are allowed, repeats are dropped."""
+        lineage: _builtins.int
+        """A digest over this frame and all frames before it in the buffer; 0 if
+        the gateway keeps none.
+        """
         @_builtins.property
         def frame(self) -> _frame_pb2.Frame:
             """The samples; may be empty."""
@@ -104,16 +112,29 @@ class IngestRequest(_message.Message):
             gateway, state and times of the ledger are set by the historian.
             """
 
+        @_builtins.property
+        def repairs(self) -> _containers.RepeatedCompositeFieldContainer[_repair_pb2.Repair]:
+            """The samples fill these gaps, stored in the same transaction. An upload
+            has repairs or live samples, never both.
+            """
+
+        @_builtins.property
+        def coverage(self) -> _containers.RepeatedCompositeFieldContainer[_repair_pb2.Coverage]:
+            """How far servers are complete with this upload."""
+
         def __init__(
             self,
             *,
             sequence: _builtins.int = ...,
             frame: _frame_pb2.Frame | None = ...,
             gaps: _abc.Iterable[_resources_pb2.Gap] | None = ...,
+            repairs: _abc.Iterable[_repair_pb2.Repair] | None = ...,
+            coverage: _abc.Iterable[_repair_pb2.Coverage] | None = ...,
+            lineage: _builtins.int = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _typing.Literal["frame", b"frame"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["frame", b"frame", "gaps", b"gaps", "sequence", b"sequence"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["coverage", b"coverage", "frame", b"frame", "gaps", b"gaps", "lineage", b"lineage", "repairs", b"repairs", "sequence", b"sequence"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -159,6 +180,8 @@ class IngestResponse(_message.Message):
         MAX_IN_FLIGHT_FIELD_NUMBER: _builtins.int
         MAX_UPLOAD_BYTES_FIELD_NUMBER: _builtins.int
         CLOCK_FIELD_NUMBER: _builtins.int
+        COMMITTED_LINEAGE_FIELD_NUMBER: _builtins.int
+        COMMITTED_TIME_FIELD_NUMBER: _builtins.int
         committed_sequence: _builtins.int
         """The highest sequence of this epoch that is committed; 0 if none. The
         gateway drops what it has up to here and sends what comes after.
@@ -167,9 +190,17 @@ class IngestResponse(_message.Message):
         """At most so many uploads may be unacknowledged."""
         max_upload_bytes: _builtins.int
         """The largest upload that is accepted, in bytes."""
+        committed_lineage: _builtins.int
+        """The lineage of the committed sequence; 0 if none was told. A buffer that
+        has another one for it was rolled back.
+        """
         @_builtins.property
         def clock(self) -> _timestamp_pb2.Timestamp:
             """The historian's clock, for the gateway's clock check."""
+
+        @_builtins.property
+        def committed_time(self) -> _timestamp_pb2.Timestamp:
+            """When the committed sequence was committed; unset if none was."""
 
         def __init__(
             self,
@@ -178,10 +209,12 @@ class IngestResponse(_message.Message):
             max_in_flight: _builtins.int = ...,
             max_upload_bytes: _builtins.int = ...,
             clock: _timestamp_pb2.Timestamp | None = ...,
+            committed_lineage: _builtins.int = ...,
+            committed_time: _timestamp_pb2.Timestamp | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "committed_time", b"committed_time"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "committed_sequence", b"committed_sequence", "max_in_flight", b"max_in_flight", "max_upload_bytes", b"max_upload_bytes"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "committed_lineage", b"committed_lineage", "committed_sequence", b"committed_sequence", "committed_time", b"committed_time", "max_in_flight", b"max_in_flight", "max_upload_bytes", b"max_upload_bytes"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -689,22 +722,28 @@ class ListGapsRequest(_message.Message):
     PARENT_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    TAG_ID_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
     """`tenants/{tenant}`."""
     page_size: _builtins.int
     """At most so many; 0 means 100, more than 1000 means 1000."""
     page_token: _builtins.str
     """From the last page's answer."""
+    tag_id: _builtins.int
+    """Only what is missing of this tag, if not 0. Gaps of its whole server or
+    gateway are among them, with this tag's own id, state and counts.
+    """
     def __init__(
         self,
         *,
         parent: _builtins.str = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        tag_id: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "parent", b"parent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "parent", b"parent", "tag_id", b"tag_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

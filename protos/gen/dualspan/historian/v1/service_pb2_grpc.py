@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from dualspan.historian.v1 import repair_pb2 as dualspan_dot_historian_dot_v1_dot_repair__pb2
 from dualspan.historian.v1 import service_pb2 as dualspan_dot_historian_dot_v1_dot_service__pb2
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 
@@ -41,6 +42,11 @@ class IngestServiceStub:
                 request_serializer=dualspan_dot_historian_dot_v1_dot_service__pb2.IngestRequest.SerializeToString,
                 response_deserializer=dualspan_dot_historian_dot_v1_dot_service__pb2.IngestResponse.FromString,
                 _registered_method=True)
+        self.ListRepairableGaps = channel.unary_unary(
+                '/dualspan.historian.v1.IngestService/ListRepairableGaps',
+                request_serializer=dualspan_dot_historian_dot_v1_dot_repair__pb2.ListRepairableGapsRequest.SerializeToString,
+                response_deserializer=dualspan_dot_historian_dot_v1_dot_repair__pb2.ListRepairableGapsResponse.FromString,
+                _registered_method=True)
 
 
 class IngestServiceServicer:
@@ -57,6 +63,14 @@ class IngestServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListRepairableGaps(self, request, context):
+        """Gaps of the calling gateway that one of its servers' history may fill,
+        oldest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_IngestServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -64,6 +78,11 @@ def add_IngestServiceServicer_to_server(servicer, server):
                     servicer.Ingest,
                     request_deserializer=dualspan_dot_historian_dot_v1_dot_service__pb2.IngestRequest.FromString,
                     response_serializer=dualspan_dot_historian_dot_v1_dot_service__pb2.IngestResponse.SerializeToString,
+            ),
+            'ListRepairableGaps': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRepairableGaps,
+                    request_deserializer=dualspan_dot_historian_dot_v1_dot_repair__pb2.ListRepairableGapsRequest.FromString,
+                    response_serializer=dualspan_dot_historian_dot_v1_dot_repair__pb2.ListRepairableGapsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -94,6 +113,33 @@ class IngestService:
             '/dualspan.historian.v1.IngestService/Ingest',
             dualspan_dot_historian_dot_v1_dot_service__pb2.IngestRequest.SerializeToString,
             dualspan_dot_historian_dot_v1_dot_service__pb2.IngestResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRepairableGaps(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dualspan.historian.v1.IngestService/ListRepairableGaps',
+            dualspan_dot_historian_dot_v1_dot_repair__pb2.ListRepairableGapsRequest.SerializeToString,
+            dualspan_dot_historian_dot_v1_dot_repair__pb2.ListRepairableGapsResponse.FromString,
             options,
             channel_credentials,
             insecure,

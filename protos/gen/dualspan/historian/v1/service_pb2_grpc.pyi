@@ -4,6 +4,7 @@ isort:skip_file
 Samples in, samples out: always as columns."""
 
 from collections import abc as _abc
+from dualspan.historian.v1 import repair_pb2 as _repair_pb2
 from dualspan.historian.v1 import service_pb2 as _service_pb2
 from google.protobuf import empty_pb2 as _empty_pb2
 from grpc import aio as _aio
@@ -40,6 +41,10 @@ class IngestServiceStub:
     `upload`, in rising order of sequence. The historian answers `opened`, then
     acknowledges. What is acknowledged has been committed to disk.
     """
+    ListRepairableGaps: _grpc.UnaryUnaryMultiCallable[_repair_pb2.ListRepairableGapsRequest, _repair_pb2.ListRepairableGapsResponse]
+    """Gaps of the calling gateway that one of its servers' history may fill,
+    oldest first.
+    """
 
 @_typing.type_check_only
 class IngestServiceAsyncStub(IngestServiceStub):
@@ -51,6 +56,10 @@ class IngestServiceAsyncStub(IngestServiceStub):
     STREAM_SUPERSEDED. The first request is `open`; each later one is an
     `upload`, in rising order of sequence. The historian answers `opened`, then
     acknowledges. What is acknowledged has been committed to disk.
+    """
+    ListRepairableGaps: _aio.UnaryUnaryMultiCallable[_repair_pb2.ListRepairableGapsRequest, _repair_pb2.ListRepairableGapsResponse]  # type: ignore[assignment]
+    """Gaps of the calling gateway that one of its servers' history may fill,
+    oldest first.
     """
 
 class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -66,6 +75,16 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         STREAM_SUPERSEDED. The first request is `open`; each later one is an
         `upload`, in rising order of sequence. The historian answers `opened`, then
         acknowledges. What is acknowledged has been committed to disk.
+        """
+
+    @_abc_1.abstractmethod
+    def ListRepairableGaps(
+        self,
+        request: _repair_pb2.ListRepairableGapsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_repair_pb2.ListRepairableGapsResponse, _abc.Awaitable[_repair_pb2.ListRepairableGapsResponse]]:
+        """Gaps of the calling gateway that one of its servers' history may fill,
+        oldest first.
         """
 
 def add_IngestServiceServicer_to_server(servicer: IngestServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
