@@ -163,6 +163,8 @@ class Calculation:
 
     @cached_property
     def _good_count(self) -> NDArray[np.int64]:
+        if self._good_rows is self._rows:
+            return self._total_count
         return np.diff(self._good_rows) + self._covered.count
 
     @cached_property
@@ -205,6 +207,8 @@ class Calculation:
 
     def _by_count(self) -> NDArray[np.uint32]:
         """Status by how many of the raw values are good; Bad_NoData without any."""
+        if self._good_rows is self._rows:
+            return np.where(self._good_count == 0, BAD_NO_DATA, CALCULATED).astype(np.uint32)
         total = np.maximum(self._total_count, 1)
         status = self._by_percentage(
             100.0 * self._good_count / total, 100.0 * (self._total_count - self._good_count) / total
