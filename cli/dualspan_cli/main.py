@@ -54,6 +54,7 @@ app.add_typer(gateways.gateways, name="gateways")
 app.add_typer(gateways.tags, name="tags")
 app.add_typer(gaps.gaps, name="gaps")
 
+app.add_typer(onboarding, name="onboarding")
 
 def _known_errors() -> tuple[type[CommandError], type[DualSpanError], type[grpc.RpcError]]:
     from dualspan_sdk import DualSpanError

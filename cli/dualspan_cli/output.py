@@ -79,7 +79,7 @@ def print_csv(header: Sequence[str] | None, rows: Iterable[Sequence[object]]) ->
 
 
 _ENUM_PREFIX = re.compile(
-    r"^(ROLE|GAP_CAUSE|GAP_STATE|GATEWAY_STATE|CONNECTION_STATE|TAG_STATE|SECURITY_MODE|VALUE_KIND)_(?=[A-Z])"
+    r"^(ROLE|GAP_CAUSE|GAP_STATE|GATEWAY_STATE|CONNECTION_STATE|TAG_STATE|SECURITY_MODE|VALUE_KIND|NOTICE_SEVERITY|NOTICE_STATE)_(?=[A-Z])"
 )
 _TENANT_PREFIX = re.compile(r"^tenants/[^/]+/")
 

@@ -13,6 +13,7 @@ from dualspan.onboarding.v1 import resources_pb2 as onboarding
 from dualspan_edge.backoff import Backoff
 from dualspan_edge.channel import ChannelSource, words_of
 from dualspan_edge.clock import ClockOffset, now_microseconds, offset_from
+from dualspan_edge.commands import CommandRegistry
 from dualspan_edge.gaps import timestamp_of
 from dualspan_edge.opcua.server import failure_words
 from dualspan_edge.supervisor import ServerSet
@@ -22,6 +23,9 @@ _log = structlog.get_logger(__name__)
 _DEFAULT_STATUS_INTERVAL = 5.0
 _LEAST_STATUS_INTERVAL = 0.2
 _DEFAULT_MAX_NODES = 100_000
+# Progress is told no more often, and the platform hears at least so often that a command is alive.
+_LEAST_COMMAND_INTERVAL = 0.1
+_LONGEST_COMMAND_INTERVAL = 10.0
 _Stream = grpc.aio.StreamStreamCall[gateway.ConnectRequest, gateway.ConnectResponse]
 StatusSource = Callable[[], onboarding.GatewayStatus]
 
@@ -29,8 +33,16 @@ StatusSource = Callable[[], onboarding.GatewayStatus]
 class Control:
     """Keeps the stream. `run` never returns; cancel it to stop."""
 
-    def __init__(self, servers: ServerSet, channels: ChannelSource, status: StatusSource, backoff: Backoff) -> None:
+    def __init__(
+        self,
+        servers: ServerSet,
+        commands: CommandRegistry,
+        channels: ChannelSource,
+        status: StatusSource,
+        backoff: Backoff,
+    ) -> None:
         self._servers = servers
+        self.commands = commands
         self._channels = channels
         self._status = status
         self._backoff = backoff
@@ -103,7 +115,9 @@ class _Conversation:
         )
         await self._outbox.put(gateway.ConnectRequest(hello=hello))
         ledger.tell_again()
-        tasks = [asyncio.ensure_future(part()) for part in (self._write, self._read, self._report, self._send_status)]
+        self._control.commands.tell_again()
+        parts = (self._write, self._read, self._report, self._send_status, self._send_notices, self._send_commands)
+        tasks = [asyncio.ensure_future(part()) for part in parts]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -129,6 +143,10 @@ class _Conversation:
             match response.WhichOneof("message"):
                 case "configuration":
                     self._control.servers.apply(response.configuration)
+                case "command":
+                    self._control.commands.accept(response.command)
+                case "cancel_command":
+                    self._control.commands.cancel(response.cancel_command.command_id)
                 case "browse":
                     task = asyncio.ensure_future(self._browse(response.browse))
                     self._browses.add(task)
@@ -148,6 +166,21 @@ class _Conversation:
             await ledger.changed.wait()
             for report in ledger.take():
                 await self._outbox.put(gateway.ConnectRequest(configuration_report=report))
+
+    async def _send_notices(self) -> None:
+        board = self._control.servers.notices
+        while True:
+            await self._outbox.put(gateway.ConnectRequest(notices=board.message()))
+            await board.changed.wait()
+
+    async def _send_commands(self) -> None:
+        registry = self._control.commands
+        while True:
+            for report in registry.take():
+                await self._outbox.put(gateway.ConnectRequest(command_report=report))
+            await asyncio.sleep(_LEAST_COMMAND_INTERVAL)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(registry.changed.wait(), _LONGEST_COMMAND_INTERVAL)
 
     async def _send_status(self) -> None:
         changed = self._control.servers.state_changed

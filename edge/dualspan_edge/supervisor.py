@@ -21,6 +21,7 @@ from dualspan_edge.configuration import ConfigurationFile, ReportLedger
 from dualspan_edge.errors import GatewayError
 from dualspan_edge.gaps import gap
 from dualspan_edge.identity import Identity, make_key_and_request
+from dualspan_edge.notices import NoticeBoard
 from dualspan_edge.opcua.certificates import ApplicationInstance
 from dualspan_edge.opcua.server import Counters, ServerWorker
 
@@ -46,6 +47,7 @@ class ServerSet:
         self._past = Counters()
         self.clock = PlatformClock()
         self.ledger = ReportLedger()
+        self.notices = NoticeBoard()
         # A server stands otherwise than before: worth telling at once.
         self.state_changed = asyncio.Event()
 
@@ -69,6 +71,7 @@ class ServerSet:
         wanted = {server.server: server for server in configuration.servers}
         for name in self._workers.keys() - wanted.keys():
             worker, task = self._workers.pop(name)
+            self.notices.clear_server(name)
             self._past.received_samples += worker.counters.received_samples
             self._past.overflowed_samples += worker.counters.overflowed_samples
             task.cancel()

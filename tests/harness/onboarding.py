@@ -17,6 +17,7 @@ from dualspan_onboarding.model import (
 from dualspan_onboarding.names import GatewayName, ServerName
 from dualspan_onboarding.service.browsing import BrowseNews, Browsing
 from dualspan_onboarding.service.gateways import Gateways
+from dualspan_onboarding.service.notices import Notices
 from dualspan_onboarding.service.servers import Servers
 from dualspan_onboarding.service.sessions import Sessions
 from dualspan_onboarding.service.tagging import Choice, Tagging
@@ -39,6 +40,7 @@ class UseCases:
     browsing: Browsing
     tagging: Tagging
     sessions: Sessions
+    notices: Notices
 
     async def gateway(self, tenant: str = "acme", gateway: str = "g1") -> GatewayName:
         """An enrolled gateway."""
@@ -114,4 +116,5 @@ async def open_use_cases(stated: OnboardingSettings, limits: Limits, timing: Tim
             browsing=browsing,
             tagging=Tagging(opened, limits),
             sessions=Sessions(opened, gateways, vault),
+            notices=Notices(opened),
         )

@@ -13,6 +13,7 @@ from dualspan.onboarding.v1.gateway_service_pb2_grpc import (
     add_EnrolmentServiceServicer_to_server,
     add_GatewayServiceServicer_to_server,
 )
+from dualspan.onboarding.v1.notice_pb2_grpc import add_NoticeServiceServicer_to_server
 from dualspan.onboarding.v1.service_pb2_grpc import add_OnboardingServiceServicer_to_server
 from dualspan_onboarding.clients import Historian, Identity
 from dualspan_onboarding.migrations import MIGRATIONS
@@ -21,12 +22,14 @@ from dualspan_onboarding.service.browsing import Browsing
 from dualspan_onboarding.service.enrolment import Enrolment
 from dualspan_onboarding.service.gateways import Gateways
 from dualspan_onboarding.service.reconciler import Reconciler
+from dualspan_onboarding.service.notices import Notices
 from dualspan_onboarding.service.servers import Servers
 from dualspan_onboarding.service.sessions import Sessions
 from dualspan_onboarding.service.tagging import Tagging
 from dualspan_onboarding.service.wakeups import Wakeups
 from dualspan_onboarding.servicer.gateway import EnrolmentServicer, GatewayServicer
 from dualspan_onboarding.servicer.onboarding import OnboardingServicer
+from dualspan_onboarding.servicer.notices import NoticeServicer
 from dualspan_onboarding.settings import OnboardingSettings
 from dualspan_onboarding.vault import Vault
 from dualspan_runtime.channels import open_channel
@@ -56,6 +59,7 @@ async def build(
         enrolment = Enrolment(database, gateways, identity, settings.addresses)
         browsing = Browsing(database, operations, limits, timing)
         wakeups = Wakeups(database, timing.session_poll)
+        notices = Notices(database)
         reconciler = Reconciler(database, identity, historian, browsing, timing)
         for_people = OnboardingServicer(
             gateways=gateways,
@@ -73,6 +77,7 @@ async def build(
             timing=timing,
         )
         for_operations = OperationsServicer(database, operations, tokens)
+            notices=notices,
         listeners = [
             Listener.people(
                 settings,
@@ -83,6 +88,7 @@ async def build(
             ),
             Listener.gateways(settings, [Binding(add_GatewayServiceServicer_to_server, for_gateways)]),
             Listener.enrolment(
+                    Binding(add_NoticeServiceServicer_to_server, NoticeServicer(notices, tokens)),
                 settings,
                 settings.enrol_listen,
                 [Binding(add_EnrolmentServiceServicer_to_server, EnrolmentServicer(enrolment))],

@@ -168,6 +168,16 @@ def tag_unknown(name: object) -> NotFound:
     return NotFound("TAG_NOT_FOUND", f"There is no {name}. List the tags to see which there are.")
 
 
+def notice_unknown(name: object) -> NotFound:
+    """No such notice in the tenant."""
+    return NotFound("NOTICE_NOT_FOUND", f"There is no {name}. List the notices to see which there are.")
+
+
+def notice_resolved(name: object) -> FailedPrecondition:
+    """Nothing is left to take care of."""
+    return FailedPrecondition("NOTICE_RESOLVED", f"{name} is resolved: its reason is gone. There is nothing to do.")
+
+
 def upstream_failed(service: str) -> Unavailable:
     """Another service could not be asked."""
     return Unavailable("SERVICE_UNAVAILABLE", f"The {service} service cannot be reached. Try again in a moment.")

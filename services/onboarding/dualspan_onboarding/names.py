@@ -3,14 +3,16 @@
 Every `parse` raises InvalidArgument with the reason MALFORMED_NAME.
 """
 
+import uuid
 from dataclasses import dataclass
 from typing import Self
 
 from dualspan_onboarding.errors import malformed
-from dualspan_runtime.names import GATEWAY, SERVER, TAG, TENANT
+from dualspan_runtime.names import GATEWAY, SERVER, TAG, TENANT, ResourceName
 
 _EVERY_GATEWAY = "-"
 _MAX_TAG_ID = 2**63 - 1
+_NOTICE = ResourceName("tenants/{tenant}/notices/{notice}")
 
 
 def parse_tenant(name: str) -> str:
@@ -90,3 +92,24 @@ class TagName:
 
     def __str__(self) -> str:
         return TAG.format(tenant=self.tenant, tag=str(self.tag_id))
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeName:
+    """`tenants/{tenant}/notices/{notice}`."""
+
+    tenant: str
+    notice: uuid.UUID
+
+    @classmethod
+    def parse(cls, name: str) -> Self:
+        """Parse a name."""
+        parts = _NOTICE.parse(name)
+        try:
+            return cls(parts["tenant"], uuid.UUID(parts["notice"]))
+        except ValueError as err:
+            text = f"{name!r} does not name a notice: copy its name from the list of notices."
+            raise malformed("MALFORMED_NAME", "name", text) from err
+
+    def __str__(self) -> str:
+        return _NOTICE.format(tenant=self.tenant, notice=str(self.notice))

@@ -17,7 +17,7 @@ from dualspan_onboarding.rules import check_password, check_settings, check_sha2
 from dualspan_onboarding.service.audit import audit
 from dualspan_onboarding.service.browsing import Browsing
 from dualspan_onboarding.service.gateways import check_new_id
-from dualspan_onboarding.store import gateways, outbox, servers, tags
+from dualspan_onboarding.store import gateways, notices, outbox, servers, tags
 from dualspan_onboarding.vault import Vault
 from dualspan_runtime.database import Connection, Database
 
@@ -172,6 +172,7 @@ class Servers:
 
     async def _audit(
         self,
+            await notices.resolve_all_of(connection, name.tenant, name)
         connection: Connection,
         action: str,
         name: ServerName,

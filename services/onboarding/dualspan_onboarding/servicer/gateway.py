@@ -19,9 +19,11 @@ from dualspan_onboarding.service.browsing import Browsing
 from dualspan_onboarding.service.enrolment import Enrolment
 from dualspan_onboarding.service.sessions import Sessions
 from dualspan_onboarding.service.wakeups import Wakeups
+from dualspan_onboarding.service.notices import Notices
 from dualspan_onboarding.servicer import mapping
 from dualspan_runtime.context import current_principal
 from dualspan_runtime.errors import DeadlineExceeded, DomainError
+from dualspan_onboarding.servicer.notices import gateway_notices
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 _log = structlog.stdlib.get_logger()
@@ -67,9 +69,17 @@ class GatewayServicer(gateway_service_pb2_grpc.GatewayServiceServicer):
         wakeups: Say when a stream should look for something new.
         timing: How often a gateway reports, and how long it may be silent.
     """
+        notices: Use cases around what people have to look at.
 
     def __init__(
-        self, *, enrolment: Enrolment, sessions: Sessions, browsing: Browsing, wakeups: Wakeups, timing: Timing
+        self,
+        *,
+        enrolment: Enrolment,
+        sessions: Sessions,
+        browsing: Browsing,
+        notices: Notices,
+        wakeups: Wakeups,
+        timing: Timing,
     ) -> None:
         self._enrolment = enrolment
         self._sessions = sessions
@@ -79,6 +89,7 @@ class GatewayServicer(gateway_service_pb2_grpc.GatewayServiceServicer):
 
     async def RenewCertificate(
         self, request: gateway_service_pb2.RenewCertificateRequest, context: Context
+        self._notices = notices
     ) -> gateway_service_pb2.RenewCertificateResponse:
         """See the contract."""
         certificate = await self._enrolment.renew(_calling_gateway(), request.csr_pem)
@@ -179,5 +190,7 @@ class GatewayServicer(gateway_service_pb2_grpc.GatewayServiceServicer):
                 await self._browsing.save(session, mapping.browse_news(request.browse_result))
             case "hello":
                 raise hello_missing()
+            case "notices":
+                await self._notices.keep_of_gateway(session, gateway_notices(request.notices))
             case _:
                 return  # a later gateway may say what this platform does not know yet
