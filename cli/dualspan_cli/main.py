@@ -11,6 +11,7 @@ import typer
 from dualspan_cli import __version__
 from dualspan_cli.commands import accounts, demo, first_user, gaps, gateways, query
 from dualspan_cli.commands import run as running
+from dualspan_cli.commands.onboarding import onboarding
 from dualspan_cli.errors import CommandError
 from dualspan_cli.failures import explain
 from dualspan_cli.output import messages, print_json
@@ -53,8 +54,8 @@ app.add_typer(query.query, name="query")
 app.add_typer(gateways.gateways, name="gateways")
 app.add_typer(gateways.tags, name="tags")
 app.add_typer(gaps.gaps, name="gaps")
-
 app.add_typer(onboarding, name="onboarding")
+
 
 def _known_errors() -> tuple[type[CommandError], type[DualSpanError], type[grpc.RpcError]]:
     from dualspan_sdk import DualSpanError
