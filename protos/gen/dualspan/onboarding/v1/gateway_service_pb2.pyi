@@ -12,6 +12,7 @@ from dualspan.onboarding.v1 import notice_pb2 as _notice_pb2
 from dualspan.onboarding.v1 import resources_pb2 as _resources_pb2
 from dualspan.onboarding.v1 import sampling_pb2 as _sampling_pb2
 from dualspan.onboarding.v1 import sampling_service_pb2 as _sampling_service_pb2
+from dualspan.onboarding.v1 import writes_pb2 as _writes_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
@@ -415,6 +416,7 @@ class ConnectRequest(_message.Message):
         TYPES_FIELD_NUMBER: _builtins.int
         TRUNCATED_FIELD_NUMBER: _builtins.int
         WARNINGS_FIELD_NUMBER: _builtins.int
+        NAMESPACES_FIELD_NUMBER: _builtins.int
         command_id: _builtins.str
         """The command."""
         done: _builtins.bool
@@ -437,6 +439,10 @@ class ConnectRequest(_message.Message):
             the standard.
             """
 
+        @_builtins.property
+        def namespaces(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+            """The server's NamespaceArray, with `done`: what an index meant then."""
+
         def __init__(
             self,
             *,
@@ -447,10 +453,11 @@ class ConnectRequest(_message.Message):
             types: _abc.Iterable[_browse_pb2.BrowsedType] | None = ...,
             truncated: _builtins.bool = ...,
             warnings: _abc.Iterable[_builtins.str] | None = ...,
+            namespaces: _abc.Iterable[_builtins.str] | None = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["command_id", b"command_id", "done", b"done", "error", b"error", "nodes", b"nodes", "truncated", b"truncated", "types", b"types", "warnings", b"warnings"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["command_id", b"command_id", "done", b"done", "error", b"error", "namespaces", b"namespaces", "nodes", b"nodes", "truncated", b"truncated", "types", b"types", "warnings", b"warnings"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -469,6 +476,8 @@ class ConnectRequest(_message.Message):
         TEST_CONNECTION_FIELD_NUMBER: _builtins.int
         READ_LIMITS_FIELD_NUMBER: _builtins.int
         DESCRIBE_VALUES_FIELD_NUMBER: _builtins.int
+        WRITE_FIELD_NUMBER: _builtins.int
+        CALL_FIELD_NUMBER: _builtins.int
         command_id: _builtins.str
         """The command."""
         step: _builtins.str
@@ -495,6 +504,14 @@ class ConnectRequest(_message.Message):
         def describe_values(self) -> _sampling_service_pb2.DescribeValuesResponse:
             """What is in values."""
 
+        @_builtins.property
+        def write(self) -> _writes_pb2.WriteOutcome:
+            """What came of a write."""
+
+        @_builtins.property
+        def call(self) -> _writes_pb2.WriteOutcome:
+            """What came of a call."""
+
         def __init__(
             self,
             *,
@@ -507,12 +524,14 @@ class ConnectRequest(_message.Message):
             test_connection: _discovery_pb2.TestConnectionResponse | None = ...,
             read_limits: _budget_service_pb2.ServerLimits | None = ...,
             describe_values: _sampling_service_pb2.DescribeValuesResponse | None = ...,
+            write: _writes_pb2.WriteOutcome | None = ...,
+            call: _writes_pb2.WriteOutcome | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _typing.Literal["describe_values", b"describe_values", "discover", b"discover", "outcome", b"outcome", "read_limits", b"read_limits", "test_connection", b"test_connection"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["call", b"call", "describe_values", b"describe_values", "discover", b"discover", "outcome", b"outcome", "read_limits", b"read_limits", "test_connection", b"test_connection", "write", b"write"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["command_id", b"command_id", "describe_values", b"describe_values", "discover", b"discover", "done", b"done", "error", b"error", "outcome", b"outcome", "percent", b"percent", "read_limits", b"read_limits", "step", b"step", "test_connection", b"test_connection"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["call", b"call", "command_id", b"command_id", "describe_values", b"describe_values", "discover", b"discover", "done", b"done", "error", b"error", "outcome", b"outcome", "percent", b"percent", "read_limits", b"read_limits", "step", b"step", "test_connection", b"test_connection", "write", b"write"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-        _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["discover", "test_connection", "read_limits", "describe_values"]  # noqa: Y015
+        _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["discover", "test_connection", "read_limits", "describe_values", "write", "call"]  # noqa: Y015
         _WhichOneofArgType_outcome: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
         def WhichOneof(self, oneof_group: _WhichOneofArgType_outcome) -> _WhichOneofReturnType_outcome | None: ...
 
@@ -617,6 +636,8 @@ class ConnectResponse(_message.Message):
         TEST_CONNECTION_FIELD_NUMBER: _builtins.int
         READ_LIMITS_FIELD_NUMBER: _builtins.int
         DESCRIBE_VALUES_FIELD_NUMBER: _builtins.int
+        WRITE_FIELD_NUMBER: _builtins.int
+        CALL_FIELD_NUMBER: _builtins.int
         command_id: _builtins.str
         """Repeated in the reports."""
         repeatable: _builtins.bool
@@ -641,6 +662,14 @@ class ConnectResponse(_message.Message):
         def describe_values(self) -> _sampling_service_pb2.DescribeValuesRequest:
             """Look into structures and arrays."""
 
+        @_builtins.property
+        def write(self) -> _writes_pb2.VariableWrite:
+            """Write a variable."""
+
+        @_builtins.property
+        def call(self) -> _writes_pb2.MethodCall:
+            """Call a method."""
+
         def __init__(
             self,
             *,
@@ -651,12 +680,14 @@ class ConnectResponse(_message.Message):
             test_connection: _discovery_pb2.ConnectionTest | None = ...,
             read_limits: _budget_service_pb2.ReadServerLimitsRequest | None = ...,
             describe_values: _sampling_service_pb2.DescribeValuesRequest | None = ...,
+            write: _writes_pb2.VariableWrite | None = ...,
+            call: _writes_pb2.MethodCall | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _typing.Literal["describe_values", b"describe_values", "discover", b"discover", "expire_time", b"expire_time", "read_limits", b"read_limits", "test_connection", b"test_connection", "work", b"work"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["call", b"call", "describe_values", b"describe_values", "discover", b"discover", "expire_time", b"expire_time", "read_limits", b"read_limits", "test_connection", b"test_connection", "work", b"work", "write", b"write"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["command_id", b"command_id", "describe_values", b"describe_values", "discover", b"discover", "expire_time", b"expire_time", "read_limits", b"read_limits", "repeatable", b"repeatable", "test_connection", b"test_connection", "work", b"work"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["call", b"call", "command_id", b"command_id", "describe_values", b"describe_values", "discover", b"discover", "expire_time", b"expire_time", "read_limits", b"read_limits", "repeatable", b"repeatable", "test_connection", b"test_connection", "work", b"work", "write", b"write"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-        _WhichOneofReturnType_work: _TypeAlias = _typing.Literal["discover", "test_connection", "read_limits", "describe_values"]  # noqa: Y015
+        _WhichOneofReturnType_work: _TypeAlias = _typing.Literal["discover", "test_connection", "read_limits", "describe_values", "write", "call"]  # noqa: Y015
         _WhichOneofArgType_work: _TypeAlias = _typing.Literal["work", b"work"]  # noqa: Y015
         def WhichOneof(self, oneof_group: _WhichOneofArgType_work) -> _WhichOneofReturnType_work | None: ...
 

@@ -360,6 +360,7 @@ class ImportTagsResponse(_message.Message):
     CHANGES_FIELD_NUMBER: _builtins.int
     DIFFERENCE_FIELD_NUMBER: _builtins.int
     ENTRIES_FIELD_NUMBER: _builtins.int
+    SKIPPED_FIELD_NUMBER: _builtins.int
     applied: _builtins.bool
     """It has happened."""
     created: _builtins.int
@@ -378,6 +379,8 @@ class ImportTagsResponse(_message.Message):
     """SHA-256 over the difference, for `expected_difference`."""
     entries: _builtins.int
     """Entries in the file."""
+    skipped: _builtins.int
+    """Entries that have no counterpart at all; the remarks say why."""
     @_builtins.property
     def problems(self) -> _containers.RepeatedCompositeFieldContainer[Global___ImportProblem]:
         """Why nothing was done, entry by entry, in the order of the file."""
@@ -405,10 +408,11 @@ class ImportTagsResponse(_message.Message):
         changes: _abc.Iterable[Global___ImportChange] | None = ...,
         difference: _builtins.str = ...,
         entries: _builtins.int = ...,
+        skipped: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["applied", b"applied", "changes", b"changes", "created", b"created", "deleted", b"deleted", "difference", b"difference", "entries", b"entries", "problems", b"problems", "remarks", b"remarks", "servers_created", b"servers_created", "unchanged", b"unchanged", "updated", b"updated", "waiting", b"waiting"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["applied", b"applied", "changes", b"changes", "created", b"created", "deleted", b"deleted", "difference", b"difference", "entries", b"entries", "problems", b"problems", "remarks", b"remarks", "servers_created", b"servers_created", "skipped", b"skipped", "unchanged", b"unchanged", "updated", b"updated", "waiting", b"waiting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
