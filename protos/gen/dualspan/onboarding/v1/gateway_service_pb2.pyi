@@ -472,6 +472,7 @@ class ConnectRequest(_message.Message):
         PERCENT_FIELD_NUMBER: _builtins.int
         DONE_FIELD_NUMBER: _builtins.int
         ERROR_FIELD_NUMBER: _builtins.int
+        CANCELLED_FIELD_NUMBER: _builtins.int
         DISCOVER_FIELD_NUMBER: _builtins.int
         TEST_CONNECTION_FIELD_NUMBER: _builtins.int
         READ_LIMITS_FIELD_NUMBER: _builtins.int
@@ -488,6 +489,8 @@ class ConnectRequest(_message.Message):
         """It is over: either `error` or the outcome is set."""
         error: _builtins.str
         """Why it failed, if it did, and what to do."""
+        cancelled: _builtins.bool
+        """It ended because that was asked for; `error` says so too."""
         @_builtins.property
         def discover(self) -> _discovery_pb2.DiscoverServersResponse:
             """Servers that were found."""
@@ -520,6 +523,7 @@ class ConnectRequest(_message.Message):
             percent: _builtins.int = ...,
             done: _builtins.bool = ...,
             error: _builtins.str = ...,
+            cancelled: _builtins.bool = ...,
             discover: _discovery_pb2.DiscoverServersResponse | None = ...,
             test_connection: _discovery_pb2.TestConnectionResponse | None = ...,
             read_limits: _budget_service_pb2.ServerLimits | None = ...,
@@ -529,7 +533,7 @@ class ConnectRequest(_message.Message):
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _typing.Literal["call", b"call", "describe_values", b"describe_values", "discover", b"discover", "outcome", b"outcome", "read_limits", b"read_limits", "test_connection", b"test_connection", "write", b"write"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["call", b"call", "command_id", b"command_id", "describe_values", b"describe_values", "discover", b"discover", "done", b"done", "error", b"error", "outcome", b"outcome", "percent", b"percent", "read_limits", b"read_limits", "step", b"step", "test_connection", b"test_connection", "write", b"write"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["call", b"call", "cancelled", b"cancelled", "command_id", b"command_id", "describe_values", b"describe_values", "discover", b"discover", "done", b"done", "error", b"error", "outcome", b"outcome", "percent", b"percent", "read_limits", b"read_limits", "step", b"step", "test_connection", b"test_connection", "write", b"write"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["discover", "test_connection", "read_limits", "describe_values", "write", "call"]  # noqa: Y015
         _WhichOneofArgType_outcome: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
