@@ -401,6 +401,32 @@ class GetServerLimitsRequest(_message.Message):
 Global___GetServerLimitsRequest: _TypeAlias = GetServerLimitsRequest  # noqa: Y015
 
 @_typing.final
+class ChooseVendorProfileRequest(_message.Message):
+    """Chooses a profile."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SERVER_FIELD_NUMBER: _builtins.int
+    PROFILE_FIELD_NUMBER: _builtins.int
+    server: _builtins.str
+    """`tenants/{tenant}/gateways/{gateway}/servers/{server}`."""
+    profile: _builtins.str
+    """The profile's id; empty: as its BuildInfo tells."""
+    def __init__(
+        self,
+        *,
+        server: _builtins.str = ...,
+        profile: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["profile", b"profile", "server", b"server"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChooseVendorProfileRequest: _TypeAlias = ChooseVendorProfileRequest  # noqa: Y015
+
+@_typing.final
 class VendorProfile(_message.Message):
     """What a kind of server is known to bear."""
 

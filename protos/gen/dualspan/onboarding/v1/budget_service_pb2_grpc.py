@@ -51,6 +51,11 @@ class BudgetServiceStub:
                 request_serializer=dualspan_dot_onboarding_dot_v1_dot_budget__service__pb2.GetServerLimitsRequest.SerializeToString,
                 response_deserializer=dualspan_dot_onboarding_dot_v1_dot_budget__service__pb2.ServerLimits.FromString,
                 _registered_method=True)
+        self.ChooseVendorProfile = channel.unary_unary(
+                '/dualspan.onboarding.v1.BudgetService/ChooseVendorProfile',
+                request_serializer=dualspan_dot_onboarding_dot_v1_dot_budget__service__pb2.ChooseVendorProfileRequest.SerializeToString,
+                response_deserializer=dualspan_dot_onboarding_dot_v1_dot_budget__service__pb2.LoadEstimate.FromString,
+                _registered_method=True)
         self.ListVendorProfiles = channel.unary_unary(
                 '/dualspan.onboarding.v1.BudgetService/ListVendorProfiles',
                 request_serializer=dualspan_dot_onboarding_dot_v1_dot_budget__service__pb2.ListVendorProfilesRequest.SerializeToString,
@@ -85,6 +90,14 @@ class BudgetServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ChooseVendorProfile(self, request, context):
+        """Says which vendor profile goes for a server, where its BuildInfo does not
+        tell. Audited.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListVendorProfiles(self, request, context):
         """The vendor profiles that the platform knows.
         """
@@ -109,6 +122,11 @@ def add_BudgetServiceServicer_to_server(servicer, server):
                     servicer.GetServerLimits,
                     request_deserializer=dualspan_dot_onboarding_dot_v1_dot_budget__service__pb2.GetServerLimitsRequest.FromString,
                     response_serializer=dualspan_dot_onboarding_dot_v1_dot_budget__service__pb2.ServerLimits.SerializeToString,
+            ),
+            'ChooseVendorProfile': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChooseVendorProfile,
+                    request_deserializer=dualspan_dot_onboarding_dot_v1_dot_budget__service__pb2.ChooseVendorProfileRequest.FromString,
+                    response_serializer=dualspan_dot_onboarding_dot_v1_dot_budget__service__pb2.LoadEstimate.SerializeToString,
             ),
             'ListVendorProfiles': grpc.unary_unary_rpc_method_handler(
                     servicer.ListVendorProfiles,
@@ -198,6 +216,33 @@ class BudgetService:
             '/dualspan.onboarding.v1.BudgetService/GetServerLimits',
             dualspan_dot_onboarding_dot_v1_dot_budget__service__pb2.GetServerLimitsRequest.SerializeToString,
             dualspan_dot_onboarding_dot_v1_dot_budget__service__pb2.ServerLimits.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ChooseVendorProfile(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dualspan.onboarding.v1.BudgetService/ChooseVendorProfile',
+            dualspan_dot_onboarding_dot_v1_dot_budget__service__pb2.ChooseVendorProfileRequest.SerializeToString,
+            dualspan_dot_onboarding_dot_v1_dot_budget__service__pb2.LoadEstimate.FromString,
             options,
             channel_credentials,
             insecure,

@@ -44,6 +44,10 @@ class BudgetServiceStub:
     """
     GetServerLimits: _grpc.UnaryUnaryMultiCallable[_budget_service_pb2.GetServerLimitsRequest, _budget_service_pb2.ServerLimits]
     """What the server last stated of its limits."""
+    ChooseVendorProfile: _grpc.UnaryUnaryMultiCallable[_budget_service_pb2.ChooseVendorProfileRequest, _budget_service_pb2.LoadEstimate]
+    """Says which vendor profile goes for a server, where its BuildInfo does not
+    tell. Audited.
+    """
     ListVendorProfiles: _grpc.UnaryUnaryMultiCallable[_budget_service_pb2.ListVendorProfilesRequest, _budget_service_pb2.ListVendorProfilesResponse]
     """The vendor profiles that the platform knows."""
 
@@ -62,6 +66,10 @@ class BudgetServiceAsyncStub(BudgetServiceStub):
     """
     GetServerLimits: _aio.UnaryUnaryMultiCallable[_budget_service_pb2.GetServerLimitsRequest, _budget_service_pb2.ServerLimits]  # type: ignore[assignment]
     """What the server last stated of its limits."""
+    ChooseVendorProfile: _aio.UnaryUnaryMultiCallable[_budget_service_pb2.ChooseVendorProfileRequest, _budget_service_pb2.LoadEstimate]  # type: ignore[assignment]
+    """Says which vendor profile goes for a server, where its BuildInfo does not
+    tell. Audited.
+    """
     ListVendorProfiles: _aio.UnaryUnaryMultiCallable[_budget_service_pb2.ListVendorProfilesRequest, _budget_service_pb2.ListVendorProfilesResponse]  # type: ignore[assignment]
     """The vendor profiles that the platform knows."""
 
@@ -95,6 +103,16 @@ class BudgetServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_budget_service_pb2.ServerLimits, _abc.Awaitable[_budget_service_pb2.ServerLimits]]:
         """What the server last stated of its limits."""
+
+    @_abc_1.abstractmethod
+    def ChooseVendorProfile(
+        self,
+        request: _budget_service_pb2.ChooseVendorProfileRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_budget_service_pb2.LoadEstimate, _abc.Awaitable[_budget_service_pb2.LoadEstimate]]:
+        """Says which vendor profile goes for a server, where its BuildInfo does not
+        tell. Audited.
+        """
 
     @_abc_1.abstractmethod
     def ListVendorProfiles(
