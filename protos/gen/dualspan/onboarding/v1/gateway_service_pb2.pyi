@@ -12,6 +12,7 @@ from dualspan.onboarding.v1 import notice_pb2 as _notice_pb2
 from dualspan.onboarding.v1 import resources_pb2 as _resources_pb2
 from dualspan.onboarding.v1 import sampling_pb2 as _sampling_pb2
 from dualspan.onboarding.v1 import sampling_service_pb2 as _sampling_service_pb2
+from dualspan.onboarding.v1 import trust_pb2 as _trust_pb2
 from dualspan.onboarding.v1 import writes_pb2 as _writes_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
@@ -149,21 +150,27 @@ class GatewayConfiguration(_message.Message):
 
     REVISION_FIELD_NUMBER: _builtins.int
     SERVERS_FIELD_NUMBER: _builtins.int
+    TRUST_LIST_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
     """Rises with every change."""
     @_builtins.property
     def servers(self) -> _containers.RepeatedCompositeFieldContainer[Global___ServerConfiguration]:
         """The servers to connect to."""
 
+    @_builtins.property
+    def trust_list(self) -> _trust_pb2.TrustList:
+        """Whom to trust beside the approved certificates of the servers."""
+
     def __init__(
         self,
         *,
         revision: _builtins.int = ...,
         servers: _abc.Iterable[Global___ServerConfiguration] | None = ...,
+        trust_list: _trust_pb2.TrustList | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["trust_list", b"trust_list"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision", "servers", b"servers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision", "servers", b"servers", "trust_list", b"trust_list"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -475,6 +482,7 @@ class ConnectRequest(_message.Message):
         CANCELLED_FIELD_NUMBER: _builtins.int
         DISCOVER_FIELD_NUMBER: _builtins.int
         TEST_CONNECTION_FIELD_NUMBER: _builtins.int
+        PUSH_TRUST_FIELD_NUMBER: _builtins.int
         READ_LIMITS_FIELD_NUMBER: _builtins.int
         DESCRIBE_VALUES_FIELD_NUMBER: _builtins.int
         WRITE_FIELD_NUMBER: _builtins.int
@@ -498,6 +506,10 @@ class ConnectRequest(_message.Message):
         @_builtins.property
         def test_connection(self) -> _discovery_pb2.TestConnectionResponse:
             """How a test went."""
+
+        @_builtins.property
+        def push_trust(self) -> _trust_pb2.PushTrustResponse:
+            """How it went."""
 
         @_builtins.property
         def read_limits(self) -> _budget_service_pb2.ServerLimits:
@@ -526,16 +538,17 @@ class ConnectRequest(_message.Message):
             cancelled: _builtins.bool = ...,
             discover: _discovery_pb2.DiscoverServersResponse | None = ...,
             test_connection: _discovery_pb2.TestConnectionResponse | None = ...,
+            push_trust: _trust_pb2.PushTrustResponse | None = ...,
             read_limits: _budget_service_pb2.ServerLimits | None = ...,
             describe_values: _sampling_service_pb2.DescribeValuesResponse | None = ...,
             write: _writes_pb2.WriteOutcome | None = ...,
             call: _writes_pb2.WriteOutcome | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _typing.Literal["call", b"call", "describe_values", b"describe_values", "discover", b"discover", "outcome", b"outcome", "read_limits", b"read_limits", "test_connection", b"test_connection", "write", b"write"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["call", b"call", "describe_values", b"describe_values", "discover", b"discover", "outcome", b"outcome", "push_trust", b"push_trust", "read_limits", b"read_limits", "test_connection", b"test_connection", "write", b"write"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["call", b"call", "cancelled", b"cancelled", "command_id", b"command_id", "describe_values", b"describe_values", "discover", b"discover", "done", b"done", "error", b"error", "outcome", b"outcome", "percent", b"percent", "read_limits", b"read_limits", "step", b"step", "test_connection", b"test_connection", "write", b"write"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["call", b"call", "cancelled", b"cancelled", "command_id", b"command_id", "describe_values", b"describe_values", "discover", b"discover", "done", b"done", "error", b"error", "outcome", b"outcome", "percent", b"percent", "push_trust", b"push_trust", "read_limits", b"read_limits", "step", b"step", "test_connection", b"test_connection", "write", b"write"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-        _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["discover", "test_connection", "read_limits", "describe_values", "write", "call"]  # noqa: Y015
+        _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["discover", "test_connection", "push_trust", "read_limits", "describe_values", "write", "call"]  # noqa: Y015
         _WhichOneofArgType_outcome: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
         def WhichOneof(self, oneof_group: _WhichOneofArgType_outcome) -> _WhichOneofReturnType_outcome | None: ...
 
@@ -545,6 +558,7 @@ class ConnectRequest(_message.Message):
     BROWSE_RESULT_FIELD_NUMBER: _builtins.int
     COMMAND_REPORT_FIELD_NUMBER: _builtins.int
     NOTICES_FIELD_NUMBER: _builtins.int
+    CERTIFICATES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def hello(self) -> Global___ConnectRequest.Hello:
         """First."""
@@ -569,6 +583,10 @@ class ConnectRequest(_message.Message):
     def notices(self) -> _notice_pb2.GatewayNotices:
         """On connecting, and after every change."""
 
+    @_builtins.property
+    def certificates(self) -> _trust_pb2.GatewayCertificates:
+        """On connecting, and after every change."""
+
     def __init__(
         self,
         *,
@@ -578,12 +596,13 @@ class ConnectRequest(_message.Message):
         browse_result: Global___ConnectRequest.BrowseResult | None = ...,
         command_report: Global___ConnectRequest.CommandReport | None = ...,
         notices: _notice_pb2.GatewayNotices | None = ...,
+        certificates: _trust_pb2.GatewayCertificates | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["browse_result", b"browse_result", "command_report", b"command_report", "configuration_report", b"configuration_report", "hello", b"hello", "message", b"message", "notices", b"notices", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["browse_result", b"browse_result", "certificates", b"certificates", "command_report", b"command_report", "configuration_report", b"configuration_report", "hello", b"hello", "message", b"message", "notices", b"notices", "status", b"status"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["browse_result", b"browse_result", "command_report", b"command_report", "configuration_report", b"configuration_report", "hello", b"hello", "message", b"message", "notices", b"notices", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["browse_result", b"browse_result", "certificates", b"certificates", "command_report", b"command_report", "configuration_report", b"configuration_report", "hello", b"hello", "message", b"message", "notices", b"notices", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["hello", "status", "configuration_report", "browse_result", "command_report", "notices"]  # noqa: Y015
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["hello", "status", "configuration_report", "browse_result", "command_report", "notices", "certificates"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
 
@@ -638,6 +657,7 @@ class ConnectResponse(_message.Message):
         REPEATABLE_FIELD_NUMBER: _builtins.int
         DISCOVER_FIELD_NUMBER: _builtins.int
         TEST_CONNECTION_FIELD_NUMBER: _builtins.int
+        PUSH_TRUST_FIELD_NUMBER: _builtins.int
         READ_LIMITS_FIELD_NUMBER: _builtins.int
         DESCRIBE_VALUES_FIELD_NUMBER: _builtins.int
         WRITE_FIELD_NUMBER: _builtins.int
@@ -657,6 +677,10 @@ class ConnectResponse(_message.Message):
         @_builtins.property
         def test_connection(self) -> _discovery_pb2.ConnectionTest:
             """Test the way to a server."""
+
+        @_builtins.property
+        def push_trust(self) -> _trust_pb2.TrustPush:
+            """Have a server trust the gateway."""
 
         @_builtins.property
         def read_limits(self) -> _budget_service_pb2.ReadServerLimitsRequest:
@@ -682,16 +706,17 @@ class ConnectResponse(_message.Message):
             repeatable: _builtins.bool = ...,
             discover: _discovery_pb2.DiscoveryScope | None = ...,
             test_connection: _discovery_pb2.ConnectionTest | None = ...,
+            push_trust: _trust_pb2.TrustPush | None = ...,
             read_limits: _budget_service_pb2.ReadServerLimitsRequest | None = ...,
             describe_values: _sampling_service_pb2.DescribeValuesRequest | None = ...,
             write: _writes_pb2.VariableWrite | None = ...,
             call: _writes_pb2.MethodCall | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _typing.Literal["call", b"call", "describe_values", b"describe_values", "discover", b"discover", "expire_time", b"expire_time", "read_limits", b"read_limits", "test_connection", b"test_connection", "work", b"work", "write", b"write"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["call", b"call", "describe_values", b"describe_values", "discover", b"discover", "expire_time", b"expire_time", "push_trust", b"push_trust", "read_limits", b"read_limits", "test_connection", b"test_connection", "work", b"work", "write", b"write"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["call", b"call", "command_id", b"command_id", "describe_values", b"describe_values", "discover", b"discover", "expire_time", b"expire_time", "read_limits", b"read_limits", "repeatable", b"repeatable", "test_connection", b"test_connection", "work", b"work", "write", b"write"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["call", b"call", "command_id", b"command_id", "describe_values", b"describe_values", "discover", b"discover", "expire_time", b"expire_time", "push_trust", b"push_trust", "read_limits", b"read_limits", "repeatable", b"repeatable", "test_connection", b"test_connection", "work", b"work", "write", b"write"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-        _WhichOneofReturnType_work: _TypeAlias = _typing.Literal["discover", "test_connection", "read_limits", "describe_values", "write", "call"]  # noqa: Y015
+        _WhichOneofReturnType_work: _TypeAlias = _typing.Literal["discover", "test_connection", "push_trust", "read_limits", "describe_values", "write", "call"]  # noqa: Y015
         _WhichOneofArgType_work: _TypeAlias = _typing.Literal["work", b"work"]  # noqa: Y015
         def WhichOneof(self, oneof_group: _WhichOneofArgType_work) -> _WhichOneofReturnType_work | None: ...
 
