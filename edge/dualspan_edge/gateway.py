@@ -8,6 +8,7 @@ from collections.abc import Awaitable
 import structlog
 
 from dualspan_edge.buffer import Buffer
+from dualspan_edge.commands import CommandRegistry
 from dualspan_edge.configuration import ConfigurationFile
 from dualspan_edge.control import Control
 from dualspan_edge.opcua.certificates import load_application_instance
@@ -41,14 +42,16 @@ class Gateway:
             backoff=settings.server_backoff(),
         )
         buffer.complete_until = servers.complete_until
+        commands = CommandRegistry(servers.clock.platform_now)
         status = StatusWriter(settings.data_dir, keeper.identity.gateway, buffer, servers)
         storing = asyncio.ensure_future(buffer.run())
         side = (asyncio.ensure_future(keeper.run()), asyncio.ensure_future(watch_clock(buffer)))
         try:
             servers.start()
             async with running(*side):
-                await _fail_with(storing, self._platform(servers, status), self._write_status(status))
+                await _fail_with(storing, self._platform(servers, commands, status), self._write_status(status))
         finally:
+            await commands.stop()
             await servers.stop()
             if not storing.done():
                 await buffer.drain()
@@ -56,10 +59,10 @@ class Gateway:
             await asyncio.gather(storing, return_exceptions=True)
             await buffer.close()
 
-    async def _platform(self, servers: ServerSet, status: StatusWriter) -> None:
+    async def _platform(self, servers: ServerSet, commands: CommandRegistry, status: StatusWriter) -> None:
         """The two streams with the platform; opened again when the certificate is renewed."""
         keeper, backoff = self._keeper, self._settings.platform_backoff()
-        control = Control(servers, keeper.onboarding_channels(), status.status, backoff)
+        control = Control(servers, commands, keeper.onboarding_channels(), status.status, backoff)
         uplink = Uplink(self._buffer, keeper.historian_channels(), backoff)
         status.attach(control, uplink)
         while True:

@@ -16,6 +16,7 @@ from dualspan_onboarding.model import (
 )
 from dualspan_onboarding.names import GatewayName, ServerName
 from dualspan_onboarding.service.browsing import BrowseNews, Browsing
+from dualspan_onboarding.service.commands import Commands
 from dualspan_onboarding.service.gateways import Gateways
 from dualspan_onboarding.service.notices import Notices
 from dualspan_onboarding.service.servers import Servers
@@ -40,6 +41,7 @@ class UseCases:
     browsing: Browsing
     tagging: Tagging
     sessions: Sessions
+    commands: Commands
     notices: Notices
 
     async def gateway(self, tenant: str = "acme", gateway: str = "g1") -> GatewayName:
@@ -108,13 +110,15 @@ async def open_use_cases(stated: OnboardingSettings, limits: Limits, timing: Tim
         operations, vault = OperationStore(), Vault(SECRET)
         gateways = Gateways(opened, timing)
         browsing = Browsing(opened, operations, limits, timing)
+        commands = Commands(opened, operations, vault, timing)
         yield UseCases(
             database=opened,
             operations=operations,
             gateways=gateways,
-            servers=Servers(opened, vault, browsing, limits),
+            servers=Servers(opened, vault, browsing, commands, limits),
             browsing=browsing,
             tagging=Tagging(opened, limits),
-            sessions=Sessions(opened, gateways, vault),
+            sessions=Sessions(opened, gateways, vault, commands),
+            commands=commands,
             notices=Notices(opened),
         )

@@ -20,6 +20,8 @@ from dualspan_onboarding.migrations import MIGRATIONS
 from dualspan_onboarding.model import Limits, Timing
 from dualspan_onboarding.service.browsing import Browsing
 from dualspan_onboarding.service.enrolment import Enrolment
+from dualspan_onboarding.service.commands import Commands
+from dualspan_onboarding.service.comparing import Comparing
 from dualspan_onboarding.service.gateways import Gateways
 from dualspan_onboarding.service.reconciler import Reconciler
 from dualspan_onboarding.service.notices import Notices
@@ -58,23 +60,26 @@ async def build(
         gateways = Gateways(database, timing)
         enrolment = Enrolment(database, gateways, identity, settings.addresses)
         browsing = Browsing(database, operations, limits, timing)
-        wakeups = Wakeups(database, timing.session_poll)
+        commands = Commands(database, operations, vault, timing)
         notices = Notices(database)
-        reconciler = Reconciler(database, identity, historian, browsing, timing)
+        wakeups = Wakeups(database, timing.session_poll)
+        reconciler = Reconciler(database, identity, historian, browsing, timing, sweeps=[commands.give_up_overdue])
         for_people = OnboardingServicer(
             gateways=gateways,
             enrolment=enrolment,
-            servers=Servers(database, vault, browsing, limits),
+            servers=Servers(database, vault, browsing, commands, limits),
             browsing=browsing,
             tagging=Tagging(database, limits),
             tokens=tokens,
         )
         for_gateways = GatewayServicer(
             enrolment=enrolment,
-            sessions=Sessions(database, gateways, vault),
+            sessions=Sessions(database, gateways, vault, commands),
             browsing=browsing,
             wakeups=wakeups,
             timing=timing,
+            commands=commands,
+            notices=notices,
         )
         for_operations = OperationsServicer(database, operations, tokens)
             notices=notices,

@@ -1,4 +1,4 @@
-"""Passwords of OPC UA servers, sealed before they reach the database."""
+"""Passwords of OPC UA servers, and what gateways are asked to do: sealed before they reach the database."""
 
 import os
 
@@ -38,3 +38,21 @@ class Vault:
         if sealed is None:
             return ""
         return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], str(server).encode()).decode()
+
+    def seal_bytes(self, content: bytes, bound_to: str) -> bytes:
+        """Seal what may hold a secret.
+
+        Args:
+            content: What.
+            bound_to: Names whose it is; it can be opened with the same name only. No server's name.
+        """
+        nonce = os.urandom(_NONCE_BYTES)
+        return nonce + self._cipher.encrypt(nonce, content, bound_to.encode())
+
+    def open_bytes(self, sealed: bytes, bound_to: str) -> bytes:
+        """Open what `seal_bytes` sealed.
+
+        Raises:
+            cryptography.exceptions.InvalidTag: it was sealed with another secret, or for somebody else.
+        """
+        return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], bound_to.encode())

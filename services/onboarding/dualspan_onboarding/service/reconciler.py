@@ -1,7 +1,7 @@
 """Brings what was observed to what is desired, outside this database. Every step is safe to repeat."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
 import grpc.aio
@@ -35,16 +35,24 @@ class Reconciler:
         historian: The tags that samples are stored of.
         browsing: Ends browses.
         timing: How long things may take.
+        sweeps: Further steps, one per concern that has something to reconcile.
     """
 
     def __init__(
-        self, database: Database, identity: Identity, historian: Historian, browsing: Browsing, timing: Timing
+        self,
+        database: Database,
+        identity: Identity,
+        historian: Historian,
+        browsing: Browsing,
+        timing: Timing,
+        sweeps: Sequence[Callable[[], Awaitable[None]]] = (),
     ) -> None:
         self._database = database
         self._identity = identity
         self._historian = historian
         self._browsing = browsing
         self._timing = timing
+        self._sweeps = sweeps
 
     async def run(self, wakeups: Wakeups) -> None:
         """Reconcile for ever, when woken and every few seconds."""
@@ -65,6 +73,7 @@ class Reconciler:
             self.retire_tags,
             self.revoke_certificates,
             self._browsing.give_up_stuck,
+            *self._sweeps,
             self.deliver_audit_events,
         )
         for step in steps:

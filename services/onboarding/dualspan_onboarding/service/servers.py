@@ -16,6 +16,7 @@ from dualspan_onboarding.names import GatewayName, GatewayScope, ServerName
 from dualspan_onboarding.rules import check_password, check_settings, check_sha256
 from dualspan_onboarding.service.audit import audit
 from dualspan_onboarding.service.browsing import Browsing
+from dualspan_onboarding.service.commands import Commands
 from dualspan_onboarding.service.gateways import check_new_id
 from dualspan_onboarding.store import gateways, notices, outbox, servers, tags
 from dualspan_onboarding.vault import Vault
@@ -73,13 +74,17 @@ class Servers:
         database: Where they are.
         vault: Seals their passwords.
         browsing: Ends the browse of a server that goes.
+        commands: Ends what else is not finished about it.
         limits: How many a gateway may have.
     """
 
-    def __init__(self, database: Database, vault: Vault, browsing: Browsing, limits: Limits) -> None:
+    def __init__(
+        self, database: Database, vault: Vault, browsing: Browsing, commands: Commands, limits: Limits
+    ) -> None:
         self._database = database
         self._vault = vault
         self._browsing = browsing
+        self._commands = commands
         self._limits = limits
 
     async def create(self, parent: GatewayName, server_id: str, settings: ServerSettings, password: str) -> OpcUaServer:
@@ -164,15 +169,16 @@ class Servers:
             await lock_gateway(connection, name.parent)
             await found_server(connection, name)
             await self._browsing.abandon(connection, name)
+            await self._commands.abandon(connection, name)
             tag_ids = list(await tags.delete(connection, name.tenant, await tags.ids_of_server(connection, name)))
             await servers.delete(connection, name)
+            await notices.resolve_all_of(connection, name.tenant, name)
             revision = await configuration_changed(connection, name.parent)
             await tags.set_deleted_revision(connection, name.tenant, tag_ids, revision)
             await audit(connection, name.tenant, "server.delete", name, tags=str(len(tag_ids)))
 
     async def _audit(
         self,
-            await notices.resolve_all_of(connection, name.tenant, name)
         connection: Connection,
         action: str,
         name: ServerName,

@@ -21,6 +21,7 @@ from dualspan_onboarding.model import (
 )
 from dualspan_onboarding.names import GatewayName
 from dualspan_onboarding.rules import check_text
+from dualspan_onboarding.service.commands import Commands
 from dualspan_onboarding.service.gateways import Gateways
 from dualspan_onboarding.store import browses, gateways, outbox, servers, tags
 from dualspan_onboarding.vault import Vault
@@ -44,12 +45,14 @@ class Sessions:
         database: Where everything is.
         all_gateways: Finds the gateway.
         vault: Opens the passwords that the gateway signs in with.
+        commands: What a stream that ended had sent.
     """
 
-    def __init__(self, database: Database, all_gateways: Gateways, vault: Vault) -> None:
+    def __init__(self, database: Database, all_gateways: Gateways, vault: Vault, commands: Commands) -> None:
         self._database = database
         self._gateways = all_gateways
         self._vault = vault
+        self._commands = commands
 
     async def open(self, name: GatewayName, software_version: str, observed_revision: int) -> Session:
         """Make a stream the one that speaks for its gateway; an older one ends.
@@ -63,6 +66,7 @@ class Sessions:
             check_in_service(await self._gateways.found(connection, name))
             await gateways.open_session(connection, session, version, min(max(observed_revision, 0), 2**62))
             await browses.requeue(connection, name, session.session_id)
+            await self._commands.stream_lost(connection, name, session.session_id)
             await outbox.notify_gateway(connection, name)
         return session
 
@@ -71,6 +75,7 @@ class Sessions:
         async with self._database.transaction(session.gateway.tenant) as connection:
             if await gateways.close_session(connection, session):
                 await browses.requeue(connection, session.gateway, None)
+                await self._commands.stream_lost(connection, session.gateway, None)
 
     async def orders(self, session: Session, told_revision: int) -> Orders:
         """What the gateway is to be told now.

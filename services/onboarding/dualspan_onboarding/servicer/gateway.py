@@ -12,18 +12,21 @@ import grpc.aio
 import structlog
 
 from dualspan.onboarding.v1 import gateway_service_pb2, gateway_service_pb2_grpc
+from dualspan.onboarding.v1.gateway_service_pb2 import ConnectResponse
 from dualspan_onboarding.errors import hello_missing
 from dualspan_onboarding.model import Session, Timing
 from dualspan_onboarding.names import GatewayName
 from dualspan_onboarding.service.browsing import Browsing
+from dualspan_onboarding.service.commands import Commands
 from dualspan_onboarding.service.enrolment import Enrolment
+from dualspan_onboarding.service.notices import Notices
 from dualspan_onboarding.service.sessions import Sessions
 from dualspan_onboarding.service.wakeups import Wakeups
-from dualspan_onboarding.service.notices import Notices
-from dualspan_onboarding.servicer import mapping
+from dualspan_onboarding.servicer import browse_mapping, mapping
+from dualspan_onboarding.servicer.commands import command_news
+from dualspan_onboarding.servicer.notices import gateway_notices
 from dualspan_runtime.context import current_principal
 from dualspan_runtime.errors import DeadlineExceeded, DomainError
-from dualspan_onboarding.servicer.notices import gateway_notices
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 _log = structlog.stdlib.get_logger()
@@ -66,10 +69,11 @@ class GatewayServicer(gateway_service_pb2_grpc.GatewayServiceServicer):
         enrolment: Use cases around a gateway's credentials.
         sessions: Use cases of a gateway's stream.
         browsing: Use cases around browses.
+        commands: Use cases around everything else that a gateway is told to do.
+        notices: Use cases around what people have to look at.
         wakeups: Say when a stream should look for something new.
         timing: How often a gateway reports, and how long it may be silent.
     """
-        notices: Use cases around what people have to look at.
 
     def __init__(
         self,
@@ -77,6 +81,7 @@ class GatewayServicer(gateway_service_pb2_grpc.GatewayServiceServicer):
         enrolment: Enrolment,
         sessions: Sessions,
         browsing: Browsing,
+        commands: Commands,
         notices: Notices,
         wakeups: Wakeups,
         timing: Timing,
@@ -84,12 +89,13 @@ class GatewayServicer(gateway_service_pb2_grpc.GatewayServiceServicer):
         self._enrolment = enrolment
         self._sessions = sessions
         self._browsing = browsing
+        self._commands = commands
+        self._notices = notices
         self._wakeups = wakeups
         self._timing = timing
 
     async def RenewCertificate(
         self, request: gateway_service_pb2.RenewCertificateRequest, context: Context
-        self._notices = notices
     ) -> gateway_service_pb2.RenewCertificateResponse:
         """See the contract."""
         certificate = await self._enrolment.renew(_calling_gateway(), request.csr_pem)
@@ -149,9 +155,11 @@ class GatewayServicer(gateway_service_pb2_grpc.GatewayServiceServicer):
             orders = await self._sessions.orders(session, told_revision)
             if orders.configuration is not None:
                 told_revision = orders.configuration.revision
-                yield self._response(configuration=mapping.configuration(orders.configuration))
+                yield self._stamped(ConnectResponse(configuration=mapping.configuration(orders.configuration)))
             for browse in orders.browses:
-                yield self._response(browse=mapping.browse_command(browse))
+                yield self._stamped(ConnectResponse(browse=browse_mapping.browse_command(browse)))
+            for response in await self._commands.orders(session):
+                yield self._stamped(response)
             waking = asyncio.create_task(woken.wait())
             try:
                 await asyncio.wait({waking, reading}, return_when=asyncio.FIRST_COMPLETED)
@@ -161,16 +169,10 @@ class GatewayServicer(gateway_service_pb2_grpc.GatewayServiceServicer):
                 reading.result()  # raises what went wrong with what the gateway said
                 return
 
-    def _response(
-        self,
-        *,
-        configuration: gateway_service_pb2.GatewayConfiguration | None = None,
-        browse: gateway_service_pb2.ConnectResponse.Browse | None = None,
-    ) -> gateway_service_pb2.ConnectResponse:
-        interval = mapping.duration(round(self._timing.status_interval.total_seconds() * 1e6))
-        return gateway_service_pb2.ConnectResponse(
-            configuration=configuration, browse=browse, clock=mapping.now(), status_interval=interval
-        )
+    def _stamped(self, response: ConnectResponse) -> ConnectResponse:
+        response.clock.CopyFrom(mapping.now())
+        response.status_interval.FromTimedelta(self._timing.status_interval)
+        return response
 
     async def _read(self, session: Session, requests: Requests) -> None:
         while (request := await self._next(requests)) is not None:
@@ -187,10 +189,12 @@ class GatewayServicer(gateway_service_pb2_grpc.GatewayServiceServicer):
                     session, report.revision, mapping.tag_reports(report.tags), complete=report.complete
                 )
             case "browse_result":
-                await self._browsing.save(session, mapping.browse_news(request.browse_result))
-            case "hello":
-                raise hello_missing()
+                await self._browsing.save(session, browse_mapping.browse_news(request.browse_result))
+            case "command_report":
+                await self._commands.save(session, command_news(request.command_report))
             case "notices":
                 await self._notices.keep_of_gateway(session, gateway_notices(request.notices))
+            case "hello":
+                raise hello_missing()
             case _:
                 return  # a later gateway may say what this platform does not know yet
