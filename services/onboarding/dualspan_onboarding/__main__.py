@@ -19,19 +19,18 @@ from dualspan_onboarding.clients import Historian, Identity
 from dualspan_onboarding.migrations import MIGRATIONS
 from dualspan_onboarding.model import Limits, Timing
 from dualspan_onboarding.service.browsing import Browsing
-from dualspan_onboarding.service.enrolment import Enrolment
 from dualspan_onboarding.service.commands import Commands
-from dualspan_onboarding.service.comparing import Comparing
+from dualspan_onboarding.service.enrolment import Enrolment
 from dualspan_onboarding.service.gateways import Gateways
-from dualspan_onboarding.service.reconciler import Reconciler
 from dualspan_onboarding.service.notices import Notices
+from dualspan_onboarding.service.reconciler import Reconciler
 from dualspan_onboarding.service.servers import Servers
 from dualspan_onboarding.service.sessions import Sessions
 from dualspan_onboarding.service.tagging import Tagging
 from dualspan_onboarding.service.wakeups import Wakeups
 from dualspan_onboarding.servicer.gateway import EnrolmentServicer, GatewayServicer
-from dualspan_onboarding.servicer.onboarding import OnboardingServicer
 from dualspan_onboarding.servicer.notices import NoticeServicer
+from dualspan_onboarding.servicer.onboarding import OnboardingServicer
 from dualspan_onboarding.settings import OnboardingSettings
 from dualspan_onboarding.vault import Vault
 from dualspan_runtime.channels import open_channel
@@ -76,24 +75,23 @@ async def build(
             enrolment=enrolment,
             sessions=Sessions(database, gateways, vault, commands),
             browsing=browsing,
-            wakeups=wakeups,
-            timing=timing,
             commands=commands,
             notices=notices,
+            wakeups=wakeups,
+            timing=timing,
         )
         for_operations = OperationsServicer(database, operations, tokens)
-            notices=notices,
         listeners = [
             Listener.people(
                 settings,
                 [
                     Binding(add_OnboardingServiceServicer_to_server, for_people),
+                    Binding(add_NoticeServiceServicer_to_server, NoticeServicer(notices, tokens)),
                     Binding(add_OperationsServicer_to_server, for_operations),
                 ],
             ),
             Listener.gateways(settings, [Binding(add_GatewayServiceServicer_to_server, for_gateways)]),
             Listener.enrolment(
-                    Binding(add_NoticeServiceServicer_to_server, NoticeServicer(notices, tokens)),
                 settings,
                 settings.enrol_listen,
                 [Binding(add_EnrolmentServiceServicer_to_server, EnrolmentServicer(enrolment))],
