@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from celery import Celery
 
 from dualspan.historian.v1 import service_pb2_grpc
+from dualspan.historian.v1.completeness_pb2_grpc import add_CompletenessServiceServicer_to_server
+from dualspan.identity.v1.statement_service_pb2_grpc import StatementServiceStub
 from dualspan_frame import DecodeLimits
 from dualspan_historian.ingest.registry import TagRegistry
 from dualspan_historian.ingest.service import IngestService
@@ -21,10 +23,15 @@ from dualspan_historian.memory import keep_freed_memory
 from dualspan_historian.migrations import MIGRATIONS
 from dualspan_historian.read.frames import FrameCache, weigh_block
 from dualspan_historian.read.snapshot import SegmentCache, Snapshots
+from dualspan_historian.repair.known import KnownSamples
+from dualspan_historian.report.service import CompletenessReports
+from dualspan_historian.report.signing import IdentitySigner
 from dualspan_historian.service import HistorianService
+from dualspan_historian.servicer.completeness import CompletenessServicer
 from dualspan_historian.servicer.historian import HistorianServicer
 from dualspan_historian.servicer.ingest import IngestServicer
 from dualspan_historian.settings import HistorianSettings
+from dualspan_runtime.channels import open_channel
 from dualspan_runtime.database import Database
 from dualspan_runtime.paging import PageTokens
 from dualspan_runtime.server import Binding, Listener, Server, serve, start_server
@@ -48,33 +55,49 @@ async def build_trusting(settings: HistorianSettings, trust: Trust) -> AsyncGene
     async with (
         Database.open(settings, schema=MIGRATIONS) as database,
         connect(settings.platform.redis_url) as redis,
+        open_channel(
+            settings.platform.identity_address, service="historian", secret=settings.platform.service_secret
+        ) as to_identity,
     ):
         with ThreadPoolExecutor(settings.query_threads, thread_name_prefix="query") as executor:
             registry = TagRegistry(database)
             cache = FrameCache(settings.frame_cache_bytes)
             publisher = Publisher(redis)
             trigger = SealTrigger(_seal_request(create_celery("historian", settings.platform)), settings.seal_samples)
-            ingest = IngestService(database, registry, _rules(settings), [cache, publisher, trigger])
             snapshots = _snapshots(settings, database, cache, executor)
+            known = KnownSamples(snapshots)
+            ingest = IngestService(database, registry, _rules(settings), known, [cache, publisher, trigger])
             hub = Hub(redis, settings.subscriber_frames)
             tokens = PageTokens(settings.platform.service_secret.get_secret_value())
             historian = HistorianServicer(
                 HistorianService(database, registry), snapshots, Subscriptions(hub, snapshots), tokens
             )
+            signer = IdentitySigner(StatementServiceStub(to_identity))
+            reports = CompletenessReports(snapshots, signer, settings.ledger_days)
             async with start_server(
                 "historian",
                 settings,
                 trust=trust,
-                listeners=_listeners(settings, historian, IngestServicer(ingest, settings)),
+                listeners=_listeners(
+                    settings, historian, CompletenessServicer(reports), IngestServicer(ingest, settings)
+                ),
                 background=[publisher.run, trigger.run, hub.run],
             ) as server:
                 yield server
 
 
-def _listeners(settings: HistorianSettings, historian: HistorianServicer, ingest: IngestServicer) -> list[Listener]:
-    for_people = Binding(service_pb2_grpc.add_HistorianServiceServicer_to_server, historian)
-    for_gateways = Binding(service_pb2_grpc.add_IngestServiceServicer_to_server, ingest)
-    return [Listener.people(settings, [for_people]), Listener.gateways(settings, [for_gateways])]
+def _listeners(
+    settings: HistorianSettings,
+    historian: HistorianServicer,
+    completeness: CompletenessServicer,
+    ingest: IngestServicer,
+) -> list[Listener]:
+    for_people = [
+        Binding(service_pb2_grpc.add_HistorianServiceServicer_to_server, historian),
+        Binding(add_CompletenessServiceServicer_to_server, completeness),
+    ]
+    for_gateways = [Binding(service_pb2_grpc.add_IngestServiceServicer_to_server, ingest)]
+    return [Listener.people(settings, for_people), Listener.gateways(settings, for_gateways)]
 
 
 def _snapshots(

@@ -7,6 +7,7 @@ from dualspan_runtime.errors import (
     InvalidArgument,
     NotFound,
     ResourceExhausted,
+    Unavailable,
 )
 
 
@@ -127,3 +128,33 @@ def superseded() -> Aborted:
 def not_rising(sequence: int, last: int) -> InvalidArgument:
     """Sequences of one stream must rise, from 1."""
     return InvalidArgument("SEQUENCE_NOT_RISING", f"Sequence {sequence} came after {last}; they must rise, from 1.")
+
+
+def subject_required() -> InvalidArgument:
+    """A report must say what it is about."""
+    return InvalidArgument("SUBJECT_REQUIRED", "Say what the report is about: a plant, a gateway or a server.")
+
+
+def future_period() -> InvalidArgument:
+    """Nobody can prove what has not happened."""
+    return InvalidArgument("PERIOD_IN_FUTURE", "end_time must not lie after now.")
+
+
+def period_too_old(days: int) -> FailedPrecondition:
+    """What the ledger has forgotten cannot be proven."""
+    return FailedPrecondition(
+        "PERIOD_TOO_OLD",
+        f"The gap ledger is kept for {days} days; a report cannot begin before that. Choose a later start_time.",
+    )
+
+
+def too_many_gaps(most: int) -> ResourceExhausted:
+    """A report would list too much."""
+    return ResourceExhausted(
+        "TOO_MANY_GAPS", f"More than {most} gaps touch the period. Report on a shorter period or fewer tags."
+    )
+
+
+def signer_unreachable() -> Unavailable:
+    """A report without a signature proves nothing."""
+    return Unavailable("SIGNER_UNREACHABLE", "The identity service does not answer, so nothing can be signed now.")

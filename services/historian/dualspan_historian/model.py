@@ -26,6 +26,7 @@ class GapState(IntEnum):
     OPEN = 1
     REPAIRED = 2
     UNREPAIRABLE = 3
+    PARTLY_REPAIRED = 4
 
 
 class QuarantineReason:
@@ -75,6 +76,10 @@ class Gap:
     state: GapState = GapState.OPEN
     create_time: datetime | None = None
     resolve_time: datetime | None = None
+    repaired_samples: int = 0
+    repaired_tags: int = 0
+    unrepairable_tags: int = 0
+    resolution: str = ""
 
 
 @dataclass(frozen=True, slots=True)

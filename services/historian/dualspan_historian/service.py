@@ -56,10 +56,10 @@ class HistorianService:
             await tag_store.retire(connection, tenant, tag_ids)
         self._registry.forget(tenant)
 
-    async def gaps(self, tenant: str, before: int, most: int) -> list[Gap]:
-        """Return gaps with ids below `before`, newest first."""
+    async def gaps(self, tenant: str, before: int, most: int, tag_id: int = 0) -> list[Gap]:
+        """Return gaps with ids below `before`, newest first; of one tag if it is not 0, as gaps of that tag."""
         async with self._database.transaction(tenant, readonly=True) as connection:
-            return await ledger_store.gaps(connection, tenant, before, most)
+            return await ledger_store.gaps(connection, tenant, before, most, tag_id)
 
     async def quarantined(self, tenant: str, before: int, most: int) -> list[QuarantinedFrame]:
         """Return quarantined frames with ids below `before`, newest first."""

@@ -48,7 +48,9 @@ class HistorianSettings(GatewayFacingSettings):
     )
     quarantine_days: int = Field(default=30, ge=1, description="Refused frames are listed so long.")
     ledger_days: int = Field(
-        default=90, ge=1, description="Resolved gaps and positions of replaced buffers are kept so long."
+        default=800,
+        ge=1,
+        description="Resolved gaps and positions of replaced buffers are kept so long; reports reach no further back.",
     )
 
     max_query_samples: int = Field(default=50_000_000, ge=1, description="Most samples that a query may cover.")

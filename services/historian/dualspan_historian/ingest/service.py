@@ -11,14 +11,18 @@ import structlog
 
 from dualspan.historian.v1 import service_pb2
 from dualspan_historian.ingest.registry import TagRegistry
-from dualspan_historian.ingest.verification import EARLIEST, Rules, Verified, has_unknown_tags, verify
+from dualspan_historian.ingest.verification import EARLIEST, Rules, Verified, accept, has_unknown_tags, verify
 from dualspan_historian.model import Gap, QuarantineReason
-from dualspan_historian.storage import frame_store, ledger_store
+from dualspan_historian.repair.known import KnownSamples, spans_of
+from dualspan_historian.repair.model import Notes, Repair, RepairableGap
+from dualspan_historian.storage import coverage_store, frame_store, ledger_store, repair_store
+from dualspan_historian.storage.frame_store import Reached
 from dualspan_historian.storage.ledger_store import Refusal
-from dualspan_runtime.database import Database
+from dualspan_runtime.database import Connection, Database
 
 _log = structlog.stdlib.get_logger()
 _GAP_QUARANTINED = 8
+_MOST_REPAIR_TAGS = 1000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -59,34 +63,73 @@ class IngestService:
         database: Where they go.
         registry: Which tags a gateway has.
         rules: What is accepted.
+        known: Which samples of a repair are stored already.
         listeners: Who hears of commits.
     """
 
     def __init__(
-        self, database: Database, registry: TagRegistry, rules: Rules, listeners: Sequence[CommitListener]
+        self,
+        database: Database,
+        registry: TagRegistry,
+        rules: Rules,
+        known: KnownSamples,
+        listeners: Sequence[CommitListener],
     ) -> None:
         self._database = database
         self._registry = registry
         self._rules = rules
+        self._known = known
         self._listeners = listeners
 
-    async def open(self, stream: Stream) -> int:
+    async def repairable(self, tenant: str, gateway_id: str, server_id: str, most: int) -> list[RepairableGap]:
+        """Return a gateway's gaps that the history of one of its servers may fill, oldest first."""
+        async with self._database.transaction(tenant, readonly=True) as connection:
+            return await repair_store.repairable(connection, tenant, gateway_id, server_id, most, _MOST_REPAIR_TAGS)
+
+    async def open(self, stream: Stream) -> Reached:
         """Return how far the stream's epoch is committed."""
         async with self._database.transaction(stream.tenant) as connection:
             return await frame_store.open_position(connection, stream.tenant, stream.gateway_id, stream.epoch)
 
-    async def verify(self, stream: Stream, upload: service_pb2.IngestRequest.Upload, gaps: tuple[Gap, ...]) -> Verified:
+    async def verify(self, stream: Stream, upload: service_pb2.IngestRequest.Upload, notes: Notes) -> Verified:
         """Check one upload, with the newest registrations if need be."""
         asked_at = time.monotonic()
         table = await self._registry.table(stream.tenant, stream.gateway_id)
-        verified = await asyncio.to_thread(verify, upload, gaps, table, self._rules, _now_us())
+        verified = await asyncio.to_thread(verify, upload, notes, table, self._rules, _now_us())
         if has_unknown_tags(verified):
             table = await self._registry.table(stream.tenant, stream.gateway_id, newer_than=asked_at)
-            verified = await asyncio.to_thread(verify, upload, gaps, table, self._rules, _now_us())
+            verified = await asyncio.to_thread(verify, upload, notes, table, self._rules, _now_us())
         return verified
 
     async def commit(self, stream: Stream, uploads: Sequence[Verified]) -> Committed:
-        """Commit a group in one transaction; what was committed before is left out.
+        """Commit a group; what was committed before is left out.
+
+        Uploads that bring repairs are committed each by itself, after all before it: what they bring is compared with
+        what is stored then.
+        """
+        position, refusals = 0, list[Refusal]()
+        for part in _parts(uploads):
+            compared = [await self._compared(stream, upload) for upload in part]
+            committed = await self._commit(stream, compared)
+            position = committed.sequence
+            refusals += committed.refusals
+        return Committed(position, tuple(refusals))
+
+    async def _compared(self, stream: Stream, upload: Verified) -> Verified:
+        """Return a repair without the samples that are stored, and with what it brings."""
+        repairs = upload.notes.repairs
+        if not repairs:
+            return upload
+        if upload.refusal is not None:
+            why = f"the samples of its history were refused: {upload.refusal.detail}"
+            return replace(upload, notes=replace(upload.notes, repairs=tuple(one.given_up(why) for one in repairs)))
+        if upload.frame is None:
+            return upload
+        fresh = await self._known.without(stream.tenant, upload.frame)
+        return replace(accept(upload.sequence, fresh, upload.notes), spans=tuple(spans_of(fresh, repairs)))
+
+    async def _commit(self, stream: Stream, uploads: Sequence[Verified]) -> Committed:
+        """Commit uploads in one transaction.
 
         The position's row is locked first, so that two streams of one buffer, the old one not yet gone, wait for each
         other and each frame is stored once.
@@ -104,21 +147,28 @@ class IngestService:
             if refusals:
                 await ledger_store.insert_quarantined(connection, tenant, gateway_id, epoch, refusals)
                 await ledger_store.trim_quarantined(connection, tenant, gateway_id, self._rules.quarantine_bytes)
-            await ledger_store.insert_gaps(connection, tenant, _gaps(gateway_id, fresh))
-            position = fresh[-1].sequence
+            await self._note(connection, stream, fresh)
+            position, lineage = fresh[-1].sequence, fresh[-1].notes.lineage
             added = (len(stored), sum(frame.sample_count for frame in stored), len(refusals))
-            await frame_store.advance_position(connection, tenant, gateway_id, epoch, sequence=position, added=added)
-        for refusal in refusals:
-            _log.warning(
-                "frame quarantined",
-                tenant=tenant,
-                gateway=gateway_id,
-                sequence=refusal.sequence,
-                reason=refusal.reason,
-                detail=refusal.detail,
+            await frame_store.advance_position(
+                connection, tenant, gateway_id, epoch, sequence=position, lineage=lineage, added=added
             )
+        _log_refusals(stream, refusals)
         self._tell(stream, fresh)
         return Committed(position, refusals)
+
+    @staticmethod
+    async def _note(connection: Connection, stream: Stream, uploads: Sequence[Verified]) -> None:
+        """Write down what uploads have beside their samples."""
+        tenant, gateway_id = stream.tenant, stream.gateway_id
+        await ledger_store.insert_gaps(connection, tenant, _gaps(gateway_id, uploads))
+        coverage = [one for upload in uploads for one in upload.notes.coverage]
+        if coverage:
+            await coverage_store.apply(connection, tenant, gateway_id, coverage)
+        repairs: list[Repair] = [one for upload in uploads for one in upload.notes.repairs]
+        if repairs:
+            spans = [span for upload in uploads for span in upload.spans]
+            await repair_store.apply(connection, tenant, gateway_id, repairs, spans)
 
     def _tell(self, stream: Stream, uploads: Sequence[Verified]) -> None:
         filled = [upload for upload in uploads if upload.stored is not None]
@@ -127,11 +177,35 @@ class IngestService:
                 listener.committed(stream, filled)
 
 
+def _parts(uploads: Sequence[Verified]) -> list[list[Verified]]:
+    """Return the uploads in groups for one transaction each; one that brings repairs stands alone."""
+    parts: list[list[Verified]] = []
+    for upload in uploads:
+        alone = bool(upload.notes.repairs)
+        if not parts or alone or parts[-1][-1].notes.repairs:
+            parts.append([])
+        parts[-1].append(upload)
+    return parts
+
+
+def _log_refusals(stream: Stream, refusals: Sequence[Refusal]) -> None:
+    for refusal in refusals:
+        _log.warning(
+            "frame quarantined",
+            tenant=stream.tenant,
+            gateway=stream.gateway_id,
+            sequence=refusal.sequence,
+            reason=refusal.reason,
+            detail=refusal.detail,
+        )
+
+
 def _gaps(gateway_id: str, uploads: Sequence[Verified]) -> list[Gap]:
     """Return what is written down with a group: the gateway's own gaps, and one for each refused frame."""
-    gaps = [replace(gap, gateway_id=gateway_id) for upload in uploads for gap in upload.gaps]
+    gaps = [replace(gap, gateway_id=gateway_id) for upload in uploads for gap in upload.notes.gaps]
     for upload in uploads:
-        if upload.refusal is None:
+        # A refused repair leaves the gap that it was to fill; another row would be repaired, and refused, for ever.
+        if upload.refusal is None or upload.notes.repairs:
             continue
         start, end = (None, None) if upload.span is None else map(_datetime, upload.span)
         if upload.refusal.reason == QuarantineReason.TIMESTAMP_OUT_OF_RANGE:

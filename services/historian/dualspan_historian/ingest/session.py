@@ -8,9 +8,9 @@ from dualspan.historian.v1 import service_pb2
 from dualspan_historian.errors import not_rising, open_first, superseded
 from dualspan_historian.ingest.service import Committed, IngestService, Stream
 from dualspan_historian.ingest.verification import Verified
-from dualspan_historian.model import Gap
+from dualspan_historian.repair.model import Notes
 
-Upload = tuple[service_pb2.IngestRequest.Upload, tuple[Gap, ...]]
+Upload = tuple[service_pb2.IngestRequest.Upload, Notes]
 
 
 class Inbox:
@@ -123,11 +123,11 @@ async def _receive(service: IngestService, stream: Stream, uploads: AsyncGenerat
     last = 0
     try:
         async with aclosing(uploads):
-            async for upload, gaps in uploads:
+            async for upload, notes in uploads:
                 if upload.sequence <= last:
                     raise not_rising(upload.sequence, last)
                 last = upload.sequence
-                await inbox.put(await service.verify(stream, upload, gaps))
+                await inbox.put(await service.verify(stream, upload, notes))
     finally:
         await inbox.close()
 

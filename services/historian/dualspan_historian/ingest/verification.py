@@ -1,19 +1,22 @@
 """Is this frame one that may be stored? Pure and columnar."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
+from dualspan.frame.v1 import frame_pb2
 from dualspan.historian.v1 import service_pb2
 from dualspan_frame import BinaryColumn, Block, DecodeLimits, Frame, FrameError, decode_frame, encode_frame
 from dualspan_historian.ingest.registry import TagTable
-from dualspan_historian.model import Gap, QuarantineReason
+from dualspan_historian.model import QuarantineReason
+from dualspan_historian.repair.model import Notes, RepairedSpan
 from dualspan_historian.storage.frame_store import NewFrame
 from dualspan_historian.storage.ledger_store import Refusal
 from dualspan_historian.storage.segments import weigh
 
 EARLIEST = 631_152_000_000_000
 """1990-01-01, in microseconds: nothing that we store is older."""
+_NO_NOTES = Notes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,8 @@ class Verified:
         refusal: Why it goes into quarantine instead.
         span: First and last timestamp of a refused frame, in microseconds, where they make sense.
         refused_samples: Samples of a refused frame, as far as is known.
-        gaps: What the gateway wrote down.
+        notes: What came beside the samples.
+        spans: Which of the samples were brought by repairs.
     """
 
     sequence: int
@@ -55,7 +59,8 @@ class Verified:
     refusal: Refusal | None = None
     span: tuple[int, int] | None = None
     refused_samples: int = 0
-    gaps: tuple[Gap, ...] = field(default=())
+    notes: Notes = _NO_NOTES
+    spans: tuple[RepairedSpan, ...] = ()
 
     @property
     def weight(self) -> int:
@@ -81,7 +86,7 @@ def has_unknown_tags(upload: Verified) -> bool:
 
 
 def verify(
-    upload: service_pb2.IngestRequest.Upload, gaps: tuple[Gap, ...], table: TagTable, rules: Rules, now_us: int
+    upload: service_pb2.IngestRequest.Upload, notes: Notes, table: TagTable, rules: Rules, now_us: int
 ) -> Verified:
     """Check one upload; never raises for what is in it."""
     frame: Frame | None = None
@@ -95,14 +100,19 @@ def verify(
         refusal = Refusal(upload.sequence, refused.reason, refused.detail, upload.frame.SerializeToString())
         span = frame.time_range() if frame is not None else None
         count = frame.sample_count if frame is not None else 0
-        return Verified(upload.sequence, refusal=refusal, span=span, refused_samples=count, gaps=gaps)
-    span = accepted.time_range()
+        return Verified(upload.sequence, refusal=refusal, span=span, refused_samples=count, notes=notes)
+    return accept(upload.sequence, accepted, notes, upload.frame if accepted is frame else None)
+
+
+def accept(sequence: int, frame: Frame, notes: Notes, message: frame_pb2.Frame | None = None) -> Verified:
+    """Return the upload of a frame that may be stored; `message` is its encoded form, where there is one."""
+    span = frame.time_range()
     if span is None:
-        return Verified(upload.sequence, gaps=gaps)
-    message = upload.frame if accepted is frame else encode_frame(accepted)
-    decoded = sum(weigh(block.value, len(block)) for block in accepted.blocks)
-    stored = NewFrame(upload.sequence, *span, accepted.sample_count, decoded, message.SerializeToString())
-    return Verified(upload.sequence, accepted, stored, gaps=gaps)
+        return Verified(sequence, notes=notes)
+    encoded = message if message is not None else encode_frame(frame)
+    decoded = sum(weigh(block.value, len(block)) for block in frame.blocks)
+    stored = NewFrame(sequence, *span, frame.sample_count, decoded, encoded.SerializeToString())
+    return Verified(sequence, frame, stored, notes=notes)
 
 
 def _decode(upload: service_pb2.IngestRequest.Upload, rules: Rules) -> Frame:

@@ -103,7 +103,12 @@ class Snapshots:
 
 
 class Snapshot:
-    """The data of a tenant at one moment."""
+    """The data of a tenant at one moment.
+
+    Attributes:
+        connection: In the snapshot's transaction, for stores.
+        tenant: Whose data it is.
+    """
 
     def __init__(
         self,
@@ -116,8 +121,8 @@ class Snapshot:
         max_samples: int,
         max_bytes: int,
     ) -> None:
-        self._connection = connection
-        self._tenant = tenant
+        self.connection = connection
+        self.tenant = tenant
         self._cache = cache
         self._segments = segments
         self._executor = executor
@@ -130,7 +135,7 @@ class Snapshot:
         Raises:
             NotFound: The tenant does not have one of them (`TAG_NOT_FOUND`).
         """
-        tags = await tag_store.find(self._connection, self._tenant, tag_ids)
+        tags = await tag_store.find(self.connection, self.tenant, tag_ids)
         _check_all_known(tag_ids, tags)
         return tags
 
@@ -140,14 +145,14 @@ class Snapshot:
         Raises:
             NotFound: The tenant does not have one of them (`TAG_NOT_FOUND`).
         """
-        found = await scope_store.scope(self._connection, self._tenant, tag_ids, start, end)
+        found = await scope_store.scope(self.connection, self.tenant, tag_ids, start, end)
         _check_all_known(tag_ids, found.tags)
         return found
 
     async def frame_keys(self, tags: Sequence[Tag]) -> list[FrameKey]:
         """Return the unsealed frames of the tags' gateways, in order of arrival."""
         gateways = sorted({tag.gateway_id for tag in tags})
-        return await frame_store.keys(self._connection, self._tenant, gateways)
+        return await frame_store.keys(self.connection, self.tenant, gateways)
 
     async def frames(self, keys: Sequence[FrameKey]) -> list[UnsealedFrame]:
         """Return decoded frames, in the same order.
@@ -162,7 +167,7 @@ class Snapshot:
         known = {key: self._cache.get(self._id(key)) for key in keys}
         missing = [key for key, indexed in known.items() if indexed is None]
         if missing:
-            payloads = await frame_store.payloads(self._connection, self._tenant, missing)
+            payloads = await frame_store.payloads(self.connection, self.tenant, missing)
             for key in missing:
                 payload = payloads[key.gateway_id, key.epoch, key.sequence]
                 known[key] = await self.run(self._decode, key, payload)
@@ -170,26 +175,26 @@ class Snapshot:
 
     async def overlapping(self, tag_ids: Sequence[int], start: int, end: int) -> list[SegmentInfo]:
         """Return segments with anything in [start, end), in order of tag and time."""
-        return await segment_store.overlapping(self._connection, self._tenant, tag_ids, start, end)
+        return await segment_store.overlapping(self.connection, self.tenant, tag_ids, start, end)
 
     async def columns(self, wanted: Sequence[SegmentInfo], *, values: bool = True) -> dict[int, SegmentColumns]:
         """Return segments' columns by id."""
-        return await segment_store.columns(self._connection, self._tenant, wanted, values=values) if wanted else {}
+        return await segment_store.columns(self.connection, self.tenant, wanted, values=values) if wanted else {}
 
     async def blocks(self, wanted: Sequence[SegmentInfo], *, values: bool = True) -> dict[int, Block]:
         """Return segments decoded, by id; they may be kept from an earlier read. Without `values` they are zeros."""
-        known = {info.segment_id: self._segments.get((self._tenant, info.segment_id)) for info in wanted}
+        known = {info.segment_id: self._segments.get((self.tenant, info.segment_id)) for info in wanted}
         missing = [info for info in wanted if known[info.segment_id] is None]
         fresh = await self.columns(missing, values=values)
         decoded = await self.run(_decode_segments, missing, fresh) if missing else {}
         if values:
             for segment_id, block in decoded.items():
-                self._segments.keep((self._tenant, segment_id), block)
+                self._segments.keep((self.tenant, segment_id), block)
         return {segment_id: block for segment_id, block in known.items() if block is not None} | decoded
 
     async def latest(self, tag_ids: Sequence[int]) -> list[segment_store.LatestSample]:
         """Return the newest sealed samples."""
-        return await segment_store.latest(self._connection, self._tenant, tag_ids)
+        return await segment_store.latest(self.connection, self.tenant, tag_ids)
 
     def check(self, samples: int) -> None:
         """Refuse to look at too many samples.
@@ -209,7 +214,7 @@ class Snapshot:
         return work(*arguments) if samples <= _FEW_SAMPLES else await self.run(work, *arguments)
 
     def _id(self, key: FrameKey) -> tuple[str, str, int, int]:
-        return (self._tenant, key.gateway_id, key.epoch, key.sequence)
+        return (self.tenant, key.gateway_id, key.epoch, key.sequence)
 
     def _decode(self, key: FrameKey, payload: bytes) -> IndexedFrame:
         frame = decode_frame(frame_pb2.Frame.FromString(payload), _NO_LIMITS)

@@ -1,14 +1,15 @@
 """What use cases return to messages."""
 
 from dualspan.frame.v1 import frame_pb2
-from dualspan.historian.v1 import resources_pb2, service_pb2
+from dualspan.historian.v1 import repair_pb2, resources_pb2, service_pb2
 from dualspan_frame import Frame, encode_column, encode_frame
 from dualspan_historian.live.hub import Delivery
 from dualspan_historian.model import Gap, QuarantinedFrame, StorageTotals
 from dualspan_historian.read.aggregates import Aggregate, Series
 from dualspan_historian.read.arrow import frame_to_arrow, series_to_arrow
 from dualspan_historian.read.processed import ProcessedQuery
-from dualspan_historian.servicer.times import write_time
+from dualspan_historian.repair.model import RepairableGap
+from dualspan_historian.servicer.times import write_microseconds, write_time
 from dualspan_runtime.names import GATEWAY, ResourceName
 
 _GAP = ResourceName("tenants/{tenant}/gaps/{gap}")
@@ -72,7 +73,20 @@ def gap(tenant: str, row: Gap) -> resources_pb2.Gap:
         state=resources_pb2.GapState.ValueType(row.state),
         create_time=write_time(row.create_time),
         resolve_time=write_time(row.resolve_time),
+        repaired_samples=row.repaired_samples,
+        repaired_tags=row.repaired_tags,
+        unrepairable_tags=row.unrepairable_tags,
+        resolution=row.resolution,
     )
+
+
+def repairable(tenant: str, found: RepairableGap) -> repair_pb2.RepairableGap:
+    """Return a gap that may be filled."""
+    tags = [
+        repair_pb2.RepairableGap.Tag(tag_id=tag.tag_id, start_time=write_microseconds(tag.start_us))
+        for tag in found.tags
+    ]
+    return repair_pb2.RepairableGap(gap=gap(tenant, found.gap), tags=tags)
 
 
 def quarantined(tenant: str, row: QuarantinedFrame) -> resources_pb2.QuarantinedFrame:

@@ -93,9 +93,10 @@ class HistorianServicer(service_pb2_grpc.HistorianServiceServicer):
     async def ListGaps(self, request: service_pb2.ListGapsRequest, context: Any) -> service_pb2.ListGapsResponse:  # noqa: N802
         """See the contract."""
         tenant, size = current_tenant(), requests.LISTS.size(request.page_size)
-        (before,) = self._tokens.read(request.page_token, ("ListGaps", request.parent)) or (_NEWEST,)
-        rows = await self._service.gaps(tenant, int(before), size + 1)
-        token = self._tokens.write((rows[size - 1].gap_id,), ("ListGaps", request.parent)) if len(rows) > size else ""
+        described = ("ListGaps", request.parent, request.tag_id)
+        (before,) = self._tokens.read(request.page_token, described) or (_NEWEST,)
+        rows = await self._service.gaps(tenant, int(before), size + 1, request.tag_id)
+        token = self._tokens.write((rows[size - 1].gap_id,), described) if len(rows) > size else ""
         return service_pb2.ListGapsResponse(
             gaps=[answers.gap(tenant, row) for row in rows[:size]], next_page_token=token
         )

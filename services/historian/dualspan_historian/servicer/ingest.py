@@ -6,16 +6,19 @@ from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from dualspan.historian.v1 import resources_pb2, service_pb2, service_pb2_grpc
+from dualspan.historian.v1 import repair_pb2, service_pb2, service_pb2_grpc
 from dualspan_historian.errors import open_first
 from dualspan_historian.ingest.service import Committed, IngestService, Stream
 from dualspan_historian.ingest.session import Inbox, Sessions, Upload, opening, run_session
-from dualspan_historian.model import Gap
-from dualspan_historian.servicer.times import read_optional_time
+from dualspan_historian.servicer import answers
+from dualspan_historian.servicer.notes import notes
+from dualspan_historian.servicer.times import write_time
 from dualspan_historian.settings import HistorianSettings
+from dualspan_historian.storage.frame_store import Reached
 from dualspan_runtime.context import current_principal
+from dualspan_runtime.paging import PageRules
 
-_LONGEST_DETAIL = 1000
+_REPAIRABLE = PageRules(default=10, maximum=100)
 
 
 class IngestServicer(service_pb2_grpc.IngestServiceServicer):
@@ -46,12 +49,22 @@ class IngestServicer(service_pb2_grpc.IngestServiceServicer):
                 async for committed in session:
                     yield _ack(committed)
 
-    def _opened(self, committed_sequence: int) -> service_pb2.IngestResponse:
+    async def ListRepairableGaps(  # noqa: N802 - the contract's name
+        self, request: repair_pb2.ListRepairableGapsRequest, context: Any
+    ) -> repair_pb2.ListRepairableGapsResponse:
+        """See the contract."""
+        principal, most = current_principal(), _REPAIRABLE.size(request.page_size)
+        found = await self._service.repairable(principal.tenant, principal.id, request.server, most)
+        return repair_pb2.ListRepairableGapsResponse(gaps=[answers.repairable(principal.tenant, one) for one in found])
+
+    def _opened(self, reached: Reached) -> service_pb2.IngestResponse:
         clock = Timestamp()
         clock.GetCurrentTime()
         return service_pb2.IngestResponse(
             opened=service_pb2.IngestResponse.Opened(
-                committed_sequence=committed_sequence,
+                committed_sequence=reached.sequence,
+                committed_lineage=reached.lineage,
+                committed_time=write_time(reached.commit_time) if reached.sequence else None,
                 max_in_flight=self._settings.max_in_flight,
                 max_upload_bytes=self._settings.max_upload_bytes,
                 clock=clock,
@@ -63,21 +76,7 @@ async def _uploads(requests: AsyncIterator[service_pb2.IngestRequest]) -> AsyncG
     async for request in requests:
         if request.WhichOneof("message") != "upload":
             raise open_first()
-        yield request.upload, tuple(_gap(gap) for gap in request.upload.gaps)
-
-
-def _gap(gap: resources_pb2.Gap) -> Gap:
-    return Gap(
-        gap_id=0,
-        tag_id=gap.tag_id,
-        gateway_id="",
-        server_id=gap.server[:_LONGEST_DETAIL].replace("\0", ""),
-        start_time=read_optional_time(gap.start_time),
-        end_time=read_optional_time(gap.end_time),
-        cause=gap.cause if gap.cause in resources_pb2.GapCause.values() else 0,
-        lost_samples=max(gap.lost_samples, 0),
-        detail=gap.detail[:_LONGEST_DETAIL].replace("\0", ""),
-    )
+        yield request.upload, notes(request.upload)
 
 
 def _ack(committed: Committed) -> service_pb2.IngestResponse:

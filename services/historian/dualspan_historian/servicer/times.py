@@ -38,5 +38,10 @@ def write_time(value: datetime | None) -> Timestamp | None:
     return message
 
 
+def write_microseconds(value: int) -> Timestamp:
+    """Return microseconds since 1970 as a message."""
+    return Timestamp(seconds=value // 1_000_000, nanos=value % 1_000_000 * 1000)
+
+
 def _is_valid(value: Timestamp) -> bool:
     return _EARLIEST_SECONDS <= value.seconds <= _LATEST_SECONDS and 0 <= value.nanos < 1_000_000_000

@@ -35,6 +35,15 @@ class FrameKey:
 
 
 @dataclass(frozen=True, slots=True)
+class Reached:
+    """How far an epoch is committed: sequence, the lineage up to it (0: not told), and since when."""
+
+    sequence: int
+    lineage: int
+    commit_time: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Backlog:
     """What waits for sealing."""
 
@@ -50,12 +59,13 @@ INSERT INTO buffer_position (tenant_id, gateway_id, epoch) VALUES ($1, $2, $3)
 ON CONFLICT (tenant_id, gateway_id, epoch) DO NOTHING
 """
 _LOCK_POSITION = """
-SELECT committed_sequence FROM buffer_position WHERE tenant_id = $1 AND gateway_id = $2 AND epoch = $3 FOR UPDATE
+SELECT committed_sequence, lineage, commit_time
+FROM buffer_position WHERE tenant_id = $1 AND gateway_id = $2 AND epoch = $3 FOR UPDATE
 """
 _ADVANCE = """
 UPDATE buffer_position
 SET committed_sequence = $4, commit_time = clock_timestamp(), committed_frames = committed_frames + $5,
-    committed_samples = committed_samples + $6, quarantined_frames = quarantined_frames + $7
+    committed_samples = committed_samples + $6, quarantined_frames = quarantined_frames + $7, lineage = $8
 WHERE tenant_id = $1 AND gateway_id = $2 AND epoch = $3
 """
 _INSERT = """
@@ -118,10 +128,11 @@ WHERE kept.tenant_id = $1 AND kept.gateway_id = newest.gateway_id AND kept.epoch
 """
 
 
-async def open_position(connection: Connection, tenant: str, gateway_id: str, epoch: int) -> int:
+async def open_position(connection: Connection, tenant: str, gateway_id: str, epoch: int) -> Reached:
     """Return how far an epoch is committed, and make its row if there is none."""
     await connection.execute(_OPEN_POSITION, tenant, gateway_id, epoch)
-    return await connection.fetchval(_LOCK_POSITION, tenant, gateway_id, epoch) or 0
+    row = await connection.fetchrow(_LOCK_POSITION, tenant, gateway_id, epoch)
+    return Reached(0, 0, None) if row is None else Reached(*row)
 
 
 async def lock_position(connection: Connection, tenant: str, gateway_id: str, epoch: int) -> int:
@@ -130,14 +141,21 @@ async def lock_position(connection: Connection, tenant: str, gateway_id: str, ep
     A row that was pruned while its stream stood still is made again.
     """
     position = await connection.fetchval(_LOCK_POSITION, tenant, gateway_id, epoch)
-    return await open_position(connection, tenant, gateway_id, epoch) if position is None else position
+    return (await open_position(connection, tenant, gateway_id, epoch)).sequence if position is None else position
 
 
 async def advance_position(
-    connection: Connection, tenant: str, gateway_id: str, epoch: int, *, sequence: int, added: tuple[int, int, int]
+    connection: Connection,
+    tenant: str,
+    gateway_id: str,
+    epoch: int,
+    *,
+    sequence: int,
+    lineage: int,
+    added: tuple[int, int, int],
 ) -> None:
     """Move an epoch's position and count the frames, samples and quarantined frames that were `added`."""
-    await connection.execute(_ADVANCE, tenant, gateway_id, epoch, sequence, *added)
+    await connection.execute(_ADVANCE, tenant, gateway_id, epoch, sequence, *added, lineage)
 
 
 async def insert(connection: Connection, tenant: str, gateway_id: str, epoch: int, frames: Sequence[NewFrame]) -> None:

@@ -1,7 +1,7 @@
 """SQL about gaps, quarantined frames and how much is stored."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -21,9 +21,14 @@ class Refusal:
 
 
 _INSERT_GAPS = """
-INSERT INTO gap (tenant_id, gateway_id, tag_id, server_id, start_time, end_time, cause, lost_samples, detail)
-SELECT $1, $2, * FROM unnest($3::bigint[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::smallint[],
-                             $8::bigint[], $9::text[])
+INSERT INTO gap (tenant_id, gateway_id, tag_id, server_id, start_time, end_time, cause, lost_samples, detail, state,
+                 resolve_time, resolution)
+SELECT $1, $2, given.*, CASE WHEN given.begins IS NULL OR given.ends IS NULL THEN 3 ELSE 1 END,
+       CASE WHEN given.begins IS NULL OR given.ends IS NULL THEN clock_timestamp() END,
+       CASE WHEN given.begins IS NULL OR given.ends IS NULL
+            THEN 'nobody knows from when to when samples are missing' ELSE '' END
+FROM unnest($3::bigint[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::smallint[], $8::bigint[], $9::text[])
+    AS given (tag_id, server_id, begins, ends, cause, lost, detail)
 """
 _INSERT_QUARANTINED = """
 INSERT INTO quarantined_frame (tenant_id, gateway_id, epoch, sequence, reason, detail, payload)
@@ -38,10 +43,26 @@ FROM (
 ) AS ranked
 WHERE tenant_id = $1 AND quarantined_frame.quarantine_id = ranked.quarantine_id AND ranked.kept > $3
 """
-_GAPS = """
-SELECT gap_id, tag_id, gateway_id, server_id, start_time, end_time, cause, lost_samples, detail, state, create_time,
-       resolve_time
-FROM gap WHERE tenant_id = $1 AND gap_id < $2 ORDER BY gap_id DESC LIMIT $3
+_FIELDS = fields(Gap)
+_STATE = [field.name for field in _FIELDS].index("state")
+COLUMNS = """gap_id, gap.tag_id, gap.gateway_id, gap.server_id, start_time, end_time, cause, lost_samples,
+    gap.detail, gap.state, create_time, resolve_time, repaired_samples, repaired_tags, unrepairable_tags, resolution"""
+_GAPS = f"""
+SELECT {COLUMNS} FROM gap WHERE tenant_id = $1 AND gap_id < $2 ORDER BY gap_id DESC LIMIT $3
+"""
+# A gap of a server or a gateway is, for one tag, a gap of that tag: with the state of the tag's own repair.
+_GAPS_OF_TAG = """
+SELECT gap_id, tag.tag_id, gap.gateway_id, tag.server_id, start_time, end_time, cause, lost_samples, gap.detail,
+       coalesce(repair.state, gap.state) AS state, create_time, coalesce(repair.update_time, resolve_time),
+       coalesce(repair.samples, 0), coalesce(repair.state IN (2, 4), false)::integer,
+       (coalesce(repair.state, gap.state) IN (3, 4))::integer, coalesce(repair.detail, resolution)
+FROM tag
+JOIN gap ON gap.tenant_id = tag.tenant_id AND gap.gateway_id = tag.gateway_id
+    AND (gap.tag_id = tag.tag_id OR (gap.tag_id = 0 AND gap.server_id IN ('', tag.server_id)))
+    AND (tag.started_us IS NULL OR gap.end_time IS NULL
+         OR gap.end_time > to_timestamp(0) + tag.started_us * interval '1 microsecond')
+LEFT JOIN gap_repair AS repair USING (tenant_id, gap_id, tag_id)
+WHERE tag.tenant_id = $1 AND tag.tag_id = $4 AND gap_id < $2 ORDER BY gap_id DESC LIMIT $3
 """
 _QUARANTINED = """
 SELECT quarantine_id, gateway_id, epoch, sequence, reason, detail, octet_length(payload) AS size_bytes, create_time
@@ -119,9 +140,14 @@ async def prune_gaps(connection: Connection, tenant: str, before: datetime) -> N
     )
 
 
-async def gaps(connection: Connection, tenant: str, before: int, most: int) -> list[Gap]:
-    """Return gaps with ids below `before`, newest first."""
-    return [_gap(row) for row in await connection.fetch(_GAPS, tenant, before, most)]
+async def gaps(connection: Connection, tenant: str, before: int, most: int, tag_id: int = 0) -> list[Gap]:
+    """Return gaps with ids below `before`, newest first; of one tag if it is not 0, as gaps of that tag."""
+    rows = (
+        await connection.fetch(_GAPS_OF_TAG, tenant, before, most, tag_id)
+        if tag_id
+        else await connection.fetch(_GAPS, tenant, before, most)
+    )
+    return [read_gap(row) for row in rows]
 
 
 async def quarantined(connection: Connection, tenant: str, before: int, most: int) -> list[QuarantinedFrame]:
@@ -136,7 +162,8 @@ async def totals(connection: Connection, tenant: str) -> StorageTotals:
     return StorageTotals(**dict(row or {}), positions=tuple(positions))
 
 
-def _gap(row: Any) -> Gap:
-    fields: dict[str, Any] = dict(row)
-    fields["state"] = GapState(fields["state"])
-    return Gap(**fields)
+def read_gap(row: Any) -> Gap:
+    """Return the gap of a row that begins with `COLUMNS`."""
+    values = list(row)[: len(_FIELDS)]
+    values[_STATE] = GapState(values[_STATE])
+    return Gap(*values)

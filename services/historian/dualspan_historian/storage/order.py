@@ -1,5 +1,7 @@
 """Samples in order of tag and time, without repeats."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -7,6 +9,8 @@ from dualspan_frame import BinaryColumn, Block
 
 # Tag ids of a gateway come from one sequence, so they nearly always lie close together: a table beats sorting.
 _WIDEST_TABLE = 1 << 22
+# Severity and code of a status; the rest says how the sample came (Part 4, 7.39.1).
+_CODE_BITS = np.uint32(0xFFFF0000)
 
 
 def sort_samples(block: Block) -> Block:
@@ -25,6 +29,23 @@ def sort_samples(block: Block) -> Block:
         again = np.lexsort((ts, rank[order]))
         order = order[again]
     return _without_repeats(block.take(order))
+
+
+def new_rows(stored: Block | None, block: Block) -> NDArray[np.bool_]:
+    """Tell which rows of a block are neither stored nor repeated within it, shape (n,).
+
+    The info bits of the status do not count: a value that came live may carry Overflow where history has none.
+    """
+    known = 0 if stored is None else len(stored)
+    joined = block if stored is None or not known else Block.concat([stored, block])
+    plain = replace(joined, status=joined.status & _CODE_BITS)
+    order = np.lexsort((plain.timestamp, plain.tag))
+    ordered = plain.take(order)
+    tied = np.flatnonzero((np.diff(ordered.timestamp) == 0) & (np.diff(ordered.tag) == 0))
+    keep = np.ones(len(joined), np.bool_)
+    if len(tied):
+        keep[order[_repeats(ordered, tied)]] = False
+    return keep[known:]
 
 
 def _in_order(block: Block) -> bool:

@@ -33,7 +33,7 @@ class Retention:
         database: Database,
         rules: Mapping[str, RetentionRule],
         quarantine: timedelta = timedelta(days=30),
-        ledger: timedelta = timedelta(days=90),
+        ledger: timedelta = timedelta(days=800),
     ) -> None:
         self._database = database
         self._rules = rules

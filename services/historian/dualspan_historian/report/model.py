@@ -1,0 +1,231 @@
+"""What a report is made of. No I/O."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from dualspan_historian.model import GapState
+from dualspan_historian.report.spans import Span, clip, length, subtract, union
+
+
+@dataclass(frozen=True, slots=True)
+class ReportTag:
+    """A tag that a report is asked about; expected until `end_us`, None if it still is."""
+
+    tag_id: int
+    name: str
+    server: str
+    end_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportQuery:
+    """What is asked: tags in rising order of id, and the period [start, end) in microseconds."""
+
+    subject: str
+    tags: tuple[ReportTag, ...]
+    start_us: int
+    end_us: int
+    requester: str
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerGap:
+    """A gap that touches the period; times in microseconds. `server_id` is empty for a whole gateway."""
+
+    gap_id: int
+    tag_id: int
+    gateway_id: str
+    server_id: str
+    start_us: int
+    end_us: int
+    cause: int
+    lost_samples: int
+    detail: str
+    state: GapState
+    resolution: str
+    repaired_samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class TagRecord:
+    """What the historian knows of a tag's recording; times in microseconds, None where they are not known."""
+
+    tag_id: int
+    gateway_id: str
+    server_id: str
+    registered_us: int | None
+    started_us: int | None
+    retired_us: int | None
+    cyclic_us: int
+    complete_us: int | None
+    hole_us: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class TagRepair:
+    """How a tag's part of a gap stands, and what stays missing of it."""
+
+    state: GapState
+    missing: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Samples of one tag in the period: all that are stored, and those of them that history brought."""
+
+    stored: int
+    repaired: int
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Microseconds. The first is the sum of the others."""
+
+    expected: int = 0
+    received: int = 0
+    repaired: int = 0
+    missing: int = 0
+    pending: int = 0
+
+    def __add__(self, other: "Times") -> "Times":
+        return Times(
+            self.expected + other.expected,
+            self.received + other.received,
+            self.repaired + other.repaired,
+            self.missing + other.missing,
+            self.pending + other.pending,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TagFigures:
+    """One line of the report.
+
+    Attributes:
+        tag: The tag.
+        times: Expected, received, repaired, missing, pending.
+        received_samples: Stored as they happened.
+        repaired_samples: Brought by history.
+        expected_samples: Where the gateway reads in an interval; None where the server says what changes.
+        lost_samples: How many are known to be lost in what is missing.
+        causes: Microseconds missing by cause; parts with several causes count for the one that began first.
+    """
+
+    tag: ReportTag
+    times: Times
+    received_samples: int
+    repaired_samples: int
+    expected_samples: int | None
+    lost_samples: int
+    causes: Mapping[int, int] = field(default_factory=dict[int, int])
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing is missing or pending."""
+        return not self.times.missing and not self.times.pending and not self.missing_samples
+
+    @property
+    def missing_samples(self) -> int:
+        """Samples that a cyclic reading should have brought and did not."""
+        if self.expected_samples is None:
+            return 0
+        return max(0, self.expected_samples - self.received_samples - self.repaired_samples)
+
+
+# Causes beside those of the ledger: nothing ever came, or the server refuses the tag at present.
+NEVER_RECORDED, REFUSED = 100, 101
+
+
+def figures(
+    tag: ReportTag,
+    record: TagRecord | None,
+    gaps: Sequence[LedgerGap],
+    repairs: Mapping[int, TagRepair],
+    counted: Counted,
+    period: Span,
+) -> TagFigures:
+    """Return one tag's line.
+
+    Args:
+        tag: The tag.
+        record: Its recording; None if the historian does not know it.
+        gaps: What the ledger has of it in the period, its server's and its gateway's gaps included.
+        repairs: How the tag's part of a gap stands, by gap id.
+        counted: Its samples.
+        period: The period.
+    """
+    expected = _expected(tag, record, period)
+    if record is None or record.started_us is None:
+        return _untold(tag, length([expected]), counted)
+    pending = clip([(max(expected[0], record.complete_us or 0), expected[1])], expected)
+    told = subtract([expected] if expected[0] < expected[1] else [], pending)
+    holes = [] if record.hole_us is None else [(record.hole_us, expected[1], REFUSED)]
+    lost = [(*span, gap.cause) for gap in gaps for span in _missing(gap, repairs.get(gap.gap_id))] + holes
+    missing = _within(union((start, end) for start, end, _ in lost), told)
+    touched = union((gap.start_us, gap.end_us) for gap in gaps if _was_repaired(repairs.get(gap.gap_id)))
+    repaired = subtract(_within(touched, told), missing)
+    times = Times(
+        expected=length([expected]),
+        received=length(told) - length(missing) - length(repaired),
+        repaired=length(repaired),
+        missing=length(missing),
+        pending=length(pending),
+    )
+    return TagFigures(
+        tag=tag,
+        times=times,
+        received_samples=counted.stored - counted.repaired,
+        repaired_samples=counted.repaired,
+        expected_samples=length(told) // record.cyclic_us if record.cyclic_us else None,
+        lost_samples=sum(gap.lost_samples for gap in gaps if gap.tag_id and _missing(gap, repairs.get(gap.gap_id))),
+        causes=_causes(lost, told),
+    )
+
+
+def _untold(tag: ReportTag, expected: int, counted: Counted) -> TagFigures:
+    """Return the line of a tag whose gateway never said that it is recorded, or does not say such things yet."""
+    if counted.stored:
+        times = Times(expected=expected, pending=expected)
+        return TagFigures(tag, times, counted.stored - counted.repaired, counted.repaired, None, 0)
+    causes = {NEVER_RECORDED: expected} if expected else {}
+    return TagFigures(tag, Times(expected=expected, missing=expected), 0, 0, None, 0, causes)
+
+
+def _expected(tag: ReportTag, record: TagRecord | None, period: Span) -> Span:
+    """Return when the tag was to be recorded within the period; from its registration if it never was."""
+    start, end = period
+    if record is not None:
+        since = record.registered_us if record.started_us is None else record.started_us
+        start = max(start, since or start)
+        end = min(end, record.retired_us or end)
+    end = min(end, tag.end_us or end)
+    return (start, max(start, end))
+
+
+def _missing(gap: LedgerGap, repair: TagRepair | None) -> list[Span]:
+    """Return what of a gap is missing: nothing where it was filled, all where nobody knows of a repair."""
+    if repair is not None and repair.state == GapState.REPAIRED:
+        return []
+    if repair is not None and repair.state == GapState.PARTLY_REPAIRED:
+        return list(repair.missing)
+    return [(gap.start_us, gap.end_us)]
+
+
+def _was_repaired(repair: TagRepair | None) -> bool:
+    return repair is not None and repair.state in {GapState.REPAIRED, GapState.PARTLY_REPAIRED}
+
+
+def _within(spans: Sequence[Span], told: Sequence[Span]) -> list[Span]:
+    return [part for within in told for part in clip(spans, within)]
+
+
+def _causes(lost: Sequence[tuple[int, int, int]], told: Sequence[Span]) -> dict[int, int]:
+    """Return microseconds by cause, each moment counted once."""
+    counted: list[Span] = []
+    causes: dict[int, int] = {}
+    for start, end, cause in sorted(lost):
+        fresh = length(subtract(_within(union([(start, end)]), told), counted))
+        if fresh:
+            causes[cause] = causes.get(cause, 0) + fresh
+        counted = union([*counted, (start, end)])
+    return causes
