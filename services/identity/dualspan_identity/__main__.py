@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from dualspan.identity.v1.service_pb2_grpc import add_IdentityServiceServicer_to_server
+from dualspan.identity.v1.statement_service_pb2_grpc import add_StatementServiceServicer_to_server
 from dualspan_identity.errors import CONSTRAINTS
 from dualspan_identity.migrations import MIGRATIONS
 from dualspan_identity.passwords import PasswordHasher
@@ -15,9 +16,11 @@ from dualspan_identity.service.audit import AuditLog
 from dualspan_identity.service.authority import GatewayAuthority
 from dualspan_identity.service.keys import SigningKeys
 from dualspan_identity.service.sessions import Sessions
+from dualspan_identity.service.statements import Statements
 from dualspan_identity.service.throttle import Throttle
 from dualspan_identity.servicer import IdentityServicer
 from dualspan_identity.settings import IdentitySettings
+from dualspan_identity.statement_servicer import StatementServicer
 from dualspan_identity.trust import LocalTrust
 from dualspan_runtime.database import Database
 from dualspan_runtime.paging import PageTokens
@@ -53,7 +56,12 @@ async def build(settings: IdentitySettings) -> AsyncGenerator[Server]:
             audit_log=AuditLog(database),
             page_tokens=PageTokens(secret),
         )
-        listener = Listener.people(settings, [Binding(add_IdentityServiceServicer_to_server, servicer)])
+        statements = StatementServicer(Statements(database, sealer, authority))
+        bindings = [
+            Binding(add_IdentityServiceServicer_to_server, servicer),
+            Binding(add_StatementServiceServicer_to_server, statements),
+        ]
+        listener = Listener.people(settings, bindings)
         trust = LocalTrust(keys, authority)
         async with start_server(
             "identity", settings, trust=trust, listeners=[listener], background=[keys.keep_fresh]
