@@ -116,7 +116,15 @@ class _Conversation:
         await self._outbox.put(gateway.ConnectRequest(hello=hello))
         ledger.tell_again()
         self._control.commands.tell_again()
-        parts = (self._write, self._read, self._report, self._send_status, self._send_notices, self._send_commands)
+        parts = (
+            self._write,
+            self._read,
+            self._report,
+            self._send_status,
+            self._send_notices,
+            self._send_certificates,
+            self._send_commands,
+        )
         tasks = [asyncio.ensure_future(part()) for part in parts]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -172,6 +180,12 @@ class _Conversation:
         while True:
             await self._outbox.put(gateway.ConnectRequest(notices=board.message()))
             await board.changed.wait()
+
+    async def _send_certificates(self) -> None:
+        trust = self._control.servers.trust
+        while True:
+            await self._outbox.put(gateway.ConnectRequest(certificates=trust.message()))
+            await trust.changed.wait()
 
     async def _send_commands(self) -> None:
         registry = self._control.commands

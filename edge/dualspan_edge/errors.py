@@ -1,5 +1,10 @@
 """What can go wrong in the gateway, each with words for the person who has to act."""
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dualspan_edge.trust import Judgement
+
 
 class GatewayError(Exception):
     """Anything that the gateway itself raises. The text says what is wrong and what to do."""
@@ -26,16 +31,30 @@ class NotEnrolledError(GatewayError):
 
 
 class UntrustedServerError(GatewayError):
-    """The server shows a certificate that nobody approved.
+    """The server's certificate is not trusted.
 
     Attributes:
-        certificate: The certificate, DER.
+        judgement: What is thought of it, and why.
+        presented: The chain that the server showed, DER, cut where it is too long.
     """
 
-    def __init__(self, message: str, certificate: bytes) -> None:
-        super().__init__(message)
-        self.certificate = certificate
+    def __init__(self, judgement: "Judgement", presented: bytes) -> None:
+        super().__init__(judgement.words)
+        self.judgement = judgement
+        self.presented = presented
 
 
 class ServerRefusedError(GatewayError):
     """The server cannot be used as it is configured."""
+
+
+class ServiceRefusedError(GatewayError):
+    """The server refused a whole call.
+
+    Attributes:
+        code: The OPC UA status code that it gave.
+    """
+
+    def __init__(self, code: int) -> None:
+        super().__init__(f"the server refused the call with the status code 0x{code:08X}")
+        self.code = code

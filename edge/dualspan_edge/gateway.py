@@ -11,7 +11,9 @@ from dualspan_edge.buffer import Buffer
 from dualspan_edge.commands import CommandRegistry
 from dualspan_edge.configuration import ConfigurationFile
 from dualspan_edge.control import Control
-from dualspan_edge.opcua.certificates import load_application_instance
+from dualspan_edge.notices import NoticeBoard
+from dualspan_edge.opcua.own_certificates import OwnCertificates
+from dualspan_edge.opcua.trust_desk import TrustDesk
 from dualspan_edge.settings import GatewaySettings
 from dualspan_edge.status import StatusWriter
 from dualspan_edge.supervisor import IdentityKeeper, ServerSet, running, watch_clock
@@ -31,12 +33,16 @@ class Gateway:
     async def run(self) -> None:
         """Runs until it is cancelled; then ends every connection, and stores what has come."""
         settings, buffer, keeper = self._settings, self._buffer, self._keeper
-        instance = await asyncio.to_thread(
-            load_application_instance, settings.data_dir / "opcua", keeper.identity.gateway.replace("/", ":")
+        notices = NoticeBoard()
+        own = await asyncio.to_thread(
+            OwnCertificates, settings.data_dir / "opcua", keeper.identity.gateway.replace("/", ":")
         )
+        trust = TrustDesk(own, notices, look_again=settings.trust_interval_seconds)
+        trust.tls_certificate = keeper.certificate_der
         await buffer.open()
         servers = ServerSet(
-            instance=instance,
+            trust=trust,
+            notices=notices,
             buffer=buffer,
             file=ConfigurationFile(settings.data_dir),
             backoff=settings.server_backoff(),
@@ -45,7 +51,7 @@ class Gateway:
         commands = CommandRegistry(servers.clock.platform_now)
         status = StatusWriter(settings.data_dir, keeper.identity.gateway, buffer, servers)
         storing = asyncio.ensure_future(buffer.run())
-        side = (asyncio.ensure_future(keeper.run()), asyncio.ensure_future(watch_clock(buffer)))
+        side = [asyncio.ensure_future(work) for work in (keeper.run(), watch_clock(buffer), trust.run())]
         try:
             servers.start()
             async with running(*side):

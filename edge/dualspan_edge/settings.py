@@ -34,6 +34,7 @@ class GatewaySettings(BaseSettings):
     reconnect_longest_seconds: float = Field(60.0, gt=0, description="The longest such wait; it doubles up to it.")
     platform_reconnect_longest_seconds: float = Field(30.0, gt=0, description="The same towards the platform.")
 
+    trust_interval_seconds: float = Field(60.0, gt=0, description="How often certificates in use are judged again.")
     status_interval_seconds: float = Field(1.0, gt=0, description="How often the local status is written.")
 
     def buffer_limits(self) -> BufferLimits:

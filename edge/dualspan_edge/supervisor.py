@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from pathlib import Path
 
 import structlog
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from dualspan.historian.v1 import resources_pb2 as historian
 from dualspan.onboarding.v1 import gateway_service_pb2 as gateway
@@ -22,8 +23,8 @@ from dualspan_edge.errors import GatewayError
 from dualspan_edge.gaps import gap
 from dualspan_edge.identity import Identity, make_key_and_request
 from dualspan_edge.notices import NoticeBoard
-from dualspan_edge.opcua.certificates import ApplicationInstance
 from dualspan_edge.opcua.server import Counters, ServerWorker
+from dualspan_edge.opcua.trust_desk import TrustDesk
 
 _log = structlog.get_logger(__name__)
 _CLOCK_CHECK = 1.0
@@ -35,9 +36,9 @@ class ServerSet:
     """The servers of the configuration, each with its worker."""
 
     def __init__(
-        self, *, instance: ApplicationInstance, buffer: Buffer, file: ConfigurationFile, backoff: Backoff
+        self, *, trust: TrustDesk, notices: NoticeBoard, buffer: Buffer, file: ConfigurationFile, backoff: Backoff
     ) -> None:
-        self._instance = instance
+        self.trust = trust
         self._buffer = buffer
         self._file = file
         self._backoff = backoff
@@ -47,7 +48,7 @@ class ServerSet:
         self._past = Counters()
         self.clock = PlatformClock()
         self.ledger = ReportLedger()
-        self.notices = NoticeBoard()
+        self.notices = notices
         # A server stands otherwise than before: worth telling at once.
         self.state_changed = asyncio.Event()
 
@@ -68,10 +69,12 @@ class ServerSet:
     def _put_in_force(self, configuration: gateway.GatewayConfiguration) -> None:
         _log.info("configuration", revision=configuration.revision, servers=len(configuration.servers))
         self.ledger.begin(configuration)
+        self.trust.trust(configuration.trust_list)
         wanted = {server.server: server for server in configuration.servers}
         for name in self._workers.keys() - wanted.keys():
             worker, task = self._workers.pop(name)
             self.notices.clear_server(name)
+            self.trust.removed(name)
             self._past.received_samples += worker.counters.received_samples
             self._past.overflowed_samples += worker.counters.overflowed_samples
             task.cancel()
@@ -82,7 +85,7 @@ class ServerSet:
                 continue
             worker = ServerWorker(
                 server,
-                instance=self._instance,
+                trust=self.trust,
                 buffer=self._buffer,
                 report=self.ledger.record,
                 state_changed=self.state_changed.set,
@@ -143,6 +146,10 @@ class IdentityKeeper:
     def historian_channels(self) -> ChannelSource:
         """To the historian."""
         return ChannelSource(lambda identity: identity.historian_address, lambda: self.identity)
+
+    def certificate_der(self) -> bytes:
+        """The certificate in force towards the platform."""
+        return self.identity.certificate().public_bytes(Encoding.DER)
 
     async def run(self) -> None:
         """Renews the certificate whenever two thirds of its life are over."""

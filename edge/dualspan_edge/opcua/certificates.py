@@ -21,8 +21,6 @@ from dualspan_edge.files import write_private
 
 _KEY_BITS = 2048
 _LIFETIME = dt.timedelta(days=5 * 365)
-# A certificate that ends sooner than this is made anew at start: people have to trust the new one at each server.
-_RENEW_BEFORE = dt.timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,37 +33,64 @@ class ApplicationInstance:
 
 
 def load_application_instance(directory: Path, name: str) -> ApplicationInstance:
-    """The instance that is stored in `directory`; a new one if there is none or it ends soon.
+    """The instance that is stored in `directory`; a new one if there is none.
 
     Args:
         directory: Holds `application.pem`: key and certificate, readable by the owner only.
         name: Unique among gateways: the last part of the application URI.
+
+    Raises:
+        GatewayError: The file is damaged.
     """
     path = directory / "application.pem"
-    if path.exists():
-        instance = _load(path)
-        if instance.certificate.not_valid_after_utc - _now() > _RENEW_BEFORE:
-            return instance
-    instance = _create(name)
-    key = instance.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    write_private(path, key + instance.certificate.public_bytes(Encoding.PEM))
+    instance = load_stored_instance(path)
+    if instance is None:
+        instance = create_application_instance(name)
+        store_instance(path, instance)
     return instance
 
 
-def _load(path: Path) -> ApplicationInstance:
-    content = path.read_bytes()
-    key = load_pem_private_key(content, None)
+def store_instance(path: Path, instance: ApplicationInstance) -> None:
+    """Writes key and certificate, for their owner only."""
+    key = instance.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    write_private(path, key + instance.certificate.public_bytes(Encoding.PEM))
+
+
+def load_stored_instance(path: Path) -> ApplicationInstance | None:
+    """The instance in a file; None if there is no file.
+
+    Raises:
+        GatewayError: The file is damaged.
+    """
+    damaged = f"{path} is damaged; remove it, and the gateway makes a new one that servers must trust anew"
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    try:
+        key = load_pem_private_key(content, None)
+        certificate = x509.load_pem_x509_certificate(content)
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        (uri,) = names.get_values_for_type(x509.UniformResourceIdentifier)
+    except (ValueError, TypeError, x509.ExtensionNotFound) as error:
+        raise GatewayError(damaged) from error
     if not isinstance(key, rsa.RSAPrivateKey):
-        raise GatewayError(f"{path} holds no RSA key; remove it, and the gateway makes a new one")
-    certificate = x509.load_pem_x509_certificate(content)
-    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    (uri,) = names.get_values_for_type(x509.UniformResourceIdentifier)
+        raise GatewayError(damaged)
     return ApplicationInstance(uri, certificate, key)
 
 
-def _create(name: str) -> ApplicationInstance:
+def create_application_instance(
+    name: str, *, application_uri: str = "", lifetime: dt.timedelta = _LIFETIME
+) -> ApplicationInstance:
+    """A new key with a certificate that it signs itself.
+
+    Args:
+        name: Unique among gateways.
+        application_uri: Made of the host and the name if empty; a successor keeps its predecessor's.
+        lifetime: How long the certificate is valid.
+    """
     host = socket.gethostname()
-    uri = f"urn:{host}:dualspan:gateway:{name}"
+    uri = application_uri or f"urn:{host}:dualspan:gateway:{name}"
     key = rsa.generate_private_key(65537, _KEY_BITS)
     subject = x509.Name(
         [
@@ -81,7 +106,7 @@ def _create(name: str) -> ApplicationInstance:
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(_now() - dt.timedelta(days=1))
-        .not_valid_after(_now() + _LIFETIME)
+        .not_valid_after(_now() + lifetime)
         .add_extension(alternatives, critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage(), critical=True)

@@ -14,9 +14,10 @@ from dualspan.onboarding.v1 import gateway_service_pb2 as gateway
 from dualspan_edge.clock import ClockOffset, now_microseconds, offset_from
 from dualspan_edge.opcua.certificates import ApplicationInstance
 from dualspan_edge.opcua.nodeids import standard_node
-from dualspan_edge.opcua.security import ChosenEndpoint, check_password_is_safe, choose_endpoint, secure
+from dualspan_edge.opcua.security import NOBODY, ChosenEndpoint, check_password_is_safe, choose_endpoint, secure
 from dualspan_edge.opcua.services import ServerLimits, read_attributes, read_limits, read_namespaces, value_of
 from dualspan_edge.opcua.transport import BoundedProtocol, bounded, make_client
+from dualspan_edge.trust import TrustAnchors
 
 _REQUEST_TIMEOUT = 10.0
 # A session outlives a short loss of the connection by this; then its subscriptions go on without a gap.
@@ -38,10 +39,10 @@ class SessionTicket:
 class Connection:
     """An activated session, its limits and its namespaces as they are now."""
 
-    def __init__(self, client: Client, *, resumed: bool, warning: str) -> None:
+    def __init__(self, client: Client, *, resumed: bool, chosen: ChosenEndpoint) -> None:
         self._client = client
         self.resumed = resumed
-        self.warning = warning
+        self.chosen = chosen
         self.limits = ServerLimits()
         self.namespaces: list[str] = []
 
@@ -97,7 +98,9 @@ class Connection:
         self._client.disconnect_socket()
 
 
-async def discover(url: str, configuration: gateway.ServerConfiguration) -> ChosenEndpoint:
+async def discover(
+    url: str, configuration: gateway.ServerConfiguration, trust: TrustAnchors = NOBODY
+) -> ChosenEndpoint:
     """Asks a server for its endpoints and chooses one; nothing of the configuration is sent.
 
     Raises:
@@ -106,11 +109,14 @@ async def discover(url: str, configuration: gateway.ServerConfiguration) -> Chos
     """
     client = make_client(url, _REQUEST_TIMEOUT)
     endpoints = await client.connect_and_get_server_endpoints()
-    return choose_endpoint(endpoints, configuration)
+    return choose_endpoint(endpoints, configuration, trust)
 
 
 async def connect(
-    configuration: gateway.ServerConfiguration, instance: ApplicationInstance, ticket: SessionTicket | None
+    configuration: gateway.ServerConfiguration,
+    instance: ApplicationInstance,
+    ticket: SessionTicket | None,
+    trust: TrustAnchors = NOBODY,
 ) -> Connection:
     """Connects as configured, taking the ticket's session up again if the server still has it.
 
@@ -118,7 +124,7 @@ async def connect(
         ServerRefusedError, UntrustedServerError: See `choose_endpoint`.
         OSError, TimeoutError, ua.UaError: The server cannot be reached or refuses.
     """
-    chosen = await discover(configuration.endpoint_url, configuration)
+    chosen = await discover(configuration.endpoint_url, configuration, trust)
     client = make_client(configuration.endpoint_url, _REQUEST_TIMEOUT)
     client.session_timeout = _SESSION_TIMEOUT_MS
     client.secure_channel_timeout = _CHANNEL_LIFETIME_MS
@@ -127,12 +133,12 @@ async def connect(
     try:
         await client.send_hello()
         await client.open_secure_channel()
-        resumed = ticket is not None and await _take_up(client, configuration, ticket)
+        resumed = ticket is not None and await _take_up(client, configuration, trust, ticket)
         if not resumed:
             await client.create_session()
-            check_password_is_safe(client, configuration)
+            check_password_is_safe(client, configuration, trust)
             await client.activate_session(configuration.username, configuration.password)
-        connection = Connection(client, resumed=resumed, warning=chosen.warning)
+        connection = Connection(client, resumed=resumed, chosen=chosen)
         await connection.learn()
     except BaseException:
         client.disconnect_socket()
@@ -140,14 +146,16 @@ async def connect(
     return connection
 
 
-async def _take_up(client: Client, configuration: gateway.ServerConfiguration, ticket: SessionTicket) -> bool:
+async def _take_up(
+    client: Client, configuration: gateway.ServerConfiguration, trust: TrustAnchors, ticket: SessionTicket
+) -> bool:
     """Activates an earlier session on this channel; False if the server does not have it any more."""
     session = client.uaclient.session
     session.restore_authentication_token(ticket.token)
     client._server_nonce = ticket.server_nonce  # noqa: SLF001  # pyright: ignore[reportAttributeAccessIssue]  # asyncua infers None
     client._policy_ids = list(ticket.token_policies)  # noqa: SLF001
     try:
-        check_password_is_safe(client, configuration)
+        check_password_is_safe(client, configuration, trust)
         await client.activate_session(configuration.username, configuration.password)
     except UaStatusCodeError:
         session.reset_authentication_token()

@@ -1,21 +1,22 @@
-"""Which endpoint of a server is used, and whether its certificate is the one that a person approved."""
+"""Which endpoint of a server is used, and whether its certificate is trusted."""
 
 import datetime as dt
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from asyncua import Client, ua
 from asyncua.crypto import security_policies
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from dualspan.onboarding.v1 import gateway_service_pb2 as gateway
 from dualspan.onboarding.v1 import resources_pb2 as onboarding
 from dualspan_edge.errors import ServerRefusedError, UntrustedServerError
 from dualspan_edge.opcua.certificates import ApplicationInstance
+from dualspan_edge.trust import MOST_BYTES, Judgement, Question, TrustAnchors, judge
 
-_LEAST_KEY_BITS = 2048
+NOBODY = TrustAnchors()
+"""A trust list with nobody in it: only approved certificates count."""
 _MODES = {
     onboarding.SECURITY_MODE_UNSPECIFIED: ua.MessageSecurityMode.SignAndEncrypt,
     onboarding.SECURITY_MODE_NONE: ua.MessageSecurityMode.None_,
@@ -32,22 +33,37 @@ _POLICIES: dict[onboarding.SecurityPolicy.ValueType, type[security_policies.Secu
 
 @dataclass(frozen=True, slots=True)
 class ChosenEndpoint:
-    """How a server is connected to; `certificate` is None without security."""
+    """How a server is connected to; certificate and judgement are None without security.
+
+    Attributes:
+        mode: Message security mode.
+        policy: Security policy.
+        certificate: The server's.
+        warning: What is wrong with it although it is trusted.
+        judgement: What is thought of it.
+        presented: The chain that the server showed, DER.
+        application_uri: What the server says that it is.
+    """
 
     mode: ua.MessageSecurityMode
     policy: type[security_policies.SecurityPolicy]
     certificate: x509.Certificate | None
     warning: str
+    judgement: Judgement | None = None
+    presented: bytes = b""
+    application_uri: str = ""
 
 
 def choose_endpoint(
-    endpoints: Sequence[ua.EndpointDescription], configuration: gateway.ServerConfiguration
+    endpoints: Sequence[ua.EndpointDescription],
+    configuration: gateway.ServerConfiguration,
+    trust: TrustAnchors = NOBODY,
 ) -> ChosenEndpoint:
     """The endpoint that the configuration asks for, with the strongest policy that both sides have.
 
     Raises:
         ServerRefusedError: The server offers none.
-        UntrustedServerError: Its certificate is not the approved one.
+        UntrustedServerError: Its certificate is neither the approved one nor trusted by the trust list.
     """
     mode = _MODES[configuration.security_mode]
     if mode is ua.MessageSecurityMode.None_:
@@ -57,8 +73,16 @@ def choose_endpoint(
     for policy in candidates:
         for endpoint in endpoints:
             if endpoint.SecurityMode == mode and endpoint.SecurityPolicyUri == policy.URI:
-                certificate, warning = _approved(endpoint.ServerCertificate, configuration)
-                return ChosenEndpoint(mode, policy, certificate, warning)
+                judgement = _judged(endpoint.ServerCertificate, configuration, _application_uri(endpoint), trust)
+                return ChosenEndpoint(
+                    mode,
+                    policy,
+                    judgement.certificate,
+                    judgement.words,
+                    judgement,
+                    presented=endpoint.ServerCertificate or b"",
+                    application_uri=_application_uri(endpoint),
+                )
     offered = sorted({f"{_short(e.SecurityPolicyUri)}/{e.SecurityMode.name}" for e in endpoints})
     raise ServerRefusedError(
         f"the server has no endpoint with {mode.name} and the wanted security policy; it offers "
@@ -66,44 +90,28 @@ def choose_endpoint(
     )
 
 
-def _approved(presented: bytes | None, configuration: gateway.ServerConfiguration) -> tuple[x509.Certificate, str]:
+def _application_uri(endpoint: ua.EndpointDescription) -> str:
+    return (endpoint.Server.ApplicationUri or "") if endpoint.Server else ""
+
+
+def question_about(configuration: gateway.ServerConfiguration, application_uri: str) -> Question:
+    """Who a configured server is to be; `application_uri` is what it says itself, where nothing is configured."""
+    return Question(
+        host=urlsplit(configuration.endpoint_url).hostname or "",
+        application_uri=configuration.server_uri or application_uri,
+        approved_sha256=configuration.trusted_certificate_sha256,
+    )
+
+
+def _judged(
+    presented: bytes | None, configuration: gateway.ServerConfiguration, application_uri: str, trust: TrustAnchors
+) -> Judgement:
     if not presented:
         raise ServerRefusedError("the server shows no certificate; it has to have one for a secured connection")
-    leaf = first_certificate(presented)
-    shown = hashlib.sha256(leaf).hexdigest()
-    approved = configuration.trusted_certificate_sha256.lower()
-    if shown != approved:
-        why = "has another certificate than the approved one" if approved else "shows a certificate nobody approved yet"
-        raise UntrustedServerError(
-            f"the server {why}. Compare its SHA-256 {shown} with the server's own display and approve it", leaf
-        )
-    try:
-        certificate = x509.load_der_x509_certificate(leaf)
-    except ValueError as error:
-        raise ServerRefusedError("the server's certificate cannot be read; make a new one at the server") from error
-    key = certificate.public_key()
-    if not isinstance(key, rsa.RSAPublicKey) or key.key_size < _LEAST_KEY_BITS:
-        raise ServerRefusedError("the server's certificate has no RSA key of 2048 bits or more; make a new one there")
-    return certificate, _validity_warning(certificate)
-
-
-def _validity_warning(certificate: x509.Certificate) -> str:
-    """An approved certificate is pinned, so its dates do not end the connection; they are said."""
-    now = dt.datetime.now(dt.UTC)
-    if now > certificate.not_valid_after_utc:
-        return f"the server's certificate ended on {certificate.not_valid_after_utc:%Y-%m-%d}; renew it at the server"
-    return ""
-
-
-def first_certificate(presented: bytes) -> bytes:
-    """The first certificate of a chain in DER, one after the other; what is no DER comes back as it is."""
-    if len(presented) < 4 or presented[0] != 0x30:
-        return presented
-    length, start = presented[1], 2
-    if length & 0x80:
-        octets = length & 0x7F
-        length, start = int.from_bytes(presented[2 : 2 + octets], "big"), 2 + octets
-    return presented[: start + length]
+    judgement = judge(presented, question_about(configuration, application_uri), trust, dt.datetime.now(dt.UTC))
+    if not judgement.trusted:
+        raise UntrustedServerError(judgement, presented[:MOST_BYTES])
+    return judgement
 
 
 def secure(client: Client, chosen: ChosenEndpoint, instance: ApplicationInstance) -> None:
@@ -119,12 +127,12 @@ def secure(client: Client, chosen: ChosenEndpoint, instance: ApplicationInstance
     client.uaclient.set_security(policy)
 
 
-def check_password_is_safe(client: Client, configuration: gateway.ServerConfiguration) -> None:
+def check_password_is_safe(client: Client, configuration: gateway.ServerConfiguration, trust: TrustAnchors) -> None:
     """Refuses to send a password that somebody else than the approved server could read.
 
     Raises:
         ServerRefusedError: The channel is not encrypted, and the server takes the password as it is.
-        UntrustedServerError: It would be encrypted for a certificate that nobody approved.
+        UntrustedServerError: It would be encrypted for a certificate that is not trusted.
     """
     policy = client.security_policy
     if not configuration.username or policy.Mode == ua.MessageSecurityMode.SignAndEncrypt:
@@ -132,7 +140,7 @@ def check_password_is_safe(client: Client, configuration: gateway.ServerConfigur
     uri = client.server_policy(ua.UserTokenType.UserName).SecurityPolicyUri
     if not uri or uri == security_policies.SecurityPolicyNone.URI or not policy.peer_certificate:
         raise ServerRefusedError("the password would go over the network in clear; use SignAndEncrypt, or no user name")
-    _approved(policy.peer_certificate, configuration)
+    _judged(policy.peer_certificate, configuration, "", trust)
 
 
 def _short(uri: str | None) -> str:

@@ -19,11 +19,11 @@ from dualspan_edge.decoder import DecodeError, PublishResponse
 from dualspan_edge.errors import GatewayError, UntrustedServerError
 from dualspan_edge.gaps import gap, overflow_gaps
 from dualspan_edge.opcua.browse import browse
-from dualspan_edge.opcua.certificates import ApplicationInstance
 from dualspan_edge.opcua.connection import Connection, SessionTicket, connect
 from dualspan_edge.opcua.holes import Hole, Holes
 from dualspan_edge.opcua.pump import PublishPump
 from dualspan_edge.opcua.subscriptions import Subscription, Subscriptions
+from dualspan_edge.opcua.trust_desk import ShowNewCertificate, TrustDesk
 from dualspan_edge.opcua.words import status_words
 from dualspan_edge.samples import TagTable
 from dualspan_frame import Block
@@ -54,7 +54,7 @@ class ServerWorker:
         self,
         configuration: gateway.ServerConfiguration,
         *,
-        instance: ApplicationInstance,
+        trust: TrustDesk,
         buffer: Buffer,
         report: ReportSink,
         state_changed: Callable[[], None],
@@ -66,7 +66,7 @@ class ServerWorker:
 
         Args:
             configuration: What to connect to and what to subscribe to.
-            instance: Who the gateway is.
+            trust: Whom the gateway trusts, and who it is.
             buffer: Where samples and gaps go.
             report: Told how each tag fares.
             state_changed: Told when `status` says something else.
@@ -77,7 +77,7 @@ class ServerWorker:
         """
         self._configuration = configuration
         self._log = structlog.get_logger(__name__).bind(server=configuration.server)
-        self._instance = instance
+        self._trust = trust
         self._buffer = buffer
         self._report = report
         self._state_changed = state_changed
@@ -138,8 +138,11 @@ class ServerWorker:
             except Reconfigured:
                 attempt = 0
                 continue
+            except ShowNewCertificate:
+                attempt = 0
+                continue
             except UntrustedServerError as error:
-                self._set_state(onboarding.CONNECTION_STATE_UNTRUSTED, str(error), error.certificate)
+                self._set_state(onboarding.CONNECTION_STATE_UNTRUSTED, str(error), error.judgement.approvable)
             except Exception as error:  # noqa: BLE001 - supervised: whatever a server does, we try again
                 self._failed(error)
             if asyncio.get_running_loop().time() - started > self._backoff.longest:
@@ -182,20 +185,21 @@ class ServerWorker:
         if self.status.state == onboarding.CONNECTION_STATE_CONNECTED:
             self._set_state(onboarding.CONNECTION_STATE_CONNECTING, self.status.detail)
         configuration = self._configuration
-        connection = await connect(configuration, self._instance, self._ticket)
+        connection = await self._connect(configuration)
         keep_session = True
         try:
             await self._take_over(connection)
             self._connection = connection
             pump = PublishPump(connection, self._subscriptions, self)
             await self._apply(connection, pump, retry=True)
-            self._set_state(onboarding.CONNECTION_STATE_CONNECTED, connection.warning)
+            self._set_state(onboarding.CONNECTION_STATE_CONNECTED, connection.chosen.warning)
             self._log.info("server_connected", resumed=connection.resumed, items=self._subscriptions.item_count)
             await _first_to_fail(
                 pump.run(),
                 connection.keep_channel(),
                 self._watch_clock(connection),
                 self._follow(connection, pump, configuration),
+                self._trust.follow(configuration, connection.chosen),
             )
         except (Reconfigured, asyncio.CancelledError):
             keep_session = False
@@ -204,6 +208,16 @@ class ServerWorker:
             self._connection = None
             self._ticket = connection.ticket if keep_session else None
             await connection.close(keep_session=keep_session)
+
+    async def _connect(self, configuration: gateway.ServerConfiguration) -> Connection:
+        instance = self._trust.instance_for(configuration.server)
+        try:
+            connection = await connect(configuration, instance, self._ticket, self._trust.anchors)
+        except Exception as error:
+            self._trust.failed(configuration.server, error, instance)
+            raise
+        self._trust.connected(configuration.server, connection, instance)
+        return connection
 
     async def _take_over(self, connection: Connection) -> None:
         """Brings subscriptions of the last connection into this one; what cannot be brought is a hole."""

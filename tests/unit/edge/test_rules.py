@@ -19,8 +19,9 @@ from dualspan_edge.errors import EnrolmentError, ServerRefusedError, UntrustedSe
 from dualspan_edge.opcua.datatypes import kind_of
 from dualspan_edge.opcua.nodeids import NodeIdError, format_node_id, parse_node_id
 from dualspan_edge.opcua.plan import Coarseness, PlannedTag, choose_coarseness, in_groups, queue_size
-from dualspan_edge.opcua.security import choose_endpoint, first_certificate
+from dualspan_edge.opcua.security import choose_endpoint
 from dualspan_edge.opcua.words import status_words
+from dualspan_edge.trust import first_certificate
 from dualspan_frame import ValueKind
 
 NAMESPACES = ["http://opcfoundation.org/UA/", "urn:one", "urn:two;%x"]
@@ -193,15 +194,15 @@ def test_an_insecure_endpoint_is_never_chosen_by_itself() -> None:
         choose_endpoint([endpoint, ua.EndpointDescription()], gateway.ServerConfiguration())
 
 
-def test_nothing_is_believed_of_a_certificate_that_is_not_approved() -> None:
+def test_a_damaged_certificate_cannot_even_be_approved() -> None:
     endpoint = ua.EndpointDescription(
         SecurityMode=ua.MessageSecurityMode.SignAndEncrypt,
         SecurityPolicyUri="http://opcfoundation.org/UA/SecurityPolicy#Basic256Sha256",  # pyright: ignore[reportArgumentType]
         ServerCertificate=b"\x30\x03abc",  # pyright: ignore[reportArgumentType]
     )
-    with pytest.raises(UntrustedServerError, match="nobody approved yet") as caught:
+    with pytest.raises(UntrustedServerError, match="cannot be read") as caught:
         choose_endpoint([endpoint], gateway.ServerConfiguration())
-    assert caught.value.certificate == b"\x30\x03abc"
+    assert caught.value.judgement.approvable == b""
 
 
 def test_status_codes_in_words() -> None:
