@@ -67,6 +67,37 @@ def _check_trust(server: OpcUaServer, certificate_sha256: str) -> None:
         raise certificate_mismatch(server.name, hashlib.sha256(seen).hexdigest())
 
 
+async def add_server(
+    connection: Connection, name: ServerName, settings: ServerSettings, sealed: bytes | None, limits: Limits
+) -> None:
+    """Add a server with its audit event; the gateway is locked, its new revision is the caller's.
+
+    Raises:
+        AlreadyExists: the id is taken.
+        ResourceExhausted: the gateway has as many as it may.
+    """
+    if await servers.count(connection, name.parent) >= limits.servers_per_gateway:
+        raise too_many("TOO_MANY_SERVERS", "servers at this gateway", limits.servers_per_gateway)
+    if not await servers.insert(connection, name, settings, sealed):
+        raise server_exists(name)
+    await _audit_settings(connection, "server.create", name, None, settings)
+
+
+async def _audit_settings(
+    connection: Connection,
+    action: str,
+    name: ServerName,
+    old: ServerSettings | None,
+    new: ServerSettings,
+    **more: str,
+) -> None:
+    """Write down a change; going without security gets an entry of its own."""
+    details = _details(old, new)
+    await audit(connection, name.tenant, action, name, **details, **more)
+    if details.get("security_mode") == SecurityMode.NONE.name:
+        await audit(connection, name.tenant, "server.disable_security", name, endpoint_url=new.endpoint_url)
+
+
 class Servers:
     """The use cases around OPC UA servers.
 
@@ -101,12 +132,8 @@ class Servers:
         sealed = self._vault.seal(check_password(password), name)
         async with self._database.transaction(name.tenant) as connection:
             await lock_gateway(connection, parent)
-            if await servers.count(connection, parent) >= self._limits.servers_per_gateway:
-                raise too_many("TOO_MANY_SERVERS", "servers at this gateway", self._limits.servers_per_gateway)
-            if not await servers.insert(connection, name, settings, sealed):
-                raise server_exists(name)
+            await add_server(connection, name, settings, sealed, self._limits)
             await configuration_changed(connection, parent)
-            await self._audit(connection, "server.create", name, None, settings)
             return await found_server(connection, name)
 
     async def get(self, name: ServerName) -> OpcUaServer:
@@ -140,7 +167,7 @@ class Servers:
             await servers.update(connection, name, settings, sealed)
             await configuration_changed(connection, name.parent)
             changed = {"changed": ",".join(change.fields)}
-            await self._audit(connection, "server.update", name, old.settings, settings, **changed)
+            await _audit_settings(connection, "server.update", name, old.settings, settings, **changed)
             return await found_server(connection, name)
 
     async def approve_certificate(self, name: ServerName, certificate_sha256: str) -> OpcUaServer:
@@ -176,18 +203,3 @@ class Servers:
             revision = await configuration_changed(connection, name.parent)
             await tags.set_deleted_revision(connection, name.tenant, tag_ids, revision)
             await audit(connection, name.tenant, "server.delete", name, tags=str(len(tag_ids)))
-
-    async def _audit(
-        self,
-        connection: Connection,
-        action: str,
-        name: ServerName,
-        old: ServerSettings | None,
-        new: ServerSettings,
-        **more: str,
-    ) -> None:
-        """Write down a change; going without security gets an entry of its own."""
-        details = _details(old, new)
-        await audit(connection, name.tenant, action, name, **details, **more)
-        if details.get("security_mode") == SecurityMode.NONE.name:
-            await audit(connection, name.tenant, "server.disable_security", name, endpoint_url=new.endpoint_url)
