@@ -302,6 +302,7 @@ class ImportTagsRequest(_message.Message):
     GATEWAY_FIELD_NUMBER: _builtins.int
     SERVER_FIELD_NUMBER: _builtins.int
     EXPECTED_DIFFERENCE_FIELD_NUMBER: _builtins.int
+    ACCEPT_OVER_BUDGET_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
     """`tenants/{tenant}`."""
     content: _builtins.bytes
@@ -322,6 +323,8 @@ class ImportTagsRequest(_message.Message):
     """
     expected_difference: _builtins.str
     """From a dry run: refuse if anything else would change now than it said."""
+    accept_over_budget: _builtins.bool
+    """Do it even if a server would be over its load budget. Audited."""
     def __init__(
         self,
         *,
@@ -333,10 +336,11 @@ class ImportTagsRequest(_message.Message):
         gateway: _builtins.str = ...,
         server: _builtins.str = ...,
         expected_difference: _builtins.str = ...,
+        accept_over_budget: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "dry_run", b"dry_run", "expected_difference", b"expected_difference", "format", b"format", "gateway", b"gateway", "mode", b"mode", "parent", b"parent", "server", b"server"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accept_over_budget", b"accept_over_budget", "content", b"content", "dry_run", b"dry_run", "expected_difference", b"expected_difference", "format", b"format", "gateway", b"gateway", "mode", b"mode", "parent", b"parent", "server", b"server"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
