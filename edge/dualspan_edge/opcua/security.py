@@ -143,5 +143,12 @@ def check_password_is_safe(client: Client, configuration: gateway.ServerConfigur
     _judged(policy.peer_certificate, configuration, "", trust)
 
 
+def policy_number(uri: str | None) -> onboarding.SecurityPolicy.ValueType:
+    """The contract's number of a policy that is used; UNSPECIFIED for any other."""
+    if uri == security_policies.SecurityPolicyNone.URI:
+        return onboarding.SECURITY_POLICY_NONE
+    return next((n for n, policy in _POLICIES.items() if policy.URI == uri), onboarding.SECURITY_POLICY_UNSPECIFIED)
+
+
 def _short(uri: str | None) -> str:
     return (uri or "").rpartition("#")[2] or "None"
