@@ -299,7 +299,7 @@ def _filter(members: Mapping[str, Member], node: ReadNode) -> None:
         node.settings["deadband_value"] = _deadband(value, node)
 
 
-def _word(member: Member, words: Mapping[str, Any]) -> Any:  # noqa: ANN401 - an enumeration's member
+def _word(member: Member, words: Mapping[str, Any]) -> Any:
     word = str(member.value).strip().lower()
     if word not in words:
         refused = Refused(

@@ -149,12 +149,10 @@ class _Reader:
 
     def _endpoint(self, place: Place, members: Mapping[str, Member]) -> Endpoint | None:
         try:
-            url = members.get("endpointurl")
-            if url is None or silent(url.value):
-                raise Refused("ENDPOINT_MISSING", "The entry has no EndpointUrl.", "Write opc.tcp://host:4840.")
+            url = _endpoint_url(members)
             mode, policy = self._security(members)
             username, password = self._user(members)
-            return Endpoint(str(of_type(url, str)), mode, policy, username, password)
+            return Endpoint(url, mode, policy, username, password)
         except Refused as refused:
             self._refuse(place, refused)
             return None
@@ -213,6 +211,13 @@ class _Reader:
 
 
 _NOWHERE = Member("", Place(0), None)
+
+
+def _endpoint_url(members: Mapping[str, Member]) -> str:
+    url = members.get("endpointurl")
+    if url is None or silent(url.value):
+        raise Refused("ENDPOINT_MISSING", "The entry has no EndpointUrl.", "Write opc.tcp://host:4840.")
+    return str(of_type(url, str)).strip()
 
 
 def _repeated(name: str) -> Refused:

@@ -89,7 +89,7 @@ def _rows(content: bytes) -> Iterator[tuple[int, Sequence[str | Refused]]]:
         book.close()
 
 
-def _text(cell: Any) -> str | Refused:  # noqa: ANN401 - openpyxl has several classes of cells
+def _text(cell: Any) -> str | Refused:
     value = cell.value
     if value is None:
         return ""
@@ -124,7 +124,7 @@ def write_xlsx(rows: Iterable[Mapping[str, str]]) -> bytes:
     return _without_times(packed.getvalue())
 
 
-def _cell(sheet: Any, name: str, text: str) -> object:  # noqa: ANN401 - openpyxl's sheets have no common class
+def _cell(sheet: Any, name: str, text: str) -> object:
     if not text:
         return None
     if name in NUMBERS:
