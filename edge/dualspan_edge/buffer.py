@@ -6,27 +6,31 @@ stores those with one fsync; then everybody who submitted is told. Until then no
 
 import asyncio
 import contextlib
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import structlog
 
+from dualspan.historian.v1 import repair_pb2 as repair
 from dualspan.historian.v1 import resources_pb2 as historian
+from dualspan_edge.batch import Batch, Repaired, encode_batch, new_frame, with_gap
 from dualspan_edge.clock import ClockWatch, now_microseconds
 from dualspan_edge.errors import BufferCorruptError, BufferFullError
-from dualspan_edge.gaps import gap, pack_gaps, unpack_gaps
+from dualspan_edge.gaps import gap, pack_notes, unpack_gaps, unpack_notes
+from dualspan_edge.life import LastLife, LifeFile
 from dualspan_edge.store import BufferStore, NewFrame, Occupancy, StoredFrame
-from dualspan_frame import BinaryColumn, Block, Frame, encode_frame
+from dualspan_frame import Block, Frame
 
 _T = TypeVar("_T")
 _log = structlog.get_logger(__name__)
 _CARE_INTERVAL = 2.0
 _ALIVE_INTERVAL = 1.0
+# How far everything is complete is told with samples; without any, alone.
+_COVERAGE_INTERVAL, _COVERAGE_ALONE = 1.0, 10.0
 _DRAIN_TIMEOUT = 5.0
 
 
@@ -53,29 +57,16 @@ class BufferLimits:
     retry_interval: float = 0.5
 
 
-@dataclass(slots=True)
-class _Batch:
-    """Samples that are stored together, and who waits for it."""
-
-    blocks: list[tuple[Block, ...]] = field(default_factory=list)
-    gaps: list[historian.Gap] = field(default_factory=list)
-    waiting: list[asyncio.Future[None]] = field(default_factory=list)
-    samples: int = 0
-
-
 @dataclass(frozen=True, slots=True)
-class LastLife:
-    """What the last run of the gateway left; times in microseconds since 1970, 0 if there are none.
+class Committed:
+    """What the platform says of an epoch: how far it is committed, the lineage up to there, and since when.
 
-    Attributes:
-        alive: When this was written down.
-        oldest_unsent: When the oldest frame that was not acknowledged was written.
-        complete_until: By server: the last moment before which nothing of it is missing.
+    0 where it does not say; the time in microseconds since 1970.
     """
 
-    alive: int = 0
-    oldest_unsent: int = 0
-    complete_until: Mapping[str, int] = field(default_factory=dict[str, int])
+    sequence: int
+    lineage: int = 0
+    time: int = 0
 
 
 class Buffer:
@@ -83,12 +74,12 @@ class Buffer:
 
     def __init__(self, directory: Path, limits: BufferLimits) -> None:
         self._path = directory / "buffer.sqlite"
-        self._alive_path = directory / "alive.json"
+        self._life = LifeFile(directory)
         self._limits = limits
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="buffer")
         self._store: BufferStore | None = None
-        self._pending = _Batch()
-        self._storing = _Batch()
+        self._pending = Batch()
+        self._storing = Batch()
         self._submitted = asyncio.Event()
         self._urgent = asyncio.Event()
         self._stored = asyncio.Condition()
@@ -99,13 +90,17 @@ class Buffer:
         self._last_sequence = 0
         self._occupancy = Occupancy(0, 0, 0)
         self._clock = ClockWatch()
-        self._next_alive = 0.0
+        self._next_alive = self._next_coverage = 0.0
+        self._committing = asyncio.Event()
         # When the file was last written to before it was opened, and when it was opened.
         self._found = (0, 0)
+        self._restored: set[int] = set()
         self.epoch = 0
         self.last_life = LastLife()
         # By server: the last moment before which nothing is missing. Set by who knows it.
         self.complete_until: Callable[[], Mapping[str, int]] = dict
+        # The same, and what else the platform is to know of servers; what it tells once, it does not tell again.
+        self.coverage: Callable[[], Sequence[repair.Coverage]] = list
 
     @property
     def is_full(self) -> bool:
@@ -124,7 +119,7 @@ class Buffer:
 
     async def open(self) -> None:
         """Opens the file; a damaged one is moved aside and a new one, with a new epoch, begins with a gap."""
-        self.last_life = self._read_alive()
+        self.last_life = self._life.read()
         try:
             await self._in_thread(self._open_store)
         except BufferCorruptError as error:
@@ -158,10 +153,26 @@ class Buffer:
             self._urgent.set()
         return future
 
+    def submit_repaired(self, repaired: Repaired) -> "asyncio.Future[None]":
+        """Takes samples from a server's history; the future is done when they are on the disk, in a frame alone."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._pending.repaired.append(repaired)
+        self._pending.waiting.append(future)
+        self._submitted.set()
+        return future
+
+    async def committed(self) -> None:
+        """Returns when the historian has committed all that is stored now."""
+        epoch, sequence = self.epoch, self._last_sequence
+        while self.epoch == epoch and self._acknowledged < sequence:
+            self._committing.clear()
+            await self._committing.wait()
+
     def acknowledge(self, epoch: int, sequence: int) -> None:
         """Everything of this epoch up to here is committed by the historian; it goes with the next transaction."""
         if epoch == self.epoch:
             self._acknowledged = max(self._acknowledged, sequence)
+            self._committing.set()
 
     async def read_after(self, sequence: int, max_frames: int, max_bytes: int) -> list[StoredFrame]:
         """The frames that follow `sequence`; see `BufferStore.read_after`."""
@@ -172,23 +183,44 @@ class Buffer:
         async with self._stored:
             await self._stored.wait_for(lambda: self.epoch != epoch or self._last_sequence > sequence)
 
-    async def follow(self, epoch: int, committed: int) -> bool:
+    async def follow(self, epoch: int, committed: Committed) -> bool:
         """Holds the file against what the platform has committed of this epoch.
 
-        If that is more than was ever written here, the file was restored from an old copy: a new epoch begins, and a
-        gap says from when until when frames may have been lost with the newer file.
+        If that is more than was ever written here, or something else, the file was restored from an old copy: a new
+        epoch begins, and a gap says from when until when frames may have been lost with the newer file. If it is less
+        than was acknowledged, the platform was restored, and a gap says since when.
 
         Returns:
             Whether the epoch is still the buffer's.
         """
-        if epoch == self.epoch and await self._in_store(lambda store: store.begin_epoch(committed)):
+        if epoch != self.epoch:
+            return False
+        if await self._in_store(lambda store: store.begin_epoch(committed.sequence, committed.lineage)):
             self.epoch, self._acknowledged = self._opened.epoch, 0
-            _log.error("buffer_is_old_copy", committed=committed, last=self._last_sequence, epoch=self.epoch)
+            _log.error("buffer_is_old_copy", committed=committed.sequence, last=self._last_sequence, epoch=self.epoch)
             detail = "the buffer's file is an older copy: what the newer one held may not be on the platform"
             self.submit((), [gap(historian.GAP_CAUSE_GATEWAY_DOWN, *self._found, detail=detail)])
+            self._committing.set()
             async with self._stored:
                 self._stored.notify_all()
-        return epoch == self.epoch
+            return False
+        if committed.sequence < self._opened.acknowledged:
+            await self._note_restored(committed)
+        return True
+
+    async def _note_restored(self, committed: Committed) -> None:
+        """The platform has forgotten frames that it had acknowledged: they are not here any more either."""
+        acknowledged = self._opened.acknowledged
+        _log.error("platform_was_restored", committed=committed.sequence, acknowledged=acknowledged)
+        detail = (
+            f"the platform was restored from an older state: it has forgotten the frames {committed.sequence + 1} to "
+            f"{acknowledged}, which it had acknowledged"
+        )
+        start = committed.time or self.last_life.alive or self._found[0]
+        lost = gap(historian.GAP_CAUSE_PLATFORM_RESTORED, start, now_microseconds(), detail=detail)
+        if acknowledged not in self._restored:
+            self._restored.add(acknowledged)
+            await self.submit((), [lost])
 
     async def run(self) -> None:
         """Stores what is submitted, until it is cancelled."""
@@ -204,14 +236,17 @@ class Buffer:
                 continue
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._urgent.wait(), self._limits.flush_interval)
-            batch, self._pending = self._pending, _Batch()
+            batch, self._pending = self._pending, Batch()
             self._submitted.clear()
             self._urgent.clear()
             self._storing = batch
             # All that was received until now is in this batch, or stored.
             life = LastLife(now_microseconds(), self._occupancy.oldest_written, self.complete_until())
+            if loop.time() >= self._next_coverage:
+                self._next_coverage = loop.time() + _COVERAGE_INTERVAL
+                batch.coverage = self.coverage()
             await self._store_batch(batch)
-            self._storing = _Batch()
+            self._storing = Batch()
             await self._note_alive(life)
 
     @property
@@ -264,11 +299,12 @@ class Buffer:
             if part.exists():
                 part.rename(aside.with_name(aside.name + suffix))
 
-    async def _store_batch(self, batch: _Batch) -> None:
-        frames = await self._in_thread(lambda: _encode(batch, self._limits))
+    async def _store_batch(self, batch: Batch) -> None:
+        limits = self._limits
+        frames = await self._in_thread(lambda: encode_batch(batch, limits.frame_samples, limits.frame_bytes))
         while True:
             resumed = self._gap_of_full()
-            attempt = [_with_gaps(frames[0], [*batch.gaps, resumed]), *frames[1:]] if resumed else frames
+            attempt = [with_gap(frames[0], resumed), *frames[1:]] if resumed else frames
             try:
                 await self._append(attempt)
                 break
@@ -320,13 +356,15 @@ class Buffer:
             life = LastLife(now_microseconds(), self._occupancy.oldest_written, self.complete_until())
             self._next_alive = 0.0
             await self._note_alive(life)
+            if asyncio.get_running_loop().time() >= self._next_coverage + _COVERAGE_ALONE and life.complete_until:
+                self.submit(())
 
     async def _note_alive(self, life: LastLife) -> None:
         """Writes down how far everything is complete, at most once a second."""
         now = asyncio.get_running_loop().time()
         if now >= self._next_alive:
             self._next_alive = now + _ALIVE_INTERVAL
-            await self._in_thread(lambda: self._write_alive(life))
+            await self._in_thread(lambda: self._life.write(life))
 
     async def _give_up_old(self) -> None:
         now = now_microseconds()
@@ -344,57 +382,9 @@ class Buffer:
             lost_samples=expired.sample_count,
             detail="the platform could not be reached for longer than the buffer keeps",
         )
-        stand_in = _with_gaps(_new_frame(Frame(), b""), [*unpack_gaps(expired.gaps), lost])
+        told = [one for packed in expired.gaps for one in unpack_notes(packed).coverage]
+        changes = [one for one in told if one.starts or one.holes_changed]
+        stand_in = new_frame(Frame(), pack_notes([*unpack_gaps(expired.gaps), lost], coverage=changes))
         self._last_sequence = await self._in_store(lambda store: store.replace_expired(before, stand_in, now))
         async with self._stored:
             self._stored.notify_all()
-
-    def _write_alive(self, life: LastLife) -> None:
-        temporary = self._alive_path.with_suffix(".tmp")
-        try:
-            temporary.write_text(json.dumps(asdict(life)))
-            temporary.replace(self._alive_path)
-        except OSError as error:
-            # What an older file says is still true, only earlier.
-            _log.warning("alive_not_written", error=str(error))
-
-    def _read_alive(self) -> LastLife:
-        try:
-            state = json.loads(self._alive_path.read_text())
-            complete_until = {str(server): int(time) for server, time in state["complete_until"].items()}
-            return LastLife(int(state["alive"]), int(state["oldest_unsent"]), complete_until)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return LastLife()
-
-
-def _encode(batch: _Batch, limits: BufferLimits) -> list[NewFrame]:
-    """The frames of a batch, at least one; its gaps go with the first."""
-    groups: list[list[Block]] = [[]]
-    samples = size = 0
-    for blocks in batch.blocks:
-        added = sum(len(block) for block in blocks)
-        added_size = sum(_size_of(block) for block in blocks)
-        if groups[-1] and (samples + added > limits.frame_samples or size + added_size > limits.frame_bytes):
-            groups.append([])
-            samples = size = 0
-        groups[-1].extend(blocks)
-        samples += added
-        size += added_size
-    packed = pack_gaps(batch.gaps)
-    frames = [Frame.concat(Frame((block,)) for block in group) for group in groups]
-    return [_new_frame(frame, packed if position == 0 else b"") for position, frame in enumerate(frames)]
-
-
-def _size_of(block: Block) -> int:
-    value = block.value
-    values = len(value.data) if isinstance(value, BinaryColumn) else value.nbytes
-    return block.tag.nbytes + block.timestamp.nbytes + block.status.nbytes + values
-
-
-def _new_frame(frame: Frame, gaps: bytes) -> NewFrame:
-    t_min, t_max = frame.time_range() or (now_microseconds(),) * 2
-    return NewFrame(encode_frame(frame).SerializeToString(), gaps, t_min, t_max, frame.sample_count)
-
-
-def _with_gaps(frame: NewFrame, gaps: Sequence[historian.Gap]) -> NewFrame:
-    return NewFrame(frame.payload, pack_gaps(gaps), frame.t_min, frame.t_max, frame.sample_count)

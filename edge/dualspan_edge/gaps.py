@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from dualspan.historian.v1 import repair_pb2 as repair
 from dualspan.historian.v1 import resources_pb2 as historian
 from dualspan.historian.v1 import service_pb2 as ingest
 from dualspan_edge.samples import Overflow
@@ -93,11 +94,22 @@ def _together(group: Sequence[historian.Gap]) -> historian.Gap:
     )
 
 
-def pack_gaps(gaps: Sequence[historian.Gap]) -> bytes:
-    """Gaps as they are stored in the buffer, in bounded length; empty if there are none."""
-    return ingest.IngestRequest.Upload(gaps=coalesced(gaps, _MOST_BYTES)).SerializeToString()
+def pack_notes(
+    gaps: Sequence[historian.Gap],
+    *,
+    repairs: Sequence[repair.Repair] = (),
+    coverage: Sequence[repair.Coverage] = (),
+) -> bytes:
+    """What goes with a frame as it is stored in the buffer, gaps in bounded length; empty if there is nothing."""
+    packed = ingest.IngestRequest.Upload(gaps=coalesced(gaps, _MOST_BYTES), repairs=repairs, coverage=coverage)
+    return packed.SerializeToString()
+
+
+def unpack_notes(packed: bytes) -> ingest.IngestRequest.Upload:
+    """The opposite of `pack_notes`: an upload that has nothing else yet."""
+    return ingest.IngestRequest.Upload.FromString(packed)
 
 
 def unpack_gaps(packed: Iterable[bytes]) -> list[historian.Gap]:
-    """The opposite of `pack_gaps`, over several."""
-    return [found for part in packed for found in ingest.IngestRequest.Upload.FromString(part).gaps]
+    """The gaps of several."""
+    return [found for part in packed for found in unpack_notes(part).gaps]

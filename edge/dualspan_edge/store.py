@@ -12,6 +12,7 @@ import os
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 from typing import cast
 
@@ -43,6 +44,9 @@ CREATE TABLE frame (
   gaps BLOB NOT NULL
 ) STRICT;
 """
+_LINEAGE = """
+CREATE TABLE IF NOT EXISTS lineage (sequence INTEGER PRIMARY KEY, token INTEGER NOT NULL) STRICT
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,10 @@ class NewFrame:
 
 @dataclass(frozen=True, slots=True)
 class StoredFrame:
-    """A frame as it is sent: payload and gaps are serialized messages, times microseconds since 1970."""
+    """A frame as it is sent: payload and gaps are serialized messages, times microseconds since 1970.
+
+    `lineage` is a digest over it and all frames before it, 0 if it was written before there were such.
+    """
 
     sequence: int
     t_min: int
@@ -71,6 +78,7 @@ class StoredFrame:
     sample_count: int
     payload: bytes
     gaps: bytes
+    lineage: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +133,8 @@ class BufferStore:
                 connection.pragma("user_version", _SCHEMA_VERSION)
         if connection.pragma("application_id") != _APPLICATION_ID:
             raise apsw.NotADBError("it is not a buffer of this gateway")
+        # Not in the schema: files of older gateways get it too.
+        connection.execute(_LINEAGE)
         connection.pragma("synchronous", "full")
         connection.pragma("journal_size_limit", _RESERVE_BYTES)
         connection.pragma("wal_autocheckpoint", 256)
@@ -139,7 +149,18 @@ class BufferStore:
         newest = self._connection.execute("SELECT max(sequence) FROM frame").get
         self.last_sequence = max(cast("int", newest or 0), self._acknowledged)
         self._ageless = self._load_ageless()
+        self._lineage = self.lineage_of(self.last_sequence)
         self._count_again()
+
+    @property
+    def acknowledged(self) -> int:
+        """Everything up to here was acknowledged and is not in the file any more."""
+        return self._acknowledged
+
+    def lineage_of(self, sequence: int) -> int:
+        """The lineage of a frame that is in the file, or was the last to be acknowledged; 0 of any other."""
+        found = self._connection.execute("SELECT token FROM lineage WHERE sequence = ?", (sequence,)).get
+        return cast("int", found or 0)
 
     def _load_ageless(self) -> int:
         """Frames up to this one have no age: the clock was not set when they were written, or was set later."""
@@ -217,6 +238,7 @@ class BufferStore:
             self._size += sum(frame.size for frame in frames)
         self.last_sequence += len(frames)
         if frames:
+            self._lineage = self.lineage_of(self.last_sequence)
             self.last_written = now
             self._ageless = self.last_sequence if now < _EARLIEST else self._ageless
         return self.last_sequence
@@ -225,18 +247,23 @@ class BufferStore:
         with self._connection:
             if acknowledged > self._acknowledged:
                 self._connection.execute("DELETE FROM frame WHERE sequence <= ?", (acknowledged,))
+                self._connection.execute("DELETE FROM lineage WHERE sequence < ?", (acknowledged,))
                 self._connection.execute("UPDATE life SET acknowledged = ?", (acknowledged,))
             if frames:
                 self._insert(frames, now)
 
     def _insert(self, frames: Sequence[NewFrame], now: int) -> None:
-        sequence = self.last_sequence
+        sequence, lineage = self.last_sequence, self._lineage
         rows: list[tuple[int, int, int, int, int, int, bytes, bytes]] = []
+        tokens: list[tuple[int, int]] = []
         for frame in frames:
             sequence += 1
+            lineage = _next_lineage(lineage, frame)
+            tokens.append((sequence, lineage))
             about = (frame.t_min, frame.t_max, frame.sample_count, frame.size)
             rows.append((sequence, now, *about, frame.payload, frame.gaps))
         self._connection.executemany("INSERT INTO frame VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        self._connection.executemany("INSERT OR REPLACE INTO lineage VALUES (?, ?)", tokens)
         self._connection.execute("UPDATE life SET last_written = ?", (now,))
 
     def read_after(self, sequence: int, max_frames: int, max_bytes: int) -> list[StoredFrame]:
@@ -255,7 +282,8 @@ class BufferStore:
                 row = self._connection.execute(
                     "SELECT t_min, t_max, sample_count, payload, gaps FROM frame WHERE sequence = ?", (number,)
                 ).fetchone()
-                found.append(StoredFrame(number, *cast("tuple[int, int, int, bytes, bytes]", row)))
+                about = cast("tuple[int, int, int, bytes, bytes]", row)
+                found.append(StoredFrame(number, *about, lineage=self.lineage_of(number)))
         except (apsw.CorruptError, apsw.NotADBError) as error:
             raise BufferCorruptError(f"the buffer is damaged: {error}") from error
         return found
@@ -283,18 +311,21 @@ class BufferStore:
             gaps=tuple(row[3] for row in old if row[3]),
         )
 
-    def begin_epoch(self, committed: int) -> bool:
+    def begin_epoch(self, committed: int, lineage: int) -> bool:
         """Begins a new epoch if the platform has frames of this one that the file does not know of.
 
-        Then the file is an old copy, and new frames would get numbers that are taken. What it holds keeps its numbers.
+        Then the file is an old copy, and new frames have or would get numbers that are taken. What it holds keeps its
+        numbers.
 
         Args:
             committed: What the platform has committed of the epoch.
+            lineage: The lineage that the platform was told for it; 0 if none.
 
         Returns:
             Whether there is a new epoch.
         """
-        if committed <= self.last_sequence:
+        own = self.lineage_of(committed)
+        if committed <= self.last_sequence and (not own or not lineage or own == lineage):
             return False
         epoch = secrets.randbits(63) or 1
         try:
@@ -334,6 +365,7 @@ class BufferStore:
         except (apsw.FullError, apsw.IOError) as error:
             raise BufferFullError(f"the buffer's disk does not take any more: {error}") from error
         self.last_sequence += 1
+        self._lineage = self.lineage_of(self.last_sequence)
         self._count_again()
         return self.last_sequence
 
@@ -341,3 +373,10 @@ class BufferStore:
         """What the buffer holds now."""
         oldest = self._connection.execute("SELECT written FROM frame ORDER BY sequence LIMIT 1").get
         return Occupancy(self._frames, self._size, cast("int", oldest or 0))
+
+
+def _next_lineage(before: int, frame: NewFrame) -> int:
+    """A digest over a frame and all before it, never 0: two files that went different ways differ in it."""
+    digest = blake2b(frame.payload, digest_size=8, salt=before.to_bytes(16, "little"))
+    digest.update(frame.gaps)
+    return (int.from_bytes(digest.digest(), "little") >> 1) or 1

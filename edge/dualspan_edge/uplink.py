@@ -12,11 +12,11 @@ from dualspan.historian.v1 import resources_pb2 as historian
 from dualspan.historian.v1 import service_pb2 as ingest
 from dualspan.historian.v1 import service_pb2_grpc as ingest_grpc
 from dualspan_edge.backoff import Backoff
-from dualspan_edge.buffer import Buffer
+from dualspan_edge.buffer import Buffer, Committed
 from dualspan_edge.channel import ChannelSource, words_of
 from dualspan_edge.clock import ClockOffset, now_microseconds, offset_from
 from dualspan_edge.errors import BufferCorruptError
-from dualspan_edge.gaps import coalesced, gap, timestamp_of, unpack_gaps
+from dualspan_edge.gaps import coalesced, gap, timestamp_of, unpack_notes
 from dualspan_edge.store import StoredFrame
 
 _log = structlog.get_logger(__name__)
@@ -24,7 +24,6 @@ _READ_BYTES = 4_000_000
 _OPEN_TIMEOUT = 20.0
 # Room that a message needs beside its frame.
 _OVERHEAD_BYTES = 4096
-_GAP_OVERHEAD = 6
 # Without an acknowledgement for so long while frames are under way, the stream is dead, whatever TCP says.
 _ACKNOWLEDGE_TIMEOUT = 60.0
 
@@ -116,7 +115,9 @@ class _Session:
         self._status.clock = offset_from(sent, now_microseconds(), opened.clock.ToMicroseconds())
         self._max_in_flight = max(1, opened.max_in_flight)
         self._max_bytes = opened.max_upload_bytes or _READ_BYTES
-        if not await self._buffer.follow(self._epoch, opened.committed_sequence):
+        committed_at = opened.committed_time.ToMicroseconds()
+        committed = Committed(opened.committed_sequence, opened.committed_lineage, committed_at)
+        if not await self._buffer.follow(self._epoch, committed):
             raise ConnectionError("the buffer began anew; the stream is opened for its new epoch")
         self._take_committed(opened.committed_sequence)
         self._sent = opened.committed_sequence
@@ -158,11 +159,15 @@ class _Session:
     def _upload(self, stored: StoredFrame) -> ingest.IngestRequest.Upload:
         # What an older version of the gateway has stored may be longer than a message.
         room = self._max_bytes - _OVERHEAD_BYTES
-        gaps = coalesced(unpack_gaps([stored.gaps]), max(room - len(stored.payload), room // 4))
-        size = sum(one.ByteSize() + _GAP_OVERHEAD for one in gaps)
-        if len(stored.payload) + size <= room:
-            frame = frame_pb2.Frame.FromString(stored.payload)
-            return ingest.IngestRequest.Upload(sequence=stored.sequence, frame=frame, gaps=gaps)
+        upload = unpack_notes(stored.gaps)
+        upload.sequence, upload.lineage = stored.sequence, stored.lineage
+        gaps = coalesced(upload.gaps, max(room - len(stored.payload), room // 4))
+        if len(gaps) != len(upload.gaps):
+            del upload.gaps[:]
+            upload.gaps.extend(gaps)
+        if len(stored.payload) + upload.ByteSize() <= room:
+            upload.frame.CopyFrom(frame_pb2.Frame.FromString(stored.payload))
+            return upload
         # The frame cannot be sent, now or later; what cannot be sent is at least said.
         _log.error("frame_too_large", sequence=stored.sequence, size=len(stored.payload), most=self._max_bytes)
         detail = f"a frame of {len(stored.payload)} bytes is larger than the historian takes ({self._max_bytes})"
@@ -173,7 +178,8 @@ class _Session:
             lost_samples=stored.sample_count,
             detail=detail,
         )
-        return ingest.IngestRequest.Upload(sequence=stored.sequence, gaps=[*gaps, lost])
+        upload.gaps.append(lost)
+        return upload
 
     async def _receive(self, stream: _Stream) -> None:
         while True:

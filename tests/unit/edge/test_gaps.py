@@ -6,7 +6,7 @@ import numpy as np
 
 from dualspan.historian.v1 import resources_pb2 as historian
 from dualspan_edge.decoder import DataChange, ItemRun, PublishResponse, RunForm
-from dualspan_edge.gaps import coalesced, gap, pack_gaps, unpack_gaps
+from dualspan_edge.gaps import coalesced, gap, pack_notes, unpack_gaps
 from dualspan_edge.opcua.pump import complete_until
 
 OVERFLOW, LOST = historian.GAP_CAUSE_SERVER_OVERFLOW, historian.GAP_CAUSE_CONNECTION_LOST
@@ -23,11 +23,11 @@ def _many(count: int) -> list[historian.Gap]:
 
 def test_a_few_gaps_stay_as_they_are() -> None:
     few = _many(100)
-    assert unpack_gaps([pack_gaps(few)]) == few
+    assert unpack_gaps([pack_notes(few)]) == few
 
 
 def test_many_gaps_become_one_for_each_server_and_cause() -> None:
-    packed = pack_gaps([*_many(50_000), gap(LOST, 3, 4, server="s0", detail="alone")])
+    packed = pack_notes([*_many(50_000), gap(LOST, 3, 4, server="s0", detail="alone")])
     assert len(packed) < 200_000
     odd, even, alone = unpack_gaps([packed])
     assert (odd.server, odd.tag_id, odd.lost_samples) == ("s1", 0, 25_000)
