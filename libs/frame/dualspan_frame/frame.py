@@ -101,7 +101,7 @@ class Block:
             np.concatenate([block.tag for block in blocks]),
             np.concatenate([block.timestamp for block in blocks]),
             np.concatenate([block.status for block in blocks]),
-            _concat_values([block.value for block in blocks]),
+            concat_values([block.value for block in blocks]),
         )
 
 
@@ -156,7 +156,8 @@ class Frame:
         return cls(tuple(blocks[0] if len(blocks) == 1 else Block.concat(blocks) for blocks in by_kind.values()))
 
 
-def _concat_values(values: Sequence[Values]) -> Values:
+def concat_values(values: Sequence[Values]) -> Values:
+    """Return value columns of one kind, one after the other."""
     binary = [value for value in values if isinstance(value, BinaryColumn)]
     if binary:
         return BinaryColumn.concat(binary)

@@ -15,6 +15,7 @@ from dualspan_historian.read.intervals import Intervals
 from dualspan_historian.read.samples import Rules, Samples
 from dualspan_historian.read.snapshot import Snapshot, Snapshots, UnsealedFrame
 from dualspan_historian.read.tag_data import Part, TagSources, around, cover, join_parts, missing_neighbours
+from dualspan_historian.storage.columns import row_of
 from dualspan_historian.storage.frame_store import FrameKey
 from dualspan_historian.storage.segment_store import SegmentInfo
 
@@ -167,11 +168,9 @@ async def _compute(snapshot: Snapshot, batch: list[Portion], query: ProcessedQue
     values = not WITHOUT_VALUES.issuperset(query.aggregates) or any(
         portion.sources.tag.kind is ValueKind.FLOAT64 for portion in batch
     )
-    decoded = [info for portion in batch for info in portion.decoded]
-    count = sum(info.sample_count for info in decoded)
+    count = sum(info.sample_count for portion in batch for info in portion.decoded)
     count += sum(len(part.block) for portion in batch for part in portion.sources.unsealed)
-    blocks = await snapshot.blocks(decoded, values=values)
-    parts = [_parts_of(portion.decoded, blocks) for portion in batch]
+    parts = await _sealed_parts(snapshot, batch, values=values)
     if not query.bounded:
         return await snapshot.run_short(count, _join_and_evaluate, batch, query, parts)
     samples, missing = await snapshot.run_short(count, _join_bounded, batch, query, parts)
@@ -181,6 +180,23 @@ async def _compute(snapshot: Snapshot, batch: list[Portion], query: ProcessedQue
         parts = [[*mine, *_parts_of(infos, more)] for mine, infos in zip(parts, missing, strict=True)]
         samples, _ = await snapshot.run(_join_bounded, batch, query, parts)
     return await snapshot.run_short(count, _evaluate, batch, query, samples)
+
+
+async def _sealed_parts(snapshot: Snapshot, batch: Sequence[Portion], *, values: bool) -> list[list[Part]]:
+    """Return each portion's sealed samples: as one part where its segments follow each other."""
+    rows = [row_of(portion.decoded) if values else None for portion in batch]
+    known = [None if row is None else snapshot.known_row(row) for row in rows]
+    absent = [portion.decoded for portion, block in zip(batch, known, strict=True) if block is None]
+    blocks = await snapshot.blocks([info for infos in absent for info in infos], values=values)
+    parts: list[list[Part]] = []
+    for portion, row, block in zip(batch, rows, known, strict=True):
+        if row is None:
+            parts.append(_parts_of(portion.decoded, blocks))
+            continue
+        whole = block or await snapshot.keep_row(row, blocks)
+        all_good = all(info.good_count == info.sample_count for info in row)
+        parts.append([Part(max(info.arrival for info in row), whole, all_good=all_good, of_segment=True)])
+    return parts
 
 
 def _parts_of(infos: Sequence[SegmentInfo], blocks: dict[int, Block]) -> list[Part]:

@@ -17,7 +17,7 @@ from dualspan_historian.model import Tag
 from dualspan_historian.read.cache import WeightedCache
 from dualspan_historian.read.frames import FrameCache, IndexedFrame
 from dualspan_historian.storage import frame_store, scope_store, segment_store, tag_store
-from dualspan_historian.storage.columns import decode_segment
+from dualspan_historian.storage.columns import decode_segment, join_row
 from dualspan_historian.storage.frame_store import FrameKey
 from dualspan_historian.storage.scope_store import Scope
 from dualspan_historian.storage.segment_store import SegmentColumns, SegmentInfo
@@ -25,8 +25,8 @@ from dualspan_runtime.database import Connection, Database
 
 T = TypeVar("T")
 Arguments = TypeVarTuple("Arguments")
-SegmentCache: TypeAlias = WeightedCache[tuple[str, int], Block]
-"""Decoded segments by (tenant, segment id): a segment's content never changes."""
+SegmentCache: TypeAlias = WeightedCache[tuple[str, *tuple[int, ...]], Block]
+"""Decoded segments by (tenant, ids of one or of several in a row): a segment's content never changes."""
 # Less than a millisecond of work.
 _FEW_SAMPLES = 200_000
 _NO_LIMITS = DecodeLimits(max_samples=1 << 31, max_bytes=1 << 36)
@@ -192,6 +192,19 @@ class Snapshot:
                 self._segments.keep((self.tenant, segment_id), block)
         return {segment_id: block for segment_id, block in known.items() if block is not None} | decoded
 
+    def known_row(self, row: Sequence[SegmentInfo]) -> Block | None:
+        """Return the samples of segments in a row, if an earlier read kept them."""
+        return self._segments.get(self._row_key(row))
+
+    async def keep_row(self, row: Sequence[SegmentInfo], blocks: dict[int, Block]) -> Block:
+        """Join decoded segments that follow each other, and keep them for the reads that follow."""
+        parts = [blocks[info.segment_id] for info in row]
+        joined = await self.run_short(sum(map(len, parts)), _join_row, parts)
+        return self._segments.keep(self._row_key(row), joined)
+
+    def _row_key(self, row: Sequence[SegmentInfo]) -> tuple[str, *tuple[int, ...]]:
+        return (self.tenant, *(info.segment_id for info in row))
+
     async def latest(self, tag_ids: Sequence[int]) -> list[segment_store.LatestSample]:
         """Return the newest sealed samples."""
         return await segment_store.latest(self.connection, self.tenant, tag_ids)
@@ -227,11 +240,22 @@ def _check_all_known(tag_ids: Sequence[int], tags: Sequence[Tag]) -> None:
         raise unknown_tags(sorted(missing))
 
 
+def _join_row(parts: Sequence[Block]) -> Block:
+    joined = join_row(parts)
+    _protect(joined)
+    return joined
+
+
 def _decode_segments(wanted: Sequence[SegmentInfo], columns: dict[int, SegmentColumns]) -> dict[int, Block]:
     lines: dict[bytes, NDArray[np.int64]] = {}
     blocks = {info.segment_id: decode_segment(info, columns[info.segment_id], lines) for info in wanted}
     for block in blocks.values():
-        for column in (block.timestamp, block.value):
-            if isinstance(column, np.ndarray):
-                column.flags.writeable = False  # it may be kept for others
+        _protect(block)
     return blocks
+
+
+def _protect(block: Block) -> None:
+    """Make a block that is kept for others unchangeable."""
+    for column in (block.timestamp, block.value):
+        if isinstance(column, np.ndarray):
+            column.flags.writeable = False

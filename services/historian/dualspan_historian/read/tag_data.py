@@ -13,6 +13,7 @@ from dualspan_historian.read.aggregates import Covered
 from dualspan_historian.read.intervals import Intervals
 from dualspan_historian.read.raw import merge
 from dualspan_historian.read.samples import Samples
+from dualspan_historian.storage.columns import join_row
 from dualspan_historian.storage.segment_store import SegmentInfo
 
 Columns = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.uint32]]
@@ -170,21 +171,9 @@ def _join_disjoint(parts: Sequence[Part]) -> Columns | None:
     if not parts or not all(part.of_segment for part in parts):
         return None
     ordered = sorted((part.block for part in parts), key=lambda block: int(block.timestamp[0]))
-    for one, following in pairwise(ordered):
-        if one.timestamp[-1] >= following.timestamp[0]:
-            return None
-    columns = [_columns(block) for block in ordered]
-    if len(columns) == 1:
-        return columns[0]
-    statuses = [status for _, _, status in columns]
-    count = sum(map(len, statuses))
-    # Good status is a single 0 that is shown as many: joining it would make real memory of it.
-    good = all(status.strides == (0,) and not status[0] for status in statuses)
-    return (
-        np.concatenate([ts for ts, _, _ in columns]),
-        np.concatenate([value for _, value, _ in columns]),
-        np.broadcast_to(np.uint32(0), (count,)) if good else np.concatenate(statuses),
-    )
+    if any(one.timestamp[-1] >= following.timestamp[0] for one, following in pairwise(ordered)):
+        return None
+    return _columns(ordered[0] if len(ordered) == 1 else join_row(ordered))
 
 
 def _columns(block: Block) -> Columns:

@@ -1,11 +1,12 @@
 """Stored columns to blocks."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dualspan_frame import BinaryColumn, Block, ValueKind, Values, value_dtype
+from dualspan_frame import BinaryColumn, Block, ValueKind, Values, concat_values, value_dtype
 from dualspan_historian.storage.segment_store import SegmentColumns, SegmentInfo
 from dualspan_historian.storage.timestamps import decode_timestamps
 from dualspan_historian.storage.values import decode_status, decode_values
@@ -48,3 +49,25 @@ def join(kind: ValueKind, parts: Sequence[Block]) -> Block:
     if not parts:
         return empty_block(kind)
     return parts[0] if len(parts) == 1 else Block.concat(parts)
+
+
+def row_of(segments: Sequence[SegmentInfo]) -> Sequence[SegmentInfo] | None:
+    """Return segments of one tag in order of time, if they are several and follow each other; None otherwise."""
+    ordered = sorted(segments, key=lambda one: one.t_min)
+    apart = all(one.t_max < following.t_min for one, following in pairwise(ordered))
+    return ordered if len(ordered) > 1 and apart else None
+
+
+def join_row(blocks: Sequence[Block]) -> Block:
+    """Join samples of one tag that follow each other."""
+    statuses = [block.status for block in blocks]
+    count = sum(map(len, blocks))
+    # Good status is a single 0 that is shown as many: joining it would make real memory of it.
+    good = all(status.strides == (0,) and not status[0] for status in statuses)
+    return Block(
+        blocks[0].kind,
+        np.broadcast_to(blocks[0].tag[0], (count,)),
+        np.concatenate([block.timestamp for block in blocks]),
+        np.broadcast_to(np.uint32(0), (count,)) if good else np.concatenate(statuses),
+        concat_values([block.value for block in blocks]),
+    )
