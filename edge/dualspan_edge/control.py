@@ -11,18 +11,17 @@ from dualspan.onboarding.v1 import gateway_service_pb2 as gateway
 from dualspan.onboarding.v1 import gateway_service_pb2_grpc as gateway_grpc
 from dualspan.onboarding.v1 import resources_pb2 as onboarding
 from dualspan_edge.backoff import Backoff
+from dualspan_edge.browses import Browses
 from dualspan_edge.channel import ChannelSource, words_of
 from dualspan_edge.clock import ClockOffset, now_microseconds, offset_from
 from dualspan_edge.commands import CommandRegistry
 from dualspan_edge.gaps import timestamp_of
-from dualspan_edge.opcua.server import failure_words
 from dualspan_edge.supervisor import ServerSet
 from dualspan_edge.version import VERSION
 
 _log = structlog.get_logger(__name__)
 _DEFAULT_STATUS_INTERVAL = 5.0
 _LEAST_STATUS_INTERVAL = 0.2
-_DEFAULT_MAX_NODES = 100_000
 # Progress is told no more often, and the platform hears at least so often that a command is alive.
 _LEAST_COMMAND_INTERVAL = 0.1
 _LONGEST_COMMAND_INTERVAL = 10.0
@@ -102,10 +101,11 @@ class _Conversation:
     def __init__(self, control: Control, stream: _Stream) -> None:
         self._control = control
         self._stream = stream
-        self._outbox: asyncio.Queue[gateway.ConnectRequest] = asyncio.Queue(100)
+        # Short, so that what is said often is not late behind the results of a browse.
+        self._outbox: asyncio.Queue[gateway.ConnectRequest] = asyncio.Queue(8)
         self._status_interval = _DEFAULT_STATUS_INTERVAL
         self._hello_sent = now_microseconds()
-        self._browses: set[asyncio.Task[None]] = set()
+        self._browses = Browses(control.servers, self._outbox)
 
     async def run(self) -> None:
         """Talks until the stream ends."""
@@ -131,9 +131,10 @@ class _Conversation:
             for task in done:
                 task.result()
         finally:
-            for task in (*tasks, *self._browses):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, *self._browses, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._browses.close()
 
     async def _write(self) -> None:
         while True:
@@ -155,10 +156,9 @@ class _Conversation:
                     self._control.commands.accept(response.command)
                 case "cancel_command":
                     self._control.commands.cancel(response.cancel_command.command_id)
+                    self._browses.cancel(response.cancel_command.command_id)
                 case "browse":
-                    task = asyncio.ensure_future(self._browse(response.browse))
-                    self._browses.add(task)
-                    task.add_done_callback(self._browses.discard)
+                    self._browses.begin(response.browse)
                 case _:
                     _log.info("command_unknown", effect="this gateway is older than the platform; update it")
 
@@ -204,18 +204,3 @@ class _Conversation:
             await asyncio.sleep(_LEAST_STATUS_INTERVAL)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(changed.wait(), self._status_interval)
-
-    async def _browse(self, command: gateway.ConnectResponse.Browse) -> None:
-        try:
-            portions = self._control.servers.browse(
-                command.server, command.root_node_id, command.max_nodes or _DEFAULT_MAX_NODES
-            )
-            async for nodes in portions:
-                result = gateway.ConnectRequest.BrowseResult(command_id=command.command_id, nodes=nodes)
-                await self._outbox.put(gateway.ConnectRequest(browse_result=result))
-            error = ""
-        except Exception as failure:  # noqa: BLE001 - supervised: a browse that fails says why and harms nothing else
-            error = failure_words(failure)
-            _log.warning("browse_failed", server=command.server, error=error)
-        done = gateway.ConnectRequest.BrowseResult(command_id=command.command_id, done=True, error=error)
-        await self._outbox.put(gateway.ConnectRequest(browse_result=done))

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import datetime as dt
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 
 import structlog
@@ -23,6 +23,7 @@ from dualspan_edge.errors import GatewayError
 from dualspan_edge.gaps import gap
 from dualspan_edge.identity import Identity, make_key_and_request
 from dualspan_edge.notices import NoticeBoard
+from dualspan_edge.opcua.browse import Browser
 from dualspan_edge.opcua.server import Counters, ServerWorker
 from dualspan_edge.opcua.trust_desk import TrustDesk
 
@@ -95,8 +96,8 @@ class ServerSet:
             )
             self._workers[name] = (worker, asyncio.ensure_future(worker.run()))
 
-    def browse(self, server: str, root_node_id: str, max_nodes: int) -> AsyncIterator[list[onboarding.BrowsedNode]]:
-        """What a server offers, in portions.
+    def browse(self, server: str, root_node_id: str, max_nodes: int) -> Browser:
+        """A browse of what a server offers, not begun yet.
 
         Raises:
             GatewayError: There is no such server, or it is not connected.

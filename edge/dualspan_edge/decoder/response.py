@@ -17,7 +17,7 @@ from dualspan_edge.decoder.wire import (
     skip_diagnostic_infos,
     skip_extension_object,
 )
-from dualspan_edge.errors import DecodeError
+from dualspan_edge.errors import DecodeError, ServiceRefusedError
 
 # NodeIds of the binary encodings, namespace 0 (Part 6, Annex A).
 _SERVICE_FAULT, _PUBLISH_RESPONSE, _REPUBLISH_RESPONSE = (0, 397), (0, 829), (0, 835)
@@ -84,6 +84,27 @@ def check_read_response(body: bytes) -> None:
     for _ in range(count):
         position = skip_data_value(body, position, end)
     skip_diagnostic_infos(body, position, end)
+
+
+def open_response(body: bytes, expected: tuple[int, int]) -> tuple[int, int]:
+    """The position behind the header of a response, and the message's end.
+
+    Args:
+        body: The message from the TypeId on.
+        expected: Namespace index and identifier of the response's encoding.
+
+    Raises:
+        ServiceRefusedError: It is a ServiceFault, or its ServiceResult is bad.
+        DecodeError: It is another response, or cut off.
+    """
+    end = len(body)
+    type_id, position = read_node_id(body, 0, end)
+    service_result, position = _read_response_header(body, position, end)
+    if type_id == _SERVICE_FAULT or service_result & 0x80000000:
+        raise ServiceRefusedError(service_result or 0x80000000)
+    if type_id != expected:
+        raise DecodeError(f"a response {expected} was expected, not {type_id}")
+    return position, end
 
 
 def _read_response_header(body: bytes, position: int, end: int) -> tuple[int, int]:

@@ -1,201 +1,183 @@
-"""What a server offers: its address space, breadth first, in as few calls as its limits allow."""
+"""What a server offers: its address space, level by level, in as few calls as its limits and its pace allow."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from asyncua import ua
 
-from dualspan.frame.v1 import frame_pb2
+from dualspan.onboarding.v1 import browse_pb2
 from dualspan.onboarding.v1 import resources_pb2 as onboarding
+from dualspan_edge.decoder.browsing import Reference
+from dualspan_edge.decoder.cursor import Name, NodeKey
+from dualspan_edge.opcua.asking import Asker
 from dualspan_edge.opcua.connection import Connection
-from dualspan_edge.opcua.datatypes import DataTypes, Description
-from dualspan_edge.opcua.nodeids import NodeIdError, format_node_id, parse_node_id, standard_node
-from dualspan_edge.opcua.services import in_portions, read_attributes, value_of
+from dualspan_edge.opcua.describing import METHOD, OBJECT, VARIABLE, Describer, FoundNode
+from dualspan_edge.opcua.findings import Findings
+from dualspan_edge.opcua.nodeids import parse_node_id
+from dualspan_edge.opcua.nodekeys import NodeNames, key_of, namespace_of, standard_key
+from dualspan_edge.opcua.properties import WANTED
+from dualspan_edge.opcua.references import ReferenceReader
 
-_MOST_REFERENCES = 1000
-# Properties are references too, and are not listed.
-_MARGIN = 10_000
-_WANTED_CLASSES = ua.NodeClass.Object | ua.NodeClass.Variable
-_DESCRIBED = (
-    ua.AttributeIds.DataType,
-    ua.AttributeIds.ValueRank,
-    ua.AttributeIds.AccessLevel,
-    ua.AttributeIds.MinimumSamplingInterval,
-)
-_ENGINEERING_UNITS = "EngineeringUnits"
+_OBJECTS, _HAS_PROPERTY = standard_key(ua.ObjectIds.ObjectsFolder), standard_key(ua.ObjectIds.HasProperty)
+_CLASSES = frozenset({OBJECT, VARIABLE, METHOD})
+# Nodes that are described together and sent on together.
+_PORTION = 500
+# References that may be looked at however few nodes are wanted.
+_MARGIN = 100_000
 
 
-@dataclass(slots=True)
-class _Found:
-    """A node on its way into the result."""
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Where a browse ends, whatever the server says.
 
-    node: ua.NodeId
-    path: str
-    display_name: str
-    node_class: int
-    units: ua.NodeId | None = field(default=None)
-
-
-async def browse(
-    connection: Connection, root_node_id: str, max_nodes: int
-) -> AsyncIterator[list[onboarding.BrowsedNode]]:
-    """Objects and variables below a node, level by level.
-
-    Properties are not listed; EngineeringUnits become the unit of their variable. Below the Objects folder, what
-    belongs to the standard itself (the Server object and its diagnostics) is left out.
-
-    Args:
-        connection: Where.
-        root_node_id: Where to begin; the Objects folder if empty.
-        max_nodes: Stop after so many nodes.
-
-    Raises:
-        NodeIdError: The root is no NodeId of this server.
-        ua.UaError: The server refuses.
-    """
-    objects = standard_node(ua.ObjectIds.ObjectsFolder)
-    root = parse_node_id(root_node_id, connection.namespaces) if root_node_id else objects
-    types = DataTypes(connection)
-    level = [_Found(root, "", "", int(ua.NodeClass.Object))]
-    seen = {root}
-    listed = 0
-    while level and listed < max_nodes:
-        children: list[_Found] = []
-        portion = connection.limits.nodes_per_browse
-        for start in range(0, len(level), portion):
-            parents = level[start : start + portion][: max_nodes - listed]
-            if not parents:
-                break
-            found_here = await _children(connection, parents, max_nodes + _MARGIN)
-            for parent, references in zip(parents, found_here, strict=True):
-                children += _new_nodes(parent, references, seen, skip_standard=parent.node == objects)
-            found = [parent for parent in parents if parent.path][: max_nodes - listed]
-            if found:
-                listed += len(found)
-                yield await _describe(connection, types, found)
-            del children[max_nodes:]
-        level = children
-
-
-def _new_nodes(
-    parent: _Found, references: Sequence[ua.ReferenceDescription], seen: set[ua.NodeId], *, skip_standard: bool
-) -> list[_Found]:
-    found: list[_Found] = []
-    for reference in references:
-        expanded = reference.NodeId
-        node = ua.NodeId(expanded.Identifier, expanded.NamespaceIndex, expanded.NodeIdType)
-        if reference.ReferenceTypeId == standard_node(ua.ObjectIds.HasProperty):
-            if reference.BrowseName.Name == _ENGINEERING_UNITS:
-                parent.units = node
-            continue
-        if node in seen or (skip_standard and node.NamespaceIndex == 0):
-            continue
-        seen.add(node)
-        name = reference.BrowseName.Name or ""
-        path = f"{parent.path}/{name}" if parent.path else name
-        found.append(_Found(node, path, reference.DisplayName.Text or "", int(reference.NodeClass)))
-    return found
-
-
-async def _children(
-    connection: Connection, parents: Sequence[_Found], most: int
-) -> list[list[ua.ReferenceDescription]]:
-    """The hierarchical references of each node; none where the server refuses one of them.
-
-    After `most` of them nothing more is asked for.
+    Attributes:
+        depth: Levels below the root; no plant has as many, and a server that makes nodes up has no end.
+        references: References that are looked at for each node that may be listed: properties and repeats count.
+        seconds: In all.
+        path_bytes: Of a browse path; what is below is not browsed.
     """
 
-    async def ask(part: Sequence[_Found]) -> list[ua.BrowseResult]:
-        parameters = ua.BrowseParameters()
-        parameters.RequestedMaxReferencesPerNode = ua.UInt32(_MOST_REFERENCES)
-        parameters.NodesToBrowse = [_description(parent.node) for parent in part]
-        return await connection.session.browse(parameters)
-
-    results = await in_portions(ask, parents, connection.limits.nodes_per_browse)
-    references: list[list[ua.ReferenceDescription]] = [list(result.References or ()) for result in results]
-    open_points = {index: result.ContinuationPoint for index, result in enumerate(results) if result.ContinuationPoint}
-    while open_points:
-        enough = sum(len(found) for found in references) >= most
-        parameters = ua.BrowseNextParameters()
-        # Released, they hold nothing at the server any more (Part 4, 5.8.3).
-        parameters.ReleaseContinuationPoints = enough
-        parameters.ContinuationPoints = list(open_points.values())
-        answers = await connection.session.browse_next(parameters)
-        if enough:
-            break
-        still_open: dict[int, ua.ByteString] = {}
-        for index, answer in zip(open_points, answers, strict=True):
-            references[index] += answer.References or ()
-            if answer.ContinuationPoint:
-                still_open[index] = answer.ContinuationPoint
-        open_points = still_open
-    return references
+    depth: int = 100
+    references: int = 20
+    seconds: float = 1800.0
+    path_bytes: int = 1500
 
 
-def _description(node: ua.NodeId) -> ua.BrowseDescription:
-    description = ua.BrowseDescription()
-    description.NodeId = node
-    description.BrowseDirection = ua.BrowseDirection.Forward
-    description.ReferenceTypeId = standard_node(ua.ObjectIds.HierarchicalReferences)
-    description.IncludeSubtypes = True
-    # A UInt32 in the standard: NodeClass itself knows no sums.
-    description.NodeClassMask = ua.UInt32(_WANTED_CLASSES)
-    description.ResultMask = ua.BrowseResultMask.All
-    return description
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """What was found since the last one."""
+
+    nodes: Sequence[onboarding.BrowsedNode]
+    types: Sequence[browse_pb2.BrowsedType]
 
 
-async def _describe(connection: Connection, types: DataTypes, found: Sequence[_Found]) -> list[onboarding.BrowsedNode]:
-    variables = [node for node in found if node.node_class == ua.NodeClass.Variable]
-    attributes = [(node.node, attribute) for node in variables for attribute in _DESCRIBED]
-    portion = connection.limits.nodes_per_read
-    answers = [value_of(value) for value in await read_attributes(connection.session, attributes, portion)]
-    rows = [answers[start : start + len(_DESCRIBED)] for start in range(0, len(answers), len(_DESCRIBED))]
-    descriptions = await types.describe(
-        [(node.node, row[0], row[1]) for node, row in zip(variables, rows, strict=True)]
-    )
-    units = await _read_units(connection, variables)
-    extras = {
-        node.node: (description, row, units.get(node.node, ""))
-        for node, description, row in zip(variables, descriptions, rows, strict=True)
-    }
-    result: list[onboarding.BrowsedNode] = []
-    for node in found:
-        try:
-            result.append(_browsed(node, connection.namespaces, extras.get(node.node)))
-        except NodeIdError:
-            continue  # a namespace that the server's own array lacks: it could never be subscribed to
-    return result
+class Browser:
+    """One browse of a server: objects, variables and methods below a node.
 
+    Properties are not listed; those that say what the values of a variable mean become part of it. Below the Objects
+    folder, what belongs to the standard itself (the Server object and its diagnostics) is left out.
 
-def _browsed(
-    node: _Found, namespaces: Sequence[str], extra: tuple[Description, Sequence[object], str] | None
-) -> onboarding.BrowsedNode:
-    browsed = onboarding.BrowsedNode(
-        node_id=format_node_id(node.node, namespaces),
-        browse_path=node.path,
-        display_name=node.display_name,
-        node_class=node.node_class,
-    )
-    if extra is None:
-        return browsed
-    description, (_, rank, access, minimum), unit = extra
-    browsed.data_type = description.name
-    browsed.kind = frame_pb2.ValueKind.ValueType(description.kind)
-    browsed.value_rank = rank if isinstance(rank, int) else -2
-    browsed.access_level = int(access) if isinstance(access, int) else 0
-    browsed.minimum_sampling_interval_ms = float(minimum) if isinstance(minimum, int | float) else 0.0
-    browsed.unit = unit
-    return browsed
+    Attributes:
+        truncated: It ended before everything was listed.
+    """
 
+    def __init__(self, connection: Connection, root_node_id: str, max_nodes: int, bounds: Bounds | None = None) -> None:
+        """Prepares a browse.
 
-async def _read_units(connection: Connection, variables: Sequence[_Found]) -> dict[ua.NodeId, str]:
-    """The display name of each variable's EUInformation (Part 8, 5.6.4.3)."""
-    with_units = [(node.node, node.units) for node in variables if node.units is not None]
-    nodes = [(units, ua.AttributeIds.Value) for _, units in with_units]
-    answers = await read_attributes(connection.session, nodes, connection.limits.nodes_per_read)
-    found: dict[ua.NodeId, str] = {}
-    for (node, _), answer in zip(with_units, answers, strict=True):
-        information = value_of(answer)
-        if isinstance(information, ua.EUInformation):
-            found[node] = information.DisplayName.Text or ""
-    return found
+        Args:
+            connection: Where.
+            root_node_id: Where to begin; the Objects folder if empty.
+            max_nodes: Stop after so many nodes.
+            bounds: Where it ends in any case.
+
+        Raises:
+            NodeIdError: The root is no NodeId of this server.
+        """
+        self._bounds = bounds or Bounds()
+        self._namespaces = connection.namespaces
+        self._root = key_of(parse_node_id(root_node_id, connection.namespaces)) if root_node_id else _OBJECTS
+        self._most = max_nodes
+        self._names = NodeNames(connection.namespaces)
+        self._findings = Findings()
+        asker = Asker(connection, self._findings)
+        self._asker = asker
+        self._reader = ReferenceReader(asker, self._findings, lambda: self.truncated)
+        self._describer = Describer(asker, self._names, self._findings)
+        self._seen = {self._root}
+        self._references = 0
+        self.truncated = False
+
+    @property
+    def namespaces(self) -> Sequence[str]:
+        """The server's NamespaceArray: what an index means while this browse runs."""
+        return self._namespaces
+
+    def warnings(self) -> list[str]:
+        """What could not be had and why, and what the server did against the standard."""
+        return self._findings.warnings()
+
+    async def run(self) -> AsyncIterator[Discovery]:
+        """Browses, portion by portion.
+
+        Raises:
+            ua.UaError, GatewayError, TimeoutError, ConnectionError: The server refuses, breaks the protocol, or is
+                silent.
+        """
+        ends = asyncio.get_running_loop().time() + self._bounds.seconds
+        level = [FoundNode(self._root, None, "", Name(0, ""), "", OBJECT, None)]
+        for _ in range(self._bounds.depth):
+            children: list[FoundNode] = []
+            start = 0
+            while start < len(level) and not self.truncated:
+                parents = level[start : start + self._asker.browses.portion]
+                start += len(parents)
+                await self._browse(parents, children)
+                for at in range(0, len(parents), _PORTION):
+                    listed = [node for node in parents[at : at + _PORTION] if node.parent is not None]
+                    if listed:
+                        yield Discovery(*await self._describer.describe(listed))
+                if asyncio.get_running_loop().time() > ends:
+                    self._stop(f"it took longer than {self._bounds.seconds / 60:.0f} minutes")
+            # Found already, and allowed: what a bound ended keeps them.
+            for at in range(start, len(level), _PORTION):
+                yield Discovery(*await self._describer.describe(level[at : at + _PORTION]))
+            level = children
+            if not level:
+                return
+        self._stop(f"its nodes are more than {self._bounds.depth} levels deep")
+
+    async def _browse(self, parents: Sequence[FoundNode], children: list[FoundNode]) -> None:
+        """The children of some nodes, each node of the server once."""
+
+        def take(index: int, references: Sequence[Reference]) -> int:
+            self._references += len(references)
+            if self._references > self._bounds.references * self._most + _MARGIN:
+                self._stop("it offers references without end")
+            before = len(children)
+            parent = parents[index]
+            for reference in references:
+                self._take(parent, reference, children)
+            return len(children) - before
+
+        await self._reader.read([parent.key for parent in parents], lambda index: parents[index].path, take)
+
+    def _stop(self, why: str) -> None:
+        self._findings.note(f"{why}, and what is missing was not looked for")
+        self.truncated = True
+
+    def _take(self, parent: FoundNode, reference: Reference, children: list[FoundNode]) -> None:
+        key = self._names.here(reference.node, reference.foreign)
+        if key is None or not reference.is_forward:
+            self._findings.elsewhere += key is None
+            return
+        name = reference.browse_name
+        if reference.reference_type == _HAS_PROPERTY:
+            if name.text in WANTED:
+                parent.properties = (parent.properties or {}) | {name.text: key}
+            return
+        if key in self._seen or reference.node_class not in _CLASSES:
+            return
+        if parent.key == _OBJECTS and namespace_of(key) == 0:
+            return
+        if len(self._seen) > self._most:
+            self.truncated = True
+            return
+        path = f"{parent.path}/{name.text}" if parent.path else name.text
+        if len(path.encode("utf-8", "replace")) > self._bounds.path_bytes:
+            self._findings.note(f"it has paths of more than {self._bounds.path_bytes} bytes, which were left out")
+            return
+        self._seen.add(key)
+        children.append(self._found(key, parent.key, path, reference))
+
+    def _found(self, key: NodeKey, parent: NodeKey, path: str, reference: Reference) -> FoundNode:
+        has_type = reference.node_class != METHOD
+        return FoundNode(
+            key=key,
+            parent=parent,
+            path=path,
+            browse_name=reference.browse_name,
+            display_name=reference.display_name,
+            node_class=reference.node_class,
+            type_definition=self._names.here(reference.type_definition, reference.foreign_type) if has_type else None,
+        )

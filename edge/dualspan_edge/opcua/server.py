@@ -1,7 +1,7 @@
 """One server: connected, kept connected, and subscribed as configured."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from dualspan_edge.clock import PlatformClock, now_microseconds
 from dualspan_edge.decoder import DecodeError, PublishResponse
 from dualspan_edge.errors import GatewayError, UntrustedServerError
 from dualspan_edge.gaps import gap, overflow_gaps
-from dualspan_edge.opcua.browse import browse
+from dualspan_edge.opcua.browse import Browser
 from dualspan_edge.opcua.connection import Connection, SessionTicket, connect
 from dualspan_edge.opcua.holes import Hole, Holes
 from dualspan_edge.opcua.pump import PublishPump
@@ -112,15 +112,15 @@ class ServerWorker:
         self._configuration = configuration
         self._changed.set()
 
-    def browse(self, root_node_id: str, max_nodes: int) -> AsyncIterator[list[onboarding.BrowsedNode]]:
-        """What the server offers, in portions.
+    def browse(self, root_node_id: str, max_nodes: int) -> Browser:
+        """A browse of what the server offers, not begun yet.
 
         Raises:
-            GatewayError: The server is not connected.
+            GatewayError: The server is not connected, or the root is no node of it.
         """
         if self._connection is None:
             raise GatewayError(f"the server {self.server} is not connected: {self.status.detail or 'try again later'}")
-        return browse(self._connection, root_node_id, max_nodes)
+        return Browser(self._connection, root_node_id, max_nodes)
 
     async def run(self) -> None:
         """Connects again and again, each time with a fresh client."""

@@ -11,7 +11,8 @@ from asyncua import Client, ua
 from asyncua.client.ua_client import UaClient, UASocketProtocol
 from asyncua.common.connection import TransportLimits
 from asyncua.common.shortcuts import Shortcuts
-from asyncua.ua.ua_binary import uatcp_to_binary
+from asyncua.common.utils import Buffer
+from asyncua.ua.ua_binary import struct_to_binary, uatcp_to_binary
 
 CHUNK_BYTES = 65_536
 MESSAGE_BYTES = 64 * 1024 * 1024
@@ -19,6 +20,7 @@ MESSAGE_BYTES = 64 * 1024 * 1024
 _CHUNKS = MESSAGE_BYTES // 8192
 _HEADER_BYTES = 8
 _chunk_size = struct.Struct("<4xI").unpack_from
+_type_id = struct.Struct("<BBH").pack
 
 
 class BoundedProtocol(UASocketProtocol):
@@ -72,6 +74,28 @@ class BoundedProtocol(UASocketProtocol):
         answer = self._send_request(request, timeout=0)
         # Nobody waits any more for those that are open when the connection ends.
         answer.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return answer
+
+    def post_encoded(self, request_type: int, parameters: bytes, timeout: float) -> "asyncio.Future[Buffer]":
+        """Sends a request that is encoded already, but for its header; the future is the answer's body.
+
+        Args:
+            request_type: Identifier of the request's binary encoding, in namespace 0.
+            parameters: What follows the RequestHeader.
+            timeout: For the header: after so many seconds the server need not answer any more.
+        """
+        if self.transport is None:
+            raise ConnectionError("the connection is closed")
+        header = ua.RequestHeader()
+        self._setup_request_header(header, timeout)
+        self.revolve_security_token()
+        message = b"".join((_type_id(1, 0, request_type), struct_to_binary(header), parameters))
+        self._request_id += 1
+        answer: asyncio.Future[Buffer] = asyncio.get_running_loop().create_future()
+        answer.add_done_callback(lambda done: done.cancelled() or done.exception())
+        self._callbackmap[self._request_id] = answer
+        # Of the default type, MSG.
+        self.transport.write(self._connection.message_to_binary(message, request_id=self._request_id))
         return answer
 
 

@@ -15,11 +15,13 @@ from dualspan.onboarding.v1.gateway_service_pb2_grpc import (
 )
 from dualspan.onboarding.v1.notice_pb2_grpc import add_NoticeServiceServicer_to_server
 from dualspan.onboarding.v1.service_pb2_grpc import add_OnboardingServiceServicer_to_server
+from dualspan.onboarding.v1.snapshot_service_pb2_grpc import add_SnapshotServiceServicer_to_server
 from dualspan_onboarding.clients import Historian, Identity
 from dualspan_onboarding.migrations import MIGRATIONS
 from dualspan_onboarding.model import Limits, Timing
 from dualspan_onboarding.service.browsing import Browsing
 from dualspan_onboarding.service.commands import Commands
+from dualspan_onboarding.service.comparing import Comparing
 from dualspan_onboarding.service.enrolment import Enrolment
 from dualspan_onboarding.service.gateways import Gateways
 from dualspan_onboarding.service.notices import Notices
@@ -31,6 +33,7 @@ from dualspan_onboarding.service.wakeups import Wakeups
 from dualspan_onboarding.servicer.gateway import EnrolmentServicer, GatewayServicer
 from dualspan_onboarding.servicer.notices import NoticeServicer
 from dualspan_onboarding.servicer.onboarding import OnboardingServicer
+from dualspan_onboarding.servicer.snapshots import SnapshotServicer
 from dualspan_onboarding.settings import OnboardingSettings
 from dualspan_onboarding.vault import Vault
 from dualspan_runtime.channels import open_channel
@@ -87,6 +90,7 @@ async def build(
                 [
                     Binding(add_OnboardingServiceServicer_to_server, for_people),
                     Binding(add_NoticeServiceServicer_to_server, NoticeServicer(notices, tokens)),
+                    Binding(add_SnapshotServiceServicer_to_server, SnapshotServicer(Comparing(database), tokens)),
                     Binding(add_OperationsServicer_to_server, for_operations),
                 ],
             ),

@@ -135,6 +135,16 @@ def browse_cancelled() -> Cancelled:
     return Cancelled("BROWSE_CANCELLED", "The browse was cancelled. What was browsed before is still there.")
 
 
+def browse_failed(why: str) -> FailedPrecondition:
+    """The gateway could not do it; the words are the gateway's."""
+    return FailedPrecondition("BROWSE_FAILED", f"The gateway could not browse it: {why}")
+
+
+def snapshot_unknown(name: object) -> NotFound:
+    """No such snapshot of the server, or it was dropped for newer ones."""
+    return NotFound("SNAPSHOT_NOT_FOUND", f"There is no {name}. List the snapshots to see which are kept.")
+
+
 def not_browsed(name: object) -> FailedPrecondition:
     """There is no snapshot to choose from."""
     return FailedPrecondition("SERVER_NOT_BROWSED", f"{name} has not been browsed. Browse it first.")

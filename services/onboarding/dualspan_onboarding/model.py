@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
 
+from dualspan_onboarding.browsed import NO_DETAILS, VariableDetails
 from dualspan_onboarding.names import GatewayName, ServerName, TagName
 
 _FLOAT64 = 1  # dualspan.frame.v1.ValueKind
@@ -187,6 +188,14 @@ class BrowsedNode:
     access_level: int
     unit: str
     minimum_sampling_interval_ms: float
+    browse_name: str = ""
+    parent_node_id: str = ""
+    type_definition: str = ""
+    type_name: str = ""
+    description: str = ""
+    user_access_level: int = 0
+    event_notifier: int = 0
+    details: VariableDetails = NO_DETAILS
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,6 +373,8 @@ class Limits:
     servers_per_gateway: int = 200
     variables_per_request: int = 10_000
     browsed_nodes: int = 1_000_000
+    # Finished browses that are kept of a server.
+    snapshots: int = 5
     default_browsed_nodes: int = 100_000
 
 

@@ -160,30 +160,6 @@ def is_readable_variable(node: BrowsedNode) -> bool:
     return node.node_class == VARIABLE_CLASS and bool(node.access_level & _CURRENT_READ) and node.kind != 0
 
 
-def _storable(text: str, maximum_bytes: int) -> str:
-    """A PLC's text, as the database can keep it: no NUL, not longer than an index takes."""
-    return text.replace("\x00", "�").encode("utf-8", "replace")[:maximum_bytes].decode("utf-8", "ignore")
-
-
-def clean_node(node: BrowsedNode) -> BrowsedNode | None:
-    """A browsed node as it can be stored, or None if its id cannot. What a PLC says is not trusted."""
-    if not is_node_id(node.node_id):
-        return None
-    minimum = node.minimum_sampling_interval_ms
-    return BrowsedNode(
-        node_id=node.node_id,
-        browse_path=_storable(node.browse_path.lstrip("/"), MAX_BROWSE_PATH_BYTES),
-        display_name=_storable(node.display_name, 1000),
-        node_class=node.node_class if 0 <= node.node_class <= 255 else 0,
-        data_type=_storable(node.data_type, 200),
-        kind=node.kind if 1 <= node.kind <= 5 else 0,
-        value_rank=node.value_rank,
-        access_level=node.access_level,
-        unit=_storable(node.unit, 50),
-        minimum_sampling_interval_ms=minimum if 0 <= minimum <= MAX_INTERVAL_US / 1000 else 0.0,
-    )
-
-
 def check_browse_path(path: str) -> str:
     """Return a browse path, or the beginning of one; raises InvalidArgument if none can be like it."""
     if "\x00" in path or len(path.encode()) > MAX_BROWSE_PATH_BYTES:

@@ -74,7 +74,7 @@ async def test_a_later_browse_replaces_the_snapshot_only_when_it_is_done(use_cas
     await use_cases.browsing.save(session, news(browse, 4, done=True))
     assert await paths(use_cases, server) == [variable(3).browse_path, variable(4).browse_path]
     async with use_cases.database.transaction("acme") as connection:
-        assert await connection.fetchval("SELECT count(*) FROM browsed_node") == 2, "the old snapshot is gone"
+        assert await connection.fetchval("SELECT count(*) FROM browsed_node") == 4, "the old snapshot is kept beside it"
 
 
 async def test_a_failed_browse_says_why_and_keeps_the_last_snapshot(use_cases: UseCases) -> None:

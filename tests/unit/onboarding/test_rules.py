@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 
 from dualspan_onboarding.model import BrowsedNode, SecurityMode, SecurityPolicy, ServerSettings
 from dualspan_onboarding.rules import (
-    MAX_BROWSE_PATH_BYTES,
     MAX_NODE_ID_BYTES,
     MAX_QUEUE_SIZE,
     STALL_US,
@@ -16,9 +15,7 @@ from dualspan_onboarding.rules import (
     check_node_id,
     check_settings,
     check_text,
-    clean_node,
     effective_queue_size,
-    is_node_id,
     is_readable_variable,
     secret_sha256,
 )
@@ -208,34 +205,6 @@ def test_a_variable_is_sampled_at_the_servers_minimum_or_each_second(minimum_ms:
 )
 def test_only_readable_variables_of_a_known_kind_can_be_tags(change: dict[str, object], readable: bool) -> None:
     assert is_readable_variable(node(**change)) is readable
-
-
-@given(
-    st.builds(
-        BrowsedNode,
-        node_id=st.one_of(st.just("nsu=http://plant;s=T"), st.text()),
-        browse_path=st.text(max_size=4000),
-        display_name=st.text(),
-        node_class=st.integers(0, 2**32 - 1),
-        data_type=st.text(),
-        kind=st.integers(-(2**31), 2**31 - 1),
-        value_rank=st.integers(-(2**31), 2**31 - 1),
-        access_level=st.integers(0, 2**32 - 1),
-        unit=st.text(),
-        minimum_sampling_interval_ms=st.floats(),
-    )
-)
-def test_whatever_a_plc_says_of_a_node_can_be_stored(found: BrowsedNode) -> None:
-    clean = clean_node(found)
-    if clean is None:
-        assert not is_node_id(found.node_id)
-        return
-    texts = (clean.node_id, clean.browse_path, clean.display_name, clean.data_type, clean.unit)
-    assert not any("\x00" in text for text in texts)
-    assert len(clean.browse_path.encode()) <= MAX_BROWSE_PATH_BYTES
-    assert 0 <= clean.kind <= 5
-    assert 0 <= clean.node_class <= 255
-    assert 0 <= clean.minimum_sampling_interval_ms < float("inf")
 
 
 @pytest.mark.parametrize(

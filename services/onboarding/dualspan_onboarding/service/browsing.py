@@ -3,32 +3,42 @@
 import re
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from google.longrunning.operations_pb2 import Operation
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from dualspan.onboarding.v1.service_pb2 import BrowseServerMetadata, BrowseServerResponse
+from dualspan_onboarding.browsed import BrowsedType, SnapshotName
 from dualspan_onboarding.errors import (
     browse_cancelled,
+    browse_failed,
     browse_running,
     gateway_offline,
     malformed,
     not_browsed,
     server_unknown,
+    snapshot_unknown,
 )
 from dualspan_onboarding.model import Browse, BrowsedNode, BrowseState, Limits, Session, Timing
 from dualspan_onboarding.names import GatewayName, ServerName
-from dualspan_onboarding.rules import check_browse_path, check_node_id, clean_node
+from dualspan_onboarding.notices import MAX_TEXT, Severity, storable
+from dualspan_onboarding.rules import check_browse_path, check_node_id
+from dualspan_onboarding.scrubbing import clean_namespaces, clean_node, clean_type, clean_warnings
 from dualspan_onboarding.service.audit import audit
-from dualspan_onboarding.store import browses, gateways, outbox, servers
+from dualspan_onboarding.store import browses, gateways, outbox, servers, snapshots, transfers
+from dualspan_onboarding.store.notices import raise_notice, resolve_notice
 from dualspan_runtime.database import Connection, Database
-from dualspan_runtime.errors import DomainError, FailedPrecondition, Unavailable
+from dualspan_runtime.errors import DomainError, Unavailable
 from dualspan_runtime.operations import OperationStore
 
 _COMMAND_ID = re.compile(r"([0-9a-f-]{36})\.([0-9]{1,9})", re.ASCII)
 _STEP = 200
+# More types than this in one message are more than any companion specification has.
+_MOST_TYPES = 20_000
+_NOTICE = "BROWSE_INCOMPLETE"
+_REMEDY = "Check the server's log, rights and limits, then browse it again: a browse that finds all ends this notice."
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +49,10 @@ class BrowseNews:
     nodes: Sequence[BrowsedNode]
     done: bool
     error: str
+    types: Sequence[BrowsedType] = field(default=())
+    truncated: bool = False
+    warnings: Sequence[str] = field(default=())
+    namespaces: Sequence[str] = field(default=())
 
 
 def _metadata(browse: Browse) -> BrowseServerMetadata:
@@ -103,34 +117,57 @@ class Browsing:
             await outbox.notify_gateway(connection, name.parent)
             return operation
 
-    async def save(self, session: Session, news: BrowseNews) -> None:
-        """Keep what a gateway found. What belongs to no browse of this stream is passed over."""
+    async def save(self, session: Session, news: BrowseNews) -> bool:
+        """Keep what a gateway found; False if nobody wants it any more, so that the gateway may stop."""
         tenant = session.gateway.tenant
         command = _COMMAND_ID.fullmatch(news.command_id)
         if command is None:
-            return
+            return False
         nodes = [clean for node in news.nodes if (clean := clean_node(node)) is not None]
+        types = [clean for each in news.types if (clean := clean_type(each)) is not None]
         browse_id, attempt = uuid.UUID(command[1]), int(command[2])
         async with self._database.transaction(tenant) as connection:
             browse = await browses.find_running(connection, session, browse_id, attempt)
             if browse is None:
-                return
-            browse = await browses.add_nodes(connection, browse, nodes[: browse.max_nodes - browse.node_count])
+                return False
+            room = browse.max_nodes - browse.node_count
+            browse = await browses.add_nodes(connection, browse, nodes[:room])
+            await browses.add_types(connection, browse, types[:_MOST_TYPES])
             if news.error:
-                error = FailedPrecondition("BROWSE_FAILED", f"The gateway could not browse it: {news.error[:2000]}")
-                await self._fail(connection, browse, error)
+                await self._fail(connection, browse, browse_failed(news.error[:2000]))
+                await self._raise(connection, browse, f"The last browse failed: {news.error[:1000]}")
             elif news.done:
-                await self._finish(connection, browse)
+                await self._finish(connection, browse, news)
             else:
                 await self._operations.progress(connection, tenant, browse.operation_name, _metadata(browse))
+        return True
 
-    async def _finish(self, connection: Connection, browse: Browse) -> None:
-        tenant = browse.server.tenant
-        await browses.end(connection, browse)
-        await servers.set_snapshot(connection, browse.server, browse.browse_id)
-        response = BrowseServerResponse(nodes=browse.node_count, variables=browse.variable_count)
+    async def _finish(self, connection: Connection, browse: Browse, news: BrowseNews) -> None:
+        server, tenant = browse.server, browse.server.tenant
+        warnings = clean_warnings(news.warnings)
+        await transfers.save_namespaces(connection, server, clean_namespaces(news.namespaces))
+        number = await snapshots.add(connection, browse, truncated=news.truncated, warnings=warnings)
+        await snapshots.keep_newest(connection, server, self._limits.snapshots)
+        if warnings:
+            await self._raise(connection, browse, f"The last browse is incomplete or in doubt: {' '.join(warnings)}")
+        else:
+            await resolve_notice(connection, tenant, _NOTICE, server)
+        response = BrowseServerResponse(
+            nodes=browse.node_count,
+            variables=browse.variable_count,
+            truncated=news.truncated,
+            warnings=warnings,
+            snapshot=str(SnapshotName(server, number)),
+        )
         await self._operations.progress(connection, tenant, browse.operation_name, _metadata(browse))
         await self._operations.finish(connection, tenant, browse.operation_name, response)
+
+    async def _raise(self, connection: Connection, browse: Browse, text: str) -> None:
+        """One notice for a server whose browse a person has to look at."""
+        server = browse.server
+        await raise_notice(
+            connection, server.tenant, _NOTICE, Severity.WARNING, server, storable(text, MAX_TEXT), _REMEDY
+        )
 
     async def _fail(self, connection: Connection, browse: Browse, error: DomainError) -> None:
         await browses.drop(connection, browse)
@@ -163,26 +200,45 @@ class Browsing:
         return Unavailable("BROWSE_STALLED", f"{gateway} has said nothing of the browse. Check it, then browse again.")
 
     async def page_of_nodes(
-        self, server: ServerName, *, variables_only: bool, prefix: str, after: tuple[str, str], limit: int
+        self,
+        server: ServerName,
+        *,
+        variables_only: bool,
+        prefix: str,
+        after: tuple[str, str],
+        limit: int,
+        snapshot: int = 0,
     ) -> Sequence[BrowsedNode]:
-        """What the last finished browse found, after a (browse path, node id), in that order.
+        """What a finished browse (the last one if 0) found, after a (browse path, node id), in that order.
 
         Raises:
             InvalidArgument: no browse path begins like this.
-            NotFound: there is no such server.
+            NotFound: there is no such server or snapshot.
             FailedPrecondition: it has not been browsed.
         """
         prefix = check_browse_path(prefix).lstrip("/")
         async with self._database.transaction(server.tenant, readonly=True) as connection:
+            browse = await snapshot_of(connection, server)
+            if snapshot:
+                browse = (await stored_snapshot(connection, SnapshotName(server, snapshot))).browse_id
             return await browses.page_of_nodes(
                 connection,
                 server.tenant,
-                await snapshot_of(connection, server),
+                browse,
                 variables_only=variables_only,
                 prefix=prefix,
                 after=after,
                 limit=limit,
             )
+
+
+async def stored_snapshot(connection: Connection, name: SnapshotName) -> snapshots.StoredSnapshot:
+    """A snapshot that is kept; raises NotFound, FailedPrecondition."""
+    await snapshot_of(connection, name.server)
+    found = await snapshots.find(connection, name)
+    if found is None:
+        raise snapshot_unknown(name)
+    return found
 
 
 async def snapshot_of(connection: Connection, name: ServerName) -> uuid.UUID:

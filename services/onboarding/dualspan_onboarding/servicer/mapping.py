@@ -12,8 +12,6 @@ from dualspan.frame.v1.frame_pb2 import ValueKind
 from dualspan.onboarding.v1 import gateway_service_pb2, resources_pb2, service_pb2
 from dualspan_onboarding.errors import malformed
 from dualspan_onboarding.model import (
-    Browse,
-    BrowsedNode,
     Configuration,
     ConfiguredServer,
     ConfiguredTag,
@@ -32,7 +30,6 @@ from dualspan_onboarding.model import (
     VariableChoice,
 )
 from dualspan_onboarding.rules import effective_queue_size
-from dualspan_onboarding.service.browsing import BrowseNews
 from dualspan_onboarding.service.tagging import Choice
 
 EnumT = TypeVar("EnumT", bound=IntEnum)
@@ -226,57 +223,6 @@ def server_change(request: service_pb2.UpdateOpcUaServerRequest) -> ServerChange
         username=text("username"),
         password=text("password"),
         trusted_certificate_sha256=text("trusted_certificate_sha256"),
-    )
-
-
-def browsed_node(model: BrowsedNode) -> resources_pb2.BrowsedNode:
-    """A node that a browse found."""
-    return resources_pb2.BrowsedNode(
-        node_id=model.node_id,
-        browse_path=model.browse_path,
-        display_name=model.display_name,
-        node_class=model.node_class,
-        data_type=model.data_type,
-        kind=ValueKind.ValueType(model.kind),
-        value_rank=model.value_rank,
-        access_level=model.access_level,
-        unit=model.unit,
-        minimum_sampling_interval_ms=model.minimum_sampling_interval_ms,
-    )
-
-
-def _found(message: resources_pb2.BrowsedNode) -> BrowsedNode:
-    return BrowsedNode(
-        node_id=message.node_id,
-        browse_path=message.browse_path,
-        display_name=message.display_name,
-        node_class=message.node_class,
-        data_type=message.data_type,
-        kind=message.kind,
-        value_rank=message.value_rank,
-        access_level=message.access_level,
-        unit=message.unit,
-        minimum_sampling_interval_ms=message.minimum_sampling_interval_ms,
-    )
-
-
-def browse_news(message: gateway_service_pb2.ConnectRequest.BrowseResult) -> BrowseNews:
-    """What a gateway says of a browse."""
-    return BrowseNews(
-        command_id=message.command_id,
-        nodes=[_found(node) for node in message.nodes],
-        done=message.done,
-        error=_text(message.error, 2000),
-    )
-
-
-def browse_command(model: Browse) -> gateway_service_pb2.ConnectResponse.Browse:
-    """What a gateway is told to browse."""
-    return gateway_service_pb2.ConnectResponse.Browse(
-        command_id=model.command_id,
-        server=model.server.server,
-        root_node_id=model.root_node_id,
-        max_nodes=model.max_nodes,
     )
 
 

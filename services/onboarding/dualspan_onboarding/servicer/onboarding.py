@@ -15,7 +15,7 @@ from dualspan_onboarding.service.enrolment import Enrolment
 from dualspan_onboarding.service.gateways import Gateways
 from dualspan_onboarding.service.servers import Servers
 from dualspan_onboarding.service.tagging import Tagging
-from dualspan_onboarding.servicer import mapping
+from dualspan_onboarding.servicer import browse_mapping, mapping
 from dualspan_runtime.paging import PageRules, PageTokens
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
@@ -151,12 +151,17 @@ class OnboardingServicer(service_pb2_grpc.OnboardingServiceServicer):
         """See the contract."""
         server, size = ServerName.parse(request.parent), _MANY.size(request.page_size)
         prefix, variables_only = request.browse_path_prefix, request.variables_only
-        query = ("ListBrowsedNodes", request.parent, variables_only, prefix)
+        query = ("ListBrowsedNodes", request.parent, variables_only, prefix, request.snapshot)
         path, node = self._tokens.read(request.page_token, query) or ("", "")
         found = await self._browsing.page_of_nodes(
-            server, variables_only=variables_only, prefix=prefix, after=(str(path), str(node)), limit=size + 1
+            server,
+            variables_only=variables_only,
+            prefix=prefix,
+            after=(str(path), str(node)),
+            limit=size + 1,
+            snapshot=request.snapshot,
         )
-        response = service_pb2.ListBrowsedNodesResponse(nodes=[mapping.browsed_node(n) for n in found[:size]])
+        response = service_pb2.ListBrowsedNodesResponse(nodes=[browse_mapping.browsed_node(n) for n in found[:size]])
         if len(found) > size:
             last = found[size - 1]
             response.next_page_token = self._tokens.write((last.browse_path, last.node_id), query)

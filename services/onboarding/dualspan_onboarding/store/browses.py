@@ -1,23 +1,31 @@
 """Browses and the nodes that they found."""
 
-import dataclasses
 import uuid
 from collections.abc import Sequence
 from datetime import timedelta
 
 from asyncpg import Record
 
+from dualspan_onboarding.browsed import BrowsedType
 from dualspan_onboarding.model import Browse, BrowsedNode, BrowseState, Session
 from dualspan_onboarding.names import GatewayName, ServerName
+from dualspan_onboarding.store.browsed_rows import COLUMNS, NODE_COLUMNS, node_of, record_of
 from dualspan_runtime.database import Connection
 
 _COLUMNS = """
     tenant_id, browse_id, gateway_id, server_id, operation_name, root_node_id, max_nodes, state, attempt, node_count,
     variable_count, created_at
 """
-_NODE_COLUMNS = """
-    node_id, browse_path, display_name, node_class, data_type, kind, value_rank, access_level, unit,
-    minimum_sampling_interval_ms
+# Row-level security takes no COPY, so it goes through a table of the connection's own.
+_STAGE = "CREATE TEMP TABLE IF NOT EXISTS staged_node (LIKE browsed_node) ON COMMIT DELETE ROWS"
+_TAKE_STAGED = f"""
+    WITH added AS (
+        INSERT INTO browsed_node ({", ".join(COLUMNS)}) SELECT {", ".join(COLUMNS)} FROM pg_temp.staged_node
+        ON CONFLICT DO NOTHING RETURNING node_class
+    )
+    UPDATE browse SET progressed_at = now(), node_count = node_count + (SELECT count(*) FROM added),
+        variable_count = variable_count + (SELECT count(*) FROM added WHERE node_class = 2)
+    WHERE tenant_id = $1 AND browse_id = $2 RETURNING {_COLUMNS}
 """
 
 
@@ -85,6 +93,11 @@ async def requeue(connection: Connection, gateway: GatewayName, but: uuid.UUID |
         gateway.tenant,
         [row["browse_id"] for row in rows],
     )
+    await connection.execute(
+        "DELETE FROM browsed_type WHERE tenant_id = $1 AND browse_id = ANY($2::uuid[])",
+        gateway.tenant,
+        [row["browse_id"] for row in rows],
+    )
 
 
 async def find_running(connection: Connection, session: Session, browse_id: uuid.UUID, attempt: int) -> Browse | None:
@@ -115,29 +128,36 @@ async def unfinished_of_server(connection: Connection, server: ServerName) -> Br
 
 async def add_nodes(connection: Connection, browse: Browse, nodes: Sequence[BrowsedNode]) -> Browse:
     """Keep and count nodes (of a node found twice, the first stays); returns the browse as it is now."""
-    columns = [list(column) for column in zip(*map(dataclasses.astuple, nodes), strict=True)] or [[]] * 10
-    row = await connection.fetchrow(
-        f"WITH added AS (INSERT INTO browsed_node (tenant_id, browse_id, {_NODE_COLUMNS})"
-        " SELECT $1, $2, n.* FROM unnest($3::text[], $4::text[], $5::text[], $6::integer[], $7::text[],"
-        " $8::smallint[], $9::integer[], $10::bigint[], $11::text[], $12::float8[]) AS n"
-        " ON CONFLICT DO NOTHING RETURNING node_class)"
-        " UPDATE browse SET progressed_at = now(), node_count = node_count + (SELECT count(*) FROM added),"
-        " variable_count = variable_count + (SELECT count(*) FROM added WHERE node_class = 2)"
-        f" WHERE tenant_id = $1 AND browse_id = $2 RETURNING {_COLUMNS}",
-        browse.server.tenant,
-        browse.browse_id,
-        *columns,
+    tenant = browse.server.tenant
+    await connection.execute(_STAGE)
+    await connection.copy_records_to_table(
+        "staged_node", records=[record_of(tenant, browse.browse_id, node) for node in nodes], columns=COLUMNS
     )
+    row = await connection.fetchrow(_TAKE_STAGED, tenant, browse.browse_id)
     return browse if row is None else _browse(row)
 
 
-async def end(connection: Connection, browse: Browse) -> None:
-    """The browse will not change again."""
+async def add_types(connection: Connection, browse: Browse, types: Sequence[BrowsedType]) -> None:
+    """Keep types that nodes have."""
     await connection.execute(
-        "UPDATE browse SET state = 3, progressed_at = now() WHERE tenant_id = $1 AND browse_id = $2",
+        "INSERT INTO browsed_type (tenant_id, browse_id, node_id, browse_name, supertype)"
+        " SELECT $1, $2, t.* FROM unnest($3::text[], $4::text[], $5::text[]) AS t ON CONFLICT DO NOTHING",
         browse.server.tenant,
         browse.browse_id,
+        [each.node_id for each in types],
+        [each.browse_name for each in types],
+        [each.supertype for each in types],
     )
+
+
+async def types_of(connection: Connection, tenant: str, browse: uuid.UUID) -> dict[str, BrowsedType]:
+    """The types that the nodes of a browse have, and their supertypes, by NodeId."""
+    rows = await connection.fetch(
+        "SELECT node_id, browse_name, supertype FROM browsed_type WHERE tenant_id = $1 AND browse_id = $2",
+        tenant,
+        browse,
+    )
+    return {row["node_id"]: BrowsedType(**row) for row in rows}
 
 
 async def drop(connection: Connection, browse: Browse) -> None:
@@ -177,7 +197,7 @@ async def page_of_nodes(
 ) -> Sequence[BrowsedNode]:
     """The nodes after a (browse path, node id), in that order, whose path begins with `prefix`."""
     rows = await connection.fetch(
-        f"SELECT {_NODE_COLUMNS} FROM browsed_node WHERE tenant_id = $1 AND browse_id = $2"
+        f"SELECT {NODE_COLUMNS} FROM browsed_node WHERE tenant_id = $1 AND browse_id = $2"
         " AND (NOT $3 OR node_class = 2) AND starts_with(browse_path, $4) AND (browse_path, node_id) > ($5, $6)"
         " ORDER BY browse_path, node_id LIMIT $7",
         tenant,
@@ -187,7 +207,7 @@ async def page_of_nodes(
         *after,
         limit,
     )
-    return [BrowsedNode(**row) for row in rows]
+    return [node_of(row) for row in rows]
 
 
 async def nodes_below(
@@ -195,7 +215,7 @@ async def nodes_below(
 ) -> Sequence[BrowsedNode]:
     """The readable variables at or below a path ("": all), in order of it."""
     rows = await connection.fetch(
-        f"SELECT {_NODE_COLUMNS} FROM browsed_node WHERE tenant_id = $1 AND browse_id = $2 AND node_class = 2"
+        f"SELECT {NODE_COLUMNS} FROM browsed_node WHERE tenant_id = $1 AND browse_id = $2 AND node_class = 2"
         " AND access_level & 1 = 1 AND kind <> 0"
         " AND ($3 = '' OR browse_path = $3 OR starts_with(browse_path, $3 || '/'))"
         " ORDER BY browse_path, node_id LIMIT $4",
@@ -204,7 +224,7 @@ async def nodes_below(
         path,
         limit,
     )
-    return [BrowsedNode(**row) for row in rows]
+    return [node_of(row) for row in rows]
 
 
 async def nodes_by_id(
@@ -212,10 +232,10 @@ async def nodes_by_id(
 ) -> Sequence[BrowsedNode]:
     """Those of the nodes that the browse found, in order of browse path."""
     rows = await connection.fetch(
-        f"SELECT {_NODE_COLUMNS} FROM browsed_node WHERE tenant_id = $1 AND browse_id = $2"
+        f"SELECT {NODE_COLUMNS} FROM browsed_node WHERE tenant_id = $1 AND browse_id = $2"
         " AND node_id = ANY($3::text[]) ORDER BY browse_path, node_id",
         tenant,
         browse,
         node_ids,
     )
-    return [BrowsedNode(**row) for row in rows]
+    return [node_of(row) for row in rows]

@@ -1,7 +1,6 @@
 """OPC UA servers."""
 
 import dataclasses
-import uuid
 from collections.abc import Sequence
 
 from asyncpg import Record
@@ -184,23 +183,4 @@ async def save_reports(connection: Connection, gateway: GatewayName, reports: Se
         [r.monitored_items for r in reports],
         [r.clock_offset_us for r in reports],
         [r.untrusted_certificate for r in reports],
-    )
-
-
-async def set_snapshot(connection: Connection, name: ServerName, browse: uuid.UUID) -> None:
-    """A browse has finished: what it found is what the server offers. Earlier browses go."""
-    await connection.execute(
-        "UPDATE opc_ua_server SET snapshot_browse_id = $4 WHERE tenant_id = $1 AND gateway_id = $2 AND server_id = $3",
-        name.tenant,
-        name.gateway,
-        name.server,
-        browse,
-    )
-    await connection.execute(
-        "DELETE FROM browse WHERE tenant_id = $1 AND gateway_id = $2 AND server_id = $3 AND state = 3"
-        " AND browse_id <> $4",
-        name.tenant,
-        name.gateway,
-        name.server,
-        browse,
     )
