@@ -127,3 +127,12 @@ class RetentionRule:
     """How long the samples of a class are kept, in days; 0: for ever."""
 
     raw_days: int = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Which buffer a stream comes from."""
+
+    tenant: str
+    gateway_id: str
+    epoch: int

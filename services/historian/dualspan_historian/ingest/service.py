@@ -12,7 +12,7 @@ import structlog
 from dualspan.historian.v1 import service_pb2
 from dualspan_historian.ingest.registry import TagRegistry
 from dualspan_historian.ingest.verification import EARLIEST, Rules, Verified, accept, has_unknown_tags, verify
-from dualspan_historian.model import Gap, QuarantineReason
+from dualspan_historian.model import Gap, QuarantineReason, Stream
 from dualspan_historian.repair.known import KnownSamples, spans_of
 from dualspan_historian.repair.model import Notes, Repair, RepairableGap
 from dualspan_historian.storage import coverage_store, frame_store, ledger_store, repair_store
@@ -24,15 +24,6 @@ _log = structlog.stdlib.get_logger()
 _GAP_QUARANTINED = 8
 _MOST_REPAIR_TAGS = 1000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Stream:
-    """Which buffer a stream comes from."""
-
-    tenant: str
-    gateway_id: str
-    epoch: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ from contextlib import aclosing, asynccontextmanager
 
 from dualspan.historian.v1 import service_pb2
 from dualspan_historian.errors import not_rising, open_first, superseded
-from dualspan_historian.ingest.service import Committed, IngestService, Stream
+from dualspan_historian.ingest.service import Committed, IngestService
 from dualspan_historian.ingest.verification import Verified
+from dualspan_historian.model import Stream
 from dualspan_historian.repair.model import Notes
 
 Upload = tuple[service_pb2.IngestRequest.Upload, Notes]

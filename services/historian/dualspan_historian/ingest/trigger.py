@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import structlog
 from kombu.exceptions import OperationalError
 
-from dualspan_historian.ingest.service import Stream
 from dualspan_historian.ingest.verification import Verified
+from dualspan_historian.model import Stream
 
 _log = structlog.stdlib.get_logger()
 

@@ -12,9 +12,9 @@ from prometheus_client import Counter
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from dualspan_historian.ingest.service import Stream
 from dualspan_historian.ingest.verification import Verified
 from dualspan_historian.live.channel import channel_of, check_cancelled, pack
+from dualspan_historian.model import Stream
 
 _log = structlog.stdlib.get_logger()
 _LEFT_OUT = Counter("dualspan_historian_unpublished_frames", "Frames that watchers were not told of")

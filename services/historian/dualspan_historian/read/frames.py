@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dualspan_frame import BinaryColumn, Block, Frame, ValueKind
-from dualspan_historian.ingest.service import Stream
 from dualspan_historian.ingest.verification import Verified
+from dualspan_historian.model import Stream
 from dualspan_historian.read.cache import WeightedCache
 from dualspan_historian.storage.order import sort_samples
 from dualspan_historian.storage.segments import newest_of_each_tag, tag_starts, weigh

@@ -8,8 +8,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from dualspan.historian.v1 import repair_pb2, service_pb2, service_pb2_grpc
 from dualspan_historian.errors import open_first
-from dualspan_historian.ingest.service import Committed, IngestService, Stream
+from dualspan_historian.ingest.service import Committed, IngestService
 from dualspan_historian.ingest.session import Inbox, Sessions, Upload, opening, run_session
+from dualspan_historian.model import Stream
 from dualspan_historian.servicer import answers
 from dualspan_historian.servicer.notes import notes
 from dualspan_historian.servicer.times import write_time
