@@ -9,31 +9,40 @@ from google.longrunning.operations_pb2_grpc import add_OperationsServicer_to_ser
 
 from dualspan.historian.v1.service_pb2_grpc import HistorianServiceStub
 from dualspan.identity.v1.service_pb2_grpc import IdentityServiceStub
+from dualspan.onboarding.v1.budget_service_pb2_grpc import add_BudgetServiceServicer_to_server
 from dualspan.onboarding.v1.gateway_service_pb2_grpc import (
     add_EnrolmentServiceServicer_to_server,
     add_GatewayServiceServicer_to_server,
 )
 from dualspan.onboarding.v1.notice_pb2_grpc import add_NoticeServiceServicer_to_server
+from dualspan.onboarding.v1.sampling_service_pb2_grpc import add_SamplingServiceServicer_to_server
 from dualspan.onboarding.v1.service_pb2_grpc import add_OnboardingServiceServicer_to_server
 from dualspan.onboarding.v1.snapshot_service_pb2_grpc import add_SnapshotServiceServicer_to_server
+from dualspan.onboarding.v1.transfer_pb2_grpc import add_TransferServiceServicer_to_server
 from dualspan_onboarding.clients import Historian, Identity
 from dualspan_onboarding.migrations import MIGRATIONS
 from dualspan_onboarding.model import Limits, Timing
 from dualspan_onboarding.service.browsing import Browsing
+from dualspan_onboarding.service.budget import Budgets
 from dualspan_onboarding.service.commands import Commands
 from dualspan_onboarding.service.comparing import Comparing
 from dualspan_onboarding.service.enrolment import Enrolment
 from dualspan_onboarding.service.gateways import Gateways
 from dualspan_onboarding.service.notices import Notices
 from dualspan_onboarding.service.reconciler import Reconciler
+from dualspan_onboarding.service.sampling import Sampling
 from dualspan_onboarding.service.servers import Servers
 from dualspan_onboarding.service.sessions import Sessions
 from dualspan_onboarding.service.tagging import Tagging
+from dualspan_onboarding.service.transfer import Transfers
+from dualspan_onboarding.service.waiting import WaitingVariables
 from dualspan_onboarding.service.wakeups import Wakeups
 from dualspan_onboarding.servicer.gateway import EnrolmentServicer, GatewayServicer
 from dualspan_onboarding.servicer.notices import NoticeServicer
 from dualspan_onboarding.servicer.onboarding import OnboardingServicer
+from dualspan_onboarding.servicer.sampling import BudgetServicer, SamplingServicer
 from dualspan_onboarding.servicer.snapshots import SnapshotServicer
+from dualspan_onboarding.servicer.transfer import TransferServicer
 from dualspan_onboarding.settings import OnboardingSettings
 from dualspan_onboarding.vault import Vault
 from dualspan_runtime.channels import open_channel
@@ -64,14 +73,22 @@ async def build(
         browsing = Browsing(database, operations, limits, timing)
         commands = Commands(database, operations, vault, timing)
         notices = Notices(database)
+        tagging = Tagging(database, limits)
         wakeups = Wakeups(database, timing.session_poll)
-        reconciler = Reconciler(database, identity, historian, browsing, timing, sweeps=[commands.give_up_overdue])
+        reconciler = Reconciler(
+            database,
+            identity,
+            historian,
+            browsing,
+            timing,
+            sweeps=[commands.give_up_overdue, WaitingVariables(database, limits).settle],
+        )
         for_people = OnboardingServicer(
             gateways=gateways,
             enrolment=enrolment,
             servers=Servers(database, vault, browsing, commands, limits),
             browsing=browsing,
-            tagging=Tagging(database, limits),
+            tagging=tagging,
             tokens=tokens,
         )
         for_gateways = GatewayServicer(
@@ -83,6 +100,9 @@ async def build(
             wakeups=wakeups,
             timing=timing,
         )
+        for_budgets = BudgetServicer(Budgets(database, commands), tagging, tokens)
+        for_sampling = SamplingServicer(Sampling(database, commands))
+        for_transfers = TransferServicer(Transfers(database, vault, limits))
         for_operations = OperationsServicer(database, operations, tokens)
         listeners = [
             Listener.people(
@@ -91,6 +111,9 @@ async def build(
                     Binding(add_OnboardingServiceServicer_to_server, for_people),
                     Binding(add_NoticeServiceServicer_to_server, NoticeServicer(notices, tokens)),
                     Binding(add_SnapshotServiceServicer_to_server, SnapshotServicer(Comparing(database), tokens)),
+                    Binding(add_BudgetServiceServicer_to_server, for_budgets),
+                    Binding(add_SamplingServiceServicer_to_server, for_sampling),
+                    Binding(add_TransferServiceServicer_to_server, for_transfers),
                     Binding(add_OperationsServicer_to_server, for_operations),
                 ],
             ),

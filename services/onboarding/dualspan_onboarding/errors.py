@@ -1,5 +1,7 @@
 """What can go wrong here, in words that say what to do next."""
 
+from collections.abc import Mapping, Sequence
+
 import grpc
 
 from dualspan_runtime.errors import (
@@ -178,6 +180,17 @@ def tag_unknown(name: object) -> NotFound:
     return NotFound("TAG_NOT_FOUND", f"There is no {name}. List the tags to see which there are.")
 
 
+def trusted_unknown(name: object) -> NotFound:
+    """No such entry in the trust list."""
+    return NotFound("TRUSTED_CERTIFICATE_NOT_FOUND", f"There is no {name}. List the trusted certificates.")
+
+
+def trusted_already(sha256: str) -> AlreadyExists:
+    """The same certificate for the same gateways."""
+    text = f"The certificate {sha256} is in this trust list already. Remove that entry first to trust it otherwise."
+    return AlreadyExists("TRUSTED_CERTIFICATE_EXISTS", text)
+
+
 def notice_unknown(name: object) -> NotFound:
     """No such notice in the tenant."""
     return NotFound("NOTICE_NOT_FOUND", f"There is no {name}. List the notices to see which there are.")
@@ -188,9 +201,6 @@ def notice_resolved(name: object) -> FailedPrecondition:
     return FailedPrecondition("NOTICE_RESOLVED", f"{name} is resolved: its reason is gone. There is nothing to do.")
 
 
-def upstream_failed(service: str) -> Unavailable:
-    """Another service could not be asked."""
-    return Unavailable("SERVICE_UNAVAILABLE", f"The {service} service cannot be reached. Try again in a moment.")
 def command_cancelled(resource: object) -> Cancelled:
     """Somebody asked for it to stop before it was done."""
     return Cancelled("COMMAND_CANCELLED", f"What {resource} was to do was cancelled. Ask again if it is still wanted.")
@@ -236,3 +246,61 @@ def command_sealed() -> FailedPrecondition:
     )
 
 
+def upstream_failed(service: str) -> Unavailable:
+    """Another service could not be asked."""
+    return Unavailable("SERVICE_UNAVAILABLE", f"The {service} service cannot be reached. Try again in a moment.")
+
+
+def over_budget(name: object, warnings: Sequence[str], numbers: Mapping[str, str]) -> ResourceExhausted:
+    """What would be added or sped up is more than the server bears."""
+    words = "; ".join(warnings)
+    return ResourceExhausted(
+        "OVER_BUDGET",
+        f"{name} would be asked for more than it bears: {words}. Choose less, or state accept_over_budget to do it "
+        "all the same.",
+        **numbers,
+    )
+
+
+def profile_unknown(profile: str) -> NotFound:
+    """No vendor profile of that id."""
+    return NotFound("PROFILE_NOT_FOUND", f"There is no vendor profile {profile[:60]!r}. List the profiles.")
+
+
+def limits_unknown(name: object) -> NotFound:
+    """Nobody has read what the server states."""
+    return NotFound("LIMITS_NOT_READ", f"The limits of {name} have not been read. Read them first.")
+
+
+def values_not_described(node_ids: list[str]) -> FailedPrecondition:
+    """Fields or elements were chosen that nobody has looked for."""
+    return FailedPrecondition(
+        "VALUES_NOT_DESCRIBED",
+        f"Nobody has looked into the values of {shown(node_ids)}. Describe them first.",
+        count=str(len(node_ids)),
+    )
+
+
+def fields_unknown(addresses: list[str]) -> NotFound:
+    """Chosen fields or elements that the values do not have."""
+    return NotFound(
+        "FIELDS_NOT_FOUND",
+        f"The values do not have {shown(addresses)}. Describe them again, or leave these out.",
+        count=str(len(addresses)),
+    )
+
+
+def no_event_notifiers(node_ids: list[str]) -> FailedPrecondition:
+    """Events were chosen of nodes that have none."""
+    return FailedPrecondition(
+        "NO_EVENT_NOTIFIER",
+        f"Not event notifiers: {shown(node_ids)}. Choose objects whose event_notifier allows subscriptions, or i=2253.",
+        count=str(len(node_ids)),
+    )
+
+
+def difference_changed() -> FailedPrecondition:
+    """What would change now is not what a person has looked at."""
+    return FailedPrecondition(
+        "DIFFERENCE_CHANGED", "Something else would change now than was shown. Look at the difference again."
+    )

@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 from enum import IntEnum
 
 from dualspan_onboarding.browsed import NO_DETAILS, VariableDetails
+from dualspan_onboarding.budget import Estimate
 from dualspan_onboarding.names import GatewayName, ServerName, TagName
+from dualspan_onboarding.sampling import DEFAULT_ACQUISITION, WHOLE_VALUE, Acquisition, Address
 
 _FLOAT64 = 1  # dualspan.frame.v1.ValueKind
 
@@ -237,28 +239,38 @@ class Tag:
     state: TagState
     state_detail: str
     created_at: datetime
+    address: Address = WHOLE_VALUE
+    acquisition: Acquisition = DEFAULT_ACQUISITION
 
 
 @dataclass(frozen=True, slots=True)
 class VariableChoice:
-    """A variable that a person wants as a tag; None where the person left it open."""
+    """A variable that a person wants as a tag; None where the person left it open.
+
+    With `expand`, every field or element of its value becomes a tag instead.
+    """
 
     node_id: str
     sampling_interval_us: int | None
     publishing_interval_us: int | None
     queue_size: int
     display_name: str
+    address: Address = WHOLE_VALUE
+    acquisition: Acquisition | None = None
+    expand: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class NewTag:
-    """A tag about to be made."""
+    """A tag about to be made; of a field, the node has the field's path, kind and data type."""
 
     node: BrowsedNode
     display_name: str
     sampling_interval_us: int
     publishing_interval_us: int
     queue_size: int
+    address: Address = WHOLE_VALUE
+    acquisition: Acquisition = DEFAULT_ACQUISITION
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +296,7 @@ class TagReport:
     status_code: int
     detail: str
     revised_sampling_interval_us: int
+    revised_queue_size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,6 +309,8 @@ class ConfiguredTag:
     sampling_interval_us: int
     publishing_interval_us: int
     queue_size: int
+    address: Address = WHOLE_VALUE
+    acquisition: Acquisition = DEFAULT_ACQUISITION
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,6 +354,7 @@ class Accepted:
     created: int
     existing: int
     tag_ids: tuple[int, ...]
+    load: Estimate | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,31 +4,31 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dualspan_onboarding.budget import Estimate, TagLoad
+from dualspan_onboarding.choices import Defaults, chosen_tags, new_tag
 from dualspan_onboarding.errors import (
     malformed,
     nodes_repeated,
-    nodes_unknown,
-    nodes_unusable,
     tag_unknown,
     too_many,
 )
-from dualspan_onboarding.model import Accepted, BrowsedNode, Limits, NewTag, Tag, VariableChoice
+from dualspan_onboarding.model import Accepted, Limits, NewTag, Tag, VariableChoice
 from dualspan_onboarding.names import GatewayName, ServerName, TagName
 from dualspan_onboarding.rules import (
-    DEFAULT_INTERVAL_US,
     below,
-    browsed_sampling_us,
     check_browse_path,
     check_interval,
     check_node_id,
     check_queue_size,
     check_text,
-    is_readable_variable,
 )
+from dualspan_onboarding.sampling import Acquisition
+from dualspan_onboarding.sampling_rules import check_acquisition, check_address
 from dualspan_onboarding.service.audit import audit
 from dualspan_onboarding.service.browsing import snapshot_of
+from dualspan_onboarding.service.budget import Budgets, LoadChange, enforce_budget, load_of_new
 from dualspan_onboarding.service.servers import configuration_changed, lock_gateway
-from dualspan_onboarding.store import browses, outbox, tags
+from dualspan_onboarding.store import browses, outbox, tags, value_fields
 from dualspan_runtime.database import Connection, Database
 
 
@@ -43,6 +43,13 @@ class Choice:
     browse_path_prefix: str
     sampling_interval_us: int | None
     publishing_interval_us: int | None
+    acquisition: Acquisition | None = None
+    accept_over_budget: bool = False
+
+    @property
+    def defaults(self) -> Defaults:
+        """What goes for variables that state nothing."""
+        return Defaults(self.sampling_interval_us, self.publishing_interval_us, self.acquisition)
 
 
 def _check_variable(variable: VariableChoice) -> VariableChoice:
@@ -55,6 +62,9 @@ def _check_variable(variable: VariableChoice) -> VariableChoice:
         if interval is not None:
             check_interval(interval, field)
     check_text(variable.display_name, "variables.display_name")
+    check_address(variable.address)
+    if variable.acquisition is not None:
+        check_acquisition(variable.acquisition)
     return variable
 
 
@@ -68,27 +78,17 @@ def check_choice(choice: Choice, limits: Limits) -> Choice:
         raise malformed("TOO_MANY_VARIABLES", "variables", f"At most {most} variables at once. Send several requests.")
     for variable in choice.variables:
         _check_variable(variable)
-    repeated = [n for n, times in Counter(v.node_id for v in choice.variables).items() if times > 1]
+    chosen = Counter((v.node_id, v.address, v.expand) for v in choice.variables)
+    repeated = [node_id for (node_id, _, _), times in chosen.items() if times > 1]
     if repeated:
         raise nodes_repeated(repeated)
+    if choice.acquisition is not None:
+        check_acquisition(choice.acquisition)
     if choice.sampling_interval_us is not None:
         check_interval(choice.sampling_interval_us, "sampling_interval")
     if choice.publishing_interval_us is not None:
         check_interval(choice.publishing_interval_us, "publishing_interval")
     return choice
-
-
-def new_tag(node: BrowsedNode, choice: Choice, variable: VariableChoice | None) -> NewTag:
-    """A tag of a node: what the variable states, else what the request states, else what the server offers."""
-    samplings = (variable.sampling_interval_us if variable else None, choice.sampling_interval_us)
-    publishings = (variable.publishing_interval_us if variable else None, choice.publishing_interval_us)
-    return NewTag(
-        node=node,
-        display_name=variable.display_name.strip() if variable else "",
-        sampling_interval_us=next((s for s in samplings if s is not None), browsed_sampling_us(node)),
-        publishing_interval_us=next((p for p in publishings if p is not None), DEFAULT_INTERVAL_US),
-        queue_size=variable.queue_size if variable else 0,
-    )
 
 
 class Tagging:
@@ -112,37 +112,69 @@ class Tagging:
             InvalidArgument: the choice is malformed, or names a variable twice.
             NotFound: there is no such server, or the last browse did not find a variable.
             FailedPrecondition: the server has not been browsed, or a node has no readable value of a known kind.
-            ResourceExhausted: the gateway would have more tags than it may.
+            ResourceExhausted: the gateway would have more tags than it may, or the server more load than it bears.
         """
         check_choice(choice, self._limits)
-        chosen = {variable.node_id: variable for variable in choice.variables}
         async with self._database.transaction(server.tenant) as connection:
             await lock_gateway(connection, server.parent)
-            nodes = await self._nodes(connection, server, choice)
-            known = await tags.ids_by_node(connection, server)
-            fresh = [node for node in nodes if node.node_id not in known]
+            wanted = await self.chosen(connection, server, choice)
+            known = await tags.ids_by_address(connection, server)
+            fresh = [tag for tag in wanted if (tag.node.node_id, tag.address) not in known]
             await self._check_count(connection, server.parent, len(fresh))
-            made = await tags.insert(connection, server, [new_tag(n, choice, chosen.get(n.node_id)) for n in fresh])
+            load = await enforce_budget(
+                connection,
+                server,
+                LoadChange(added=[load_of_new(tag) for tag in fresh]),
+                accept_over_budget=choice.accept_over_budget,
+            )
+            made = await tags.insert(connection, server, fresh)
             if made:
                 await audit(connection, server.tenant, "server.accept_variables", server, created=str(len(made)))
                 await outbox.notify_work(connection)
         ids = known | made
-        return Accepted(len(made), len(nodes) - len(made), tuple(ids[node.node_id] for node in nodes))
+        of_wanted = tuple(ids[tag.node.node_id, tag.address] for tag in wanted)
+        return Accepted(len(made), len(wanted) - len(made), of_wanted, load)
 
-    async def _nodes(self, connection: Connection, server: ServerName, choice: Choice) -> Sequence[BrowsedNode]:
+    async def estimate(
+        self, server: ServerName, choice: Choice, thought_of: Sequence[TagLoad], profile: str, budgets: Budgets
+    ) -> Estimate:
+        """What the server's tags, those that a choice would make, and some more would ask of it; changes nothing.
+
+        Args:
+            server: Which.
+            choice: What would become tags; neither variables nor a path for nothing.
+            thought_of: Further tags.
+            profile: The vendor profile to use; "" for the server's own.
+            budgets: Knows what the server bears.
+
+        Raises:
+            NotFound, FailedPrecondition, InvalidArgument: As `accept`; there is no such profile.
+        """
+        async with self._database.transaction(server.tenant, readonly=True) as connection:
+            added = list(thought_of)
+            if choice.browse_path_prefix or choice.variables:
+                check_choice(choice, self._limits)
+                wanted = await self.chosen(connection, server, choice)
+                known = await tags.ids_by_address(connection, server)
+                added += [load_of_new(tag) for tag in wanted if (tag.node.node_id, tag.address) not in known]
+            return await budgets.estimate(connection, server, added, profile)
+
+    async def chosen(self, connection: Connection, server: ServerName, choice: Choice) -> Sequence[NewTag]:
+        """The tags that a choice would make if none of them were there yet, in order of browse path.
+
+        Raises:
+            NotFound, FailedPrecondition, InvalidArgument: As `accept`.
+        """
         snapshot = await snapshot_of(connection, server)
         if not choice.variables:
             path = below(choice.browse_path_prefix)
-            return await browses.nodes_below(connection, server.tenant, snapshot, path, self._limits.browsed_nodes)
-        wanted = [variable.node_id for variable in choice.variables]
-        nodes = await browses.nodes_by_id(connection, server.tenant, snapshot, wanted)
-        missing = set(wanted) - {node.node_id for node in nodes}
-        if missing:
-            raise nodes_unknown(sorted(missing))
-        unusable = [node.node_id for node in nodes if not is_readable_variable(node)]
-        if unusable:
-            raise nodes_unusable(unusable)
-        return nodes
+            nodes = await browses.nodes_below(connection, server.tenant, snapshot, path, self._limits.browsed_nodes)
+            return [new_tag(node, choice.defaults) for node in nodes]
+        node_ids = sorted({variable.node_id for variable in choice.variables})
+        nodes = await browses.nodes_by_id(connection, server.tenant, snapshot, node_ids)
+        parts = [v.node_id for v in choice.variables if v.expand or v.address.field_path]
+        fields = await value_fields.of_nodes(connection, server, parts) if parts else {}
+        return chosen_tags(nodes, choice.variables, choice.defaults, fields)
 
     async def _check_count(self, connection: Connection, gateway: GatewayName, more: int) -> None:
         most = self._limits.tags_per_gateway

@@ -9,7 +9,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from dualspan.frame.v1.frame_pb2 import ValueKind
-from dualspan.onboarding.v1 import gateway_service_pb2, resources_pb2, service_pb2
+from dualspan.onboarding.v1 import gateway_service_pb2, resources_pb2, sampling_pb2, service_pb2
 from dualspan_onboarding.errors import malformed
 from dualspan_onboarding.model import (
     Configuration,
@@ -29,11 +29,13 @@ from dualspan_onboarding.model import (
     TagState,
     VariableChoice,
 )
-from dualspan_onboarding.rules import effective_queue_size
+from dualspan_onboarding.sampling import TagSource
+from dualspan_onboarding.sampling_rules import queue_at_server
 from dualspan_onboarding.service.tagging import Choice
+from dualspan_onboarding.servicer import sampling_mapping as sampling
+from dualspan_onboarding.servicer.spans import duration, microseconds, timestamp
 
 EnumT = TypeVar("EnumT", bound=IntEnum)
-_LARGEST_US = 2**62
 _CHANGEABLE = (
     "display_name",
     "endpoint_url",
@@ -45,33 +47,11 @@ _CHANGEABLE = (
 )
 
 
-def timestamp(moment: datetime | None) -> Timestamp | None:
-    """A moment of the contract; None stays unset."""
-    if moment is None:
-        return None
-    message = Timestamp()
-    message.FromDatetime(moment)
-    return message
-
-
 def now() -> Timestamp:
     """The platform's clock."""
     message = Timestamp()
     message.FromDatetime(datetime.now(UTC))
     return message
-
-
-def duration(microseconds: int) -> Duration:
-    """A span of the contract."""
-    seconds, rest = divmod(microseconds, 1_000_000)
-    if seconds < 0 and rest:  # seconds and nanos have the same sign
-        seconds, rest = seconds + 1, rest - 1_000_000
-    return Duration(seconds=seconds, nanos=rest * 1000)
-
-
-def microseconds(span: Duration) -> int:
-    """A span in whole microseconds, clipped to what a bigint column holds."""
-    return max(-_LARGEST_US, min(_LARGEST_US, span.seconds * 1_000_000 + span.nanos // 1000))
 
 
 def span(message: Duration) -> timedelta:
@@ -244,6 +224,10 @@ def tag(model: Tag) -> resources_pb2.Tag:
         state=resources_pb2.TagState.ValueType(model.state),
         state_detail=model.state_detail,
         create_time=timestamp(model.created_at),
+        source=sampling_pb2.TagSource.ValueType(model.address.source),
+        acquisition=sampling.acquisition_message(model.acquisition),
+        field_path=model.address.field_path,
+        index_range=model.address.index_range,
     )
 
 
@@ -253,6 +237,9 @@ def choice(request: service_pb2.AcceptVariablesRequest) -> Choice:
     def stated(message: service_pb2.AcceptVariablesRequest | service_pb2.AcceptVariablesRequest.Variable, field: str):
         return microseconds(getattr(message, field)) if message.HasField(field) else None  # pyright: ignore[reportArgumentType]
 
+    def stated_acquisition(message: service_pb2.AcceptVariablesRequest | service_pb2.AcceptVariablesRequest.Variable):
+        return sampling.acquisition(message.acquisition) if message.HasField("acquisition") else None
+
     return Choice(
         variables=[
             VariableChoice(
@@ -261,12 +248,17 @@ def choice(request: service_pb2.AcceptVariablesRequest) -> Choice:
                 publishing_interval_us=stated(variable, "publishing_interval"),
                 queue_size=variable.queue_size,
                 display_name=variable.display_name,
+                address=sampling.address(variable.source, variable.field_path, variable.index_range),
+                acquisition=stated_acquisition(variable),
+                expand=variable.expand,
             )
             for variable in request.variables
         ],
         browse_path_prefix=request.browse_path_prefix,
         sampling_interval_us=stated(request, "sampling_interval"),
         publishing_interval_us=stated(request, "publishing_interval"),
+        acquisition=stated_acquisition(request),
+        accept_over_budget=request.accept_over_budget,
     )
 
 
@@ -279,6 +271,7 @@ def tag_reports(messages: Sequence[gateway_service_pb2.TagReport]) -> list[TagRe
             status_code=message.status_code,
             detail=_text(message.detail, 2000),
             revised_sampling_interval_us=microseconds(message.revised_sampling_interval),
+            revised_queue_size=message.revised_queue_size,
         )
         for message in messages
     }
@@ -292,7 +285,14 @@ def _configured_tag(model: ConfiguredTag) -> gateway_service_pb2.TagConfiguratio
         kind=ValueKind.ValueType(model.kind),
         sampling_interval=duration(model.sampling_interval_us),
         publishing_interval=duration(model.publishing_interval_us),
-        queue_size=effective_queue_size(model.queue_size, model.sampling_interval_us, model.publishing_interval_us),
+        queue_size=queue_at_server(
+            model.address.source, model.queue_size, model.sampling_interval_us, model.publishing_interval_us
+        ),
+        # A configuration of 100 000 tags stays short: what is as everywhere is left out.
+        source=sampling_pb2.TAG_SOURCE_EVENTS if model.address.source is TagSource.EVENTS else None,
+        acquisition=sampling.configured_acquisition(model.acquisition),
+        field_path=model.address.field_path,
+        index_range=model.address.index_range,
     )
 
 

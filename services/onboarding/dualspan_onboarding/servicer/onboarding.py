@@ -15,7 +15,7 @@ from dualspan_onboarding.service.enrolment import Enrolment
 from dualspan_onboarding.service.gateways import Gateways
 from dualspan_onboarding.service.servers import Servers
 from dualspan_onboarding.service.tagging import Tagging
-from dualspan_onboarding.servicer import browse_mapping, mapping
+from dualspan_onboarding.servicer import browse_mapping, mapping, sampling_mapping
 from dualspan_runtime.paging import PageRules, PageTokens
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
@@ -173,7 +173,10 @@ class OnboardingServicer(service_pb2_grpc.OnboardingServiceServicer):
         """See the contract."""
         accepted = await self._tagging.accept(ServerName.parse(request.server), mapping.choice(request))
         return service_pb2.AcceptVariablesResponse(
-            created=accepted.created, existing=accepted.existing, tag_ids=accepted.tag_ids
+            created=accepted.created,
+            existing=accepted.existing,
+            tag_ids=accepted.tag_ids,
+            load=accepted.load and sampling_mapping.estimate(accepted.load),
         )
 
     async def GetTag(self, request: service_pb2.GetTagRequest, context: Context) -> resources_pb2.Tag:

@@ -1,5 +1,6 @@
 """Tags, and how far they have been told to the historian and by the gateway."""
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -8,11 +9,25 @@ from asyncpg import Record
 
 from dualspan_onboarding.model import ConfiguredTag, NewTag, Tag, TagReport, TagState, UntoldTag
 from dualspan_onboarding.names import GatewayName, ServerName, TagName
+from dualspan_onboarding.sampling import (
+    WHOLE_VALUE,
+    Acquisition,
+    AcquisitionMode,
+    Address,
+    DataChangeTrigger,
+    DeadbandType,
+    TagSource,
+)
 from dualspan_runtime.database import Connection
 
-_COLUMNS = """
+_ADDRESS_COLUMNS = "source, field_path, index_range"
+_ACQUISITION_COLUMNS = """
+    mode, deadband_type, deadband_value, trigger, discard_newest, heartbeat_us, register_node, minimum_severity
+"""
+_COLUMNS = f"""
     tenant_id, tag_id, gateway_id, server_id, node_id, browse_path, display_name, kind, data_type, unit,
-    sampling_interval_us, publishing_interval_us, queue_size, state, state_detail, created_at
+    sampling_interval_us, publishing_interval_us, queue_size, state, state_detail, created_at,
+    {_ADDRESS_COLUMNS}, {_ACQUISITION_COLUMNS}
 """
 
 
@@ -22,6 +37,25 @@ class TagPage:
 
     tags: Sequence[Tag]
     total: int
+
+
+def address_of(row: Record) -> Address:
+    """Which part of a node a row's tag is."""
+    return Address(TagSource(row["source"]), row["field_path"], row["index_range"])
+
+
+def acquisition_of(row: Record) -> Acquisition:
+    """How a row's tag is got."""
+    return Acquisition(
+        mode=AcquisitionMode(row["mode"]),
+        deadband_type=DeadbandType(row["deadband_type"]),
+        deadband_value=row["deadband_value"],
+        trigger=DataChangeTrigger(row["trigger"]),
+        discard_newest=row["discard_newest"],
+        heartbeat_us=row["heartbeat_us"],
+        register_node=row["register_node"],
+        minimum_severity=row["minimum_severity"],
+    )
 
 
 def _tag(row: Record) -> Tag:
@@ -40,19 +74,27 @@ def _tag(row: Record) -> Tag:
         state=TagState(row["state"]),
         state_detail=row["state_detail"],
         created_at=row["created_at"],
+        address=address_of(row),
+        acquisition=acquisition_of(row),
     )
 
 
 async def ids_by_node(connection: Connection, server: ServerName) -> dict[str, int]:
-    """The tags that a server has already: node id to tag id."""
+    """The nodes of which a server's whole values are tags already: node id to tag id."""
+    by_address = await ids_by_address(connection, server)
+    return {node_id: tag_id for (node_id, address), tag_id in by_address.items() if address == WHOLE_VALUE}
+
+
+async def ids_by_address(connection: Connection, server: ServerName) -> dict[tuple[str, Address], int]:
+    """The tags that a server has already: node id and part of it to tag id."""
     rows = await connection.fetch(
-        "SELECT node_id, tag_id FROM tag"
+        f"SELECT node_id, tag_id, {_ADDRESS_COLUMNS} FROM tag"
         " WHERE tenant_id = $1 AND gateway_id = $2 AND server_id = $3 AND deleted_at IS NULL",
         server.tenant,
         server.gateway,
         server.server,
     )
-    return {row["node_id"]: row["tag_id"] for row in rows}
+    return {(row["node_id"], address_of(row)): row["tag_id"] for row in rows}
 
 
 async def count(connection: Connection, gateway: GatewayName) -> int:
@@ -64,13 +106,15 @@ async def count(connection: Connection, gateway: GatewayName) -> int:
     )
 
 
-async def insert(connection: Connection, server: ServerName, tags: Sequence[NewTag]) -> dict[str, int]:
-    """Make tags, their ids rising in the order given; returns node id to tag id."""
+async def insert(connection: Connection, server: ServerName, tags: Sequence[NewTag]) -> dict[tuple[str, Address], int]:
+    """Make tags, their ids rising in the order given; returns node id and part of it to tag id."""
     rows = await connection.fetch(
         "INSERT INTO tag (tenant_id, gateway_id, server_id, node_id, browse_path, display_name, kind, data_type, unit,"
-        " sampling_interval_us, publishing_interval_us, queue_size)"
+        f" sampling_interval_us, publishing_interval_us, queue_size, {_ADDRESS_COLUMNS}, {_ACQUISITION_COLUMNS})"
         " SELECT $1, $2, $3, t.* FROM unnest($4::text[], $5::text[], $6::text[], $7::smallint[], $8::text[],"
-        " $9::text[], $10::bigint[], $11::bigint[], $12::bigint[]) AS t RETURNING node_id, tag_id",
+        " $9::text[], $10::bigint[], $11::bigint[], $12::bigint[], $13::smallint[], $14::text[], $15::text[],"
+        " $16::smallint[], $17::smallint[], $18::float8[], $19::smallint[], $20::boolean[], $21::bigint[],"
+        f" $22::boolean[], $23::smallint[]) AS t RETURNING node_id, tag_id, {_ADDRESS_COLUMNS}",
         server.tenant,
         server.gateway,
         server.server,
@@ -83,8 +127,14 @@ async def insert(connection: Connection, server: ServerName, tags: Sequence[NewT
         [t.sampling_interval_us for t in tags],
         [t.publishing_interval_us for t in tags],
         [t.queue_size for t in tags],
+        *_columns([dataclasses.astuple(t.address) for t in tags], 3),
+        *_columns([dataclasses.astuple(t.acquisition) for t in tags], 8),
     )
-    return {row["node_id"]: row["tag_id"] for row in rows}
+    return {(row["node_id"], address_of(row)): row["tag_id"] for row in rows}
+
+
+def _columns(rows: Sequence[tuple[object, ...]], width: int) -> list[list[object]]:
+    return [list(column) for column in zip(*rows, strict=True)] or [[]] * width
 
 
 async def find(connection: Connection, name: TagName) -> Tag | None:
@@ -137,7 +187,7 @@ async def delete(connection: Connection, tenant: str, tag_ids: Sequence[int]) ->
 
 async def ids_of_server(connection: Connection, server: ServerName) -> Sequence[int]:
     """The tags of a server."""
-    return list((await ids_by_node(connection, server)).values())
+    return list((await ids_by_address(connection, server)).values())
 
 
 async def set_deleted_revision(connection: Connection, tenant: str, tag_ids: Sequence[int], revision: int) -> None:
@@ -153,7 +203,8 @@ async def set_deleted_revision(connection: Connection, tenant: str, tag_ids: Seq
 async def configured(connection: Connection, gateway: GatewayName) -> dict[str, list[ConfiguredTag]]:
     """What a gateway is to subscribe to, by server id: the tags that the historian knows."""
     rows = await connection.fetch(
-        "SELECT server_id, tag_id, node_id, kind, sampling_interval_us, publishing_interval_us, queue_size FROM tag"
+        "SELECT server_id, tag_id, node_id, kind, sampling_interval_us, publishing_interval_us, queue_size,"
+        f" {_ADDRESS_COLUMNS}, {_ACQUISITION_COLUMNS} FROM tag"
         " WHERE tenant_id = $1 AND gateway_id = $2 AND deleted_at IS NULL AND registered_at IS NOT NULL"
         " ORDER BY tag_id",
         gateway.tenant,
@@ -168,6 +219,8 @@ async def configured(connection: Connection, gateway: GatewayName) -> dict[str, 
             sampling_interval_us=row["sampling_interval_us"],
             publishing_interval_us=row["publishing_interval_us"],
             queue_size=row["queue_size"],
+            address=address_of(row),
+            acquisition=acquisition_of(row),
         )
         by_server.setdefault(row["server_id"], []).append(tag)
     return by_server
@@ -177,9 +230,9 @@ async def save_reports(connection: Connection, gateway: GatewayName, reports: Se
     """Keep how items fared at their gateway; items that are not its own are passed over."""
     await connection.execute(
         "UPDATE tag AS t SET state = r.state, status_code = r.code, state_detail = r.detail,"
-        " revised_sampling_interval_us = r.revised"
-        " FROM unnest($3::bigint[], $4::smallint[], $5::bigint[], $6::text[], $7::bigint[])"
-        " AS r (tag_id, state, code, detail, revised)"
+        " revised_sampling_interval_us = r.revised, revised_queue_size = r.queue"
+        " FROM unnest($3::bigint[], $4::smallint[], $5::bigint[], $6::text[], $7::bigint[], $8::bigint[])"
+        " AS r (tag_id, state, code, detail, revised, queue)"
         " WHERE t.tenant_id = $1 AND t.gateway_id = $2 AND t.tag_id = r.tag_id",
         gateway.tenant,
         gateway.gateway,
@@ -188,6 +241,7 @@ async def save_reports(connection: Connection, gateway: GatewayName, reports: Se
         [r.status_code for r in reports],
         [r.detail for r in reports],
         [r.revised_sampling_interval_us for r in reports],
+        [r.revised_queue_size for r in reports],
     )
 
 
@@ -256,4 +310,46 @@ async def mark_retired(connection: Connection, tenant: str, tag_ids: Sequence[in
     """Observe that the historian accepts tags no more."""
     await connection.execute(
         "UPDATE tag SET retired_at = now() WHERE tenant_id = $1 AND tag_id = ANY($2::bigint[])", tenant, tag_ids
+    )
+
+
+async def filtered(
+    connection: Connection, server: ServerName, *, tag_ids: Sequence[int], path: str, query: str, data_type: str
+) -> Sequence[Tag]:
+    """The tags of a server that all stated parts choose, in order of id; empty parts choose all."""
+    rows = await connection.fetch(
+        f"SELECT {_COLUMNS} FROM tag"
+        " WHERE tenant_id = $1 AND gateway_id = $2 AND server_id = $3 AND deleted_at IS NULL"
+        " AND (cardinality($4::bigint[]) = 0 OR tag_id = ANY($4::bigint[]))"
+        " AND ($5 = '' OR browse_path = $5 OR starts_with(browse_path, $5 || '/'))"
+        " AND ($6 = '' OR strpos(lower(browse_path), lower($6)) > 0 OR strpos(lower(display_name), lower($6)) > 0)"
+        " AND ($7 = '' OR data_type = $7) ORDER BY tag_id",
+        server.tenant,
+        server.gateway,
+        server.server,
+        list(tag_ids),
+        path,
+        query,
+        data_type,
+    )
+    return [_tag(row) for row in rows]
+
+
+async def update_sampling(connection: Connection, tenant: str, tags: Sequence[Tag]) -> None:
+    """Change how tags are sampled; their gateway has not confirmed it yet."""
+    await connection.execute(
+        "UPDATE tag AS t SET sampling_interval_us = n.sampling, publishing_interval_us = n.publishing,"
+        " queue_size = n.queue, mode = n.mode, deadband_type = n.deadband_type, deadband_value = n.deadband_value,"
+        " trigger = n.trigger, discard_newest = n.discard_newest, heartbeat_us = n.heartbeat,"
+        " register_node = n.register_node, minimum_severity = n.severity, state = 1, state_detail = ''"
+        " FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::smallint[], $7::smallint[],"
+        " $8::float8[], $9::smallint[], $10::boolean[], $11::bigint[], $12::boolean[], $13::smallint[])"
+        " AS n (tag_id, sampling, publishing, queue, mode, deadband_type, deadband_value, trigger, discard_newest,"
+        " heartbeat, register_node, severity) WHERE t.tenant_id = $1 AND t.tag_id = n.tag_id",
+        tenant,
+        [t.name.tag_id for t in tags],
+        [t.sampling_interval_us for t in tags],
+        [t.publishing_interval_us for t in tags],
+        [t.queue_size for t in tags],
+        *_columns([dataclasses.astuple(t.acquisition) for t in tags], 8),
     )
