@@ -11,6 +11,7 @@ from dualspan_edge.buffer import Buffer
 from dualspan_edge.commands import CommandRegistry
 from dualspan_edge.configuration import ConfigurationFile
 from dualspan_edge.control import Control
+from dualspan_edge.discovery import Finder
 from dualspan_edge.notices import NoticeBoard
 from dualspan_edge.opcua.own_certificates import OwnCertificates
 from dualspan_edge.opcua.trust_desk import TrustDesk
@@ -49,6 +50,7 @@ class Gateway:
         )
         buffer.complete_until = servers.complete_until
         commands = CommandRegistry(servers.clock.platform_now)
+        commands.register("discover", Finder().run, at_once=1)
         status = StatusWriter(settings.data_dir, keeper.identity.gateway, buffer, servers)
         storing = asyncio.ensure_future(buffer.run())
         side = [asyncio.ensure_future(work) for work in (keeper.run(), watch_clock(buffer), trust.run())]

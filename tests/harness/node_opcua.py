@@ -1,0 +1,115 @@
+"""node-opcua, a server of another make, as a process of its own. npm installs it once, into a folder that is kept."""
+
+import asyncio
+import contextlib
+import json
+import os
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from dualspan_bench.peers.install import PeerUnavailableError, from_npm
+
+_ROOT = Path(__file__).resolve().parents[2]
+_SOFTWARE = _ROOT / ".dualspan" / "peers"
+_PROGRAM = Path(__file__).with_name("node_opcua_server.js")
+_SECONDS_TO_START = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class NodeOpcUaSettings:
+    """How the server is.
+
+    Attributes:
+        port: Where it listens, on the loopback address.
+        pki: Its folder of certificates; a new one makes a new certificate.
+        modes: Of "None", "Sign", "SignAndEncrypt".
+        policies: Such as "None" and "Basic256Sha256".
+        anonymous: Whether anybody may open a session.
+        username: Who else may.
+        password: Theirs.
+        accept_every_client: Trusts every client's certificate; else each is rejected until it is put into its folder.
+        hostname: What its endpoints and its certificate call the host; the machine's name if empty.
+        application_uri: Its application URI.
+        variables: How many doubles it has, `machine.V0` and so on.
+        reverse_connect: Clients that it calls.
+    """
+
+    port: int
+    pki: str
+    modes: Sequence[str] = ("None", "SignAndEncrypt")
+    policies: Sequence[str] = ("None", "Basic256Sha256")
+    anonymous: bool = True
+    username: str = "operator"
+    password: str = "a password"
+    accept_every_client: bool = True
+    hostname: str | None = None
+    application_uri: str = "urn:others:machine"
+    variables: int = 10
+    reverse_connect: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NodeOpcUaServer:
+    """A running server."""
+
+    url: str
+    application_uri: str
+    settings: NodeOpcUaSettings
+
+    @property
+    def rejected(self) -> Path:
+        """Where it puts the certificates of clients that it does not trust."""
+        return Path(self.settings.pki) / "rejected"
+
+    def trust_rejected(self) -> int:
+        """What its administrator does: those clients are trusted now. Returns how many."""
+        trusted = Path(self.settings.pki) / "trusted" / "certs"
+        found = list(self.rejected.glob("*"))
+        for file in found:
+            file.rename(trusted / file.name)
+        return len(found)
+
+
+@cache
+def _folder() -> Path:
+    try:
+        return from_npm(_SOFTWARE, "node-opcua", "2").folder
+    except PeerUnavailableError as error:
+        pytest.skip(f"no server of another make here: {error}")
+
+
+@contextlib.asynccontextmanager
+async def run_node_opcua(settings: NodeOpcUaSettings) -> AsyncGenerator[NodeOpcUaServer]:
+    """Runs a server for the block. Skips the test where there is no npm."""
+    folder = await asyncio.to_thread(_folder)
+    process = await asyncio.create_subprocess_exec(
+        "node",
+        str(_PROGRAM),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        env=os.environ | {"NODE_PATH": str(folder / "node_modules"), "NODEOPCUA_LOCALE": "en"},
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        wanted = asdict(settings) | {"reverse_connect": list(settings.reverse_connect) or None}
+        process.stdin.write(json.dumps(wanted).encode() + b"\n")
+        started = await asyncio.wait_for(_first_json(process.stdout), _SECONDS_TO_START)
+        yield NodeOpcUaServer(started["url"], started["uri"], settings)
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def _first_json(stdout: asyncio.StreamReader) -> dict[str, str]:
+    """The first line that is JSON: the library prints warnings of its own before it."""
+    while line := await stdout.readline():
+        if line.startswith(b"{"):
+            return json.loads(line)
+    raise AssertionError("node-opcua ended before it ran; start tests/harness/node_opcua_server.js by hand to see why")
