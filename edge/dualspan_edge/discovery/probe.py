@@ -81,9 +81,7 @@ def _silence(answer: Answer, target: Target) -> str:
 def _unreachable(error: OSError, answer: Answer, target: Target) -> str:
     if answer.connected and not answer.server.reached:
         return "something listens there and ends the connection; check the port, and that it is an OPC UA server"
-    return (
-        f"it cannot be reached ({error.strerror or error}); check the address, that the server runs, and the firewall"
-    )
+    return unreachable_words(error, target.host)
 
 
 async def _talk(client: Client, answer: Answer, target: Target, *, details: bool) -> None:

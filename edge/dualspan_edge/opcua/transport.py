@@ -17,7 +17,7 @@ from asyncua.ua.ua_binary import struct_to_binary, uatcp_to_binary
 CHUNK_BYTES = 65_536
 MESSAGE_BYTES = 64 * 1024 * 1024
 # Chunks may be small: Part 6, 7.1.2.3 sets 8192 as the least a buffer may be.
-_CHUNKS = MESSAGE_BYTES // 8192
+_LEAST_CHUNK_BYTES = 8192
 _HEADER_BYTES = 8
 _chunk_size = struct.Struct("<4xI").unpack_from
 _type_id = struct.Struct("<BBH").pack
@@ -26,8 +26,9 @@ _type_id = struct.Struct("<BBH").pack
 class BoundedProtocol(UASocketProtocol):
     """The socket: whole chunks of bounded size go to asyncua, everything else ends the connection."""
 
-    def __init__(self, timeout: float, security_policy: object) -> None:
-        limits = TransportLimits(CHUNK_BYTES, CHUNK_BYTES, _CHUNKS, MESSAGE_BYTES)
+    def __init__(self, timeout: float, security_policy: object, message_bytes: int = MESSAGE_BYTES) -> None:
+        self._message_bytes, self._chunks = message_bytes, message_bytes // _LEAST_CHUNK_BYTES
+        limits = TransportLimits(CHUNK_BYTES, CHUNK_BYTES, self._chunks, message_bytes)
         super().__init__(timeout, security_policy, limits)  # pyright: ignore[reportArgumentType]  # asyncua's own type
         self._received = bytearray()
 
@@ -56,7 +57,7 @@ class BoundedProtocol(UASocketProtocol):
         """Agrees on sizes (Part 6, 7.1.2.3); ours, whatever the arguments say."""
         if self.transport is None:
             raise ConnectionError("the connection is closed")
-        hello = ua.Hello(0, CHUNK_BYTES, CHUNK_BYTES, MESSAGE_BYTES, _CHUNKS, url)  # pyright: ignore[reportArgumentType]  # plain numbers
+        hello = ua.Hello(0, CHUNK_BYTES, CHUNK_BYTES, self._message_bytes, self._chunks, url)  # pyright: ignore[reportArgumentType]  # plain numbers
         answer: asyncio.Future[ua.Acknowledge] = asyncio.get_running_loop().create_future()
         self._callbackmap[0] = answer
         self.transport.write(uatcp_to_binary(ua.MessageType.Hello, hello))  # pyright: ignore[reportArgumentType]  # asyncua's constants are bytes
@@ -64,9 +65,9 @@ class BoundedProtocol(UASocketProtocol):
         # asyncua has taken the server's numbers for both directions; what we receive is ours to limit.
         limits = self._connection._limits  # noqa: SLF001 - there is no other door
         limits.max_recv_buffer = CHUNK_BYTES
-        limits.max_send_buffer = max(8192, min(CHUNK_BYTES, acknowledge.ReceiveBufferSize))
-        limits.max_message_size = MESSAGE_BYTES
-        limits.max_chunk_count = _CHUNKS
+        limits.max_send_buffer = max(_LEAST_CHUNK_BYTES, min(CHUNK_BYTES, acknowledge.ReceiveBufferSize))
+        limits.max_message_size = self._message_bytes
+        limits.max_chunk_count = self._chunks
         return acknowledge
 
     def post(self, request: object) -> "asyncio.Future[object]":
@@ -102,8 +103,12 @@ class BoundedProtocol(UASocketProtocol):
 class BoundedUaClient(UaClient):
     """asyncua's transport client with `BoundedProtocol` for its socket."""
 
+    def __init__(self, timeout: float, message_bytes: int = MESSAGE_BYTES) -> None:
+        super().__init__(timeout)
+        self._message_bytes = message_bytes
+
     def _make_protocol(self) -> BoundedProtocol:
-        protocol = BoundedProtocol(self._timeout, self.security_policy)
+        protocol = BoundedProtocol(self._timeout, self.security_policy, self._message_bytes)
         protocol.on_connection_lost = self._on_transport_lost
         protocol.is_session_closing = self._is_session_closing
         self.protocol = protocol
@@ -121,10 +126,16 @@ class BoundedUaClient(UaClient):
         return self.protocol
 
 
-def make_client(url: str, timeout: float) -> Client:
-    """A client for one connection: it neither reconnects nor watches; a new connection takes a new one."""
+def make_client(url: str, timeout: float, message_bytes: int = MESSAGE_BYTES) -> Client:
+    """A client for one connection: it neither reconnects nor watches; a new connection takes a new one.
+
+    Args:
+        url: The endpoint's.
+        timeout: Seconds for each answer.
+        message_bytes: What a message of the server may have.
+    """
     client = Client(url, timeout=timeout)
-    client.uaclient = BoundedUaClient(timeout)
+    client.uaclient = BoundedUaClient(timeout, message_bytes)
     client.nodes = Shortcuts(client.uaclient.session)
     return client
 
