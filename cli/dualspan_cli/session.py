@@ -14,7 +14,6 @@ from google.longrunning.operations_pb2_grpc import OperationsStub
 from pydantic import SecretStr
 
 from dualspan.historian.v1.service_pb2_grpc import HistorianServiceStub
-from dualspan.identity.v1.service_pb2 import ExchangeTokenRequest
 from dualspan.identity.v1.service_pb2_grpc import IdentityServiceStub
 from dualspan.onboarding.v1.service_pb2_grpc import OnboardingServiceStub
 from dualspan_cli.errors import CommandError
@@ -22,6 +21,7 @@ from dualspan_cli.failures import EXIT_UNAUTHENTICATED
 from dualspan_cli.local import RunningPlatform, write_private
 from dualspan_cli.settings import CliSettings
 from dualspan_runtime.channels import open_channel
+from dualspan_sdk import ExchangedCredentials
 
 if TYPE_CHECKING:  # these exist in the stub files only
     from dualspan.historian.v1.service_pb2_grpc import HistorianServiceAsyncStub
@@ -107,7 +107,6 @@ class Session:
 
     Attributes:
         tenant: `tenants/{tenant}`: the one asked for, else the caller's own.
-        metadata: To pass with each call; empty when the channel adds a token by itself.
     """
 
     identity: IdentityServiceAsyncStub
@@ -115,8 +114,12 @@ class Session:
     historian: HistorianServiceAsyncStub
     onboarding_channel: grpc.aio.Channel
     tenant: str
-    metadata: tuple[tuple[str, str], ...]
     access: Access
+
+    @property
+    def metadata(self) -> tuple[tuple[str, str], ...]:
+        """To pass with each call: the channels add the token by themselves."""
+        return ()
 
     def operations(self) -> OperationsStub:
         """The long-running operations of onboarding."""
@@ -166,29 +169,34 @@ async def open_session(access: Access, tenant: str = "") -> AsyncGenerator[Sessi
     """
     secret = SecretStr(access.service_secret) if access.service_secret else None
     async with AsyncExitStack() as stack:
+        credentials = await _credentials(stack, access) if access.exchange_secret and secret is None else None
+
+        async def access_token() -> str:
+            return (await credentials.current()).secret if credentials else ""
+
+        own_tenant = (await credentials.current()).tenant if credentials else access.tenant
         identity, onboarding, historian = [
             await stack.enter_async_context(
-                open_channel(address, service=SERVICE_NAME, secret=secret) if secret else open_channel(address)
+                open_channel(address, service=SERVICE_NAME, secret=secret)
+                if secret
+                else open_channel(address, access_token=access_token if credentials else None)
             )
             for address in (access.addresses.identity, access.addresses.onboarding, access.addresses.historian)
         ]
-        metadata: tuple[tuple[str, str], ...] = ()
-        own_tenant = access.tenant
-        if access.exchange_secret and secret is None:
-            answer = await IdentityServiceStub(identity).ExchangeToken(
-                ExchangeTokenRequest(token=access.exchange_secret), timeout=10.0
-            )
-            metadata = (("authorization", f"Bearer {answer.access_token}"),)
-            own_tenant = answer.tenant
         yield Session(
             identity=IdentityServiceStub(identity),
             onboarding=OnboardingServiceStub(onboarding),
             historian=HistorianServiceStub(historian),
             onboarding_channel=onboarding,
             tenant=tenant_name(tenant) or own_tenant,
-            metadata=metadata,
             access=access,
         )
+
+
+async def _credentials(stack: AsyncExitStack, access: Access) -> ExchangedCredentials:
+    """Makes access tokens of the secret, and new ones as they end: a command may run for days."""
+    channel = await stack.enter_async_context(open_channel(access.addresses.identity))
+    return ExchangedCredentials(IdentityServiceStub(channel), access.exchange_secret)
 
 
 def tenant_name(tenant: str) -> str:
@@ -228,7 +236,7 @@ async def all_pages(
     """Every item of a list method, page after page.
 
     Args:
-        call: The method, with its metadata bound.
+        call: The method.
         request: The first page's request; its `page_token` is set for the pages after it.
         items: Takes the items from a page.
     """

@@ -7,12 +7,14 @@ series = await client.read_processed([tags[0].tag_id], start, end, interval=time
 
 from dualspan_frame import BinaryColumn, Block, Frame, ValueKind
 from dualspan_sdk._client import Client
+from dualspan_sdk._credentials import AccessToken, ExchangedCredentials
 from dualspan_sdk._errors import DualSpanError
 from dualspan_sdk._results import Aggregate, AggregateRules, Series, Tag, Update
 from dualspan_sdk._times import Instant
 from dualspan_sdk._transport import Endpoints
 
 __all__ = [
+    "AccessToken",
     "Aggregate",
     "AggregateRules",
     "BinaryColumn",
@@ -20,6 +22,7 @@ __all__ = [
     "Client",
     "DualSpanError",
     "Endpoints",
+    "ExchangedCredentials",
     "Frame",
     "Instant",
     "Series",

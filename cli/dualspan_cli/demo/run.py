@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import grpc
 from rich.progress import (
     BarColumn,
     Progress,
@@ -33,6 +34,7 @@ from dualspan_cli.demo.verify import (
     repeated_samples,
     until_still,
 )
+from dualspan_cli.failures import explain
 from dualspan_cli.output import messages, print_json
 from dualspan_cli.platform import RunningHere, run_platform
 from dualspan_cli.screen import MemberScreen
@@ -273,7 +275,12 @@ async def _rates(flowing: Flowing) -> AsyncGenerator[tuple[int, float]]:
     before, since = await committed_samples(flowing.session), time.monotonic()
     while True:
         await asyncio.sleep(2.0)
-        now, moment = await committed_samples(flowing.session), time.monotonic()
+        try:
+            now, moment = await committed_samples(flowing.session), time.monotonic()
+        except grpc.RpcError as error:
+            # A service that starts again answers soon; nobody's data stops flowing for a figure on a screen.
+            messages.print(f"[yellow]the rate is not known at the moment:[/] {explain(error).words}")
+            continue
         yield now, (now - before) / (moment - since)
         before, since = now, moment
 

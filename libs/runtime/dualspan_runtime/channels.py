@@ -1,9 +1,9 @@
 """Calling another service."""
 
 import json
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 import grpc
 import grpc.aio
@@ -11,6 +11,9 @@ from pydantic import SecretStr
 
 from dualspan_runtime.context import request_id
 from dualspan_runtime.tokens import ServiceToken
+
+AccessTokens: TypeAlias = Callable[[], Awaitable[str]]
+"""Returns a token that is good for the next call."""
 
 REQUEST_ID_KEY = "x-request-id"
 DEFAULT_TIMEOUT_SECONDS = 10.0
@@ -37,6 +40,7 @@ async def open_channel(
     *,
     service: str = "",
     secret: SecretStr | None = None,
+    access_token: AccessTokens | None = None,
     credentials: grpc.ChannelCredentials | None = None,
     timeout: float = DEFAULT_TIMEOUT_SECONDS,
     maximum_message_bytes: int = 64 << 20,
@@ -45,13 +49,14 @@ async def open_channel(
 
     Args:
         address: `host:port`.
-        service: In whose name to call; without it no token is added.
+        service: In whose name to call, as one of the platform's services.
         secret: DUALSPAN_SERVICE_SECRET, with `service`.
+        access_token: Where the tokens of another caller come from. Without this and `service` none is added.
         credentials: TLS; plaintext without.
         timeout: Deadline in seconds of unary calls that set none.
         maximum_message_bytes: In either direction.
     """
-    token = ServiceToken(service, secret.get_secret_value()).current if service and secret else None
+    token = _service_tokens(service, secret) if service and secret else access_token
     options = [
         ("grpc.max_receive_message_length", maximum_message_bytes),
         ("grpc.max_send_message_length", maximum_message_bytes),
@@ -70,17 +75,26 @@ async def open_channel(
         yield channel
 
 
+def _service_tokens(service: str, secret: SecretStr) -> AccessTokens:
+    token = ServiceToken(service, secret.get_secret_value())
+
+    async def current() -> str:
+        return token.current()
+
+    return current
+
+
 class _Outgoing:
     """Adds the token and the request id to a call."""
 
-    def __init__(self, token: Callable[[], str] | None, timeout: float | None = None) -> None:
+    def __init__(self, token: AccessTokens | None, timeout: float | None = None) -> None:
         self._token = token
         self._timeout = timeout
 
-    def details(self, details: grpc.aio.ClientCallDetails) -> grpc.aio.ClientCallDetails:
+    async def details(self, details: grpc.aio.ClientCallDetails) -> grpc.aio.ClientCallDetails:
         metadata = grpc.aio.Metadata(*(details.metadata or ()))
         if self._token is not None:
-            metadata.add("authorization", f"Bearer {self._token()}")
+            metadata.add("authorization", f"Bearer {await self._token()}")
         identifier = request_id()
         if identifier:
             metadata.add(REQUEST_ID_KEY, identifier)
@@ -93,19 +107,19 @@ class _Outgoing:
 # grpc.aio asks for one class per kind of call, and finds out the kind by the class.
 class _Unary(_Outgoing, grpc.aio.UnaryUnaryClientInterceptor):
     async def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
-        return await continuation(self.details(client_call_details), request)
+        return await continuation(await self.details(client_call_details), request)
 
 
 class _UnaryStream(_Outgoing, grpc.aio.UnaryStreamClientInterceptor):
     async def intercept_unary_stream(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
-        return await continuation(self.details(client_call_details), request)
+        return await continuation(await self.details(client_call_details), request)
 
 
 class _StreamUnary(_Outgoing, grpc.aio.StreamUnaryClientInterceptor):
     async def intercept_stream_unary(self, continuation: Any, client_call_details: Any, request_iterator: Any) -> Any:
-        return await continuation(self.details(client_call_details), request_iterator)
+        return await continuation(await self.details(client_call_details), request_iterator)
 
 
 class _StreamStream(_Outgoing, grpc.aio.StreamStreamClientInterceptor):
     async def intercept_stream_stream(self, continuation: Any, client_call_details: Any, request_iterator: Any) -> Any:
-        return await continuation(self.details(client_call_details), request_iterator)
+        return await continuation(await self.details(client_call_details), request_iterator)
