@@ -9,6 +9,7 @@ from celery import Celery
 
 from dualspan.historian.v1 import service_pb2_grpc
 from dualspan.historian.v1.completeness_pb2_grpc import add_CompletenessServiceServicer_to_server
+from dualspan.historian.v1.event_service_pb2_grpc import add_EventServiceServicer_to_server
 from dualspan.identity.v1.statement_service_pb2_grpc import StatementServiceStub
 from dualspan_frame import DecodeLimits
 from dualspan_historian.ingest.registry import TagRegistry
@@ -28,6 +29,7 @@ from dualspan_historian.report.service import CompletenessReports
 from dualspan_historian.report.signing import IdentitySigner
 from dualspan_historian.service import HistorianService
 from dualspan_historian.servicer.completeness import CompletenessServicer
+from dualspan_historian.servicer.events import EventServicer
 from dualspan_historian.servicer.historian import HistorianServicer
 from dualspan_historian.servicer.ingest import IngestServicer
 from dualspan_historian.settings import HistorianSettings
@@ -79,7 +81,11 @@ async def build_trusting(settings: HistorianSettings, trust: Trust) -> AsyncGene
                 settings,
                 trust=trust,
                 listeners=_listeners(
-                    settings, historian, CompletenessServicer(reports), IngestServicer(ingest, settings)
+                    settings,
+                    historian,
+                    CompletenessServicer(reports),
+                    EventServicer(snapshots, tokens),
+                    IngestServicer(ingest, settings),
                 ),
                 background=[publisher.run, trigger.run, hub.run],
             ) as server:
@@ -90,11 +96,13 @@ def _listeners(
     settings: HistorianSettings,
     historian: HistorianServicer,
     completeness: CompletenessServicer,
+    events: EventServicer,
     ingest: IngestServicer,
 ) -> list[Listener]:
     for_people = [
         Binding(service_pb2_grpc.add_HistorianServiceServicer_to_server, historian),
         Binding(add_CompletenessServiceServicer_to_server, completeness),
+        Binding(add_EventServiceServicer_to_server, events),
     ]
     for_gateways = [Binding(service_pb2_grpc.add_IngestServiceServicer_to_server, ingest)]
     return [Listener.people(settings, for_people), Listener.gateways(settings, for_gateways)]

@@ -158,3 +158,11 @@ def too_many_gaps(most: int) -> ResourceExhausted:
 def signer_unreachable() -> Unavailable:
     """A report without a signature proves nothing."""
     return Unavailable("SIGNER_UNREACHABLE", "The identity service does not answer, so nothing can be signed now.")
+
+
+def not_events(tag_id: int) -> FailedPrecondition:
+    """A tag's samples are values, and events were asked for."""
+    return FailedPrecondition(
+        "NOT_EVENTS",
+        f"The samples of tag {tag_id} are no events. Read them with ReadRaw, or name an event notifier's tag.",
+    )
