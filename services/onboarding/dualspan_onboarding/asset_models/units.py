@@ -157,15 +157,12 @@ def recognise(sign: str, unece_code: str = "") -> Unit | None:
 
     Args:
         sign: DisplayName of its EUInformation (Part 8, 5.6.4.3), or a UCUM code.
-        unece_code: UNECE code of its UnitId, where the server states one. It goes first: it is not ambiguous.
+        unece_code: UNECE code of its UnitId, where the server states one. The sign goes first: it is what people
+            compared with the machine's own display, while ids are often those of another unit.
     """
     exact, single, by_code = _signs()
-    if unece_code in by_code:
-        return by_code[unece_code]
     text = unicodedata.normalize("NFKC", sign).strip().strip("[]()").replace(" ", "")
-    if not text:
-        return None
-    return exact.get(text) or single.get(text.casefold())
+    return exact.get(text) or single.get(text.casefold()) or by_code.get(unece_code)
 
 
 def conversion(have: Unit, want: Unit) -> Conversion | None:
