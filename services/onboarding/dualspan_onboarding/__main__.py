@@ -10,6 +10,7 @@ from google.longrunning.operations_pb2_grpc import add_OperationsServicer_to_ser
 from dualspan.historian.v1.service_pb2_grpc import HistorianServiceStub
 from dualspan.identity.v1.service_pb2_grpc import IdentityServiceStub
 from dualspan.onboarding.v1.budget_service_pb2_grpc import add_BudgetServiceServicer_to_server
+from dualspan.onboarding.v1.discovery_pb2_grpc import add_DiscoveryServiceServicer_to_server
 from dualspan.onboarding.v1.gateway_service_pb2_grpc import (
     add_EnrolmentServiceServicer_to_server,
     add_GatewayServiceServicer_to_server,
@@ -26,6 +27,8 @@ from dualspan_onboarding.service.browsing import Browsing
 from dualspan_onboarding.service.budget import Budgets
 from dualspan_onboarding.service.commands import Commands
 from dualspan_onboarding.service.comparing import Comparing
+from dualspan_onboarding.service.connection_tests import ConnectionTests
+from dualspan_onboarding.service.discovery import Discovery
 from dualspan_onboarding.service.enrolment import Enrolment
 from dualspan_onboarding.service.gateways import Gateways
 from dualspan_onboarding.service.notices import Notices
@@ -37,6 +40,7 @@ from dualspan_onboarding.service.tagging import Tagging
 from dualspan_onboarding.service.transfer import Transfers
 from dualspan_onboarding.service.waiting import WaitingVariables
 from dualspan_onboarding.service.wakeups import Wakeups
+from dualspan_onboarding.servicer.discovery import DiscoveryServicer
 from dualspan_onboarding.servicer.gateway import EnrolmentServicer, GatewayServicer
 from dualspan_onboarding.servicer.notices import NoticeServicer
 from dualspan_onboarding.servicer.onboarding import OnboardingServicer
@@ -103,6 +107,9 @@ async def build(
         for_budgets = BudgetServicer(Budgets(database, commands), tagging, tokens)
         for_sampling = SamplingServicer(Sampling(database, commands))
         for_transfers = TransferServicer(Transfers(database, vault, limits))
+        for_discovery = DiscoveryServicer(
+            Discovery(database, commands, gateways), ConnectionTests(database, commands, gateways, vault), tokens
+        )
         for_operations = OperationsServicer(database, operations, tokens)
         listeners = [
             Listener.people(
@@ -114,6 +121,7 @@ async def build(
                     Binding(add_BudgetServiceServicer_to_server, for_budgets),
                     Binding(add_SamplingServiceServicer_to_server, for_sampling),
                     Binding(add_TransferServiceServicer_to_server, for_transfers),
+                    Binding(add_DiscoveryServiceServicer_to_server, for_discovery),
                     Binding(add_OperationsServicer_to_server, for_operations),
                 ],
             ),
