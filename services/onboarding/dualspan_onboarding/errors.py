@@ -239,6 +239,14 @@ def command_unanswered(gateway: object) -> FailedPrecondition:
     )
 
 
+def password_sealed(name: object) -> FailedPrecondition:
+    """The stored password cannot be used."""
+    return FailedPrecondition(
+        "PASSWORD_SEALED",
+        f"The password of {name} cannot be opened; was DUALSPAN_SERVICE_SECRET changed? State the password again.",
+    )
+
+
 def command_sealed() -> FailedPrecondition:
     """What was to be done cannot be opened any more."""
     return FailedPrecondition(
