@@ -22,6 +22,7 @@ from dualspan_onboarding.service.notices import Notices
 from dualspan_onboarding.service.servers import Servers
 from dualspan_onboarding.service.sessions import Sessions
 from dualspan_onboarding.service.tagging import Choice, Tagging
+from dualspan_onboarding.service.trust import Trust
 from dualspan_onboarding.settings import OnboardingSettings
 from dualspan_onboarding.vault import Vault
 from dualspan_runtime.database import Database
@@ -43,6 +44,7 @@ class UseCases:
     sessions: Sessions
     commands: Commands
     notices: Notices
+    trust: Trust
 
     async def gateway(self, tenant: str = "acme", gateway: str = "g1") -> GatewayName:
         """An enrolled gateway."""
@@ -121,4 +123,5 @@ async def open_use_cases(stated: OnboardingSettings, limits: Limits, timing: Tim
             sessions=Sessions(opened, gateways, vault, commands),
             commands=commands,
             notices=Notices(opened),
+            trust=Trust(opened),
         )

@@ -20,11 +20,13 @@ from dualspan.onboarding.v1.sampling_service_pb2_grpc import add_SamplingService
 from dualspan.onboarding.v1.service_pb2_grpc import add_OnboardingServiceServicer_to_server
 from dualspan.onboarding.v1.snapshot_service_pb2_grpc import add_SnapshotServiceServicer_to_server
 from dualspan.onboarding.v1.transfer_pb2_grpc import add_TransferServiceServicer_to_server
+from dualspan.onboarding.v1.trust_pb2_grpc import add_TrustServiceServicer_to_server
 from dualspan_onboarding.clients import Historian, Identity
 from dualspan_onboarding.migrations import MIGRATIONS
 from dualspan_onboarding.model import Limits, Timing
 from dualspan_onboarding.service.browsing import Browsing
 from dualspan_onboarding.service.budget import Budgets
+from dualspan_onboarding.service.calendar import Calendar
 from dualspan_onboarding.service.commands import Commands
 from dualspan_onboarding.service.comparing import Comparing
 from dualspan_onboarding.service.connection_tests import ConnectionTests
@@ -32,12 +34,14 @@ from dualspan_onboarding.service.discovery import Discovery
 from dualspan_onboarding.service.enrolment import Enrolment
 from dualspan_onboarding.service.gateways import Gateways
 from dualspan_onboarding.service.notices import Notices
+from dualspan_onboarding.service.push import TrustPushes
 from dualspan_onboarding.service.reconciler import Reconciler
 from dualspan_onboarding.service.sampling import Sampling
 from dualspan_onboarding.service.servers import Servers
 from dualspan_onboarding.service.sessions import Sessions
 from dualspan_onboarding.service.tagging import Tagging
 from dualspan_onboarding.service.transfer import Transfers
+from dualspan_onboarding.service.trust import Trust
 from dualspan_onboarding.service.waiting import WaitingVariables
 from dualspan_onboarding.service.wakeups import Wakeups
 from dualspan_onboarding.servicer.discovery import DiscoveryServicer
@@ -47,6 +51,7 @@ from dualspan_onboarding.servicer.onboarding import OnboardingServicer
 from dualspan_onboarding.servicer.sampling import BudgetServicer, SamplingServicer
 from dualspan_onboarding.servicer.snapshots import SnapshotServicer
 from dualspan_onboarding.servicer.transfer import TransferServicer
+from dualspan_onboarding.servicer.trust import TrustServicer
 from dualspan_onboarding.settings import OnboardingSettings
 from dualspan_onboarding.vault import Vault
 from dualspan_runtime.channels import open_channel
@@ -76,7 +81,8 @@ async def build(
         enrolment = Enrolment(database, gateways, identity, settings.addresses)
         browsing = Browsing(database, operations, limits, timing)
         commands = Commands(database, operations, vault, timing)
-        notices = Notices(database)
+        notices, servers_trust = Notices(database), Trust(database)
+        calendar = Calendar(database, identity, timing)
         tagging = Tagging(database, limits)
         wakeups = Wakeups(database, timing.session_poll)
         reconciler = Reconciler(
@@ -85,7 +91,7 @@ async def build(
             historian,
             browsing,
             timing,
-            sweeps=[commands.give_up_overdue, WaitingVariables(database, limits).settle],
+            sweeps=[commands.give_up_overdue, calendar.watch, WaitingVariables(database, limits).settle],
         )
         for_people = OnboardingServicer(
             gateways=gateways,
@@ -101,12 +107,14 @@ async def build(
             browsing=browsing,
             commands=commands,
             notices=notices,
+            trust=servers_trust,
             wakeups=wakeups,
             timing=timing,
         )
         for_budgets = BudgetServicer(Budgets(database, commands), tagging, tokens)
         for_sampling = SamplingServicer(Sampling(database, commands))
         for_transfers = TransferServicer(Transfers(database, vault, limits))
+        for_trust = TrustServicer(servers_trust, calendar, TrustPushes(database, commands), tokens)
         for_discovery = DiscoveryServicer(
             Discovery(database, commands, gateways), ConnectionTests(database, commands, gateways, vault), tokens
         )
@@ -117,6 +125,7 @@ async def build(
                 [
                     Binding(add_OnboardingServiceServicer_to_server, for_people),
                     Binding(add_NoticeServiceServicer_to_server, NoticeServicer(notices, tokens)),
+                    Binding(add_TrustServiceServicer_to_server, for_trust),
                     Binding(add_SnapshotServiceServicer_to_server, SnapshotServicer(Comparing(database), tokens)),
                     Binding(add_BudgetServiceServicer_to_server, for_budgets),
                     Binding(add_SamplingServiceServicer_to_server, for_sampling),

@@ -8,6 +8,7 @@ from enum import IntEnum
 
 from dualspan_onboarding.browsed import NO_DETAILS, VariableDetails
 from dualspan_onboarding.budget import Estimate
+from dualspan_onboarding.certificates import Anchor
 from dualspan_onboarding.names import GatewayName, ServerName, TagName
 from dualspan_onboarding.sampling import DEFAULT_ACQUISITION, WHOLE_VALUE, Acquisition, Address
 
@@ -329,6 +330,7 @@ class Configuration:
 
     revision: int
     servers: tuple[ConfiguredServer, ...]
+    anchors: tuple[Anchor, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from dualspan_runtime.names import GATEWAY, SERVER, TAG, TENANT, ResourceName
 _EVERY_GATEWAY = "-"
 _MAX_TAG_ID = 2**63 - 1
 _NOTICE = ResourceName("tenants/{tenant}/notices/{notice}")
+_TRUSTED = ResourceName("tenants/{tenant}/trustedCertificates/{trusted_certificate}")
 
 
 def parse_tenant(name: str) -> str:
@@ -113,3 +114,24 @@ class NoticeName:
 
     def __str__(self) -> str:
         return _NOTICE.format(tenant=self.tenant, notice=str(self.notice))
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedCertificateName:
+    """`tenants/{tenant}/trustedCertificates/{trusted_certificate}`."""
+
+    tenant: str
+    entry: uuid.UUID
+
+    @classmethod
+    def parse(cls, name: str) -> Self:
+        """Parse a name."""
+        parts = _TRUSTED.parse(name)
+        try:
+            return cls(parts["tenant"], uuid.UUID(parts["trusted_certificate"]))
+        except ValueError as err:
+            text = f"{name!r} does not name a trusted certificate: copy its name from the trust list."
+            raise malformed("MALFORMED_NAME", "name", text) from err
+
+    def __str__(self) -> str:
+        return _TRUSTED.format(tenant=self.tenant, trusted_certificate=str(self.entry))

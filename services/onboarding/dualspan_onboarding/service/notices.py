@@ -1,7 +1,6 @@
 """Notices: listed and acknowledged by people, raised by gateways. The platform raises its own where it finds them."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 from dualspan_onboarding.errors import notice_resolved, notice_unknown
 from dualspan_onboarding.model import Session
@@ -18,8 +17,6 @@ from dualspan_onboarding.service.audit import audit
 from dualspan_onboarding.store import notices
 from dualspan_runtime.context import current_principal
 from dualspan_runtime.database import Database
-
-_RESOLVED_KEPT = timedelta(days=90)
 
 
 class Notices:
@@ -59,8 +56,3 @@ class Notices:
         """Keep all that a gateway says holds now; what it no longer says is resolved."""
         async with self._database.transaction(session.gateway.tenant) as connection:
             await notices.replace_of_gateway(connection, session.gateway, clean_gateway_notices(raised))
-
-    async def forget_resolved(self) -> None:
-        """Remove what was resolved long ago."""
-        async with self._database.platform_transaction() as connection:
-            await notices.forget_resolved(connection, _RESOLVED_KEPT)

@@ -11,6 +11,7 @@ from dualspan_onboarding.errors import (
     server_unknown,
     too_many,
 )
+from dualspan_onboarding.known import CHANGED, WAITING
 from dualspan_onboarding.model import Limits, OpcUaServer, SecurityMode, ServerChange, ServerSettings
 from dualspan_onboarding.names import GatewayName, GatewayScope, ServerName
 from dualspan_onboarding.rules import check_password, check_settings, check_sha256
@@ -18,7 +19,7 @@ from dualspan_onboarding.service.audit import audit
 from dualspan_onboarding.service.browsing import Browsing
 from dualspan_onboarding.service.commands import Commands
 from dualspan_onboarding.service.gateways import check_new_id
-from dualspan_onboarding.store import gateways, notices, outbox, servers, tags
+from dualspan_onboarding.store import certificates, gateways, notices, outbox, servers, tags
 from dualspan_onboarding.vault import Vault
 from dualspan_runtime.database import Connection, Database
 
@@ -184,6 +185,8 @@ class Servers:
             server = await found_server(connection, name)
             _check_trust(server, certificate_sha256)
             await servers.trust(connection, name, certificate_sha256)
+            for kind in (CHANGED, WAITING):
+                await notices.resolve_notice(connection, name.tenant, kind, name)
             await configuration_changed(connection, name.parent)
             await audit(
                 connection, name.tenant, "server.approve_certificate", name, certificate_sha256=certificate_sha256
@@ -200,6 +203,7 @@ class Servers:
             tag_ids = list(await tags.delete(connection, name.tenant, await tags.ids_of_server(connection, name)))
             await servers.delete(connection, name)
             await notices.resolve_all_of(connection, name.tenant, name)
+            await certificates.forget_server(connection, name)
             revision = await configuration_changed(connection, name.parent)
             await tags.set_deleted_revision(connection, name.tenant, tag_ids, revision)
             await audit(connection, name.tenant, "server.delete", name, tags=str(len(tag_ids)))

@@ -23,7 +23,7 @@ from dualspan_onboarding.names import GatewayName
 from dualspan_onboarding.rules import check_text
 from dualspan_onboarding.service.commands import Commands
 from dualspan_onboarding.service.gateways import Gateways
-from dualspan_onboarding.store import browses, gateways, outbox, servers, tags
+from dualspan_onboarding.store import browses, gateways, outbox, servers, tags, trust
 from dualspan_onboarding.vault import Vault
 from dualspan_runtime.database import Connection, Database
 
@@ -105,6 +105,7 @@ class Sessions:
         return Configuration(
             revision=gateway.desired_revision,
             servers=tuple(self._configured(server, by_server.get(server.name.server, ())) for server in all_servers),
+            anchors=tuple(await trust.anchors(connection, gateway.name)),
         )
 
     def _configured(self, server: OpcUaServer, configured: Sequence[ConfiguredTag]) -> ConfiguredServer:

@@ -21,10 +21,12 @@ from dualspan_onboarding.service.commands import Commands
 from dualspan_onboarding.service.enrolment import Enrolment
 from dualspan_onboarding.service.notices import Notices
 from dualspan_onboarding.service.sessions import Sessions
+from dualspan_onboarding.service.trust import Trust
 from dualspan_onboarding.service.wakeups import Wakeups
 from dualspan_onboarding.servicer import browse_mapping, mapping
 from dualspan_onboarding.servicer.commands import command_news
 from dualspan_onboarding.servicer.notices import gateway_notices
+from dualspan_onboarding.servicer.trust_mapping import gateway_certificates
 from dualspan_runtime.context import current_principal
 from dualspan_runtime.errors import DeadlineExceeded, DomainError
 
@@ -71,6 +73,7 @@ class GatewayServicer(gateway_service_pb2_grpc.GatewayServiceServicer):
         browsing: Use cases around browses.
         commands: Use cases around everything else that a gateway is told to do.
         notices: Use cases around what people have to look at.
+        trust: Use cases around certificates.
         wakeups: Say when a stream should look for something new.
         timing: How often a gateway reports, and how long it may be silent.
     """
@@ -83,6 +86,7 @@ class GatewayServicer(gateway_service_pb2_grpc.GatewayServiceServicer):
         browsing: Browsing,
         commands: Commands,
         notices: Notices,
+        trust: Trust,
         wakeups: Wakeups,
         timing: Timing,
     ) -> None:
@@ -91,6 +95,7 @@ class GatewayServicer(gateway_service_pb2_grpc.GatewayServiceServicer):
         self._browsing = browsing
         self._commands = commands
         self._notices = notices
+        self._trust = trust
         self._wakeups = wakeups
         self._timing = timing
 
@@ -192,6 +197,8 @@ class GatewayServicer(gateway_service_pb2_grpc.GatewayServiceServicer):
                 await self._browsing.save(session, browse_mapping.browse_news(request.browse_result))
             case "command_report":
                 await self._commands.save(session, command_news(request.command_report))
+            case "certificates":
+                await self._trust.keep_of_gateway(session, gateway_certificates(request.certificates))
             case "notices":
                 await self._notices.keep_of_gateway(session, gateway_notices(request.notices))
             case "hello":

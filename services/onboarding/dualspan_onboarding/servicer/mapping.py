@@ -34,6 +34,7 @@ from dualspan_onboarding.sampling_rules import queue_at_server
 from dualspan_onboarding.service.tagging import Choice
 from dualspan_onboarding.servicer import sampling_mapping as sampling
 from dualspan_onboarding.servicer.spans import duration, microseconds, timestamp
+from dualspan_onboarding.servicer.trust_mapping import trust_list
 
 EnumT = TypeVar("EnumT", bound=IntEnum)
 _CHANGEABLE = (
@@ -313,5 +314,7 @@ def _configured_server(model: ConfiguredServer) -> gateway_service_pb2.ServerCon
 def configuration(model: Configuration) -> gateway_service_pb2.GatewayConfiguration:
     """All that a gateway should do."""
     return gateway_service_pb2.GatewayConfiguration(
-        revision=model.revision, servers=[_configured_server(server) for server in model.servers]
+        revision=model.revision,
+        servers=[_configured_server(server) for server in model.servers],
+        trust_list=trust_list(model.anchors),
     )

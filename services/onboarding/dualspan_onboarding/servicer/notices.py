@@ -12,7 +12,7 @@ from dualspan.onboarding.v1 import notice_pb2, notice_pb2_grpc
 from dualspan_onboarding.names import NoticeName, parse_tenant
 from dualspan_onboarding.notices import GatewayNotice, Notice, NoticeCursor, NoticeQuery, Severity
 from dualspan_onboarding.service.notices import Notices
-from dualspan_onboarding.servicer.mapping import timestamp
+from dualspan_onboarding.servicer.spans import timestamp
 from dualspan_runtime.paging import PageRules, PageTokens
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"

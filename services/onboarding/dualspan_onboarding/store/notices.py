@@ -101,6 +101,20 @@ async def resolve_all_of(connection: Connection, tenant: str, resource: object) 
     )
 
 
+async def resolve_others(connection: Connection, kinds: Sequence[str], keep: Sequence[tuple[str, str, str]]) -> None:
+    """Resolve every tenant's notices of some kinds but those of (tenant, kind, resource) whose reason holds."""
+    await connection.execute(
+        "UPDATE notice AS n SET resolved_at = clock_timestamp() WHERE kind = ANY($1::text[]) AND raised_by = ''"
+        " AND resolved_at IS NULL AND NOT EXISTS (SELECT FROM unnest($2::text[], $3::text[], $4::text[])"
+        " AS k (tenant_id, kind, resource)"
+        " WHERE (k.tenant_id, k.kind, k.resource) = (n.tenant_id, n.kind, n.resource))",
+        kinds,
+        [tenant for tenant, _, _ in keep],
+        [kind for _, kind, _ in keep],
+        [resource for _, _, resource in keep],
+    )
+
+
 async def replace_of_gateway(connection: Connection, gateway: GatewayName, raised: Sequence[GatewayNotice]) -> None:
     """Keep what a gateway says holds now, and resolve what it said before and says no more.
 

@@ -1,0 +1,90 @@
+"""The calendar of certificates: shown to people, and watched so that nobody is surprised."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from dualspan_onboarding.calendar import KINDS, CertificateUse, Dated, Entry, entry, expiry_notice
+from dualspan_onboarding.certificates import facts_of, read_certificate
+from dualspan_onboarding.clients import Identity
+from dualspan_onboarding.errors import gateway_unknown
+from dualspan_onboarding.known import OwnCertificate
+from dualspan_onboarding.model import Timing
+from dualspan_onboarding.names import GatewayName
+from dualspan_onboarding.store import certificates, gateways, notices
+from dualspan_runtime.database import Database
+
+_HORIZON = timedelta(days=31)
+_INTERVAL = timedelta(minutes=1)
+_RESOLVED_KEPT = timedelta(days=90)
+
+
+class Calendar:
+    """The use cases around what ends when.
+
+    Args:
+        database: Where certificates are.
+        identity: Has the platform's own authority.
+        timing: When a gateway counts as offline.
+        interval: How often ends are looked at.
+    """
+
+    def __init__(self, database: Database, identity: Identity, timing: Timing, interval: timedelta = _INTERVAL) -> None:
+        self._database = database
+        self._identity = identity
+        self._timing = timing
+        self._interval = interval
+        self._next = datetime.min.replace(tzinfo=UTC)
+
+    async def entries(self, tenant: str) -> Sequence[Entry]:
+        """Every certificate of a tenant, and the platform's own authority; what ends first comes first.
+
+        Raises:
+            Unavailable: identity cannot be asked.
+        """
+        authority = read_certificate((await self._identity.gateway_ca()).pem.encode())
+        platform = Dated(tenant, f"tenants/{tenant}", CertificateUse.PLATFORM_CA, facts_of(authority))
+        async with self._database.transaction(tenant, readonly=True) as connection:
+            dated = [*await certificates.calendar(connection, tenant), platform]
+        now = datetime.now(UTC)
+        never = datetime.max.replace(tzinfo=UTC)
+        found = [entry(one, now) for one in dated]
+        return sorted(found, key=lambda e: (e.dated.facts.not_after or never, e.dated.resource, e.dated.use))
+
+    async def application_certificates(
+        self, name: GatewayName
+    ) -> tuple[Sequence[OwnCertificate], dict[str, list[str]]]:
+        """What a gateway shows to servers, and by fingerprint the servers that refuse it; raises NotFound."""
+        async with self._database.transaction(name.tenant, readonly=True) as connection:
+            if await gateways.find(connection, name, self._timing.offline_after) is None:
+                raise gateway_unknown(name)
+            own = await certificates.own_certificates(connection, name)
+            return own, await certificates.refusals(connection, name)
+
+    async def watch(self) -> None:
+        """Raise a notice for every end that comes near, and resolve those whose end is far again. Safe to repeat."""
+        now = datetime.now(UTC)
+        if now < self._next:
+            return
+        self._next = now + self._interval
+        async with self._database.platform_transaction() as connection:
+            near = await certificates.ending_before(connection, now + _HORIZON)
+            said: set[tuple[str, str, str]] = set()
+            for dated in near:
+                notice = expiry_notice(dated, now)
+                key = (dated.tenant, notice.kind, dated.resource) if notice else None
+                if notice is None or key is None or key in said:
+                    continue
+                said.add(key)
+                facts = {"sha256": dated.facts.sha256, "not_after": f"{dated.facts.not_after:%Y-%m-%dT%H:%M:%SZ}"}
+                await notices.raise_notice(
+                    connection,
+                    dated.tenant,
+                    notice.kind,
+                    notice.severity,
+                    dated.resource,
+                    notice.text,
+                    notice.remedy,
+                    details=facts,
+                )
+            await notices.resolve_others(connection, list(KINDS.values()), sorted(said))
+            await notices.forget_resolved(connection, _RESOLVED_KEPT)
