@@ -34,7 +34,7 @@ def decode(content: bytes) -> str:
     """Text from UTF-8 (with or without a byte order mark) or UTF-16 with one; raises FileRefused."""
     encoding = "utf-16" if content.startswith(_UTF16) else "utf-8-sig"
     try:
-        return content.decode(encoding)
+        return content.decode(encoding).removeprefix("\ufeff")
     except UnicodeDecodeError as err:
         line = content.count(b"\n", 0, err.start) + 1
         raise file_refused(

@@ -31,6 +31,7 @@ _MOST_RATIO = 200
 # The same tags have to make the same bytes: no moment of writing is in them.
 _LONG_AGO = dt.datetime(2000, 1, 1)  # noqa: DTZ001 - openpyxl writes it as UTC and takes no other
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
+_LARGEST_WHOLE = 1e15
 # ECMA-376, 22.9.2.19: characters that XML has no place for, and the escape itself.
 _UNWRITABLE = re.compile(r"[\x00-\x08\x0b-\x1f]|_(?=x[0-9A-Fa-f]{4}_)|\ufffe|\uffff")
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
@@ -129,7 +130,11 @@ def _cell(sheet: Any, name: str, text: str) -> object:
         return None
     if name in NUMBERS:
         number = float(text)
-        return int(number) if number.is_integer() else number
+        if number.is_integer() and number < _LARGEST_WHOLE:
+            return int(number)
+        # Workbooks keep 16 digits, a double may need 17: then it stays a text, so that nothing changes.
+        if float(f"{number:.16g}") == number:
+            return number
     cell = WriteOnlyCell(sheet, _UNWRITABLE.sub(lambda match: f"_x{ord(match[0]):04X}_", text))
     # A text that begins with "=" stays a text.
     cell.data_type = "s"
