@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +17,8 @@ from dualspan_console.columns import frame_columns, milliseconds, newest, series
 from dualspan_console.sessions import Session
 from dualspan_sdk import Aggregate, Client, DualSpanError, Frame
 
+_TAG_ID = re.compile(r"[0-9]{1,18}")
+_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,15}")
 _MOST_TAGS = 200
 _RAW_SPAN_MS = 2 * 3600 * 1000
 _RAW_ROWS = 20_000
@@ -46,7 +49,7 @@ async def live(request: Request, session: Session) -> Response:
     all that a table can show.
     """
     words = request.query_params.get("tags", "").split(",")
-    if not all(word.isdigit() for word in words) or len(words) > _MOST_TAGS:
+    if not all(_TAG_ID.fullmatch(word) for word in words) or len(words) > _MOST_TAGS:
         raise DualSpanError("INVALID_ARGUMENT", "BAD_TAGS", f"Ask for 1 to {_MOST_TAGS} tag ids.")
     frames = session.client.subscribe([int(word) for word in words], include_latest=True)
     only_newest = request.query_params.get("newest") == "1"
@@ -83,13 +86,12 @@ async def _events(updates: AsyncIterator[Any], *, only_newest: bool) -> AsyncIte
     queue: asyncio.Queue[Frame | None] = asyncio.Queue(maxsize=64)
 
     async def pump() -> None:
-        try:
-            async for update in updates:
-                await queue.put(update.frame)
-        except DualSpanError:
-            pass  # The browser asks again and learns from that answer what is wrong.
-        finally:
-            await queue.put(None)
+        # The browser that is told of the end asks again, and learns from that answer what is wrong.
+        with suppress(DualSpanError):
+            async with aclosing(updates):  # pyright: ignore[reportArgumentType] - an async generator, typed as an iterator
+                async for update in updates:
+                    await queue.put(update.frame)
+        await queue.put(None)
 
     task = asyncio.create_task(pump())
     try:
@@ -108,7 +110,10 @@ async def _events(updates: AsyncIterator[Any], *, only_newest: bool) -> AsyncIte
             columns = frame_columns(newest(frame) if only_newest else frame)
             yield f"data: {json.dumps(columns, separators=(',', ':'))}\n\n"
     finally:
+        # A browser that has gone away waits for nothing: what it subscribed to ends with it.
         task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 def _waiting(queue: asyncio.Queue[Frame | None]) -> list[Frame]:
@@ -123,7 +128,7 @@ def _waiting(queue: asyncio.Queue[Frame | None]) -> list[Frame]:
 
 
 def _integer(request: Request, name: str) -> int:
-    try:
-        return int(request.query_params.get(name, ""))
-    except ValueError as err:
-        raise DualSpanError("INVALID_ARGUMENT", "BAD_NUMBER", f"{name!r} must be a whole number.") from err
+    word = request.query_params.get(name, "")
+    if not _WHOLE_NUMBER.fullmatch(word):
+        raise DualSpanError("INVALID_ARGUMENT", "BAD_NUMBER", f"{name!r} must be a whole number.")
+    return int(word)

@@ -98,7 +98,7 @@ class Cookies:
         if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
             return False
         visitor = request.cookies.get(VISITOR_COOKIE, "")
-        return bool(visitor) and hmac.compare_digest(self.form_token(visitor), token)
+        return bool(visitor) and hmac.compare_digest(self.form_token(visitor).encode(), token.encode())
 
     def _write(self, response: Response, name: str, value: str, seconds: int) -> None:
         response.set_cookie(name, value, max_age=seconds, path="/", secure=self.https, httponly=True, samesite="lax")

@@ -193,6 +193,9 @@ class Historian(ingest_grpc.IngestServiceServicer):
         self.gaps: list[historian.Gap] = []
         self.refuse: set[int] = set()
         self.cut_before_acknowledging = 0
+        # After this many commits, as many uploads are taken in and forgotten: a crash with frames under way.
+        self.crash_after: int | None = None
+        self._forgotten = 0
         self.accepts = True
         self.max_upload_bytes = 1 << 20
         self.streams = 0
@@ -217,12 +220,23 @@ class Historian(ingest_grpc.IngestServiceServicer):
         async for request in requests:
             if not self.accepts:
                 await context.abort(grpc.StatusCode.UNAVAILABLE, "closed for the test")
+            if self.crash_after is not None and await self._forgets(context):
+                continue
             quarantined = self._commit(epoch, request.upload)
             if self.cut_before_acknowledging:
                 self.cut_before_acknowledging -= 1
                 await context.abort(grpc.StatusCode.UNAVAILABLE, "cut between commit and acknowledgement")
             ack = ingest.IngestResponse.Ack(committed_sequence=self.committed[epoch], quarantined=quarantined)
             yield ingest.IngestResponse(ack=ack)
+
+    async def _forgets(self, context: Context) -> bool:
+        if len(self.frames) < (self.crash_after or 0):
+            return False
+        self._forgotten += 1
+        if self._forgotten == 3:
+            self.crash_after, self._forgotten = None, 0
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "crashed with frames under way")
+        return True
 
     def _commit(self, epoch: int, upload: ingest.IngestRequest.Upload) -> Sequence[ingest.IngestResponse.Quarantined]:
         if upload.sequence <= self.committed.get(epoch, 0):

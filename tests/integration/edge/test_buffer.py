@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import apsw
 import numpy as np
 import pytest
 
@@ -62,6 +63,45 @@ async def test_samples_share_a_frame_and_come_back(tmp_path: Path) -> None:
         buffer.acknowledge(buffer.epoch, stored.sequence)
         await buffer.submit((_block(100, 1),))
         assert [frame.sequence for frame in await _all(buffer)] == [stored.sequence + 1]
+
+
+class _CountedSyncs(apsw.VFS):
+    """The usual files of the system, which count how often they were brought to the disk.
+
+    A kill -9 cannot show a missing fsync, for what was written survives in the kernel; a power cut would.
+    """
+
+    def __init__(self) -> None:
+        self.syncs = 0
+        super().__init__("counted", "unix")
+
+    def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> "_CountedFile":  # noqa: N802 - SQLite's name
+        return _CountedFile(name, flags, self)
+
+
+class _CountedFile(apsw.VFSFile):
+    def __init__(self, name: str | apsw.URIFilename | None, flags: list[int], counted: _CountedSyncs) -> None:
+        super().__init__("unix", name, flags)
+        self._counted = counted
+
+    def xSync(self, flags: int) -> None:  # noqa: N802 - SQLite's name
+        self._counted.syncs += 1
+        super().xSync(flags)
+
+
+def test_what_is_stored_is_on_the_disk_before_anybody_is_told(tmp_path: Path) -> None:
+    counted = _CountedSyncs()
+    apsw.set_default_vfs("counted")
+    try:
+        store = BufferStore(tmp_path / "buffer.db", MEGABYTE)
+        for _ in range(5):
+            begin = counted.syncs
+            store.append([_new_frame(1000)], acknowledged=0, now=NOW)
+            assert counted.syncs > begin
+        store.close()
+    finally:
+        apsw.set_default_vfs("unix")
+        counted.unregister()
 
 
 def _block_of_all(parts: int, count: int) -> Block:

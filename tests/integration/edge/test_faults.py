@@ -58,6 +58,23 @@ async def test_cut_between_commit_and_acknowledgement(plant: Plant, platform: Pl
     assert platform.historian.streams > 1
 
 
+async def test_what_was_only_sent_is_kept_until_it_is_committed(
+    plant: Plant, platform: Platform, box: RunningGateway
+) -> None:
+    await _started(plant, platform, box)
+    await until(lambda: _counts(platform) == [0], "the first value")
+    await platform.stop()
+    await _count(plant, 1, 40)
+    # Two of the waiting frames are committed, and three that follow are under way when the historian dies.
+    platform.historian.crash_after = len(platform.historian.frames) + 2
+    await platform.start()
+    await until(lambda: platform.historian.crash_after is None, "the crash")
+    # What is stored now deletes what counts as acknowledged.
+    await _count(plant, 41, 60)
+    await until(lambda: _counts(platform)[-1:] == [60], "the last value")
+    assert _counts(platform) == list(range(61))
+
+
 async def test_a_refused_frame_does_not_hold_up_the_next(plant: Plant, platform: Platform, box: RunningGateway) -> None:
     await _started(plant, platform, box)
     await until(lambda: _counts(platform) == [0], "the first value")

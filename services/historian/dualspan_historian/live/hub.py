@@ -161,9 +161,10 @@ class Hub:
         if fresh := wanted - subscribed:
             await pubsub.subscribe(*map(channel_of, fresh))
         if gone := subscribed - wanted:
-            await pubsub.unsubscribe(*map(channel_of, gone))
+            # Before anything is awaited: who begins to watch meanwhile must wait for a subscription of its own.
             for tenant in gone:
                 self._listening.pop(tenant, None)
+            await pubsub.unsubscribe(*map(channel_of, gone))
         subscribed.clear()
         subscribed.update(wanted)
 

@@ -1,0 +1,188 @@
+"""How values are got: deadbands, changes in place, fields and elements, events, cyclic reads, heartbeats."""
+
+# asyncua types its fields with classes of its own and takes plain values.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
+
+import asyncio
+
+from asyncua import ua
+from asyncua.common.structures104 import new_struct, new_struct_field
+from integration.edge.plant import NAMESPACE, Plant, tag
+from integration.edge.platform import Platform
+from integration.edge.running import RunningGateway, until
+
+from dualspan.frame.v1 import frame_pb2
+from dualspan.frame.v1.event_pb2 import OpcUaEvent
+from dualspan.onboarding.v1 import gateway_service_pb2 as gateway
+from dualspan.onboarding.v1 import resources_pb2 as onboarding
+from dualspan.onboarding.v1 import sampling_pb2 as sampling
+from dualspan_frame import ValueKind
+
+FLOAT64, INT64, BYTES, TEXT = (
+    frame_pb2.VALUE_KIND_FLOAT64,
+    frame_pb2.VALUE_KIND_INT64,
+    frame_pb2.VALUE_KIND_BYTES,
+    frame_pb2.VALUE_KIND_TEXT,
+)
+
+
+def with_acquisition(of: gateway.TagConfiguration, **fields: object) -> gateway.TagConfiguration:
+    changed = gateway.TagConfiguration()
+    changed.CopyFrom(of)
+    changed.acquisition.CopyFrom(sampling.Acquisition(**fields))
+    return changed
+
+
+def part(tag_id: int, name: str, path: str, kind: int) -> gateway.TagConfiguration:
+    changed = tag(tag_id, name, kind)
+    changed.field_path = path
+    return changed
+
+
+def states(platform: Platform) -> dict[int, int]:
+    return {tag_id: report.state for tag_id, report in platform.onboarding.reports.items()}
+
+
+def item_count(plant: Plant) -> int:
+    subscriptions = plant.server.iserver.subscription_service.subscriptions.values()
+    return sum(len(one.monitored_item_srv._monitored_items) for one in subscriptions)
+
+
+async def test_an_absolute_deadband_leaves_small_changes_out(
+    plant: Plant, platform: Platform, box: RunningGateway
+) -> None:
+    await plant.add("pressure", 1.0, ua.VariantType.Double)
+    configured = with_acquisition(
+        tag(1, "pressure", FLOAT64), deadband_type=sampling.DEADBAND_TYPE_ABSOLUTE, deadband_value=0.5
+    )
+    platform.onboarding.configure(plant.configuration(configured))
+    box.start()
+    await until(lambda: platform.historian.values(ValueKind.FLOAT64, 1) == [1.0], "the first value")
+    for value in (1.1, 1.4, 2.0, 2.2, 3.0):
+        await plant.write("pressure", value, ua.VariantType.Double)
+        await asyncio.sleep(0.05)
+    await until(lambda: platform.historian.values(ValueKind.FLOAT64, 1)[-1:] == [3.0], "the last value")
+    assert platform.historian.values(ValueKind.FLOAT64, 1) == [1.0, 2.0, 3.0]
+
+
+async def test_a_change_is_made_in_place_and_nothing_is_lost(
+    plant: Plant, platform: Platform, box: RunningGateway
+) -> None:
+    await plant.add("count", 0, ua.VariantType.UInt32)
+    before = tag(2, "count", INT64)
+    platform.onboarding.configure(plant.configuration(before))
+    box.start()
+    await until(lambda: platform.historian.values(ValueKind.INT64, 2) == [0], "the first value")
+    (subscription,) = plant.server.iserver.subscription_service.subscriptions.values()
+    (item_id,) = subscription.monitored_item_srv._monitored_items
+    after = tag(2, "count", INT64, sampling_ms=40)
+    for number in range(1, 40):
+        await plant.write("count", number, ua.VariantType.UInt32)
+        if number == 20:
+            platform.onboarding.configure(plant.configuration(after))
+        await asyncio.sleep(0.02)
+    await until(lambda: platform.historian.values(ValueKind.INT64, 2)[-1:] == [39], "the last value")
+    assert sorted(set(platform.historian.values(ValueKind.INT64, 2))) == list(range(40))
+    assert list(subscription.monitored_item_srv._monitored_items) == [item_id], "the same item, changed"
+    assert not platform.historian.gaps
+
+
+async def test_another_publishing_interval_begins_before_the_old_one_ends(
+    plant: Plant, platform: Platform, box: RunningGateway
+) -> None:
+    await plant.add("count", 0, ua.VariantType.UInt32)
+    platform.onboarding.configure(plant.configuration(tag(2, "count", INT64)))
+    box.start()
+    await until(lambda: platform.historian.values(ValueKind.INT64, 2) == [0], "the first value")
+    for number in range(1, 60):
+        await plant.write("count", number, ua.VariantType.UInt32)
+        if number == 20:
+            changed = tag(2, "count", INT64, publishing_ms=200)
+            platform.onboarding.configure(plant.configuration(changed))
+        await asyncio.sleep(0.02)
+    await until(lambda: platform.historian.values(ValueKind.INT64, 2)[-1:] == [59], "the last value")
+    assert sorted(set(platform.historian.values(ValueKind.INT64, 2))) == list(range(60))
+    await until(lambda: item_count(plant) == 1, "the old item has ended")
+
+
+async def test_events_become_samples(plant: Plant, platform: Platform, box: RunningGateway) -> None:
+    notifier = gateway.TagConfiguration(tag_id=9, node_id="i=2253", kind=BYTES, source=sampling.TAG_SOURCE_EVENTS)
+    notifier.publishing_interval.FromMilliseconds(50)
+    notifier.acquisition.minimum_severity = 300
+    await plant.add("count", 0, ua.VariantType.UInt32)
+    silent = gateway.TagConfiguration()
+    silent.CopyFrom(notifier)
+    silent.tag_id, silent.node_id = 10, f"nsu={NAMESPACE};s=machine.count"
+    platform.onboarding.configure(plant.configuration(notifier, silent, tag(2, "count", INT64)))
+    box.start()
+    await until(lambda: states(platform).keys() == {2, 9, 10}, "all are reported")
+    assert states(platform)[9] == onboarding.TAG_STATE_ACTIVE
+    assert states(platform)[10] == onboarding.TAG_STATE_REFUSED
+    assert "event notifier" in platform.onboarding.reports[10].detail
+    generator = await plant.server.get_event_generator()
+    for severity, words in ((100, "nothing to see"), (500, "the mould is hot"), (900, "fire")):
+        generator.event.Severity = severity
+        await generator.trigger(message=words)
+    await until(lambda: len(platform.historian.values(ValueKind.BYTES, 9)) == 2, "the events that matter")
+    events = [OpcUaEvent.FromString(content) for content in platform.historian.values(ValueKind.BYTES, 9)]
+    assert [(event.severity, event.message) for event in events] == [(500, "the mould is hot"), (900, "fire")]
+    assert events[0].event_id
+    assert events[0].event_type == "i=2041"
+    assert events[0].source_node == "i=2253"
+    stored = platform.historian.samples(ValueKind.BYTES, 9)
+    assert stored is not None
+    assert stored.timestamp.tolist() == [event.time.ToMicroseconds() for event in events]
+
+
+async def test_fields_and_elements_are_tags_of_their_own(plant: Plant, platform: Platform, box: RunningGateway) -> None:
+    point, _ = await new_struct(
+        plant.server,
+        plant.index,
+        "Point",
+        [new_struct_field("X", ua.VariantType.Double), new_struct_field("Name", ua.VariantType.String)],
+    )
+    pose, _ = await new_struct(
+        plant.server,
+        plant.index,
+        "Pose",
+        [
+            new_struct_field("Count", ua.VariantType.Int16),
+            new_struct_field("Where", point),
+            new_struct_field("Limits", ua.VariantType.Float, array=True),
+        ],
+    )
+    await plant.server.load_data_type_definitions()
+    value = ua.Pose(Count=7, Where=ua.Point(X=1.5, Name="mould"), Limits=[1.0, 2.0, 4.0])
+    node = await plant.machine.add_variable(
+        plant.node("pose"),
+        f"{plant.index}:pose",
+        ua.Variant(value, ua.VariantType.ExtensionObject),
+        datatype=pose.nodeid,
+    )
+    await plant.add("zones", [1.0, 2.0, 3.0], ua.VariantType.Double)
+    tags = [
+        part(1, "pose", "Where.X", FLOAT64),
+        part(2, "pose", "Where.Name", TEXT),
+        part(3, "pose", "Count", INT64),
+        part(4, "pose", "Limits[2]", FLOAT64),
+        part(5, "pose", "Nowhere", FLOAT64),
+        part(6, "zones", "[1]", FLOAT64),
+        part(7, "zones", "[9]", FLOAT64),
+    ]
+    platform.onboarding.configure(plant.configuration(*tags))
+    box.start()
+    await until(lambda: len(states(platform)) == 7, "all are reported")
+    refused = [tag_id for tag_id, state in states(platform).items() if state == onboarding.TAG_STATE_REFUSED]
+    assert refused == [5]
+    assert item_count(plant) == 2, "one item for each node"
+    await until(lambda: platform.historian.values(ValueKind.FLOAT64, 1) == [1.5], "the first value")
+    value = ua.Pose(Count=8, Where=ua.Point(X=2.5, Name="a longer name"), Limits=[1.0])
+    await node.write_value(ua.Variant(value, ua.VariantType.ExtensionObject))
+    await until(lambda: platform.historian.values(ValueKind.FLOAT64, 1) == [1.5, 2.5], "the second value")
+    assert platform.historian.values(ValueKind.TEXT, 2) == [b"mould", b"a longer name"]
+    assert platform.historian.values(ValueKind.INT64, 3) == [7, 8]
+    assert platform.historian.values(ValueKind.FLOAT64, 4)[0] == 4.0
+    shortened = platform.historian.samples(ValueKind.FLOAT64, 4)
+    assert shortened is not None
+    assert shortened.status.tolist() == [0, 0x809B0000], "an element that is not there has no data"
+    assert platform.historian.values(ValueKind.FLOAT64, 6) == [2.0]
