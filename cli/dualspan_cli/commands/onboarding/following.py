@@ -1,0 +1,57 @@
+"""Work of a gateway, followed until it is done: progress for people, words when it fails."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, TypeVar
+
+from google.longrunning import operations_pb2
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2
+
+from dualspan.onboarding.v1.commands_pb2 import GatewayCommandMetadata
+from dualspan_cli.errors import CommandError
+from dualspan_cli.output import messages
+
+if TYPE_CHECKING:
+    from dualspan_cli.session import Session
+
+ResponseT = TypeVar("ResponseT", bound=Message)
+_WAIT_STEP = timedelta(seconds=1)
+
+
+async def follow(
+    session: Session, operation: operations_pb2.Operation, response: ResponseT, *, title: str
+) -> ResponseT:
+    """Waits for an operation that a gateway carries out, with a line of progress on the screen.
+
+    Args:
+        session: Who asks.
+        operation: What was begun.
+        response: Filled with the outcome, and returned.
+        title: What is being done, such as "Looking for servers".
+
+    Raises:
+        CommandError: It failed; the reason and the words are the platform's.
+    """
+    operations = session.operations()
+    step = Duration()
+    step.FromTimedelta(_WAIT_STEP)
+    with messages.status(f"{title}…") as status:
+        while not operation.done:
+            wait = operations_pb2.WaitOperationRequest(name=operation.name, timeout=step)
+            operation = await operations.WaitOperation(wait, metadata=session.metadata)
+            metadata = GatewayCommandMetadata()
+            if operation.metadata.Unpack(metadata) and metadata.step:
+                status.update(f"{title}: {metadata.step} ({metadata.percent} %)")
+    if operation.HasField("error"):
+        raise CommandError(_reason(operation), operation.error.message)
+    operation.response.Unpack(response)
+    return response
+
+
+def _reason(operation: operations_pb2.Operation) -> str:
+    information = error_details_pb2.ErrorInfo()
+    found = any(detail.Unpack(information) for detail in operation.error.details)
+    return information.reason if found else "GATEWAY_FAILED"
