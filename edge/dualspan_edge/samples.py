@@ -1,5 +1,7 @@
 """From the items of a session to samples of tags."""
 
+import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,7 +9,8 @@ from numpy.typing import NDArray
 
 from dualspan_edge.conversion import SEVERITY_BITS, convert
 from dualspan_edge.decoder import DataChange, ItemRun
-from dualspan_frame import Block, ValueKind
+from dualspan_edge.decoder.expansion import Expansion, Shape, expand
+from dualspan_frame import BinaryColumn, Block, ValueKind
 
 # Status code bits 10, 11 (InfoType: DataValue) and 7 (Overflow): Part 4, 7.39.1.
 _OVERFLOW_BITS, _OVERFLOW = 0x0C80, 0x0480
@@ -16,6 +19,10 @@ _EARLIEST = 946_684_800_000_000  # 2000-01-01: before that, the server's clock w
 _FURTHEST_AHEAD = 1_800_000_000  # half an hour: the historian refuses what is an hour ahead of its own clock
 _NEVER = np.iinfo(np.int64).min
 _NO_TAG = -1
+# In the place of a tag: the item's values are taken apart, and each part is a tag with a handle of its own.
+_IN_PARTS = -2
+# In the place of a kind: no values come for this handle, only parts of values, or events.
+_EXPANDED, _EVENTS = 0, 255
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,6 +55,15 @@ class Received:
     sample_count: int
 
 
+@dataclass(frozen=True, slots=True)
+class EventSample:
+    """An event on its way to be a sample: its item, its time in microseconds, and its serialized form."""
+
+    handle: int
+    timestamp: int
+    content: bytes
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Rows:
     """A block that still has its handles and its order of arrival."""
@@ -71,20 +87,44 @@ class TagTable:
         self._fresh_left = 0
         self._used = 0
         self._earlier: dict[int, int] = {}
+        # Handle of an item whose values are taken apart → how, and the handles of the parts.
+        self._parts: dict[int, tuple[Shape, NDArray[np.uint32]]] = {}
 
-    def add(self, tag_id: int, kind: ValueKind) -> int:
+    def add(self, tag_id: int, kind: ValueKind, after: int | None = None) -> int:
         """Gives out a handle.
 
         A new monitored item begins with the current value (Part 4, 5.13.1.5). If that is the newest sample that an
         earlier item of the tag has sent, it is dropped when it comes.
+
+        Args:
+            tag_id: The tag.
+            kind: Of its samples.
+            after: The handle of an item of the same tag that still runs, and that this one will take the place of.
         """
+        known = self._earlier.pop(tag_id, None)
+        if after is not None and self._last[after] != _NEVER:
+            known = int(self._last[after])
+        return self._give(tag_id, kind, known)
+
+    def add_parts(self, expansion: Expansion) -> int:
+        """Gives out a handle for an item whose values are taken apart."""
+        kinds = zip(expansion.tag_ids, expansion.kinds, strict=True)
+        parts = [self._give(tag_id, kind, self._earlier.pop(tag_id, None)) for tag_id, kind in kinds]
+        handle = self._give(_IN_PARTS, _EXPANDED, None)
+        self._parts[handle] = (expansion.shape, np.array(parts, np.uint32))
+        return handle
+
+    def add_events(self, tag_id: int) -> int:
+        """Gives out a handle for an event notifier."""
+        return self._give(tag_id, _EVENTS, None)
+
+    def _give(self, tag_id: int, kind: int, known: int | None) -> int:
         if self._used == len(self._tag):
             self._grow()
         handle = self._used
         self._used += 1
         self._tag[handle] = tag_id
         self._kind[handle] = kind
-        known = self._earlier.pop(tag_id, None)
         self._last[handle] = _NEVER if known is None else known
         self._fresh[handle] = known is not None
         self._fresh_left += known is not None
@@ -92,6 +132,9 @@ class TagTable:
 
     def remove(self, handle: int) -> None:
         """Forgets a handle; samples that still come for it are dropped."""
+        _, parts = self._parts.pop(handle, (None, ()))
+        for part in parts:
+            self.remove(int(part))
         last = int(self._last[handle])
         if last != _NEVER:
             self._earlier[int(self._tag[handle])] = last
@@ -139,15 +182,53 @@ class TagTable:
         if int(run.handle.max()) >= self._used:
             run = run.take(run.handle < self._used)
         tags = self._tag[run.handle]
-        if len(run) and int(tags.min()) == _NO_TAG:
+        if len(run) and int(tags.min()) < 0:
             run = run.take(tags != _NO_TAG)
         if not len(run):
             return []
         kinds = self._kind[run.handle]
         first = int(kinds[0])
         if (kinds == first).all():
-            return [(ValueKind(first), run)]
-        return [(ValueKind(int(kind)), run.take(kinds == kind)) for kind in np.unique(kinds)]
+            return self._of_kind(run, first)
+        return [part for kind in np.unique(kinds) for part in self._of_kind(run.take(kinds == kind), int(kind))]
+
+    def _of_kind(self, run: ItemRun, kind: int) -> list[tuple[ValueKind, ItemRun]]:
+        if kind == _EXPANDED:
+            return [of_kind for part in self._taken_apart(run) for of_kind in self._by_kind(part)]
+        # Values for an event notifier: no server sends any.
+        return [] if kind == _EVENTS else [(ValueKind(kind), run)]
+
+    def _taken_apart(self, run: ItemRun) -> list[ItemRun]:
+        """The parts of values, each with its own handle; items of one shape are taken apart together."""
+        by_shape: dict[int, list[int]] = {}
+        for handle in np.unique(run.handle).tolist():
+            by_shape.setdefault(id(self._parts[handle][0]), []).append(handle)
+        found: list[ItemRun] = []
+        for handles in by_shape.values():
+            some = run.take(np.isin(run.handle, handles)) if len(by_shape) > 1 else run
+            table = np.stack([self._parts[handle][1] for handle in handles])
+            for number, part in expand(some, self._parts[handles[0]][0]):
+                place = np.searchsorted(handles, part.handle)
+                found.append(dataclasses.replace(part, handle=table[place, number]))
+        return found
+
+    def tags_of(self, handles: Sequence[int]) -> list[int]:
+        """The tags of handles, of those that have one."""
+        return [int(self._tag[handle]) for handle in handles if handle < self._used and self._tag[handle] >= 0]
+
+    def receive_events(self, events: Sequence[EventSample]) -> Block | None:
+        """The events of one notification as samples; None if none of them is anybody's."""
+        known = [event for event in events if event.handle < self._used and self._kind[event.handle] == _EVENTS]
+        known = [event for event in known if self._tag[event.handle] != _NO_TAG]
+        if not known:
+            return None
+        return Block(
+            ValueKind.BYTES,
+            self._tag[[event.handle for event in known]],
+            np.array([event.timestamp for event in known], np.int64),
+            np.zeros(len(known), np.uint32),
+            BinaryColumn.from_list(event.content for event in known),
+        )
 
     def _rows(self, run: ItemRun, kind: ValueKind, now: int) -> _Rows:
         converted = convert(run, kind)

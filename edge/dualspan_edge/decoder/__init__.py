@@ -13,13 +13,14 @@ is wrong with it raises `DecodeError`, and nothing else.
 To get samples of tags from it, see `dualspan_edge.samples.TagTable`.
 """
 
-from dualspan_edge.decoder.model import DataChange, ItemRun, PublishResponse, RunForm
+from dualspan_edge.decoder.model import DataChange, EventFields, ItemRun, PublishResponse, RunForm
 from dualspan_edge.decoder.response import check_read_response, decode_publish_response, decode_republish_response
 from dualspan_edge.errors import DecodeError
 
 __all__ = [
     "DataChange",
     "DecodeError",
+    "EventFields",
     "ItemRun",
     "PublishResponse",
     "RunForm",

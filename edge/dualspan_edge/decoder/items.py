@@ -182,7 +182,7 @@ def _take_uneven(
     value_start = position + 5
     value_end = skip_variant(body, value_start, end)
     status, timestamp, after = _read_tail(body, value_end, end, key & 0xFF, fallback)
-    form, content = _content(body, value_start, value_end, key >> 8)
+    form, content = content_of(body, value_start, value_end, key >> 8)
     items = uneven.setdefault(form, _Uneven())
     items.index.append(index)
     items.handle.append(read_uint32(body, position, end)[0])
@@ -192,7 +192,8 @@ def _take_uneven(
     return after
 
 
-def _content(body: bytes, start: int, end: int, encoding: int) -> tuple[RunForm, bytes]:
+def content_of(body: bytes, start: int, end: int, encoding: int) -> tuple[RunForm, bytes]:
+    """How the Variant at `start`, which is known to end at `end`, is handed out if it is no number."""
     if encoding == _STRING:
         return RunForm.TEXT, as_utf8(body[start + 5 : end])
     if encoding == _LOCALIZED_TEXT:

@@ -77,6 +77,17 @@ class DataChange:
 
 
 @dataclass(frozen=True, slots=True)
+class EventFields:
+    """One EventFieldList (Part 4, 7.25.3): what one event says, in the order of the select clauses.
+
+    A field is None where the event has none, or one of a type that is not read; NodeIds are keys, DateTimes ticks.
+    """
+
+    handle: int
+    fields: tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class PublishResponse:
     """A PublishResponse (Part 4, 5.14.5), or the ServiceFault that came instead of one.
 
@@ -89,7 +100,8 @@ class PublishResponse:
         publish_time: Microseconds since 1970; 0 if the server gave none.
         data_changes: The data changes, in the order in which they came.
         status_changes: Status codes of StatusChangeNotifications (7.25.4).
-        event_lists: How many EventNotificationLists there were; they are skipped.
+        event_lists: How many EventNotificationLists there were.
+        events: The events in them, in the order in which they came.
         acknowledge_results: Status codes for the acknowledgements that the request carried.
         unknown_parts: How many parts of the notification were of no known type; they are skipped.
     """
@@ -103,6 +115,7 @@ class PublishResponse:
     data_changes: tuple[DataChange, ...] = ()
     status_changes: tuple[int, ...] = ()
     event_lists: int = 0
+    events: tuple[EventFields, ...] = ()
     acknowledge_results: tuple[int, ...] = ()
     unknown_parts: int = 0
 
@@ -113,5 +126,5 @@ class PublishResponse:
 
     @property
     def sample_count(self) -> int:
-        """How many items its data changes hold."""
-        return sum(change.count for change in self.data_changes)
+        """How many items its data changes hold, and how many events there are."""
+        return sum(change.count for change in self.data_changes) + len(self.events)

@@ -2,9 +2,10 @@
 
 import struct
 
+from dualspan_edge.decoder.events import read_event_list
 from dualspan_edge.decoder.items import decode_items
 from dualspan_edge.decoder.layout import ticks_to_microseconds
-from dualspan_edge.decoder.model import DataChange, PublishResponse
+from dualspan_edge.decoder.model import DataChange, EventFields, PublishResponse
 from dualspan_edge.decoder.wire import (
     advance,
     read_count,
@@ -149,6 +150,7 @@ class _Parts:
         self._data_changes: list[DataChange] = []
         self._status_changes: list[int] = []
         self._event_lists = 0
+        self._events: list[EventFields] = []
         self._unknown = 0
 
     def response(
@@ -170,6 +172,7 @@ class _Parts:
             data_changes=tuple(self._data_changes),
             status_changes=tuple(self._status_changes),
             event_lists=self._event_lists,
+            events=tuple(self._events),
             acknowledge_results=results,
             unknown_parts=self._unknown,
         )
@@ -200,6 +203,7 @@ class _Parts:
             self._status_changes.append(read_uint32(body, position, part_end)[0])
         elif type_id == _EVENT_LIST:
             self._event_lists += 1
+            self._events += read_event_list(body, position, part_end)
         else:
             self._unknown += 1
         return part_end

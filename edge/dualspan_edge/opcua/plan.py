@@ -12,6 +12,9 @@ from enum import IntEnum
 from asyncua import ua
 
 from dualspan.onboarding.v1 import gateway_service_pb2 as gateway
+from dualspan.onboarding.v1 import sampling_pb2 as sampling
+from dualspan_edge.decoder.expansion import Expansion
+from dualspan_frame import ValueKind
 
 _DEFAULT_PUBLISHING_MS = 1000.0
 # "As fast as the server can" is reckoned with as this when queues are sized.
@@ -20,6 +23,8 @@ _FASTEST_SAMPLING_MS = 10.0
 # bit (Part 4, 7.21), so a loss would not be seen.
 _LEAST_QUEUE = 2
 _LARGEST_QUEUE = 100_000
+# Events come in bursts: a plant that trips raises hundreds within a second.
+_EVENT_QUEUE = 1000
 
 
 class Coarseness(IntEnum):
@@ -42,11 +47,38 @@ class GroupKey:
 
 @dataclass(frozen=True, slots=True)
 class PlannedTag:
-    """A tag whose node was found."""
+    """A tag whose node was found, or several that are parts of one node's value and share a monitored item.
+
+    Attributes:
+        tag: The tag; of several, the one whose settings count.
+        node: The node, as the server knows it now; a registered one where that was asked for.
+        data_type: Of the node.
+        expansion: How the parts are taken out of each value; None if the tag is the whole value, or events.
+        sharers: The tags that are parts, `tag` among them.
+    """
 
     tag: gateway.TagConfiguration
     node: ua.NodeId
     data_type: str
+    expansion: Expansion | None = None
+    sharers: tuple[gateway.TagConfiguration, ...] = ()
+
+    @property
+    def all_tags(self) -> tuple[gateway.TagConfiguration, ...]:
+        """The tag, or all that share the monitored item."""
+        return self.sharers or (self.tag,)
+
+    @property
+    def is_events(self) -> bool:
+        """Whether it is an event notifier."""
+        return self.tag.source == sampling.TAG_SOURCE_EVENTS
+
+    @property
+    def kind(self) -> int:
+        """What comes over the wire is decoded as this kind; events are of none, to be on their own."""
+        if self.is_events:
+            return 0
+        return ValueKind.BYTES if self.expansion else self.tag.kind
 
 
 def publishing_ms(tag: gateway.TagConfiguration) -> float:
@@ -61,8 +93,10 @@ def sampling_ms(tag: gateway.TagConfiguration) -> float:
 
 def queue_size(tag: gateway.TagConfiguration) -> int:
     """How many values the server has to keep between two notifications: all that it samples, and one more."""
-    sampling = max(sampling_ms(tag), 0.0) or _FASTEST_SAMPLING_MS
-    needed = math.ceil(publishing_ms(tag) / sampling)
+    if tag.source == sampling.TAG_SOURCE_EVENTS:
+        return min(max(tag.queue_size, _EVENT_QUEUE), _LARGEST_QUEUE)
+    interval = max(sampling_ms(tag), 0.0) or _FASTEST_SAMPLING_MS
+    needed = math.ceil(publishing_ms(tag) / interval)
     return min(max(tag.queue_size, needed, _LEAST_QUEUE), _LARGEST_QUEUE)
 
 
@@ -71,11 +105,12 @@ def group_key(planned: PlannedTag, coarseness: Coarseness) -> GroupKey:
     tag = planned.tag
     match coarseness:
         case Coarseness.TYPE_AND_SAMPLING:
-            return GroupKey(publishing_ms(tag), tag.kind, planned.data_type, sampling_ms(tag))
+            return GroupKey(publishing_ms(tag), planned.kind, planned.data_type, sampling_ms(tag))
         case Coarseness.KIND:
-            return GroupKey(publishing_ms(tag), tag.kind)
+            return GroupKey(publishing_ms(tag), planned.kind)
         case Coarseness.PUBLISHING:
-            return GroupKey(publishing_ms(tag))
+            # A burst of events must not hold up values, nor they the events.
+            return GroupKey(publishing_ms(tag), data_type="events" if planned.is_events else "")
 
 
 def choose_coarseness(tags: Iterable[PlannedTag], subscriptions: int) -> Coarseness:
@@ -90,6 +125,6 @@ def choose_coarseness(tags: Iterable[PlannedTag], subscriptions: int) -> Coarsen
 def in_groups(tags: Iterable[PlannedTag], coarseness: Coarseness) -> dict[GroupKey, list[PlannedTag]]:
     """The tags by group; in a group, tags of one type stand together, so that their values form long runs."""
     groups: dict[GroupKey, list[PlannedTag]] = {}
-    for planned in sorted(tags, key=lambda tag: (tag.tag.kind, tag.data_type, tag.tag.tag_id)):
+    for planned in sorted(tags, key=lambda tag: (tag.kind, tag.data_type, tag.tag.tag_id)):
         groups.setdefault(group_key(planned, coarseness), []).append(planned)
     return groups

@@ -1,7 +1,7 @@
 """One server: connected, kept connected, and subscribed as configured."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,9 @@ from dualspan_edge.errors import GatewayError, UntrustedServerError
 from dualspan_edge.gaps import gap, overflow_gaps
 from dualspan_edge.opcua.browse import Browser
 from dualspan_edge.opcua.connection import Connection, SessionTicket, connect
+from dualspan_edge.opcua.events import take_events
 from dualspan_edge.opcua.holes import Hole, Holes
+from dualspan_edge.opcua.nodekeys import NodeNames
 from dualspan_edge.opcua.pump import PublishPump
 from dualspan_edge.opcua.subscriptions import Subscription, Subscriptions
 from dualspan_edge.opcua.trust_desk import ShowNewCertificate, TrustDesk
@@ -31,6 +33,7 @@ from dualspan_frame import Block
 _CLOCK_INTERVAL = 10.0
 # A refused item may become possible: a node appears, a right is given.
 _RETRY_REFUSED = 60.0
+_LOST_EVENTS = "the server's queue of events overflowed: it raised more than it could keep between two notifications"
 
 ReportSink = Callable[[Sequence[gateway.TagReport]], None]
 
@@ -86,8 +89,13 @@ class ServerWorker:
         self._changed = asyncio.Event()
         self._subscriptions = Subscriptions(TagTable())
         self._reports: dict[int, gateway.TagReport] = {}
+        # What the server was last asked for, by tag id.
+        self._asked: dict[int, gateway.TagConfiguration] = {}
+        # When refused tags are asked for again, on the event loop's clock.
+        self._retry_at = 0.0
         self._ticket: SessionTicket | None = None
         self._connection: Connection | None = None
+        self._node_names = NodeNames(())
         self._holes = Holes()
         if missing_since:
             self._holes.note(historian.GAP_CAUSE_GATEWAY_DOWN, missing_since, "the gateway was not running")
@@ -165,7 +173,20 @@ class ServerWorker:
             if received.overflow is not None:
                 self.counters.overflowed_samples += len(received.overflow.tag)
                 gaps += overflow_gaps(received.overflow, self.server)
+        if response.events:
+            blocks += self._take_events(response, now, gaps)
         return self._buffer.submit(tuple(blocks), gaps)
+
+    def _take_events(self, response: PublishResponse, now: int, gaps: list[historian.Gap]) -> list[Block]:
+        arrived = take_events(response.events, self._node_names.node_id, now)
+        block = self._subscriptions.table.receive_events(arrived.samples)
+        if block is None:
+            return []
+        self.counters.received_samples += len(block)
+        lost = self._subscriptions.table.tags_of(arrived.overflowed)
+        cause = historian.GAP_CAUSE_SERVER_OVERFLOW
+        gaps += [gap(cause, now, now, server=self.server, tag_id=tag_id, detail=_LOST_EVENTS) for tag_id in lost]
+        return [block]
 
     def missed(self, subscription: Subscription, why: str) -> None:
         """Notifications are lost and cannot be had again."""
@@ -190,6 +211,7 @@ class ServerWorker:
         try:
             await self._take_over(connection)
             self._connection = connection
+            self._node_names = NodeNames(connection.namespaces)
             pump = PublishPump(connection, self._subscriptions, self)
             await self._apply(connection, pump, retry=True)
             self._set_state(onboarding.CONNECTION_STATE_CONNECTED, connection.chosen.warning)
@@ -237,33 +259,57 @@ class ServerWorker:
 
     async def _apply(self, connection: Connection, pump: PublishPump, *, retry: bool) -> None:
         """Monitors what is configured and nothing else; then says how each tag fares."""
+        self._retry_at = asyncio.get_running_loop().time() + _RETRY_REFUSED
         wanted = {tag.tag_id: tag for tag in self._configuration.tags}
         have = self._subscriptions.tags()
-        await self._subscriptions.remove(connection, [i for i, tag in have.items() if wanted.get(i) != tag])
+        await self._subscriptions.remove(connection, [tag_id for tag_id in have if tag_id not in wanted])
         have = self._subscriptions.tags()
-        missing = [
-            tag for tag_id, tag in wanted.items() if tag_id not in have and (retry or not self._was_refused(tag_id))
+        differing = [
+            tag for tag_id, tag in wanted.items() if have.get(tag_id) != tag and (retry or not self._was_refused(tag))
         ]
-        if missing:
-            reports = await self._subscriptions.add(connection, missing, now_microseconds())
-            self._reports.update((report.tag_id, report) for report in reports)
+        reports = await self._change(connection, differing, have)
+        self._reports.update((report.tag_id, report) for report in reports)
+        self._asked.update((tag.tag_id, tag) for tag in differing)
+        if differing:
             pump.wake()
         self._submit_holes(self._holes.settle(wanted.keys(), self._subscriptions.tags().keys(), now_microseconds()))
         self.status.monitored_items = self._subscriptions.item_count
         self._report([self._reports[tag_id] for tag_id in wanted if tag_id in self._reports])
 
-    def _was_refused(self, tag_id: int) -> bool:
-        report = self._reports.get(tag_id)
-        return report is not None and report.state == onboarding.TAG_STATE_REFUSED
+    async def _change(
+        self, connection: Connection, differing: Sequence[gateway.TagConfiguration], have: Mapping[int, object]
+    ) -> list[gateway.TagReport]:
+        """Brings tags to what is configured: those that run go on, whatever changes of them."""
+        now = now_microseconds()
+        running = [tag for tag in differing if tag.tag_id in have]
+        missing = [tag for tag in differing if tag.tag_id not in have]
+        reports = await self._subscriptions.replace(connection, running, now) if running else []
+        reports += await self._subscriptions.add(connection, missing, now) if missing else []
+        return reports + await self._subscriptions.refresh_conditions(connection)
+
+    def _was_refused(self, tag: gateway.TagConfiguration) -> bool:
+        """Whether the server has refused just this."""
+        report = self._reports.get(tag.tag_id)
+        refused = report is not None and report.state == onboarding.TAG_STATE_REFUSED
+        return refused and self._asked.get(tag.tag_id) == tag
 
     async def _follow(self, connection: Connection, pump: PublishPump, applied: gateway.ServerConfiguration) -> None:
         """Applies each new configuration; from time to time asks again for what was refused."""
         while True:
-            changed = await _wait(self._changed, _RETRY_REFUSED)
+            changed = await _wait(self._changed, self._until_next_step())
+            await self._subscriptions.end_retired(connection)
+            if not changed and asyncio.get_running_loop().time() < self._retry_at:
+                continue
             self._changed.clear()
             if _way(self._configuration) != _way(applied):
                 raise Reconfigured
             await self._apply(connection, pump, retry=not changed or self._holes.since is not None)
+
+    def _until_next_step(self) -> float:
+        """Seconds until something is to be done although nothing has changed."""
+        now = asyncio.get_running_loop().time()
+        end = self._subscriptions.next_end
+        return max(min(self._retry_at, self._retry_at if end is None else end) - now, 0.0)
 
     async def _watch_clock(self, connection: Connection) -> None:
         while True:

@@ -28,6 +28,7 @@ _OPERATION_LIMITS = (
     _IDS.Server_ServerCapabilities_OperationLimits_MaxMonitoredItemsPerCall,
     _IDS.Server_ServerCapabilities_MaxSubscriptionsPerSession,
     _IDS.Server_ServerCapabilities_MaxMonitoredItemsPerSubscription,
+    _IDS.Server_ServerCapabilities_OperationLimits_MaxNodesPerRegisterNodes,
 )
 
 
@@ -40,6 +41,7 @@ class ServerLimits:
     items_per_call: int = _UNSTATED_PER_CALL
     subscriptions: int = _UNSTATED_SUBSCRIPTIONS
     items_per_subscription: int = _UNSTATED_ITEMS
+    nodes_per_register: int = _UNSTATED_PER_CALL
 
 
 async def in_portions(
@@ -94,7 +96,7 @@ async def read_limits(session: UaSession) -> ServerLimits:
     """The limits that the server states; ours where it states none."""
     nodes = [(standard_node(number), ua.AttributeIds.Value) for number in _OPERATION_LIMITS]
     stated = [value_of(value) for value in await read_attributes(session, nodes, len(nodes))]
-    read, browse, items, subscriptions, per_subscription = (
+    read, browse, items, subscriptions, per_subscription, register = (
         value if isinstance(value, int) and value > 0 else None for value in stated
     )
     return ServerLimits(
@@ -103,6 +105,7 @@ async def read_limits(session: UaSession) -> ServerLimits:
         items_per_call=min(items or _UNSTATED_PER_CALL, 10_000),
         subscriptions=min(subscriptions or _UNSTATED_SUBSCRIPTIONS, 100),
         items_per_subscription=per_subscription or _UNSTATED_ITEMS,
+        nodes_per_register=min(register or _UNSTATED_PER_CALL, 10_000),
     )
 
 

@@ -5,7 +5,7 @@ They outlive a connection: if the server still has them when the next one stands
 
 import asyncio
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -13,22 +13,25 @@ from asyncua import ua
 from asyncua.client.ua_session import UaSession
 from asyncua.ua.ua_binary import struct_from_binary
 from asyncua.ua.uaerrors import BadTooManySubscriptions, UaStatusCodeError
-from google.protobuf.duration_pb2 import Duration
 
 from dualspan.onboarding.v1 import gateway_service_pb2 as gateway
-from dualspan.onboarding.v1 import resources_pb2 as onboarding
+from dualspan.onboarding.v1.resources_pb2 import TAG_STATE_ACTIVE
 from dualspan_edge.opcua.connection import Connection
-from dualspan_edge.opcua.nodeids import NodeIdError, parse_node_id
-from dualspan_edge.opcua.plan import (
-    Coarseness,
-    GroupKey,
-    PlannedTag,
-    choose_coarseness,
-    in_groups,
-    queue_size,
-    sampling_ms,
+from dualspan_edge.opcua.events import refresh_conditions
+from dualspan_edge.opcua.items import (
+    active,
+    change_refused,
+    create_items,
+    delete_items,
+    is_modifiable,
+    item_request,
+    modify_items,
+    parameters,
+    refused,
+    report,
 )
-from dualspan_edge.opcua.services import in_portions, read_attributes, value_of
+from dualspan_edge.opcua.plan import Coarseness, GroupKey, PlannedTag, choose_coarseness, in_groups
+from dualspan_edge.opcua.planning import find_nodes
 from dualspan_edge.opcua.words import status_words
 from dualspan_edge.samples import TagTable
 from dualspan_frame import ValueKind
@@ -38,16 +41,22 @@ _log = structlog.get_logger(__name__)
 _KEEP_ALIVE_MS = 5_000.0
 _LIFETIME_MS = 600_000.0
 _MAX_NOTIFICATIONS = 50_000
-_BAD_NODE_ID_UNKNOWN = 0x80340000
-_BAD_UNEXPECTED_ERROR = 0x80010000
-_KINDS = frozenset(ValueKind)
+_ON_ITS_WAY = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class MonitoredItem:
-    """One tag at the server."""
+    """One tag at the server, or several that are parts of one node's value.
 
-    tag: gateway.TagConfiguration
+    Attributes:
+        planned: What it was made of.
+        tags: The tags as they are in force, by id.
+        handle: The ClientHandle.
+        item_id: The server's MonitoredItemId.
+    """
+
+    planned: PlannedTag
+    tags: Mapping[int, gateway.TagConfiguration]
     handle: int
     item_id: int
 
@@ -60,13 +69,16 @@ class Subscription:
         identifier: The server's SubscriptionId.
         publishing_ms: Revised publishing interval.
         keep_alive: Seconds within which the server says something.
-        items: By tag id.
+        items: By ClientHandle.
         expected: Sequence number of the next notification; the first is 1 (Part 4, 5.14.1.4).
         heard: When it last said something, on the event loop's clock.
         heard_at: Until when everything that it had to say has come, in wall-clock microseconds.
         unstored: Sequence numbers that came and are not on the disk yet.
         unacknowledged: Sequence numbers that are on the disk here and not acknowledged there.
         resumed: It was there before the connection's pump ran, and has not been heard since.
+        refreshed: The server was asked to repeat the conditions of its event notifiers.
+        retiring: Items whose tags have other items already, by ClientHandle; what the server has queued still comes.
+        end_retiring: When it has come for certain, on the event loop's clock.
     """
 
     identifier: int
@@ -79,6 +91,14 @@ class Subscription:
     unstored: set[int] = field(default_factory=set)
     unacknowledged: list[int] = field(default_factory=list)
     resumed: bool = False
+    refreshed: bool = False
+    retiring: dict[int, MonitoredItem] = field(default_factory=dict)
+    end_retiring: float = 0.0
+
+    @property
+    def has_events(self) -> bool:
+        """Whether events come over it."""
+        return any(item.planned.is_events for item in self.items.values())
 
 
 class Subscriptions:
@@ -89,6 +109,8 @@ class Subscriptions:
         self.by_id: dict[int, Subscription] = {}
         self._by_key: dict[GroupKey, list[Subscription]] = {}
         self._coarseness: Coarseness | None = None
+        # Handles of items that are about to be replaced, by tag id.
+        self._replaced: dict[int, int] = {}
 
     @property
     def item_count(self) -> int:
@@ -102,7 +124,8 @@ class Subscriptions:
 
     def tags(self) -> dict[int, gateway.TagConfiguration]:
         """What is monitored, by tag id."""
-        return {tag_id: item.tag for sub in self.by_id.values() for tag_id, item in sub.items.items()}
+        items = (item for subscription in self.by_id.values() for item in subscription.items.values())
+        return {tag_id: tag for item in items for tag_id, tag in item.tags.items()}
 
     async def add(
         self,
@@ -120,7 +143,13 @@ class Subscriptions:
         Returns:
             How each of them fared: one that is refused does not hold up the others.
         """
-        planned, reports = await _find_nodes(connection, tags)
+        planned, reports = await find_nodes(connection, tags)
+        return reports + await self._add_planned(connection, planned, now)
+
+    async def _add_planned(
+        self, connection: Connection, planned: Sequence[PlannedTag], now: int
+    ) -> list[gateway.TagReport]:
+        reports: list[gateway.TagReport] = []
         if self._coarseness is None:
             self._coarseness = choose_coarseness(planned, connection.limits.subscriptions)
         for key, group in in_groups(planned, self._coarseness).items():
@@ -137,7 +166,7 @@ class Subscriptions:
             try:
                 subscription = await self._subscription_for(connection, key, now)
             except UaStatusCodeError as error:
-                return [*reports, *(_refused(member.tag, error.code) for member in left)]
+                return [*reports, *(refused(tag, error.code) for member in left for tag in member.all_tags)]
             room = connection.limits.items_per_subscription - len(subscription.items)
             if room <= 0:
                 # The server has no room left anywhere; it says so itself, item by item.
@@ -146,21 +175,130 @@ class Subscriptions:
             left = left[room:]
         return reports
 
-    async def remove(self, connection: Connection, tag_ids: Iterable[int]) -> None:
-        """Stops monitoring tags; a subscription that is left without items is deleted."""
-        unwanted = set(tag_ids)
+    async def replace(
+        self, connection: Connection, tags: Sequence[gateway.TagConfiguration], now: int
+    ) -> list[gateway.TagReport]:
+        """Changes how tags are monitored, so that no sample is lost.
+
+        What can be changed in place is (ModifyMonitoredItems); of the rest, the new item begins before the old one
+        ends. A tag whose change the server refuses goes on as before.
+
+        Args:
+            connection: Where.
+            tags: As they are to be; every one of them is monitored now.
+            now: Microseconds since 1970.
+        """
+        reports: list[gateway.TagReport] = []
+        wanted, moving = {tag.tag_id: tag for tag in tags}, set[int]()
         for subscription in list(self.by_id.values()):
-            gone = [item for tag_id, item in subscription.items.items() if tag_id in unwanted]
-            if not gone:
+            changes: list[tuple[MonitoredItem, gateway.TagConfiguration]] = []
+            for item in subscription.items.values():
+                changed = item.tags.keys() & wanted.keys()
+                if len(item.tags) == 1 and changed and is_modifiable(item.planned.tag, wanted[min(changed)]):
+                    changes.append((item, wanted[min(changed)]))
+                else:
+                    moving |= changed
+            reports += await self._modify(connection, subscription, changes)
+        return reports + await self._move(connection, [wanted[tag_id] for tag_id in sorted(moving)], now)
+
+    async def _modify(
+        self,
+        connection: Connection,
+        subscription: Subscription,
+        changes: Sequence[tuple[MonitoredItem, gateway.TagConfiguration]],
+    ) -> list[gateway.TagReport]:
+        requests: list[ua.MonitoredItemModifyRequest] = []
+        planned = [PlannedTag(tag, item.planned.node, item.planned.data_type) for item, tag in changes]
+        for (item, _), member in zip(changes, planned, strict=True):
+            request = ua.MonitoredItemModifyRequest(MonitoredItemId=ua.UInt32(item.item_id))
+            request.RequestedParameters = parameters(member, item.handle)
+            requests.append(request)
+        results = await modify_items(connection, subscription.identifier, requests)
+        reports: list[gateway.TagReport] = []
+        for (item, tag), member, result in zip(changes, planned, results, strict=True):
+            if not result.StatusCode.is_good():
+                reports.append(change_refused(tag, int(result.StatusCode.value)))
                 continue
-            for item in gone:
-                self.table.remove(item.handle)
-                del subscription.items[item.tag.tag_id]
-            if subscription.items:
-                await _delete_items(connection, subscription, [item.item_id for item in gone])
-            else:
-                self.forget(subscription)
-                await connection.session.delete_subscriptions([subscription.identifier])
+            changed = MonitoredItem(member, {tag.tag_id: tag}, item.handle, item.item_id)
+            subscription.items[item.handle] = changed
+            reports.append(active(tag, result))
+        return reports
+
+    async def _move(
+        self, connection: Connection, tags: Sequence[gateway.TagConfiguration], now: int
+    ) -> list[gateway.TagReport]:
+        """Monitors tags anew, and only then ends their old items."""
+        ids = {tag.tag_id for tag in tags}
+        old = [
+            (subscription, item)
+            for subscription in self.by_id.values()
+            for item in subscription.items.values()
+            if item.tags.keys() & ids
+        ]
+        # Tags that share an item with one of them go on in a new one too.
+        beside = [tag for _, item in old for tag_id, tag in item.tags.items() if tag_id not in ids]
+        for _, item in old:
+            if item.planned.expansion is None and not item.planned.is_events:
+                self._replaced[item.planned.tag.tag_id] = item.handle
+        try:
+            reports = await self.add(connection, [*tags, *beside], now) if ids else []
+        finally:
+            self._replaced.clear()
+        now_here = asyncio.get_running_loop().time()
+        for subscription, item in old:
+            subscription.retiring[item.handle] = subscription.items.pop(item.handle)
+            # Two publishing intervals, and as long as an answer may be on its way.
+            subscription.end_retiring = now_here + 2 * subscription.publishing_ms / 1000 + _ON_ITS_WAY
+        return reports
+
+    @property
+    def next_end(self) -> float | None:
+        """When items that retire can be ended, on the event loop's clock; None if there are none."""
+        return min((one.end_retiring for one in self.by_id.values() if one.retiring), default=None)
+
+    async def end_retired(self, connection: Connection) -> None:
+        """Ends the items whose values have all come."""
+        now = asyncio.get_running_loop().time()
+        for subscription in list(self.by_id.values()):
+            if subscription.retiring and now >= subscription.end_retiring:
+                await self._end(connection, subscription, list(subscription.retiring.values()))
+
+    async def remove(self, connection: Connection, tag_ids: Iterable[int]) -> list[gateway.TagConfiguration]:
+        """Stops monitoring tags; a subscription that is left without items is deleted.
+
+        Returns:
+            Tags that shared an item with one of them, and are not monitored any more either.
+        """
+        unwanted = set(tag_ids)
+        beside: list[gateway.TagConfiguration] = []
+        for subscription in list(self.by_id.values()):
+            gone = [item for item in subscription.items.values() if item.tags.keys() & unwanted]
+            beside += [tag for item in gone for tag_id, tag in item.tags.items() if tag_id not in unwanted]
+            if gone:
+                await self._end(connection, subscription, gone)
+        return beside
+
+    async def _end(self, connection: Connection, subscription: Subscription, gone: Sequence[MonitoredItem]) -> None:
+        for item in gone:
+            self.table.remove(item.handle)
+            subscription.items.pop(item.handle, None)
+            subscription.retiring.pop(item.handle, None)
+        if subscription.items or subscription.retiring:
+            await delete_items(connection, subscription.identifier, [item.item_id for item in gone])
+        else:
+            self.forget(subscription)
+            await connection.session.delete_subscriptions([subscription.identifier])
+
+    async def refresh_conditions(self, connection: Connection) -> list[gateway.TagReport]:
+        """Has the server repeat the conditions that are of interest; reports of event notifiers where it does not."""
+        reports: list[gateway.TagReport] = []
+        for subscription in list(self.by_id.values()):
+            if subscription.has_events and not subscription.refreshed:
+                why = await refresh_conditions(connection.session, subscription.identifier)
+                subscription.refreshed = True
+                notifiers = [item for item in subscription.items.values() if item.planned.is_events]
+                reports += [report(item.planned.tag, TAG_STATE_ACTIVE, 0, why) for item in notifiers] if why else []
+        return reports
 
     def begin_session(self) -> None:
         """A session begins that has none of the earlier subscriptions."""
@@ -171,7 +309,7 @@ class Subscriptions:
 
     def forget(self, subscription: Subscription) -> None:
         """The server does not have it any more."""
-        for item in subscription.items.values():
+        for item in (*subscription.items.values(), *subscription.retiring.values()):
             self.table.remove(item.handle)
         self.by_id.pop(subscription.identifier, None)
         for held in self._by_key.values():
@@ -215,51 +353,29 @@ class Subscriptions:
     async def _monitor(
         self, connection: Connection, subscription: Subscription, group: list[PlannedTag]
     ) -> list[gateway.TagReport]:
-        requests: list[ua.MonitoredItemCreateRequest] = []
-        for member in group:
-            tag = member.tag
-            handle = self.table.add(tag.tag_id, ValueKind(tag.kind))
-            requests.append(_item_request(member, handle))
-        results = await _create_items(connection, subscription, requests)
+        requests = [item_request(member, self._handle(member)) for member in group]
+        results = await create_items(connection, subscription.identifier, requests)
         reports: list[gateway.TagReport] = []
         for member, request, result in zip(group, requests, results, strict=True):
             handle = int(request.RequestedParameters.ClientHandle)
             if result.StatusCode.is_good():
-                item = MonitoredItem(member.tag, handle, int(result.MonitoredItemId))
-                subscription.items[member.tag.tag_id] = item
-                reports.append(_active(member.tag, result, int(request.RequestedParameters.QueueSize)))
+                tags = {tag.tag_id: tag for tag in member.all_tags}
+                subscription.items[handle] = MonitoredItem(member, tags, handle, int(result.MonitoredItemId))
+                # Conditions that were raised before the item was there have not been told over it.
+                subscription.refreshed &= not member.is_events
+                reports += [active(tag, result) for tag in member.all_tags]
             else:
                 self.table.remove(handle)
-                reports.append(_refused(member.tag, int(result.StatusCode.value)))
+                reports += [refused(tag, int(result.StatusCode.value)) for tag in member.all_tags]
         return reports
 
-
-async def _find_nodes(
-    connection: Connection, tags: Sequence[gateway.TagConfiguration]
-) -> tuple[list[PlannedTag], list[gateway.TagReport]]:
-    """The tags with their nodes and data types, and reports of those that have none."""
-    reports: list[gateway.TagReport] = []
-    found: list[tuple[gateway.TagConfiguration, ua.NodeId]] = []
-    for tag in tags:
-        if tag.kind not in _KINDS:
-            detail = "this gateway does not know the kind of the tag; update the gateway"
-            reports.append(_report(tag, onboarding.TAG_STATE_REFUSED, _BAD_UNEXPECTED_ERROR, detail))
-            continue
-        try:
-            found.append((tag, parse_node_id(tag.node_id, connection.namespaces)))
-        except NodeIdError as error:
-            reports.append(_report(tag, onboarding.TAG_STATE_REFUSED, _BAD_NODE_ID_UNKNOWN, str(error)))
-    nodes = [(node, ua.AttributeIds.DataType) for _, node in found]
-    answers = await read_attributes(connection.session, nodes, connection.limits.nodes_per_read)
-    planned: list[PlannedTag] = []
-    for (tag, node), answer in zip(found, answers, strict=True):
-        status = answer.StatusCode
-        if status is not None and status.value == _BAD_NODE_ID_UNKNOWN:
-            reports.append(_refused(tag, _BAD_NODE_ID_UNKNOWN))
-            continue
-        data_type = value_of(answer)
-        planned.append(PlannedTag(tag, node, data_type.to_string() if isinstance(data_type, ua.NodeId) else ""))
-    return planned, reports
+    def _handle(self, member: PlannedTag) -> int:
+        if member.is_events:
+            return self.table.add_events(member.tag.tag_id)
+        if member.expansion is not None:
+            return self.table.add_parts(member.expansion)
+        tag = member.tag
+        return self.table.add(tag.tag_id, ValueKind(tag.kind), self._replaced.get(tag.tag_id))
 
 
 async def _create(session: UaSession, publishing: float, now: int) -> Subscription:
@@ -290,70 +406,3 @@ async def _create_subscription(
     response = struct_from_binary(ua.CreateSubscriptionResponse, body)
     response.ResponseHeader.ServiceResult.check()
     return response.Parameters
-
-
-def _item_request(member: PlannedTag, handle: int) -> ua.MonitoredItemCreateRequest:
-    request = ua.MonitoredItemCreateRequest()
-    request.ItemToMonitor.NodeId = member.node
-    request.ItemToMonitor.AttributeId = ua.AttributeIds.Value  # pyright: ignore[reportAttributeAccessIssue]  # an IntEnum
-    request.MonitoringMode = ua.MonitoringMode.Reporting
-    parameters = request.RequestedParameters
-    parameters.ClientHandle = ua.UInt32(handle)
-    parameters.SamplingInterval = ua.Double(sampling_ms(member.tag))
-    parameters.QueueSize = ua.UInt32(queue_size(member.tag))
-    parameters.DiscardOldest = True
-    return request
-
-
-async def _create_items(
-    connection: Connection, subscription: Subscription, requests: Sequence[ua.MonitoredItemCreateRequest]
-) -> list[ua.MonitoredItemCreateResult]:
-    async def create(part: Sequence[ua.MonitoredItemCreateRequest]) -> list[ua.MonitoredItemCreateResult]:
-        parameters = ua.CreateMonitoredItemsParameters()
-        parameters.SubscriptionId = ua.UInt32(subscription.identifier)
-        parameters.TimestampsToReturn = ua.TimestampsToReturn.Both
-        parameters.ItemsToCreate = list(part)
-        try:
-            return await connection.session.create_monitored_items(parameters)
-        except UaStatusCodeError as error:
-            if len(part) > 1:
-                raise
-            return [ua.MonitoredItemCreateResult(StatusCode=ua.StatusCode(ua.UInt32(error.code)))]
-
-    return await in_portions(create, requests, connection.limits.items_per_call)
-
-
-async def _delete_items(connection: Connection, subscription: Subscription, item_ids: Sequence[int]) -> None:
-    async def delete(part: Sequence[int]) -> list[ua.StatusCode]:
-        parameters = ua.DeleteMonitoredItemsParameters()
-        parameters.SubscriptionId = ua.UInt32(subscription.identifier)
-        parameters.MonitoredItemIds = [ua.UInt32(item_id) for item_id in part]
-        return await connection.session.delete_monitored_items(parameters)
-
-    await in_portions(delete, item_ids, connection.limits.items_per_call)
-
-
-def _active(
-    tag: gateway.TagConfiguration, result: ua.MonitoredItemCreateResult, wanted_queue: int
-) -> gateway.TagReport:
-    detail = ""
-    if int(result.RevisedQueueSize) < wanted_queue:
-        detail = (
-            f"the server keeps {result.RevisedQueueSize} values instead of {wanted_queue} between two notifications: "
-            "publish more often or sample less often, or values may be lost"
-        )
-    report = _report(tag, onboarding.TAG_STATE_ACTIVE, int(result.StatusCode.value), detail)
-    revised = Duration()
-    revised.FromMicroseconds(int(max(float(result.RevisedSamplingInterval), 0.0) * 1000))
-    report.revised_sampling_interval.CopyFrom(revised)
-    return report
-
-
-def _refused(tag: gateway.TagConfiguration, code: int) -> gateway.TagReport:
-    return _report(tag, onboarding.TAG_STATE_REFUSED, code or _BAD_UNEXPECTED_ERROR, status_words(code))
-
-
-def _report(
-    tag: gateway.TagConfiguration, state: onboarding.TagState.ValueType, code: int, detail: str
-) -> gateway.TagReport:
-    return gateway.TagReport(tag_id=tag.tag_id, state=state, status_code=code, detail=detail)

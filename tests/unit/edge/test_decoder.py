@@ -163,7 +163,8 @@ def test_other_parts_of_a_notification() -> None:
     response = decode_publish_response(encode_response([status, events, data_change([])]))
     assert response.status_changes == (ua.StatusCodes.BadTimeout,)
     assert response.event_lists == 1
-    assert response.sample_count == 0
+    assert response.sample_count == 1
+    assert [(event.handle, event.fields) for event in response.events] == [(1, ("x",))]
     assert not response.is_keep_alive
 
 
