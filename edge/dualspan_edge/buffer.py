@@ -73,6 +73,7 @@ class Buffer:
     """The buffer. `run` has to run while it is used."""
 
     def __init__(self, directory: Path, limits: BufferLimits) -> None:
+        self.directory = directory
         self._path = directory / "buffer.sqlite"
         self._life = LifeFile(directory)
         self._limits = limits

@@ -15,6 +15,7 @@ from dualspan_edge.discovery import Finder
 from dualspan_edge.notices import NoticeBoard
 from dualspan_edge.opcua.own_certificates import OwnCertificates
 from dualspan_edge.opcua.trust_desk import TrustDesk
+from dualspan_edge.repair import RepairDesk
 from dualspan_edge.settings import GatewaySettings
 from dualspan_edge.status import StatusWriter
 from dualspan_edge.supervisor import IdentityKeeper, ServerSet, running, watch_clock
@@ -48,7 +49,8 @@ class Gateway:
             file=ConfigurationFile(settings.data_dir),
             backoff=settings.server_backoff(),
         )
-        buffer.complete_until = servers.complete_until
+        buffer.complete_until, buffer.coverage = servers.complete_until, servers.coverage
+        servers.repairs = RepairDesk(keeper.historian_channels(), buffer, settings.repair_pace())
         commands = CommandRegistry(servers.clock.platform_now)
         commands.register("discover", Finder().run, at_once=1)
         status = StatusWriter(settings.data_dir, keeper.identity.gateway, buffer, servers)

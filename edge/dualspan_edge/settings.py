@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from dualspan_edge.backoff import Backoff
 from dualspan_edge.buffer import BufferLimits
+from dualspan_edge.repair import RepairPace
 
 
 def _default_data_dir() -> Path:
@@ -35,7 +36,15 @@ class GatewaySettings(BaseSettings):
     platform_reconnect_longest_seconds: float = Field(30.0, gt=0, description="The same towards the platform.")
 
     trust_interval_seconds: float = Field(60.0, gt=0, description="How often certificates in use are judged again.")
+    repair_poll_seconds: float = Field(30.0, gt=0, description="How often it asks for gaps to fill from history.")
+    repair_chunk_values: int = Field(5000, ge=10, le=50_000, description="Values of history asked for at a time.")
+    repair_share: float = Field(0.25, gt=0, le=1, description="Share of the time that a server spends on history.")
+
     status_interval_seconds: float = Field(1.0, gt=0, description="How often the local status is written.")
+
+    def repair_pace(self) -> RepairPace:
+        """How eagerly gaps are filled from the servers' history."""
+        return RepairPace(poll=self.repair_poll_seconds, chunk=self.repair_chunk_values, share=self.repair_share)
 
     def buffer_limits(self) -> BufferLimits:
         """The buffer's limits."""

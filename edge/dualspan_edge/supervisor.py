@@ -11,6 +11,7 @@ import structlog
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from dualspan.historian.v1 import resources_pb2 as historian
+from dualspan.historian.v1.repair_pb2 import Coverage
 from dualspan.onboarding.v1 import gateway_service_pb2 as gateway
 from dualspan.onboarding.v1 import gateway_service_pb2_grpc as gateway_grpc
 from dualspan.onboarding.v1 import resources_pb2 as onboarding
@@ -26,6 +27,7 @@ from dualspan_edge.notices import NoticeBoard
 from dualspan_edge.opcua.browse import Browser
 from dualspan_edge.opcua.server import Counters, ServerWorker
 from dualspan_edge.opcua.trust_desk import TrustDesk
+from dualspan_edge.repair import RepairDesk
 
 _log = structlog.get_logger(__name__)
 _CLOCK_CHECK = 1.0
@@ -50,6 +52,8 @@ class ServerSet:
         self.clock = PlatformClock()
         self.ledger = ReportLedger()
         self.notices = notices
+        # How gaps are filled; None: not at all. Set before the servers start.
+        self.repairs: RepairDesk | None = None
         # A server stands otherwise than before: worth telling at once.
         self.state_changed = asyncio.Event()
 
@@ -93,6 +97,7 @@ class ServerSet:
                 backoff=self._backoff,
                 clock=self.clock,
                 missing_since=self._missing_since.pop(name, 0),
+                repairs=self.repairs,
             )
             self._workers[name] = (worker, asyncio.ensure_future(worker.run()))
 
@@ -111,6 +116,10 @@ class ServerSet:
         """By server: the last moment before which nothing is missing, microseconds."""
         known = {name: worker.complete_until for name, (worker, _) in self._workers.items()}
         return {name: time for name, time in known.items() if time} | self._missing_since
+
+    def coverage(self) -> list[Coverage]:
+        """How far each server is complete, and what changed since this was asked last."""
+        return [worker.coverage() for worker, _ in self._workers.values()]
 
     def counters(self) -> Counters:
         """What all servers have sent since the start."""

@@ -1,9 +1,11 @@
 """What of one server is missing and goes on being missing: of all its tags, or of single ones."""
 
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from dualspan.historian.v1 import resources_pb2 as historian
+from dualspan_edge.life import KeptHole, Recorded
 
 _REFUSED = "the tag ran before; its server has refused it since"
 
@@ -26,12 +28,36 @@ class Hole:
 
 
 class Holes:
-    """The holes of one server that are open."""
+    """The holes of one server that are open, and since when its tags are recorded.
 
-    def __init__(self) -> None:
+    Args:
+        recorded: What an earlier run of the gateway left.
+    """
+
+    def __init__(self, recorded: Recorded | None = None) -> None:
+        left = recorded or Recorded()
         self._server: Hole | None = None
-        self._tags: dict[int, Hole] = {}
-        self._ran: set[int] = set()
+        self._tags = {
+            tag_id: Hole(historian.GapCause.ValueType(hole.cause), hole.since, hole.detail, tag_id)
+            for tag_id, hole in left.holes.items()
+        }
+        self._started: dict[int, int] = dict(left.started)
+
+    @property
+    def started(self) -> Mapping[int, int]:
+        """By tag: since when it is recorded, microseconds since 1970."""
+        return self._started
+
+    @property
+    def tags(self) -> Mapping[int, Hole]:
+        """By tag: its own hole, if one is open."""
+        return self._tags
+
+    @property
+    def recorded(self) -> Recorded:
+        """What the next run of the gateway has to know."""
+        kept = {tag_id: KeptHole(hole.cause, hole.since, hole.detail) for tag_id, hole in self._tags.items()}
+        return Recorded(dict(self._started), kept)
 
     @property
     def since(self) -> int | None:
@@ -64,11 +90,11 @@ class Holes:
         if since is not None:
             closed.append(since)
             self._server = None
-        for tag_id in (self._ran & wanted) - running - self._tags.keys():
+        for tag_id in (self._started.keys() & wanted) - running - self._tags.keys():
             cause = historian.GAP_CAUSE_SUBSCRIPTION_LOST if since is None else since.cause
             self._tags[tag_id] = Hole(cause, now if since is None else since.since, _REFUSED, tag_id)
         closed += [self._tags.pop(tag_id) for tag_id in list(self._tags) if tag_id in running or tag_id not in wanted]
-        self._ran = (self._ran & wanted) | set(running)
+        self._started = {tag_id: self._started.get(tag_id, now) for tag_id in (self._started.keys() & wanted) | running}
         return closed
 
     def leave(self) -> list[Hole]:

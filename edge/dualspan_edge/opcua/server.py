@@ -10,6 +10,7 @@ from asyncua import ua
 from asyncua.ua.uaerrors import UaStatusCodeError
 
 from dualspan.historian.v1 import resources_pb2 as historian
+from dualspan.historian.v1.repair_pb2 import Coverage
 from dualspan.onboarding.v1 import gateway_service_pb2 as gateway
 from dualspan.onboarding.v1 import resources_pb2 as onboarding
 from dualspan_edge.backoff import Backoff
@@ -17,16 +18,17 @@ from dualspan_edge.buffer import Buffer
 from dualspan_edge.clock import PlatformClock, now_microseconds
 from dualspan_edge.decoder import DecodeError, PublishResponse
 from dualspan_edge.errors import GatewayError, UntrustedServerError
-from dualspan_edge.gaps import gap, overflow_gaps
+from dualspan_edge.gaps import overflow_gaps
 from dualspan_edge.opcua.browse import Browser
 from dualspan_edge.opcua.connection import Connection, SessionTicket, connect
 from dualspan_edge.opcua.events import take_events
-from dualspan_edge.opcua.holes import Hole, Holes
 from dualspan_edge.opcua.nodekeys import NodeNames
 from dualspan_edge.opcua.pump import PublishPump
+from dualspan_edge.opcua.record import ServerRecord
 from dualspan_edge.opcua.subscriptions import Subscription, Subscriptions
 from dualspan_edge.opcua.trust_desk import ShowNewCertificate, TrustDesk
 from dualspan_edge.opcua.words import status_words
+from dualspan_edge.repair import RepairDesk, Repairer
 from dualspan_edge.samples import TagTable
 from dualspan_frame import Block
 
@@ -64,6 +66,7 @@ class ServerWorker:
         backoff: Backoff,
         clock: PlatformClock,
         missing_since: int,
+        repairs: RepairDesk | None = None,
     ) -> None:
         """Prepares a worker.
 
@@ -77,6 +80,7 @@ class ServerWorker:
             clock: What time it is, where that is known better than here.
             missing_since: Until when an earlier run of the gateway had everything of this server, microseconds;
                 0 if there was none.
+            repairs: How gaps are filled; None: not at all.
         """
         self._configuration = configuration
         self._log = structlog.get_logger(__name__).bind(server=configuration.server)
@@ -96,9 +100,8 @@ class ServerWorker:
         self._ticket: SessionTicket | None = None
         self._connection: Connection | None = None
         self._node_names = NodeNames(())
-        self._holes = Holes()
-        if missing_since:
-            self._holes.note(historian.GAP_CAUSE_GATEWAY_DOWN, missing_since, "the gateway was not running")
+        self._record = ServerRecord(configuration.server, buffer, missing_since)
+        self._repairs = repairs
         self.counters = Counters()
         self.status = onboarding.ServerStatus(server=configuration.server, state=onboarding.CONNECTION_STATE_CONNECTING)
 
@@ -110,8 +113,8 @@ class ServerWorker:
     @property
     def complete_until(self) -> int:
         """The last moment before which nothing of this server is missing, microseconds; 0 before the first."""
-        if self._holes.since is not None:
-            return self._holes.since
+        if self._record.since is not None:
+            return self._record.since
         subscriptions = self._subscriptions.by_id.values()
         return min((_complete_until(subscription) for subscription in subscriptions), default=0)
 
@@ -135,7 +138,7 @@ class ServerWorker:
         try:
             await self._keep_connected()
         finally:
-            self._submit_holes(self._holes.leave())
+            self._record.leave()
 
     async def _keep_connected(self) -> None:
         attempt = 0
@@ -191,12 +194,12 @@ class ServerWorker:
     def missed(self, subscription: Subscription, why: str) -> None:
         """Notifications are lost and cannot be had again."""
         start, end = _complete_until(subscription), now_microseconds()
-        self._submit_gap(historian.GAP_CAUSE_SUBSCRIPTION_LOST, start, end, why)
+        self._record.lost(historian.GAP_CAUSE_SUBSCRIPTION_LOST, start, end, why)
 
     def lost(self, subscription: Subscription, why: str) -> None:
         """The server gave a subscription up: it is made again."""
         self._log.warning("subscription_lost", why=why)
-        self._holes.note(historian.GAP_CAUSE_SUBSCRIPTION_LOST, _complete_until(subscription), why)
+        self._record.note(historian.GAP_CAUSE_SUBSCRIPTION_LOST, _complete_until(subscription), why)
         self._changed.set()
 
     # A connection's life.
@@ -221,6 +224,7 @@ class ServerWorker:
                 connection.keep_channel(),
                 self._watch_clock(connection),
                 self._follow(connection, pump, configuration),
+                self._repair(connection),
                 self._trust.follow(configuration, connection.chosen),
             )
         except (Reconfigured, asyncio.CancelledError):
@@ -250,7 +254,7 @@ class ServerWorker:
             lost = await self._subscriptions.transfer(connection)
         for subscription in lost:
             since = _complete_until(subscription)
-            self._holes.note(
+            self._record.note(
                 historian.GAP_CAUSE_CONNECTION_LOST, since, self.status.detail or "the connection was lost"
             )
             self._subscriptions.forget(subscription)
@@ -272,7 +276,7 @@ class ServerWorker:
         self._asked.update((tag.tag_id, tag) for tag in differing)
         if differing:
             pump.wake()
-        self._submit_holes(self._holes.settle(wanted.keys(), self._subscriptions.tags().keys(), now_microseconds()))
+        self._record.settle(wanted, self._subscriptions.tags())
         self.status.monitored_items = self._subscriptions.item_count
         self._report([self._reports[tag_id] for tag_id in wanted if tag_id in self._reports])
 
@@ -303,7 +307,7 @@ class ServerWorker:
             self._changed.clear()
             if _way(self._configuration) != _way(applied):
                 raise Reconfigured
-            await self._apply(connection, pump, retry=not changed or self._holes.since is not None)
+            await self._apply(connection, pump, retry=not changed or self._record.since is not None)
 
     def _until_next_step(self) -> float:
         """Seconds until something is to be done although nothing has changed."""
@@ -317,6 +321,7 @@ class ServerWorker:
             if offset is not None:
                 # The contract has it the other way round: the server's clock minus ours.
                 self.status.clock_offset.FromMicroseconds(-offset.offset)
+                self._record.shift = -offset.offset
             await asyncio.sleep(_CLOCK_INTERVAL)
 
     def _failed(self, error: Exception) -> None:
@@ -333,20 +338,21 @@ class ServerWorker:
             self.status.monitored_items = 0
         self._state_changed()
 
-    # Gaps.
+    # What is told of it.
 
-    def _submit_holes(self, holes: Sequence[Hole]) -> None:
-        now = now_microseconds()
-        for hole in holes:
-            self._submit_gap(hole.cause, hole.since, now, hole.detail, hole.tag_id)
+    def coverage(self) -> Coverage:
+        """How far everything of this server has come, and what changed since this was asked last."""
+        return self._record.coverage(self.complete_until)
 
-    def _submit_gap(
-        self, cause: historian.GapCause.ValueType, start: int, end: int, detail: str, tag_id: int = 0
-    ) -> None:
-        # The ledger is held against the samples' own times, which are the server's.
-        shift = self.status.clock_offset.ToMicroseconds()
-        start, end = start + min(shift, 0), end + max(shift, 0)
-        self._buffer.submit((), [gap(cause, start, end, server=self.server, tag_id=tag_id, detail=detail)])
+    async def _repair(self, connection: Connection) -> None:
+        """Fills gaps from the server's history while the connection lasts."""
+        if self._repairs is None:
+            await asyncio.Event().wait()
+            return
+        await Repairer(self.server, connection, self._configured, self._repairs).run()
+
+    def _configured(self) -> dict[int, gateway.TagConfiguration]:
+        return {tag.tag_id: tag for tag in self._configuration.tags}
 
 
 def _complete_until(subscription: Subscription) -> int:

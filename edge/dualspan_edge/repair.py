@@ -1,0 +1,256 @@
+"""Gaps are filled from the server's own history: oldest first, in chunks, so slowly that live values are not held up.
+
+What was read goes through the buffer like everything else, in frames of its own that say which gaps they fill and how
+far; the historian stores both in one transaction. So whoever is killed, at whatever moment, the next attempt goes on
+where the last committed chunk ended; what was read twice is stored once.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+from asyncua import ua
+
+from dualspan.historian.v1 import repair_pb2 as repair
+from dualspan.historian.v1 import service_pb2_grpc as ingest_grpc
+from dualspan.onboarding.v1 import gateway_service_pb2 as gateway
+from dualspan_edge.batch import Repaired
+from dualspan_edge.buffer import Buffer
+from dualspan_edge.channel import ChannelSource, words_of
+from dualspan_edge.clock import now_microseconds
+from dualspan_edge.decoder.history import HistoryResponse
+from dualspan_edge.opcua.connection import Connection
+from dualspan_edge.opcua.history import HistoryNode, nodes_per_call, read_history, release
+from dualspan_edge.opcua.words import status_words
+from dualspan_edge.repair_parts import (
+    TagPart,
+    Verdict,
+    judge,
+    samples_of,
+    steps_of,
+    unreadable,
+)
+
+_log = structlog.get_logger(__name__)
+_ASK_TIMEOUT = 30.0
+_MOST_GAPS = 100
+_POINT_GONE = ua.StatusCodes.BadContinuationPointInvalid
+
+
+@dataclass(frozen=True, slots=True)
+class RepairPace:
+    """How eagerly gaps are filled.
+
+    Attributes:
+        poll: Seconds between questions for gaps, where there was none.
+        chunk: Values per answer of the server, over all nodes.
+        share: Of the time, how much may be spent waiting for the server's history.
+        most_behind: Seconds; while live frames wait longer for the platform, nothing is repaired.
+    """
+
+    poll: float = 30.0
+    chunk: int = 5000
+    share: float = 0.25
+    most_behind: float = 5.0
+
+
+class RepairDesk:
+    """What repairs of all servers share: the way to the historian, the buffer, the pace."""
+
+    def __init__(self, channels: ChannelSource, buffer: Buffer, pace: RepairPace) -> None:
+        self._channels = channels
+        self.buffer = buffer
+        self.pace = pace
+
+    async def gaps(self, server: str) -> Sequence[repair.RepairableGap]:
+        """Gaps of a server to fill, oldest first."""
+        async with self._channels.open() as channel:
+            stub = ingest_grpc.IngestServiceStub(channel)
+            request = repair.ListRepairableGapsRequest(server=server, page_size=_MOST_GAPS)
+            answer = await stub.ListRepairableGaps(request, timeout=_ASK_TIMEOUT)
+        return answer.gaps
+
+    async def until_live_is_through(self) -> None:
+        """Returns when live frames do not wait for the platform any more, or not for long."""
+        while self.buffer.is_full or self._behind() > self.pace.most_behind:  # noqa: ASYNC110 - an age has no event
+            await asyncio.sleep(0.5)
+
+    def _behind(self) -> float:
+        oldest = self.buffer.occupancy.oldest_written
+        return (now_microseconds() - oldest) / 1e6 if oldest else 0.0
+
+
+@dataclass(slots=True)
+class _Work:
+    """A gap that is being filled, and tags of it that are read together."""
+
+    gap: str
+    start: int
+    end: int
+    tags: list[TagPart] = field(default_factory=list[TagPart])
+
+
+class Repairer:
+    """Fills the gaps of one server while one connection lasts. `run` never returns; cancel it to stop."""
+
+    def __init__(
+        self,
+        server: str,
+        connection: Connection,
+        tags: Callable[[], Mapping[int, gateway.TagConfiguration]],
+        desk: RepairDesk,
+    ) -> None:
+        self._server = server
+        self._connection = connection
+        self._tags = tags
+        self._desk = desk
+        self._log = _log.bind(server=server)
+        # What cannot be read while this connection lasts, and why: it is asked for once.
+        self._unreadable: dict[int, str] = {}
+        self._no_history = ""
+        self._postponed: set[int] = set()
+        self._nodes_per_call = 1
+
+    async def run(self) -> None:
+        """Asks for gaps and fills them."""
+        while True:
+            try:
+                await self._desk.buffer.committed()
+                filled = await self._fill_all()
+            except Exception as error:  # noqa: BLE001 - supervised: neither a server nor the platform ends the live stream
+                self._log.warning("repair_failed", error=words_of(error))
+                filled = False
+            if not filled:
+                await asyncio.sleep(self._desk.pace.poll)
+
+    async def _fill_all(self) -> bool:
+        """Fills what there is to fill; whether there was anything that went on."""
+        gaps = await self._desk.gaps(self._server)
+        if gaps:
+            self._nodes_per_call = await nodes_per_call(self._connection)
+        went_on = False
+        for found in gaps:
+            work = self._work_of(found)
+            if work.tags:
+                went_on = True
+                await self._fill(work)
+        return went_on
+
+    def _work_of(self, found: repair.RepairableGap) -> _Work:
+        start, end = found.gap.start_time.ToMicroseconds(), found.gap.end_time.ToMicroseconds()
+        work = _Work(found.gap.name, start, min(end, now_microseconds()))
+        configured = self._tags()
+        for pending in found.tags:
+            tag = configured.get(pending.tag_id)
+            if tag is not None and not tag.field_path and pending.tag_id not in self._postponed:
+                begin = pending.start_time.ToMicroseconds()
+                part = TagPart(tag, work.start, work.end, begin, self._connection.namespaces)
+                part.why = self._unreadable.get(pending.tag_id, part.why)
+                work.tags.append(part)
+        return work
+
+    async def _fill(self, work: _Work) -> None:
+        self._log.info("repair_begins", gap=work.gap, tags=len(work.tags), seconds=(work.end - work.start) / 1e6)
+        if self._no_history:
+            await self._give_up_all(work)
+            return
+        await self._store(steps_of(work.gap, [part for part in work.tags if part.why]))
+        by_start: dict[int, list[TagPart]] = {}
+        for part in work.tags:
+            if not part.why:
+                by_start.setdefault(part.until, []).append(part)
+        for start in sorted(by_start):
+            parts = by_start[start]
+            while parts and not self._no_history:
+                some, parts = parts[: self._nodes_per_call], parts[self._nodes_per_call :]
+                await self._fill_some(work, some)
+
+    async def _fill_some(self, work: _Work, parts: list[TagPart]) -> None:
+        """Reads the history of a few tags to the end of the gap; they begin at the same time."""
+        fresh = [part for part in parts if part.until == work.start]
+        if fresh and not await self._look_back(work, fresh):
+            return
+        waiting = parts
+        most = max(self._desk.pace.chunk // len(parts), 10)
+        try:
+            while waiting:
+                waiting = await self._read_chunk(work, waiting, most)
+        finally:
+            held = [part.history_node for part in waiting if part.continuation]
+            if held:
+                await release(self._connection, held)
+
+    async def _look_back(self, work: _Work, parts: Sequence[TagPart]) -> bool:
+        """Asks for the last value before the gap: where there is one, the history reaches back far enough.
+
+        Returns:
+            Whether the server has history at all.
+        """
+        await self._desk.until_live_is_through()
+        response = await self._paced(parts, 0, work.start, 1)
+        if response.service_result & 0x80000000:
+            return await self._refused(work, response.service_result)
+        for place, (part, answer) in enumerate(zip(parts, response.nodes, strict=True)):
+            verdict = judge(answer.status)
+            part.reaches_back = verdict is Verdict.READABLE and any(
+                (run.handle == place).any() for run in response.runs
+            )
+            if answer.continuation:
+                await release(self._connection, [HistoryNode(part.node, part.index_range, answer.continuation)])
+        return True
+
+    async def _read_chunk(self, work: _Work, parts: list[TagPart], most: int) -> list[TagPart]:
+        """Reads once, and has it stored and committed; the tags of which there is more."""
+        await self._desk.until_live_is_through()
+        response = await self._paced(parts, parts[0].begin, work.end + 1, most)
+        if response.service_result & 0x80000000:
+            await self._refused(work, response.service_result)
+            return []
+        for place, (part, answer) in enumerate(zip(parts, response.nodes, strict=True)):
+            verdict = judge(answer.status)
+            if answer.status == _POINT_GONE:
+                # The next question for gaps goes on from where this came to.
+                part.continuation = b""
+            elif verdict is Verdict.LATER:
+                self._postpone(part, answer.status)
+            elif verdict is Verdict.NEVER:
+                part.why = self._unreadable[part.tag.tag_id] = unreadable(answer.status)
+            else:
+                part.take(samples_of(part, response.runs, place), answer.continuation)
+        told = [part for part in parts if part.block is not None or part.why]
+        await self._store(steps_of(work.gap, told))
+        return [part for part in told if not part.done and not part.why]
+
+    async def _paced(self, parts: Sequence[TagPart], start: int, end: int, most: int) -> HistoryResponse:
+        loop = asyncio.get_running_loop()
+        asked = loop.time()
+        nodes = [part.history_node if start else part.bare_node for part in parts]
+        response = await read_history(self._connection, nodes, start, end, most)
+        # The server was busy with this for so long; it gets a multiple of it for its live values.
+        await asyncio.sleep(min((loop.time() - asked) * (1 / self._desk.pace.share - 1), 30.0))
+        return response
+
+    def _postpone(self, part: TagPart, status: int) -> None:
+        self._log.info("repair_postponed", tag=part.tag.tag_id, why=status_words(status))
+        self._postponed.add(part.tag.tag_id)
+
+    async def _refused(self, work: _Work, status: int) -> bool:
+        """The server refused the whole call: for good, or for now."""
+        if judge(status) is not Verdict.NEVER:
+            raise ConnectionError(f"the server refuses to read history now: {status_words(status)}")
+        self._no_history = unreadable(status)
+        await self._give_up_all(work)
+        return False
+
+    async def _give_up_all(self, work: _Work) -> None:
+        missing = repair.Repair.Missing(detail=self._no_history)
+        step = repair.Repair(gap=work.gap, server=self._server, done=True, missing=[missing])
+        await self._store([Repaired((), (step,))])
+
+    async def _store(self, frames: Sequence[Repaired]) -> None:
+        """Stores frames and waits until they are committed: one chunk is on its way at a time."""
+        for frame in frames:
+            await self._desk.buffer.submit_repaired(frame)
+        if frames:
+            await self._desk.buffer.committed()
