@@ -6,7 +6,7 @@ where the last committed chunk ended; what was read twice is stored once.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -98,7 +98,7 @@ class Repairer:
         self,
         server: str,
         connection: Connection,
-        tags: Callable[[], Mapping[int, gateway.TagConfiguration]],
+        tags: Callable[[], Iterable[gateway.TagConfiguration]],
         desk: RepairDesk,
     ) -> None:
         self._server = server
@@ -140,7 +140,7 @@ class Repairer:
     def _work_of(self, found: repair.RepairableGap) -> _Work:
         start, end = found.gap.start_time.ToMicroseconds(), found.gap.end_time.ToMicroseconds()
         work = _Work(found.gap.name, start, min(end, now_microseconds()))
-        configured = self._tags()
+        configured = {tag.tag_id: tag for tag in self._tags()}
         for pending in found.tags:
             tag = configured.get(pending.tag_id)
             if tag is not None and not tag.field_path and pending.tag_id not in self._postponed:

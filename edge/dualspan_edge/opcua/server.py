@@ -18,7 +18,7 @@ from dualspan_edge.buffer import Buffer
 from dualspan_edge.clock import PlatformClock, now_microseconds
 from dualspan_edge.decoder import DecodeError, PublishResponse
 from dualspan_edge.errors import GatewayError, UntrustedServerError
-from dualspan_edge.gaps import overflow_gaps
+from dualspan_edge.gaps import gap, overflow_gaps
 from dualspan_edge.opcua.browse import Browser
 from dualspan_edge.opcua.connection import Connection, SessionTicket, connect
 from dualspan_edge.opcua.events import take_events
@@ -46,6 +46,14 @@ class Counters:
 
     received_samples: int = 0
     overflowed_samples: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A connection, and how many subscriptions of ours run over it."""
+
+    connection: Connection
+    subscriptions: int
 
 
 class Reconfigured(Exception):
@@ -129,9 +137,17 @@ class ServerWorker:
         Raises:
             GatewayError: The server is not connected, or the root is no node of it.
         """
+        return Browser(self.connected().connection, root_node_id, max_nodes)
+
+    def connected(self) -> Connected:
+        """The connection as it stands.
+
+        Raises:
+            GatewayError: The server is not connected.
+        """
         if self._connection is None:
             raise GatewayError(f"the server {self.server} is not connected: {self.status.detail or 'try again later'}")
-        return Browser(self._connection, root_node_id, max_nodes)
+        return Connected(self._connection, len(self._subscriptions.by_id))
 
     async def run(self) -> None:
         """Connects again and again, each time with a fresh client."""
@@ -224,8 +240,8 @@ class ServerWorker:
                 connection.keep_channel(),
                 self._watch_clock(connection),
                 self._follow(connection, pump, configuration),
-                self._repair(connection),
                 self._trust.follow(configuration, connection.chosen),
+                *self._repairers(connection),
             )
         except (Reconfigured, asyncio.CancelledError):
             keep_session = False
@@ -338,21 +354,14 @@ class ServerWorker:
             self.status.monitored_items = 0
         self._state_changed()
 
-    # What is told of it.
-
     def coverage(self) -> Coverage:
         """How far everything of this server has come, and what changed since this was asked last."""
         return self._record.coverage(self.complete_until)
 
-    async def _repair(self, connection: Connection) -> None:
-        """Fills gaps from the server's history while the connection lasts."""
+    def _repairers(self, connection: Connection) -> list[Coroutine[Any, Any, None]]:
         if self._repairs is None:
-            await asyncio.Event().wait()
-            return
-        await Repairer(self.server, connection, self._configured, self._repairs).run()
-
-    def _configured(self) -> dict[int, gateway.TagConfiguration]:
-        return {tag.tag_id: tag for tag in self._configuration.tags}
+            return []
+        return [Repairer(self.server, connection, lambda: self._configuration.tags, self._repairs).run()]
 
 
 def _complete_until(subscription: Subscription) -> int:
