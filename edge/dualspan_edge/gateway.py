@@ -12,6 +12,7 @@ from dualspan_edge.commands import CommandRegistry
 from dualspan_edge.configuration import ConfigurationFile
 from dualspan_edge.control import Control
 from dualspan_edge.discovery import Finder
+from dualspan_edge.inspection import Inspection
 from dualspan_edge.notices import NoticeBoard
 from dualspan_edge.opcua.own_certificates import OwnCertificates
 from dualspan_edge.opcua.trust_desk import TrustDesk
@@ -53,6 +54,7 @@ class Gateway:
         servers.repairs = RepairDesk(keeper.historian_channels(), buffer, settings.repair_pace())
         commands = CommandRegistry(servers.clock.platform_now)
         commands.register("discover", Finder().run, at_once=1)
+        Inspection(servers).register(commands)
         status = StatusWriter(settings.data_dir, keeper.identity.gateway, buffer, servers)
         storing = asyncio.ensure_future(buffer.run())
         side = [asyncio.ensure_future(work) for work in (keeper.run(), watch_clock(buffer), trust.run())]

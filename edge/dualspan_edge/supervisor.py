@@ -25,7 +25,7 @@ from dualspan_edge.gaps import gap
 from dualspan_edge.identity import Identity, make_key_and_request
 from dualspan_edge.notices import NoticeBoard
 from dualspan_edge.opcua.browse import Browser
-from dualspan_edge.opcua.server import Counters, ServerWorker
+from dualspan_edge.opcua.server import Connected, Counters, ServerWorker
 from dualspan_edge.opcua.trust_desk import TrustDesk
 from dualspan_edge.repair import RepairDesk
 
@@ -107,10 +107,21 @@ class ServerSet:
         Raises:
             GatewayError: There is no such server, or it is not connected.
         """
+        return self._worker(server).browse(root_node_id, max_nodes)
+
+    def connected(self, server: str) -> Connected:
+        """The connection to a server as it stands.
+
+        Raises:
+            GatewayError: There is no such server, or it is not connected.
+        """
+        return self._worker(server).connected()
+
+    def _worker(self, server: str) -> ServerWorker:
         running = self._workers.get(server)
         if running is None:
             raise GatewayError(f"this gateway has no server {server}")
-        return running[0].browse(root_node_id, max_nodes)
+        return running[0]
 
     def complete_until(self) -> Mapping[str, int]:
         """By server: the last moment before which nothing is missing, microseconds."""
