@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from dualspan_cli.commands.onboarding import certificates, discovery, notices, trust
+from dualspan_cli.commands.onboarding import certificates, discovery, notices, transfer, trust
 
 onboarding = typer.Typer(help="From the gateway in the box to named assets with proven data.", no_args_is_help=True)
 onboarding.add_typer(notices.notices, name="notices")
@@ -13,3 +13,5 @@ onboarding.command("discovered")(discovery.discovered)
 onboarding.command("test-connection")(discovery.try_connection)
 onboarding.add_typer(certificates.certificates, name="certificates")
 onboarding.add_typer(trust.trust, name="trust")
+onboarding.command("import")(transfer.import_tags)
+onboarding.command("export")(transfer.export_tags)
