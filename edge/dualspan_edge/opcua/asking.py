@@ -33,7 +33,7 @@ _FIRST_PORTION = 100
 # A server that is silent to a call gets so many smaller ones before it is given up.
 _MOST_TIMEOUTS = 2
 # References of one call that are taken into memory.
-_MOST_REFERENCES = 20_000
+_MOST_REFERENCES = 5_000
 _LEAST_PER_NODE = 10
 # Values may be large arrays.
 _VALUES_AT_ONCE = 20

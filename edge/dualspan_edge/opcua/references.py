@@ -103,7 +103,13 @@ class ReferenceReader:
                 await self._release(list(points.values()))
                 break
             indexes = list(points)[:_MOST_PER_NEXT]
-            answer = await self._asker.browse_next([points[index] for index in indexes])
+            try:
+                answer = await self._asker.browse_next([points[index] for index in indexes])
+            except ua.UaStatusCodeError as error:
+                # It may not have the service at all: what it told already is kept.
+                for index in points:
+                    self._findings.refused(int(error.code), paths(index))
+                break
             for index, result in zip(indexes, answer.results, strict=True):
                 del points[index]
                 if result.status & 0x80000000:

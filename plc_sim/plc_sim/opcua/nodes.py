@@ -25,6 +25,7 @@ _HAS_ENCODING = node_id(ua.ObjectIds.HasEncoding)
 _ENCODING_TYPE = node_id(ua.ObjectIds.DataTypeEncodingType)
 
 READABLE = 0x01
+WRITABLE = 0x02
 HISTORY = 0x04
 """Bits of AccessLevel (Part 3, 8.57)."""
 
@@ -43,6 +44,10 @@ _VARIABLE_MASK = int(
     | _MASK.MinimumSamplingInterval
     | _MASK.Historizing
 )
+
+
+_METHOD_MASK = int(_MASK.DisplayName | _MASK.Description | _MASK.Executable | _MASK.UserExecutable)
+_ARGUMENT = node_id(ua.ObjectIds.Argument)
 
 
 def text(value: str, locale: str = "en") -> ua.LocalizedText:
@@ -99,9 +104,12 @@ class NodeBuilder:
         minimum_sampling_ms: float = 0.0,
         history: bool = True,
         type_id: ua.NodeId = DATA_VARIABLE,
+        writable: bool = False,
+        locked: bool = False,
     ) -> ua.NodeId:
-        """Add a variable whose value is made when it is read."""
-        level = READABLE | (HISTORY if history else 0)
+        """Add a variable whose value is made when it is read; `locked`: writable, but not by the users."""
+        user_level = READABLE | (HISTORY if history else 0) | (WRITABLE if writable and not locked else 0)
+        level = user_level | (WRITABLE if writable else 0)
         attributes = ua.VariableAttributes(
             SpecifiedAttributes=ua.UInt32(_VARIABLE_MASK),
             DisplayName=display,
@@ -111,7 +119,7 @@ class NodeBuilder:
             ValueRank=ua.Int32(1 if array_length else -1),
             ArrayDimensions=[ua.UInt32(array_length)] if array_length else [],
             AccessLevel=ua.Byte(level),
-            UserAccessLevel=ua.Byte(level),
+            UserAccessLevel=ua.Byte(user_level),
             MinimumSamplingInterval=ua.Double(minimum_sampling_ms),
             Historizing=history,  # pyright: ignore[reportArgumentType]  # plain bool works
         )
@@ -148,6 +156,31 @@ class NodeBuilder:
             ua.NodeClass.Variable, parent, identifier, name, attributes, _PROPERTY_TYPE, _HAS_PROPERTY, where
         )
 
+    def method(
+        self,
+        parent: ua.NodeId,
+        identifier: str,
+        name: str,
+        display: ua.LocalizedText,
+        description: ua.LocalizedText,
+        inputs: list[ua.Argument],
+        outputs: list[ua.Argument],
+    ) -> ua.NodeId:
+        """Add a method with its arguments (Part 3, 5.7)."""
+        attributes = ua.MethodAttributes(
+            SpecifiedAttributes=ua.UInt32(_METHOD_MASK),
+            DisplayName=display,
+            Description=description,
+            Executable=True,
+            UserExecutable=True,
+        )
+        node = self._add(ua.NodeClass.Method, parent, identifier, name, attributes, ua.NodeId(), _HAS_COMPONENT)
+        for kind, arguments in (("InputArguments", inputs), ("OutputArguments", outputs)):
+            if arguments:
+                value = ua.Variant(arguments, ua.VariantType.ExtensionObject)
+                self.constant(node, f"{identifier}/{kind}", kind, value, _ARGUMENT, namespace=0)
+        return node
+
     def data_type(
         self, parent: ua.NodeId, identifier: int, name: str, definition: ua.EnumDefinition | ua.StructureDefinition
     ) -> ua.NodeId:
@@ -162,6 +195,16 @@ class NodeBuilder:
         value = ua.DataValue(ua.Variant(definition, ua.VariantType.ExtensionObject))
         self._space[node].attributes[ua.AttributeIds.DataTypeDefinition] = AttributeValue(value)
         return node
+
+    def object_type(self, identifier: int, name: str) -> ua.NodeId:
+        """Add a type of objects."""
+        attributes = ua.ObjectTypeAttributes(
+            SpecifiedAttributes=ua.UInt32(_DATA_TYPE_MASK),
+            DisplayName=text(name),
+            Description=text(name),
+            IsAbstract=False,
+        )
+        return self._add(ua.NodeClass.ObjectType, _BASE_OBJECT, identifier, name, attributes, ua.NodeId(), _HAS_SUBTYPE)
 
     def encoding(self, data_type: ua.NodeId, identifier: int) -> ua.NodeId:
         """Add the "Default Binary" encoding of a structure."""
