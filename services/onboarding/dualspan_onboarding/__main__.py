@@ -7,8 +7,10 @@ from functools import partial
 
 from google.longrunning.operations_pb2_grpc import add_OperationsServicer_to_server
 
+from dualspan.historian.v1.completeness_pb2_grpc import CompletenessServiceStub
 from dualspan.historian.v1.service_pb2_grpc import HistorianServiceStub
 from dualspan.identity.v1.service_pb2_grpc import IdentityServiceStub
+from dualspan.onboarding.v1.completeness_pb2_grpc import add_PlantReportServiceServicer_to_server
 from dualspan.onboarding.v1.budget_service_pb2_grpc import add_BudgetServiceServicer_to_server
 from dualspan.onboarding.v1.discovery_pb2_grpc import add_DiscoveryServiceServicer_to_server
 from dualspan.onboarding.v1.gateway_service_pb2_grpc import (
@@ -35,6 +37,7 @@ from dualspan_onboarding.service.enrolment import Enrolment
 from dualspan_onboarding.service.gateways import Gateways
 from dualspan_onboarding.service.notices import Notices
 from dualspan_onboarding.service.push import TrustPushes
+from dualspan_onboarding.service.plant_reports import PlantReports
 from dualspan_onboarding.service.reconciler import Reconciler
 from dualspan_onboarding.service.sampling import Sampling
 from dualspan_onboarding.service.servers import Servers
@@ -48,6 +51,7 @@ from dualspan_onboarding.servicer.discovery import DiscoveryServicer
 from dualspan_onboarding.servicer.gateway import EnrolmentServicer, GatewayServicer
 from dualspan_onboarding.servicer.notices import NoticeServicer
 from dualspan_onboarding.servicer.onboarding import OnboardingServicer
+from dualspan_onboarding.servicer.plant_reports import PlantReportServicer
 from dualspan_onboarding.servicer.sampling import BudgetServicer, SamplingServicer
 from dualspan_onboarding.servicer.snapshots import SnapshotServicer
 from dualspan_onboarding.servicer.transfer import TransferServicer
@@ -118,6 +122,7 @@ async def build(
         for_discovery = DiscoveryServicer(
             Discovery(database, commands, gateways), ConnectionTests(database, commands, gateways, vault), tokens
         )
+        reports = PlantReports(database, CompletenessServiceStub(to_historian))
         for_operations = OperationsServicer(database, operations, tokens)
         listeners = [
             Listener.people(
@@ -131,6 +136,7 @@ async def build(
                     Binding(add_SamplingServiceServicer_to_server, for_sampling),
                     Binding(add_TransferServiceServicer_to_server, for_transfers),
                     Binding(add_DiscoveryServiceServicer_to_server, for_discovery),
+                    Binding(add_PlantReportServiceServicer_to_server, PlantReportServicer(reports)),
                     Binding(add_OperationsServicer_to_server, for_operations),
                 ],
             ),

@@ -312,3 +312,17 @@ def difference_changed() -> FailedPrecondition:
     return FailedPrecondition(
         "DIFFERENCE_CHANGED", "Something else would change now than was shown. Look at the difference again."
     )
+
+
+def nothing_to_report(subject: str) -> NotFound:
+    """A report about nothing proves nothing."""
+    return NotFound(
+        "NOTHING_TO_REPORT",
+        f"Nothing of {subject} was to be recorded in this time. Check its name with `dualspan gateways list`.",
+        subject=subject,
+    )
+
+
+def report_refused(reason: str, message: str) -> FailedPrecondition:
+    """The historian cannot prove that much; its own words say what to ask for instead."""
+    return FailedPrecondition(reason, message)
