@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from dualspan_cli.commands.onboarding import certificates, discovery, notices, transfer, trust
+from dualspan_cli.commands.onboarding import browse, certificates, discovery, notices, transfer, trust
 
 onboarding = typer.Typer(help="From the gateway in the box to named assets with proven data.", no_args_is_help=True)
 onboarding.add_typer(notices.notices, name="notices")
@@ -15,3 +15,7 @@ onboarding.add_typer(certificates.certificates, name="certificates")
 onboarding.add_typer(trust.trust, name="trust")
 onboarding.command("import")(transfer.import_tags)
 onboarding.command("export")(transfer.export_tags)
+onboarding.command("browse")(browse.browse)
+onboarding.command("nodes")(browse.nodes)
+onboarding.command("snapshots")(browse.snapshots)
+onboarding.command("compare")(browse.compare)

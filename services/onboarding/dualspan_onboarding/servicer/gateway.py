@@ -3,6 +3,7 @@
 # ruff: noqa: N802 - the contract's names
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
@@ -113,9 +114,10 @@ class GatewayServicer(gateway_service_pb2_grpc.GatewayServiceServicer):
         requests = aiter(request_iterator)
         async with self._session(requests) as session:
             with self._wakeups.gateway(session.gateway) as woken:
-                reading = asyncio.create_task(self._read(session, requests))
+                replies: deque[ConnectResponse] = deque()
+                reading = asyncio.create_task(self._read(session, requests, woken, replies))
                 try:
-                    async for response in self._tell(session, woken, reading):
+                    async for response in self._tell(session, woken, reading, replies):
                         yield response
                 finally:
                     reading.cancel()
@@ -151,7 +153,11 @@ class GatewayServicer(gateway_service_pb2_grpc.GatewayServiceServicer):
             raise DeadlineExceeded("GATEWAY_SILENT", "Nothing was heard for too long. Connect again.") from err
 
     async def _tell(
-        self, session: Session, woken: asyncio.Event, reading: "asyncio.Task[None]"
+        self,
+        session: Session,
+        woken: asyncio.Event,
+        reading: "asyncio.Task[None]",
+        replies: deque[ConnectResponse],
     ) -> AsyncIterator[gateway_service_pb2.ConnectResponse]:
         """What the gateway is to be told, as it comes up, until the gateway ends the stream."""
         told_revision = 0
@@ -165,6 +171,8 @@ class GatewayServicer(gateway_service_pb2_grpc.GatewayServiceServicer):
                 yield self._stamped(ConnectResponse(browse=browse_mapping.browse_command(browse)))
             for response in await self._commands.orders(session):
                 yield self._stamped(response)
+            while replies:
+                yield self._stamped(replies.popleft())
             waking = asyncio.create_task(woken.wait())
             try:
                 await asyncio.wait({waking, reading}, return_when=asyncio.FIRST_COMPLETED)
@@ -179,11 +187,17 @@ class GatewayServicer(gateway_service_pb2_grpc.GatewayServiceServicer):
         response.status_interval.FromTimedelta(self._timing.status_interval)
         return response
 
-    async def _read(self, session: Session, requests: Requests) -> None:
+    async def _read(
+        self, session: Session, requests: Requests, woken: asyncio.Event, replies: deque[ConnectResponse]
+    ) -> None:
         while (request := await self._next(requests)) is not None:
-            await self._hear(session, request)
+            reply = await self._hear(session, request)
+            if reply is not None:
+                replies.append(reply)
+                woken.set()
 
-    async def _hear(self, session: Session, request: gateway_service_pb2.ConnectRequest) -> None:
+    async def _hear(self, session: Session, request: gateway_service_pb2.ConnectRequest) -> ConnectResponse | None:
+        """Takes what a gateway says; returns what it is to be told for it."""
         match request.WhichOneof("message"):
             case "status":
                 status = request.status
@@ -194,7 +208,11 @@ class GatewayServicer(gateway_service_pb2_grpc.GatewayServiceServicer):
                     session, report.revision, mapping.tag_reports(report.tags), complete=report.complete
                 )
             case "browse_result":
-                await self._browsing.save(session, browse_mapping.browse_news(request.browse_result))
+                result = request.browse_result
+                wanted = await self._browsing.save(session, browse_mapping.browse_news(result))
+                if not wanted and not result.done:
+                    cancel = ConnectResponse.CancelCommand(command_id=result.command_id)
+                    return ConnectResponse(cancel_command=cancel)
             case "command_report":
                 await self._commands.save(session, command_news(request.command_report))
             case "certificates":
@@ -204,4 +222,5 @@ class GatewayServicer(gateway_service_pb2_grpc.GatewayServiceServicer):
             case "hello":
                 raise hello_missing()
             case _:
-                return  # a later gateway may say what this platform does not know yet
+                pass  # a later gateway may say what this platform does not know yet
+        return None
