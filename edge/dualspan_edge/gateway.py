@@ -16,6 +16,7 @@ from dualspan_edge.inspection import Inspection
 from dualspan_edge.notices import NoticeBoard
 from dualspan_edge.opcua.own_certificates import OwnCertificates
 from dualspan_edge.opcua.trust_desk import TrustDesk
+from dualspan_edge.opcua.trust_push import TrustPusher
 from dualspan_edge.repair import RepairDesk
 from dualspan_edge.settings import GatewaySettings
 from dualspan_edge.status import StatusWriter
@@ -54,6 +55,7 @@ class Gateway:
         servers.repairs = RepairDesk(keeper.historian_channels(), buffer, settings.repair_pace())
         commands = CommandRegistry(servers.clock.platform_now)
         commands.register("discover", Finder().run, at_once=1)
+        commands.register("push_trust", TrustPusher(trust, servers.configuration_of).run, longest=120.0)
         Inspection(servers).register(commands)
         status = StatusWriter(settings.data_dir, keeper.identity.gateway, buffer, servers)
         storing = asyncio.ensure_future(buffer.run())

@@ -117,6 +117,11 @@ class ServerSet:
         """
         return self._worker(server).connected()
 
+    def configuration_of(self, server: str) -> gateway.ServerConfiguration | None:
+        """What is configured for a server; None if there is none."""
+        running = self._workers.get(server)
+        return None if running is None else running[0].configuration
+
     def _worker(self, server: str) -> ServerWorker:
         running = self._workers.get(server)
         if running is None:

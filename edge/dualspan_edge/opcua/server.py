@@ -13,14 +13,17 @@ from dualspan.historian.v1 import resources_pb2 as historian
 from dualspan.historian.v1.repair_pb2 import Coverage
 from dualspan.onboarding.v1 import gateway_service_pb2 as gateway
 from dualspan.onboarding.v1 import resources_pb2 as onboarding
+from dualspan.onboarding.v1 import sampling_pb2 as sampling
 from dualspan_edge.backoff import Backoff
 from dualspan_edge.buffer import Buffer
 from dualspan_edge.clock import PlatformClock, now_microseconds
-from dualspan_edge.decoder import DecodeError, PublishResponse
+from dualspan_edge.decoder import DataChange, DecodeError, PublishResponse
 from dualspan_edge.errors import GatewayError, UntrustedServerError
 from dualspan_edge.gaps import gap, overflow_gaps
+from dualspan_edge.heartbeat import Heartbeats
 from dualspan_edge.opcua.browse import Browser
 from dualspan_edge.opcua.connection import Connection, SessionTicket, connect
+from dualspan_edge.opcua.cyclic import CyclicReads
 from dualspan_edge.opcua.events import take_events
 from dualspan_edge.opcua.nodekeys import NodeNames
 from dualspan_edge.opcua.pump import PublishPump
@@ -33,6 +36,7 @@ from dualspan_edge.samples import TagTable
 from dualspan_frame import Block
 
 _CLOCK_INTERVAL = 10.0
+_HEARTBEAT_CHECK = 0.5
 # A refused item may become possible: a node appears, a right is given.
 _RETRY_REFUSED = 60.0
 _LOST_EVENTS = "the server's queue of events overflowed: it raised more than it could keep between two notifications"
@@ -100,6 +104,8 @@ class ServerWorker:
         self._clock = clock
         self._changed = asyncio.Event()
         self._subscriptions = Subscriptions(TagTable())
+        self._cyclic = CyclicReads(self._subscriptions.table, self._take_read)
+        self._heartbeats = Heartbeats()
         self._reports: dict[int, gateway.TagReport] = {}
         # What the server was last asked for, by tag id.
         self._asked: dict[int, gateway.TagConfiguration] = {}
@@ -112,6 +118,11 @@ class ServerWorker:
         self._repairs = repairs
         self.counters = Counters()
         self.status = onboarding.ServerStatus(server=configuration.server, state=onboarding.CONNECTION_STATE_CONNECTING)
+
+    @property
+    def configuration(self) -> gateway.ServerConfiguration:
+        """What is wanted now."""
+        return self._configuration
 
     @property
     def server(self) -> str:
@@ -194,7 +205,16 @@ class ServerWorker:
                 gaps += overflow_gaps(received.overflow, self.server)
         if response.events:
             blocks += self._take_events(response, now, gaps)
+        if self._heartbeats:
+            self._heartbeats.note(blocks)
         return self._buffer.submit(tuple(blocks), gaps)
+
+    def _take_read(self, change: DataChange) -> "asyncio.Future[None]":
+        received = self._subscriptions.table.receive(change, self._clock.platform_now())
+        self.counters.received_samples += received.sample_count
+        if self._heartbeats:
+            self._heartbeats.note(received.blocks)
+        return self._buffer.submit(received.blocks, ())
 
     def _take_events(self, response: PublishResponse, now: int, gaps: list[historian.Gap]) -> list[Block]:
         arrived = take_events(response.events, self._node_names.node_id, now)
@@ -229,6 +249,7 @@ class ServerWorker:
         keep_session = True
         try:
             await self._take_over(connection)
+            self._subscriptions.ask_for_conditions()
             self._connection = connection
             self._node_names = NodeNames(connection.namespaces)
             pump = PublishPump(connection, self._subscriptions, self)
@@ -240,6 +261,8 @@ class ServerWorker:
                 connection.keep_channel(),
                 self._watch_clock(connection),
                 self._follow(connection, pump, configuration),
+                self._cyclic.run(connection),
+                self._beat(),
                 self._trust.follow(configuration, connection.chosen),
                 *self._repairers(connection),
             )
@@ -254,7 +277,7 @@ class ServerWorker:
     async def _connect(self, configuration: gateway.ServerConfiguration) -> Connection:
         instance = self._trust.instance_for(configuration.server)
         try:
-            connection = await connect(configuration, instance, self._ticket, self._trust.anchors)
+            connection = await connect(configuration, instance, self._ticket, self._trust.anchors, self._trust.dial)
         except Exception as error:
             self._trust.failed(configuration.server, error, instance)
             raise
@@ -274,6 +297,9 @@ class ServerWorker:
                 historian.GAP_CAUSE_CONNECTION_LOST, since, self.status.detail or "the connection was lost"
             )
             self._subscriptions.forget(subscription)
+        if self._cyclic.tags and self._cyclic.complete_until:
+            why = self.status.detail or "the connection was lost"
+            self._record.note(historian.GAP_CAUSE_CONNECTION_LOST, self._cyclic.complete_until, why)
         if not self._subscriptions.by_id:
             self._subscriptions.begin_session()
 
@@ -281,18 +307,25 @@ class ServerWorker:
         """Monitors what is configured and nothing else; then says how each tag fares."""
         self._retry_at = asyncio.get_running_loop().time() + _RETRY_REFUSED
         wanted = {tag.tag_id: tag for tag in self._configuration.tags}
+        cyclic = {tag_id: tag for tag_id, tag in wanted.items() if _is_cyclic(tag)}
+        subscribed = {tag_id: tag for tag_id, tag in wanted.items() if tag_id not in cyclic}
+        self._heartbeats.configure(wanted.values())
         have = self._subscriptions.tags()
-        await self._subscriptions.remove(connection, [tag_id for tag_id in have if tag_id not in wanted])
+        await self._subscriptions.remove(connection, [tag_id for tag_id in have if tag_id not in subscribed])
         have = self._subscriptions.tags()
         differing = [
-            tag for tag_id, tag in wanted.items() if have.get(tag_id) != tag and (retry or not self._was_refused(tag))
+            tag
+            for tag_id, tag in subscribed.items()
+            if have.get(tag_id) != tag and (retry or not self._was_refused(tag))
         ]
         reports = await self._change(connection, differing, have)
+        if retry or cyclic != self._cyclic.tags:
+            reports += await self._cyclic.configure(connection, list(cyclic.values()))
         self._reports.update((report.tag_id, report) for report in reports)
         self._asked.update((tag.tag_id, tag) for tag in differing)
         if differing:
             pump.wake()
-        self._record.settle(wanted, self._subscriptions.tags())
+        self._record.settle(wanted, {**self._subscriptions.tags(), **self._cyclic.tags})
         self.status.monitored_items = self._subscriptions.item_count
         self._report([self._reports[tag_id] for tag_id in wanted if tag_id in self._reports])
 
@@ -331,6 +364,22 @@ class ServerWorker:
         end = self._subscriptions.next_end
         return max(min(self._retry_at, self._retry_at if end is None else end) - now, 0.0)
 
+    async def _beat(self) -> None:
+        """Repeats the last value of silent tags, up to the moment until which the server has said that it holds."""
+        while True:
+            await asyncio.sleep(_HEARTBEAT_CHECK)
+            if not self._heartbeats:
+                continue
+            shift = self.status.clock_offset.ToMicroseconds()
+            until = {tag_id: self._cyclic.complete_until + shift for tag_id in self._cyclic.tags}
+            for subscription in self._subscriptions.by_id.values():
+                told = _complete_until(subscription) + shift
+                until.update(dict.fromkeys(subscription.tag_ids, told))
+            confirmed = {tag_id: until[tag_id] for tag_id in self._heartbeats.tag_ids if tag_id in until}
+            blocks = self._heartbeats.due(confirmed)
+            if blocks:
+                await self._buffer.submit(tuple(blocks), ())
+
     async def _watch_clock(self, connection: Connection) -> None:
         while True:
             offset = await connection.read_clock()
@@ -366,6 +415,10 @@ class ServerWorker:
 
 def _complete_until(subscription: Subscription) -> int:
     return subscription.heard_at - int(subscription.publishing_ms * 1000)
+
+
+def _is_cyclic(tag: gateway.TagConfiguration) -> bool:
+    return tag.acquisition.mode == sampling.ACQUISITION_MODE_CYCLIC_READ
 
 
 def _way(configuration: gateway.ServerConfiguration) -> gateway.ServerConfiguration:

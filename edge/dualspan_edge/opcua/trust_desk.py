@@ -16,6 +16,7 @@ from dualspan_edge.errors import GatewayError, UntrustedServerError
 from dualspan_edge.notices import NoticeBoard
 from dualspan_edge.opcua.certificates import ApplicationInstance
 from dualspan_edge.opcua.connection import Connection, connect
+from dualspan_edge.opcua.dialling import Dial, dial_directly
 from dualspan_edge.opcua.own_certificates import OwnCertificates, sha256_of
 from dualspan_edge.opcua.security import ChosenEndpoint, question_about
 from dualspan_edge.trust import TrustAnchors, judge
@@ -71,6 +72,7 @@ class TrustDesk:
         self.own = own
         self.anchors = TrustAnchors()
         self.tls_certificate: Callable[[], bytes] = bytes
+        self.dial: Dial = dial_directly
         self.changed = asyncio.Event()
         self._notices = notices
         self._look_again = look_again
@@ -206,13 +208,18 @@ class TrustDesk:
             return
         self._offered[server] = now + self._offer_again
         try:
-            connection = await connect(configuration, upcoming, None, self.anchors)
+            connection = await connect(configuration, upcoming, None, self.anchors, self.dial)
         except (GatewayError, OSError, TimeoutError, ua.UaError) as error:
             _log.info("new_certificate_not_taken_yet", server=server, error=str(error))
             return
         await connection.close(keep_session=False)
         self.own.taken(server)
         raise ShowNewCertificate("the server takes the gateway's new certificate")
+
+    def offer_soon(self, server: str) -> None:
+        """A server may take the new certificate now: it is asked at once."""
+        self._offered.pop(server, None)
+        self.wake()
 
     # For as long as the gateway runs.
 
