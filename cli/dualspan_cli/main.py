@@ -9,7 +9,7 @@ import grpc
 import typer
 
 from dualspan_cli import __version__
-from dualspan_cli.commands import accounts, demo, first_user, gaps, gateways, query
+from dualspan_cli.commands import accounts, demo, first_user, gaps, gateways, query, reports
 from dualspan_cli.commands import run as running
 from dualspan_cli.commands.onboarding import onboarding
 from dualspan_cli.errors import CommandError
@@ -45,6 +45,7 @@ def root(
 
 for command in (running.up, running.serve, running.worker, running.migrate, first_user.bootstrap, demo.demo):
     app.command()(command)
+app.command("verify-report")(reports.verify_report)
 app.command("sign-in")(accounts.sign_in)
 app.command("sign-out")(accounts.sign_out)
 app.add_typer(accounts.tenants, name="tenants")

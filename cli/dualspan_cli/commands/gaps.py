@@ -15,12 +15,27 @@ from dualspan_cli.session import Session, all_pages, required_tenant
 
 gaps = typer.Typer(help="The gap ledger: which samples are missing, and why.", no_args_is_help=True)
 
-_COLUMNS = ("start_time", "end_time", "cause", "state", "gateway", "server", "tag_id", "lost_samples", "detail")
+_COLUMNS = (
+    "start_time",
+    "end_time",
+    "cause",
+    "state",
+    "gateway",
+    "server",
+    "tag_id",
+    "lost_samples",
+    "repaired_samples",
+    "detail",
+    "resolution",
+)
 
 
 @gaps.command("list")
 def list_gaps(
     only_open: Annotated[bool, typer.Option("--open", help="Only those that are not repaired.")] = False,
+    tag: Annotated[
+        int, typer.Option("--tag", help="Only of the tag with this id; gaps of its server or gateway count.")
+    ] = 0,
     tenant: TenantOption = "",
     data: DataOption = None,
     as_json: JsonFlag = False,
@@ -28,7 +43,7 @@ def list_gaps(
     """List the gaps, newest first."""
 
     async def use(session: Session) -> list[resources.Gap]:
-        request = service.ListGapsRequest(parent=required_tenant(session), page_size=1000)
+        request = service.ListGapsRequest(parent=required_tenant(session), page_size=1000, tag_id=tag)
         call = partial(session.historian.ListGaps, metadata=session.metadata)
         return await all_pages(call, request, lambda page: page.gaps)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from dualspan_cli.commands import reports
 from dualspan_cli.commands.onboarding import browse, certificates, discovery, notices, transfer, trust
 
 onboarding = typer.Typer(help="From the gateway in the box to named assets with proven data.", no_args_is_help=True)
@@ -19,3 +20,4 @@ onboarding.command("browse")(browse.browse)
 onboarding.command("nodes")(browse.nodes)
 onboarding.command("snapshots")(browse.snapshots)
 onboarding.command("compare")(browse.compare)
+onboarding.command("report")(reports.report)
