@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from dualspan_edge.decoder.layout import (
     DATE_TIME,
+    HANDLE,
     HAS_SERVER_PICOS,
     HAS_SERVER_TIME,
     HAS_SOURCE_PICOS,
@@ -54,7 +55,17 @@ class _Uneven:
     content: list[bytes] = field(default_factory=list)
 
 
-def decode_items(body: bytes, start: int, end: int, count: int, fallback: int) -> tuple[list[ItemRun], int]:
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """What goes for all items of a message: their time if they have none, and what stands before each."""
+
+    fallback: int
+    lead: int
+
+
+def decode_items(
+    body: bytes, start: int, end: int, count: int, fallback: int, lead: int = HANDLE
+) -> tuple[list[ItemRun], int]:
     """Decodes `count` items that begin at `start`.
 
     Args:
@@ -63,6 +74,7 @@ def decode_items(body: bytes, start: int, end: int, count: int, fallback: int) -
         end: The position that no item may pass.
         count: How many there are; already known to fit at the least size of an item.
         fallback: Microseconds since 1970, for items without a time.
+        lead: HANDLE, or NO_HANDLE for plain DataValues; their handles are their indexes.
 
     Returns:
         The runs, and the position behind the last item.
@@ -72,14 +84,15 @@ def decode_items(body: bytes, start: int, end: int, count: int, fallback: int) -
     """
     if count == 0:
         return [], start
-    key = item_key(body, start, end)
-    layout = fixed_layout(key)
+    form = _Form(fallback, lead)
+    key = item_key(body, start, end, lead)
+    layout = fixed_layout(key, lead)
     if layout is not None and count * layout.itemsize <= end - start:
         items = np.frombuffer(body, layout, count, start)
         if _equal_keys(items, key) == count:
-            run = _columns(items, key, np.arange(count, dtype=np.int64), fallback)
+            run = _columns(items, key, np.arange(count, dtype=np.int64), form)
             return [run], start + count * layout.itemsize
-    return _decode_mixed(body, start, end, count, fallback)
+    return _decode_mixed(body, start, end, count, form)
 
 
 def _equal_keys(items: NDArray[np.void], key: ItemKey) -> int:
@@ -91,7 +104,7 @@ def _equal_keys(items: NDArray[np.void], key: ItemKey) -> int:
     return len(items) if same[first_other] else first_other
 
 
-def _columns(items: NDArray[np.void], key: ItemKey, index: NDArray[np.int64], fallback: int) -> ItemRun:
+def _columns(items: NDArray[np.void], key: ItemKey, index: NDArray[np.int64], form: _Form) -> ItemRun:
     built_in = key >> 8
     status = items["status"].astype(np.uint32) if key & HAS_STATUS else np.zeros(len(items), np.uint32)
     values: RunValues = None
@@ -107,44 +120,46 @@ def _columns(items: NDArray[np.void], key: ItemKey, index: NDArray[np.int64], fa
         form=RunForm.NUMBER if built_in else RunForm.ABSENT,
         built_in=built_in,
         index=index,
-        handle=np.ascontiguousarray(items["handle"]),
+        handle=np.ascontiguousarray(items["handle"]) if form.lead else index.astype(np.uint32),
         status=status,
-        timestamp=timestamps(items, key, fallback),
+        timestamp=timestamps(items, key, form.fallback),
         values=values,
     )
 
 
-def _decode_mixed(body: bytes, start: int, end: int, count: int, fallback: int) -> tuple[list[ItemRun], int]:
+def _decode_mixed(body: bytes, start: int, end: int, count: int, form: _Form) -> tuple[list[ItemRun], int]:
     stretches: dict[ItemKey, list[tuple[int, int, int]]] = {}
     uneven: dict[RunForm, _Uneven] = {}
     position, done = start, 0
     while done < count:
-        key = item_key(body, position, end)
-        layout = fixed_layout(key)
+        key = item_key(body, position, end, form.lead)
+        layout = fixed_layout(key, form.lead)
         if layout is None:
-            position = _take_uneven(body, position, end, (key, done, fallback), uneven)
+            position = _take_uneven(body, position, end, (key, done, form), uneven)
             done += 1
             continue
-        length = _stretch(body, position, end, key, layout, count - done)
+        length = _stretch(body, (position, end), (key, form.lead), layout, count - done)
         stretches.setdefault(key, []).append((position, done, length))
         position += length * layout.itemsize
         done += length
-    runs = [_gather(body, key, parts, fallback) for key, parts in stretches.items()]
-    runs += [_uneven_run(form, items) for form, items in uneven.items()]
+    runs = [_gather(body, key, parts, form) for key, parts in stretches.items()]
+    runs += [_uneven_run(of, items) for of, items in uneven.items()]
     return runs, position
 
 
-def _stretch(body: bytes, position: int, end: int, key: ItemKey, layout: np.dtype[np.void], at_most: int) -> int:
-    """How many items of this key follow each other from `position` on; at least 1."""
-    size = layout.itemsize
+def _stretch(
+    body: bytes, span: tuple[int, int], wanted: tuple[ItemKey, int], layout: np.dtype[np.void], at_most: int
+) -> int:
+    """How many items of one key follow each other from the beginning of a span on; at least 1."""
+    (position, end), (key, lead), size = span, wanted, layout.itemsize
     at_most = min(at_most, (end - position) // size)
     if at_most == 0:
         raise DecodeError(f"an item at offset {position} is cut off")
     mask, built_in = key & 0xFF, key >> 8
     length = 1
     while length < min(at_most, _WALK_AT_MOST):
-        at = position + length * size
-        if body[at + 4] != mask or (mask & HAS_VALUE and body[at + 5] != built_in):
+        at = position + length * size + lead
+        if body[at] != mask or (mask & HAS_VALUE and body[at + 1] != built_in):
             return length
         length += 1
     window = _FIRST_WINDOW
@@ -158,34 +173,34 @@ def _stretch(body: bytes, position: int, end: int, key: ItemKey, layout: np.dtyp
     return length
 
 
-def _gather(body: bytes, key: ItemKey, parts: list[tuple[int, int, int]], fallback: int) -> ItemRun:
+def _gather(body: bytes, key: ItemKey, parts: list[tuple[int, int, int]], form: _Form) -> ItemRun:
     """One run of all stretches of a key."""
-    layout = fixed_layout(key)
+    layout = fixed_layout(key, form.lead)
     if layout is None:
         raise DecodeError("only items of fixed width are gathered")
     if len(parts) == 1:
         position, first, length = parts[0]
         items = np.frombuffer(body, layout, length, position)
-        return _columns(items, key, np.arange(first, first + length, dtype=np.int64), fallback)
+        return _columns(items, key, np.arange(first, first + length, dtype=np.int64), form)
     position, first, length = (np.array(column, np.int64) for column in zip(*parts, strict=True))
     within = np.arange(int(length.sum()), dtype=np.int64) - np.repeat(np.cumsum(length) - length, length)
     index = np.repeat(first, length) + within
     offsets = np.repeat(position, length) + within * layout.itemsize
     octets = np.frombuffer(body, np.uint8)[offsets[:, None] + np.arange(layout.itemsize)]
-    return _columns(octets.view(layout)[:, 0], key, index, fallback)
+    return _columns(octets.view(layout)[:, 0], key, index, form)
 
 
 def _take_uneven(
-    body: bytes, position: int, end: int, item: tuple[ItemKey, int, int], uneven: dict[RunForm, _Uneven]
+    body: bytes, position: int, end: int, item: tuple[ItemKey, int, _Form], uneven: dict[RunForm, _Uneven]
 ) -> int:
-    key, index, fallback = item
-    value_start = position + 5
+    key, index, form = item
+    value_start = position + form.lead + 1
     value_end = skip_variant(body, value_start, end)
-    status, timestamp, after = _read_tail(body, value_end, end, key & 0xFF, fallback)
-    form, content = content_of(body, value_start, value_end, key >> 8)
-    items = uneven.setdefault(form, _Uneven())
+    status, timestamp, after = _read_tail(body, value_end, end, key & 0xFF, form.fallback)
+    of, content = content_of(body, value_start, value_end, key >> 8)
+    items = uneven.setdefault(of, _Uneven())
     items.index.append(index)
-    items.handle.append(read_uint32(body, position, end)[0])
+    items.handle.append(read_uint32(body, position, end)[0] if form.lead else index)
     items.status.append(status)
     items.timestamp.append(timestamp)
     items.content.append(content)

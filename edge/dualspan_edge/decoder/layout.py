@@ -32,29 +32,33 @@ NUMBER_DTYPES: dict[int, str] = {
     DATE_TIME: "<i8",
 }
 _FILETIME_TO_UNIX_MICROSECONDS = 11_644_473_600_000_000
+# What stands before the DataValue of an item: its ClientHandle in a notification, nothing in the answer to a Read.
+HANDLE, NO_HANDLE = 4, 0
 # Key of an item: its mask, and where it has a value the Variant's encoding byte above it.
 ItemKey: TypeAlias = int
 
 
-def item_key(body: bytes, position: int, end: int) -> ItemKey:
+def item_key(body: bytes, position: int, end: int, lead: int = HANDLE) -> ItemKey:
     """The key of the item at `position`; raises DecodeError if it is cut off or its mask does not exist."""
-    if position + 5 > end:
+    at = position + lead
+    if at + 1 > end:
         raise DecodeError(f"an item at offset {position} is cut off")
-    mask = body[position + 4]
+    mask = body[at]
     if mask & RESERVED_BITS:
-        raise DecodeError(f"DataValue mask {mask:#04x} at offset {position + 4} does not exist")
+        raise DecodeError(f"DataValue mask {mask:#04x} at offset {at} does not exist")
     if not mask & HAS_VALUE:
         return mask
-    if position + 6 > end:
+    if at + 2 > end:
         raise DecodeError(f"an item at offset {position} is cut off")
-    return mask | body[position + 5] << 8
+    return mask | body[at + 1] << 8
 
 
 @lru_cache(maxsize=1024)
-def fixed_layout(key: ItemKey) -> np.dtype[np.void] | None:
+def fixed_layout(key: ItemKey, lead: int = HANDLE) -> np.dtype[np.void] | None:
     """The dtype of items with this key; None if their width is not fixed or they are no numbers."""
     mask, built_in = key & 0xFF, key >> 8
-    fields: list[tuple[str, str]] = [("handle", "<u4"), ("mask", "u1")]
+    fields: list[tuple[str, str]] = [("handle", "<u4")] if lead else []
+    fields.append(("mask", "u1"))
     if mask & HAS_VALUE:
         fields.append(("type", "u1"))
         if built_in:

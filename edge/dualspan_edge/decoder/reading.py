@@ -11,6 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dualspan_edge.decoder.cursor import Cursor, numeric_key
+from dualspan_edge.decoder.items import decode_items
+from dualspan_edge.decoder.layout import NO_HANDLE
+from dualspan_edge.decoder.model import DataChange
 from dualspan_edge.decoder.response import open_response
 from dualspan_edge.decoder.wire import skip_data_value
 from dualspan_edge.errors import DecodeError
@@ -101,6 +104,25 @@ def decode_value_shapes(body: bytes, asked: int) -> list[ValueShape]:
         cursor.position = skip_data_value(body, start, len(body))
         shapes.append(ValueShape(encoding & 0x3F, bool(encoding & 0x80)))
     return shapes
+
+
+def decode_values(body: bytes, asked: int, fallback: int) -> DataChange:
+    """Decodes a message that answers a Read of values as columns, as if it were a notification.
+
+    Args:
+        body: The message as it leaves the secure channel, from the TypeId on.
+        asked: How many values were asked for.
+        fallback: Microseconds since 1970, for values without a time.
+
+    Returns:
+        The values; the handle of each is its place in the request.
+
+    Raises:
+        ServiceRefusedError, DecodeError: As in `decode_read_response`.
+    """
+    cursor = _open(body, asked)
+    runs, _ = decode_items(body, cursor.position, len(body), asked, fallback, NO_HANDLE)
+    return DataChange(asked, tuple(runs))
 
 
 def _open(body: bytes, asked: int) -> Cursor:

@@ -37,6 +37,8 @@ from dualspan_frame import Block
 
 _CLOCK_INTERVAL = 10.0
 _HEARTBEAT_CHECK = 0.5
+# Holes of more tags than this are one hole of the server.
+_MOST_TAG_HOLES = 500
 # A refused item may become possible: a node appears, a right is given.
 _RETRY_REFUSED = 60.0
 _LOST_EVENTS = "the server's queue of events overflowed: it raised more than it could keep between two notifications"
@@ -134,8 +136,10 @@ class ServerWorker:
         """The last moment before which nothing of this server is missing, microseconds; 0 before the first."""
         if self._record.since is not None:
             return self._record.since
-        subscriptions = self._subscriptions.by_id.values()
-        return min((_complete_until(subscription) for subscription in subscriptions), default=0)
+        known = [_complete_until(subscription) for subscription in self._subscriptions.by_id.values()]
+        if self._cyclic.tags:
+            known.append(self._cyclic.complete_until)
+        return min(known, default=0)
 
     def configure(self, configuration: gateway.ServerConfiguration) -> None:
         """Changes what is wanted; what stays the same goes on undisturbed."""
@@ -249,6 +253,7 @@ class ServerWorker:
         keep_session = True
         try:
             await self._take_over(connection)
+            self._note_unread()
             self._subscriptions.ask_for_conditions()
             self._connection = connection
             self._node_names = NodeNames(connection.namespaces)
@@ -297,11 +302,20 @@ class ServerWorker:
                 historian.GAP_CAUSE_CONNECTION_LOST, since, self.status.detail or "the connection was lost"
             )
             self._subscriptions.forget(subscription)
-        if self._cyclic.tags and self._cyclic.complete_until:
-            why = self.status.detail or "the connection was lost"
-            self._record.note(historian.GAP_CAUSE_CONNECTION_LOST, self._cyclic.complete_until, why)
         if not self._subscriptions.by_id:
             self._subscriptions.begin_session()
+
+    def _note_unread(self) -> None:
+        """What was not read while there was no connection; a subscription may have come over it, a read has not."""
+        since, why = self._cyclic.complete_until, self.status.detail or "the connection was lost"
+        if not self._cyclic.tags or not since:
+            return
+        if len(self._cyclic.tags) > _MOST_TAG_HOLES:
+            self._record.note(historian.GAP_CAUSE_CONNECTION_LOST, since, why)
+            return
+        now = now_microseconds()
+        for tag_id in self._cyclic.tags:
+            self._record.lost(historian.GAP_CAUSE_CONNECTION_LOST, since, now, why, tag_id)
 
     async def _apply(self, connection: Connection, pump: PublishPump, *, retry: bool) -> None:
         """Monitors what is configured and nothing else; then says how each tag fares."""
@@ -371,7 +385,7 @@ class ServerWorker:
             if not self._heartbeats:
                 continue
             shift = self.status.clock_offset.ToMicroseconds()
-            until = {tag_id: self._cyclic.complete_until + shift for tag_id in self._cyclic.tags}
+            until = dict.fromkeys(self._cyclic.tags, self._cyclic.complete_until + shift)
             for subscription in self._subscriptions.by_id.values():
                 told = _complete_until(subscription) + shift
                 until.update(dict.fromkeys(subscription.tag_ids, told))

@@ -96,6 +96,11 @@ class Subscription:
     end_retiring: float = 0.0
 
     @property
+    def tag_ids(self) -> list[int]:
+        """Tags that are monitored in it."""
+        return [tag_id for item in self.items.values() for tag_id in item.tags]
+
+    @property
     def has_events(self) -> bool:
         """Whether events come over it."""
         return any(item.planned.is_events for item in self.items.values())
@@ -288,6 +293,11 @@ class Subscriptions:
         else:
             self.forget(subscription)
             await connection.session.delete_subscriptions([subscription.identifier])
+
+    def ask_for_conditions(self) -> None:
+        """A connection stands again: what was told while it did not is asked for with the next `refresh_conditions`."""
+        for subscription in self.by_id.values():
+            subscription.refreshed = False
 
     async def refresh_conditions(self, connection: Connection) -> list[gateway.TagReport]:
         """Has the server repeat the conditions that are of interest; reports of event notifiers where it does not."""

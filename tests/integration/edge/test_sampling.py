@@ -186,3 +186,47 @@ async def test_fields_and_elements_are_tags_of_their_own(plant: Plant, platform:
     assert shortened is not None
     assert shortened.status.tolist() == [0, 0x809B0000], "an element that is not there has no data"
     assert platform.historian.values(ValueKind.FLOAT64, 6) == [2.0]
+
+
+async def test_cyclic_reads_store_each_sample_once(plant: Plant, platform: Platform, box: RunningGateway) -> None:
+    await plant.add("count", 0, ua.VariantType.UInt32)
+    await plant.add("words", "a", ua.VariantType.String)
+    await plant.add("zones", [1.0, 2.0, 3.0], ua.VariantType.Double)
+    cyclic = {"mode": sampling.ACQUISITION_MODE_CYCLIC_READ}
+    count = with_acquisition(tag(1, "count", INT64, sampling_ms=60), **cyclic)
+    words = with_acquisition(tag(2, "words", TEXT, sampling_ms=60), **cyclic, register_node=True)
+    zone = with_acquisition(part(3, "zones", "[2]", FLOAT64), **cyclic)
+    ranged = with_acquisition(tag(4, "zones", BYTES, sampling_ms=60), **cyclic)
+    ranged.index_range = "0:1"
+    platform.onboarding.configure(plant.configuration(count, words, zone, ranged))
+    box.start()
+    await until(lambda: platform.historian.values(ValueKind.INT64, 1) == [0], "the first value")
+    assert item_count(plant) == 0, "nothing is subscribed"
+    for number in range(1, 5):
+        await plant.write("count", number, ua.VariantType.UInt32)
+        await asyncio.sleep(0.15)
+    await until(lambda: platform.historian.values(ValueKind.INT64, 1) == [0, 1, 2, 3, 4], "every value once")
+    assert platform.historian.values(ValueKind.TEXT, 2) == [b"a"]
+    assert platform.historian.values(ValueKind.FLOAT64, 3) == [3.0]
+    assert set(states(platform).values()) == {onboarding.TAG_STATE_ACTIVE}
+    platform.onboarding.configure(plant.configuration(tag(1, "count", INT64)))
+    await until(lambda: item_count(plant) == 1, "subscribed from now on")
+    await plant.write("count", 5, ua.VariantType.UInt32)
+    await until(lambda: platform.historian.values(ValueKind.INT64, 1)[-1:] == [5], "the value over the subscription")
+
+
+async def test_a_silent_tag_has_a_heartbeat_that_is_marked(
+    plant: Plant, platform: Platform, box: RunningGateway
+) -> None:
+    await plant.add("pressure", 1.5, ua.VariantType.Double)
+    beating = with_acquisition(tag(1, "pressure", FLOAT64))
+    beating.acquisition.heartbeat_interval.FromMilliseconds(1000)
+    platform.onboarding.configure(plant.configuration(beating))
+    box.start()
+    await until(lambda: len(platform.historian.values(ValueKind.FLOAT64, 1)) >= 3, "two heartbeats", 30)
+    stored = platform.historian.samples(ValueKind.FLOAT64, 1)
+    assert stored is not None
+    assert set(stored.value.tolist()) == {1.5}
+    assert stored.status.tolist()[:3] == [0, 0x0402, 0x0402], "Good, and then Good, interpolated"
+    spans = [later - earlier for earlier, later in zip(stored.timestamp[1:], stored.timestamp[2:], strict=False)]
+    assert all(span % 1_000_000 == 0 for span in spans)
