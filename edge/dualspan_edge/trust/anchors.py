@@ -29,7 +29,7 @@ class Authority:
 
     def stale(self, now: dt.datetime) -> bool:
         """Whether its revocation list is out of date."""
-        until = self.revocation_list.next_update_utc if self.revocation_list else None
+        until = None if self.revocation_list is None else self.revocation_list.next_update_utc
         return until is not None and until < now
 
 

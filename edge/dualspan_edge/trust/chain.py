@@ -97,7 +97,10 @@ class _Search:
 
     def __init__(self, presented: Sequence[bytes], anchors: TrustAnchors) -> None:
         self._anchors = anchors
-        self._presented = [authority for der in presented if (authority := _shown_authority(der)) is not None]
+        listed = {authority.sha256 for authority in anchors.authorities}
+        read = (authority for der in presented if (authority := _shown_authority(der)) is not None)
+        shown_only = {authority.sha256: authority for authority in read if authority.sha256 not in listed}
+        self._presented = list(shown_only.values())
         self._checks = 0
         self._problem: Problem | None = None
 

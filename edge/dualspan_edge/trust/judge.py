@@ -258,7 +258,7 @@ def _revocation(below: x509.Certificate, authority: Authority, now: dt.datetime)
         words = f"nobody knows which certificates {who} has revoked"
         yield Problem(Check.REVOCATION, f"{words}; add its revocation list (CRL) to the trust list")
     elif authority.stale(now) and authority.revocation_check in _FRESH:
-        until = authority.revocation_list.next_update_utc if authority.revocation_list else None
+        until = authority.revocation_list.next_update_utc if authority.revocation_list is not None else None
         words = f"the revocation list of {who} is out of date since {day(until)}" if until else ""
         yield Problem(Check.REVOCATION, f"{words}; add its next one to the trust list")
 
@@ -268,7 +268,7 @@ _FRESH = (trust_pb2.REVOCATION_CHECK_UNSPECIFIED, trust_pb2.REVOCATION_CHECK_REQ
 
 def _revoked(below: x509.Certificate, authority: Authority) -> Problem | None:
     crl = authority.revocation_list
-    entry = crl.get_revoked_certificate_by_serial_number(below.serial_number) if crl else None
+    entry = None if crl is None else crl.get_revoked_certificate_by_serial_number(below.serial_number)
     if entry is None:
         return None
     words = (
