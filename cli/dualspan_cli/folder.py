@@ -9,6 +9,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 from typing import IO
 
@@ -17,6 +18,8 @@ from dualspan_cli.errors import CommandError, DataFolderInUseError
 # A Unix socket's path may be 107 bytes long (104 on macOS); the longest name in the folder takes 20 of them.
 _SOCKET_FOLDER_LIMIT = 80
 _SYSTEM_USER = "dualspan"
+# Who only looks whether a folder is held holds it for a moment too.
+_PATIENCE_SECONDS = 1.0
 
 
 class FolderLock:
@@ -31,26 +34,50 @@ class FolderLock:
 
         Raises:
             DataFolderInUseError: Another living process holds it.
+            CommandError: The folder cannot be made or written to.
         """
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        file = self._path.open("a+")
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as err:
-            file.seek(0)
-            holder = file.read().strip()
-            file.close()
-            raise DataFolderInUseError(self._path.parent, f"process {holder}" if holder else "another process") from err
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            file = self._path.open("a+")
+        except OSError as err:
+            raise CommandError(
+                "DATA_FOLDER_UNUSABLE",
+                f"{self._path.parent} cannot be used as data folder: {err.strerror}. Choose another with --data.",
+            ) from err
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while not _try_lock(file, fcntl.LOCK_EX):
+            if time.monotonic() > deadline:
+                file.seek(0)
+                holder = file.read().strip()
+                file.close()
+                raise DataFolderInUseError(self._path.parent, f"process {holder}" if holder else "another process")
+            time.sleep(0.05)
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
         self._file = file
+
+    def is_held(self) -> bool:
+        """Whether a living process holds the folder; changes nothing in it."""
+        try:
+            with self._path.open() as file:
+                return not _try_lock(file, fcntl.LOCK_SH)
+        except OSError:
+            return False
 
     def release(self) -> None:
         """Lets go. Does nothing if it was not held."""
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+def _try_lock(file: IO[str], kind: int) -> bool:
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def system_user() -> str | None:

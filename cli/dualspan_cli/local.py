@@ -102,18 +102,24 @@ class DataFolder:
 
     def is_in_use(self) -> bool:
         """Whether a living process holds the folder."""
-        probe = FolderLock(self.path / "platform.lock")
-        try:
-            probe.acquire()
-        except CommandError:
-            return True
-        probe.release()
-        return False
+        return self.lock.is_held()
 
     def choose_ports(self, base: int | None) -> Ports:
-        """The ports of the last start, or the usual ones, or free ones; remembered, because gateways remember them."""
+        """The ports of the last start, or the usual ones, or free ones; remembered, because gateways remember them.
+
+        Raises:
+            CommandError: Ports were asked for and one of them is taken.
+        """
         if base is not None:
             wanted = Ports.from_base(base)
+            if wanted.free() != wanted:
+                taken = [str(port) for port in asdict(wanted).values() if not port_is_free(port)]
+                raise CommandError(
+                    "PORT_TAKEN",
+                    f"Others listen on {', '.join(taken)} of 127.0.0.1. Choose another --port-base: "
+                    f"seven ports from it on must be free.",
+                    exit_code=2,
+                )
         elif self.ports_file.exists():
             wanted = Ports(**json.loads(self.ports_file.read_text()))
         else:
@@ -157,6 +163,11 @@ class LocalPlatform:
         """Where a person looks."""
         return f"http://{LOOPBACK}:{self.ports.console}"
 
+    def gateway_addresses(self) -> str:
+        """Where gateways enrol, are configured and send to, in a line."""
+        ports = self.ports
+        return f"{LOOPBACK} {ports.enrolment} {ports.onboarding_gateway} {ports.historian_gateway}"
+
     def running(self) -> RunningPlatform:
         """How to reach it."""
         return RunningPlatform(
@@ -192,7 +203,7 @@ class LocalPlatform:
 
     def _console(self) -> Member:
         child = self.child("console", [sys.executable, "-m", "dualspan_console"])
-        return Member(Service(child), lambda: _accepts(self.ports.console))
+        return Member(Service(child), lambda: accepts(f"{LOOPBACK}:{self.ports.console}"))
 
     def _worker(self, queue: str) -> Member:
         from dualspan_cli.workers import worker_command
@@ -202,8 +213,7 @@ class LocalPlatform:
         child = self.child("worker", worker_command(queue, beat_schedule=schedule))
 
         async def is_ready() -> bool:
-            # Celery's own word for "connected to the broker and consuming"; an inspect ping costs a second process.
-            return " ready." in child.log_since_start()
+            return is_worker_ready(child)
 
         return Member(Service(child), is_ready)
 
@@ -252,9 +262,17 @@ async def grpc_ready(address: str) -> bool:
     return answer.status == health_pb2.HealthCheckResponse.SERVING
 
 
-async def _accepts(port: int) -> bool:
+def is_worker_ready(child: ChildProcess) -> bool:
+    """Whether a Celery worker consumes from its queue."""
+    # Celery's own word for "connected to the broker and consuming"; an inspect ping costs a second process.
+    return " ready." in child.log_since_start()
+
+
+async def accepts(address: str) -> bool:
+    """Whether somebody listens at `host:port`."""
+    host, _, port = address.rpartition(":")
     try:
-        _, writer = await asyncio.open_connection(LOOPBACK, port)
+        _, writer = await asyncio.open_connection(host, int(port))
     except OSError:
         return False
     writer.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +21,7 @@ from dualspan_runtime.logs import configure_logging
 if TYPE_CHECKING:
     from dualspan_sdk import DualSpanError
 
+_BROKEN_PIPE = 128 + 13  # as a shell says of a process that SIGPIPE ended
 app = typer.Typer(
     name="dualspan",
     help="DualSpan: industrial data from the PLC to the app.",
@@ -77,6 +79,10 @@ def run() -> None:
     except typer.Abort:
         _print_error("ABORTED", "Aborted.")
         sys.exit(1)
+    except BrokenPipeError:
+        # Whoever read our output has enough. Python would complain again when it closes its own end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(_BROKEN_PIPE)
     except _known_errors() as err:
         failure = explain(err)
         if as_json:

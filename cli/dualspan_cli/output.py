@@ -17,7 +17,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-screen = Console(highlight=False)
+# A pipe has no width: what goes into one must not be cut where a screen would end.
+_NO_SCREEN_WIDTH = 10_000
+screen = Console(highlight=False, width=None if sys.stdout.isatty() else _NO_SCREEN_WIDTH)
 """Results."""
 messages = Console(stderr=True, highlight=False)
 """Progress and errors: never mixed into what a program reads."""

@@ -64,6 +64,7 @@ class ChildProcess:
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
         self.rotate_log()
         tether = [sys.executable, "-I", "-S", str(_TETHER), str(psutil.Process().pid), str(int(self.stop_signal))]
+        self.log_path.touch(mode=0o600)  # plants print how to sign in to them
         with self.log_path.open("ab") as log:
             self._log_start = log.tell()
             self._process = subprocess.Popen(

@@ -17,7 +17,7 @@ from dualspan.historian.v1.service_pb2_grpc import HistorianServiceStub
 from dualspan.identity.v1.service_pb2_grpc import IdentityServiceStub
 from dualspan.onboarding.v1.service_pb2_grpc import OnboardingServiceStub
 from dualspan_cli.errors import CommandError
-from dualspan_cli.failures import EXIT_UNAUTHENTICATED
+from dualspan_cli.failures import EXIT_UNAUTHENTICATED, EXIT_UNAVAILABLE
 from dualspan_cli.local import RunningPlatform, write_private
 from dualspan_cli.settings import CliSettings
 from dualspan_runtime.channels import open_channel
@@ -126,19 +126,30 @@ class Session:
         return OperationsStub(self.onboarding_channel)
 
 
-def choose_access(settings: CliSettings) -> Access:
-    """What the environment says goes first, then `sign-in`, then a platform that runs on this machine.
+def choose_access(settings: CliSettings, *, is_named: bool = False) -> Access:
+    """What the environment says goes first, then a data folder that was named, `sign-in`, the platform of this machine.
+
+    Args:
+        settings: The command's.
+        is_named: The data folder stands on the command line.
 
     Raises:
-        CommandError: Nothing of these is there.
+        CommandError: Nothing of these is there, or nothing runs on the folder that was named.
     """
     running = RunningPlatform.find(settings.data_dir)
-    credential = Credential.load(settings.credential_file)
+    credential = None if is_named and running else Credential.load(settings.credential_file)
     addresses = known_addresses(settings, credential, running)
     if secret := settings.token.get_secret_value():
         return Access(addresses, exchange_secret=secret)
     if secret := settings.service_secret.get_secret_value():
         return Access(addresses, service_secret=secret)
+    if is_named and running is None:
+        raise CommandError(
+            "NOT_RUNNING",
+            f"No platform runs on {settings.data_dir}. Start it with `dualspan up --data {settings.data_dir}`, "
+            f"or leave the folder out to use the platform where you signed in.",
+            exit_code=EXIT_UNAVAILABLE,
+        )
     if credential is not None:
         return Access(addresses, exchange_secret=credential.refresh_token, tenant=credential.tenant)
     if running is not None:

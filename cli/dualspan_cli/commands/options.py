@@ -29,7 +29,7 @@ def with_session(use: Callable[[Session], Awaitable[Result]], *, tenant: str = "
     """Opens a session, runs `use` with it and returns its result."""
 
     async def main() -> Result:
-        async with open_session(choose_access(settings_with(data)), tenant) as session:
+        async with open_session(choose_access(settings_with(data), is_named=data is not None), tenant) as session:
             return await use(session)
 
     return asyncio.run(main())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -82,7 +82,9 @@ def processed(
     aggregates = [parse_aggregate(name) for name in aggregate or ["average"]]
 
     async def rows(client: Client, chosen: dict[int, Tag]) -> AsyncGenerator[Row]:
-        for series in await client.read_processed(chosen, *span, interval=length, aggregates=aggregates):
+        for series in await client.read_processed(
+            _numeric(chosen, aggregates), *span, interval=length, aggregates=aggregates
+        ):
             for row in series_rows(series, chosen):
                 yield row
 
@@ -145,6 +147,29 @@ def parse_aggregate(name: str) -> Aggregate:
         raise CommandError("UNKNOWN_AGGREGATE", f"There is no {name!r}; there are {known}.", exit_code=2) from err
 
 
+def _numeric(chosen: dict[int, Tag], aggregates: Sequence[Aggregate]) -> dict[int, Tag]:
+    """Leaves out, and says so, what has no numbers to aggregate, unless only counts and shares are asked for.
+
+    Raises:
+        CommandError: Nothing is left.
+    """
+    from dualspan_sdk import Aggregate, ValueKind
+
+    if all(
+        one in {Aggregate.COUNT, *(a for a in Aggregate if a.name.startswith(("DURATION", "PERCENT")))}
+        for one in aggregates
+    ):
+        return chosen
+    left_out = [tag for tag in chosen.values() if tag.kind in {ValueKind.TEXT, ValueKind.BYTES}]
+    if len(left_out) == len(chosen):
+        raise CommandError(
+            "NOT_NUMERIC", "None of these tags has numbers to aggregate; `dualspan query raw` shows what they hold."
+        )
+    for tag in left_out:
+        messages.print(f"[yellow]left out, for it has no numbers:[/] {tag.browse_path} (tag {tag.tag_id})")
+    return {tag_id: tag for tag_id, tag in chosen.items() if tag not in left_out}
+
+
 async def choose_tags(client: Client, wanted: list[str]) -> dict[int, Tag]:
     """The tags that ids and search words mean, by id.
 
@@ -154,6 +179,10 @@ async def choose_tags(client: Client, wanted: list[str]) -> dict[int, Tag]:
     every = {tag.tag_id: tag async for tag in client.list_tags()} if any(word.isdigit() for word in wanted) else {}
     chosen: dict[int, Tag] = {}
     for word in wanted:
+        if not word.strip():
+            raise CommandError(
+                "EMPTY_WORD", "An empty word matches every tag. Name a part of a path, or an id.", exit_code=2
+            )
         if word.isdigit():
             found = [every[int(word)]] if int(word) in every else []
         else:
@@ -174,7 +203,7 @@ def _print(
 ) -> None:
     from dualspan_sdk import Client, Endpoints
 
-    access = choose_access(settings_with(data))
+    access = choose_access(settings_with(data), is_named=data is not None)
     if not access.exchange_secret:
         raise CommandError(
             "NO_PERSON", "Samples belong to a tenant. Run `dualspan sign-in`, or set DUALSPAN_TOKEN to an API token."

@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 import tempfile
+import time
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +16,7 @@ from pydantic import ValidationError
 
 from dualspan_cli.commands.options import DataOption, settings_with
 from dualspan_cli.errors import CommandError
+from dualspan_cli.local import accepts, grpc_ready, is_worker_ready
 from dualspan_cli.output import JsonFlag, messages, print_json
 from dualspan_cli.processes import ChildProcess
 from dualspan_cli.screen import MemberScreen
@@ -27,6 +29,10 @@ if TYPE_CHECKING:
     from dualspan_cli.platform import RunningHere
 from dualspan_runtime.settings import AdminSettings
 
+# A service that cannot be asked for its health is taken for healthy when it has run for so long.
+_STEADY_SECONDS = 3.0
+# Services wait a minute for their database, and for each other.
+_START_SECONDS = 90.0
 SERVICES = ("identity", "onboarding", "historian", "console")
 PortBaseOption = Annotated[
     int | None, typer.Option("--port-base", min=1024, max=65000, help="Use seven ports from this one on.")
@@ -159,4 +165,19 @@ def _run_all(commands: dict[str, list[str]], *, as_json: bool) -> None:
 
 
 def _forwarded(name: str, command: list[str], logs: Path) -> Member:
-    return Member(Service(ChildProcess(name, command, logs / f"{name}.log", inherited_environment())))
+    environment = inherited_environment()
+    child = ChildProcess(name, command, logs / f"{name}.log", environment)
+    address = environment.get(f"DUALSPAN_{name.upper()}_LISTEN", "").replace("0.0.0.0:", "127.0.0.1:")
+    has_tls = bool(environment.get(f"DUALSPAN_{name.upper()}_TLS_CERTIFICATE_FILE"))
+    started = time.monotonic()
+
+    async def is_ready() -> bool:
+        if child.exit_code is not None:
+            return False
+        if name not in SERVICES:
+            return is_worker_ready(child)
+        if has_tls or not address or address.endswith(":0"):
+            return time.monotonic() - started > _STEADY_SECONDS
+        return await (accepts(address) if name == "console" else grpc_ready(address))
+
+    return Member(Service(child), is_ready, start_timeout=_START_SECONDS)

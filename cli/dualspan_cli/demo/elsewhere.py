@@ -27,7 +27,7 @@ async def onboard(ready_file: Path, token_file: Path) -> None:
     await wait_for("the simulated plants", lambda: _all_ready(ready_file))
     async with open_session(choose_access(CliSettings()), FIRST_TENANT) as session:
         onboarding = Onboarding(session)
-        if token := await onboarding.enrolment_token():
+        if token := await onboarding.enrolment_token(is_known=True):
             write_private(token_file, token)
         await onboarding.until_online()
         for plant in _plants(ready_file):

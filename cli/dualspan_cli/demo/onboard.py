@@ -43,13 +43,17 @@ class Onboarding:
         self._stub = session.onboarding
         self.gateway = f"{session.tenant}/gateways/{GATEWAY}"
 
-    async def enrolment_token(self) -> str:
-        """A token if the gateway still needs a certificate; empty if it has one."""
+    async def enrolment_token(self, *, is_known: bool) -> str:
+        """A token if the gateway still needs a certificate; empty if it has one.
+
+        Args:
+            is_known: The gateway knows where the platform is.
+        """
         gateway = resources.Gateway(display_name="Demonstration gateway", site=SITE)
         request = service.CreateGatewayRequest(parent=self._session.tenant, gateway=gateway, gateway_id=GATEWAY)
         await unless_there(self._stub.CreateGateway(request, metadata=self._session.metadata))
         found = await self._gateway()
-        if found.state not in {resources.GATEWAY_STATE_PENDING, resources.GATEWAY_STATE_REVOKED}:
+        if is_known and found.state not in {resources.GATEWAY_STATE_PENDING, resources.GATEWAY_STATE_REVOKED}:
             return ""
         answer = await self._stub.CreateEnrolmentToken(
             service.CreateEnrolmentTokenRequest(gateway=self.gateway), metadata=self._session.metadata

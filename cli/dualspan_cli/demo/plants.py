@@ -76,19 +76,26 @@ class SimulatedPlants:
 class DemoGateway:
     """`dualspan-gateway` as a child, with a data folder of its own."""
 
-    def __init__(self, folder: Path, log_folder: Path) -> None:
+    def __init__(self, folder: Path, log_folder: Path, platform: str) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._platform = platform
+        # A certificate comes with the addresses of the platform, which a start on other ports makes stale.
+        self._enrolled_at = folder / "enrolled-at"
         self._environment = child_environment({"DUALSPAN_GATEWAY_DATA_DIR": str(folder)})
         self._folder = folder
-        self._enrol_log = log_folder / "gateway-enroll.log"
         self.child = self._process("run", "gateway", log_folder / "gateway.log")
 
     def member(self) -> Member:
         """For the supervisor; that it is online, onboarding says."""
         return Member(Service(self.child))
 
+    @property
+    def knows_platform(self) -> bool:
+        """Whether it was enrolled at the addresses that the platform has now."""
+        return self._enrolled_at.exists() and self._enrolled_at.read_text() == self._platform
+
     async def enrol(self, token: str) -> None:
-        """Exchanges an enrolment token for a certificate.
+        """Exchanges an enrolment token for a certificate; what it has buffered stays.
 
         Raises:
             CommandError: The gateway's own words.
@@ -103,6 +110,7 @@ class DemoGateway:
         output, _ = await process.communicate()
         if process.returncode != 0:
             raise CommandError("ENROLMENT_FAILED", f"The gateway did not enrol: {output.decode(errors='replace')}")
+        self._enrolled_at.write_text(self._platform)
 
     def _process(self, verb: str, name: str, log_path: Path) -> ChildProcess:
         return ChildProcess(

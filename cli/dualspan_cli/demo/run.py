@@ -132,13 +132,14 @@ class Demo:
         self, here: RunningHere, session: Session, client: Client, plants: Sequence[PlantServer]
     ) -> Flowing:
         onboarding = Onboarding(session)
-        gateway = DemoGateway(self._data_dir / "gateway", self._data_dir / "logs")
+        platform = here.platform.gateway_addresses()
+        gateway = DemoGateway(self._data_dir / "gateway", self._data_dir / "logs", platform)
         columns = (SpinnerColumn(finished_text="[green]✔[/]"), TextColumn("{task.description}"), BarColumn(24))
         with Progress(
             *columns, TaskProgressColumn(), TimeElapsedColumn(), console=messages, disable=self._as_json
         ) as progress:
             enrol = progress.add_task("Enrol the gateway", total=2)
-            if token := await onboarding.enrolment_token():
+            if token := await onboarding.enrolment_token(is_known=gateway.knows_platform):
                 await gateway.enrol(token)
             progress.advance(enrol)
             known = await onboarding.tags()

@@ -1,11 +1,14 @@
 """Settings that services have in common: the environment is read in settings modules and nowhere else."""
 
-from typing import Literal
+import sys
+from typing import Literal, TypeVar
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MEBIBYTE = 1 << 20
+_CONFIGURATION_ERROR = 78  # EX_CONFIG of sysexits.h
+SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
 
 class PlatformSettings(BaseSettings):
@@ -25,6 +28,22 @@ class PlatformSettings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least that is logged."
     )
+
+
+def read_settings(settings: type[SettingsT]) -> SettingsT:
+    """Reads settings from the environment; a process whose settings are wrong says which, and ends with code 78."""
+    try:
+        return settings()
+    except ValidationError as error:
+        # The settings that all services share are read on the way, and say for themselves what they lack.
+        owner = PlatformSettings if error.title == PlatformSettings.__name__ else settings
+        prefix, fields = owner.model_config.get("env_prefix", ""), owner.model_fields
+        for problem in error.errors():
+            name = str(problem["loc"][0]) if problem["loc"] else ""
+            meaning = fields[name].description if name in fields else ""
+            what = "is not set" if problem["type"] == "missing" else f"is wrong: {problem['msg']}"
+            sys.stderr.write(f"{f'{prefix}{name}'.upper()} {what}. {meaning or ''}".rstrip() + "\n")
+        raise SystemExit(_CONFIGURATION_ERROR) from None
 
 
 def _platform_settings() -> PlatformSettings:

@@ -7,10 +7,11 @@ import uvicorn
 from dualspan_console.app import build
 from dualspan_console.settings import ConsoleSettings
 from dualspan_runtime.logs import configure_logging
+from dualspan_runtime.settings import read_settings
 
 
 async def main() -> None:
-    settings = ConsoleSettings()
+    settings = read_settings(ConsoleSettings)
     configure_logging("console", settings.platform.log_format, settings.platform.log_level)
     host, port = settings.address
     async with build(settings) as app:

@@ -37,6 +37,7 @@ from dualspan_runtime.channels import open_channel
 from dualspan_runtime.database import Database
 from dualspan_runtime.paging import PageTokens
 from dualspan_runtime.server import Binding, Listener, Server, serve, start_server
+from dualspan_runtime.settings import read_settings
 from dualspan_runtime.tasks import create_celery
 from dualspan_runtime.trust import IdentityTrust, Trust
 
@@ -142,7 +143,7 @@ def _seal_request(app: Celery) -> Callable[[str, str], None]:
 
 async def main() -> None:
     keep_freed_memory()
-    await serve("historian", HistorianSettings(), build)  # pyright: ignore[reportCallIssue] - read from the environment
+    await serve("historian", read_settings(HistorianSettings), build)
 
 
 if __name__ == "__main__":

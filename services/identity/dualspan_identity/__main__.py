@@ -25,6 +25,7 @@ from dualspan_identity.trust import LocalTrust
 from dualspan_runtime.database import Database
 from dualspan_runtime.paging import PageTokens
 from dualspan_runtime.server import Binding, Listener, Server, serve, start_server
+from dualspan_runtime.settings import read_settings
 
 
 @asynccontextmanager
@@ -70,7 +71,7 @@ async def build(settings: IdentitySettings) -> AsyncGenerator[Server]:
 
 
 async def main() -> None:
-    await serve("identity", IdentitySettings(), build)  # pyright: ignore[reportCallIssue] - from the environment
+    await serve("identity", read_settings(IdentitySettings), build)
 
 
 if __name__ == "__main__":

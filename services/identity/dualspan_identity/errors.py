@@ -65,6 +65,13 @@ def malformed(field: str, rule: str) -> InvalidArgument:
     return InvalidArgument("MALFORMED_FIELD", f"{field} {rule}.", field=field)
 
 
+def no_person() -> PermissionDenied:
+    """An API token's maker must be a person: it gets no more than that person may."""
+    return PermissionDenied(
+        "MAKER_NOT_A_PERSON", "Only a user of the tenant makes its API tokens. Sign in as one (`dualspan sign-in`)."
+    )
+
+
 def role_not_grantable(role: str) -> PermissionDenied:
     """Nobody hands out more than they have."""
     return PermissionDenied("ROLE_NOT_GRANTABLE", f"You may not grant the role {role}.", role=role)

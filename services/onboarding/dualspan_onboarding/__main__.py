@@ -10,8 +10,9 @@ from google.longrunning.operations_pb2_grpc import add_OperationsServicer_to_ser
 from dualspan.historian.v1.completeness_pb2_grpc import CompletenessServiceStub
 from dualspan.historian.v1.service_pb2_grpc import HistorianServiceStub
 from dualspan.identity.v1.service_pb2_grpc import IdentityServiceStub
-from dualspan.onboarding.v1.completeness_pb2_grpc import add_PlantReportServiceServicer_to_server
+from dualspan.onboarding.v1.asset_service_pb2_grpc import add_AssetServiceServicer_to_server
 from dualspan.onboarding.v1.budget_service_pb2_grpc import add_BudgetServiceServicer_to_server
+from dualspan.onboarding.v1.completeness_pb2_grpc import add_PlantReportServiceServicer_to_server
 from dualspan.onboarding.v1.discovery_pb2_grpc import add_DiscoveryServiceServicer_to_server
 from dualspan.onboarding.v1.gateway_service_pb2_grpc import (
     add_EnrolmentServiceServicer_to_server,
@@ -26,6 +27,8 @@ from dualspan.onboarding.v1.trust_pb2_grpc import add_TrustServiceServicer_to_se
 from dualspan_onboarding.clients import Historian, Identity
 from dualspan_onboarding.migrations import MIGRATIONS
 from dualspan_onboarding.model import Limits, Timing
+from dualspan_onboarding.service.asset_models import AssetModels
+from dualspan_onboarding.service.assets import Assets
 from dualspan_onboarding.service.browsing import Browsing
 from dualspan_onboarding.service.budget import Budgets
 from dualspan_onboarding.service.calendar import Calendar
@@ -35,9 +38,11 @@ from dualspan_onboarding.service.connection_tests import ConnectionTests
 from dualspan_onboarding.service.discovery import Discovery
 from dualspan_onboarding.service.enrolment import Enrolment
 from dualspan_onboarding.service.gateways import Gateways
+from dualspan_onboarding.service.mapping import Mappings
+from dualspan_onboarding.service.mapping_changes import MappingChanges
 from dualspan_onboarding.service.notices import Notices
-from dualspan_onboarding.service.push import TrustPushes
 from dualspan_onboarding.service.plant_reports import PlantReports
+from dualspan_onboarding.service.push import TrustPushes
 from dualspan_onboarding.service.reconciler import Reconciler
 from dualspan_onboarding.service.sampling import Sampling
 from dualspan_onboarding.service.servers import Servers
@@ -47,8 +52,10 @@ from dualspan_onboarding.service.transfer import Transfers
 from dualspan_onboarding.service.trust import Trust
 from dualspan_onboarding.service.waiting import WaitingVariables
 from dualspan_onboarding.service.wakeups import Wakeups
+from dualspan_onboarding.servicer.assets import AssetServicer
 from dualspan_onboarding.servicer.discovery import DiscoveryServicer
 from dualspan_onboarding.servicer.gateway import EnrolmentServicer, GatewayServicer
+from dualspan_onboarding.servicer.mappings import MappingServicer
 from dualspan_onboarding.servicer.notices import NoticeServicer
 from dualspan_onboarding.servicer.onboarding import OnboardingServicer
 from dualspan_onboarding.servicer.plant_reports import PlantReportServicer
@@ -63,6 +70,7 @@ from dualspan_runtime.database import Database
 from dualspan_runtime.operations import OperationsServicer, OperationStore
 from dualspan_runtime.paging import PageTokens
 from dualspan_runtime.server import Binding, Listener, Server, serve, start_server
+from dualspan_runtime.settings import read_settings
 from dualspan_runtime.trust import IdentityTrust
 
 
@@ -123,6 +131,8 @@ async def build(
             Discovery(database, commands, gateways), ConnectionTests(database, commands, gateways, vault), tokens
         )
         reports = PlantReports(database, CompletenessServiceStub(to_historian))
+        for_assets = AssetServicer(AssetModels(database), Assets(database), tokens)
+        for_mappings = MappingServicer(Mappings(database), MappingChanges(database, tagging), tokens)
         for_operations = OperationsServicer(database, operations, tokens)
         listeners = [
             Listener.people(
@@ -137,6 +147,8 @@ async def build(
                     Binding(add_TransferServiceServicer_to_server, for_transfers),
                     Binding(add_DiscoveryServiceServicer_to_server, for_discovery),
                     Binding(add_PlantReportServiceServicer_to_server, PlantReportServicer(reports)),
+                    Binding(add_AssetServiceServicer_to_server, for_assets),
+                    Binding(add_MappingServiceServicer_to_server, for_mappings),
                     Binding(add_OperationsServicer_to_server, for_operations),
                 ],
             ),
@@ -155,7 +167,7 @@ async def build(
 
 
 async def main() -> None:
-    await serve("onboarding", OnboardingSettings(), build)  # pyright: ignore[reportCallIssue] - read from the environment
+    await serve("onboarding", read_settings(OnboardingSettings), build)
 
 
 if __name__ == "__main__":

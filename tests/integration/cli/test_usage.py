@@ -1,13 +1,15 @@
 """What programs get when a command is used wrongly, and while services run."""
 
 import json
-import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from dualspan_cli.failures import EXIT_UNAUTHENTICATED
+from dualspan_cli.session import Addresses, Credential
 from harness.up import Running, dualspan, environment
 
 
@@ -35,23 +37,67 @@ def test_wrong_usage_is_told_in_the_form_that_was_asked_for(
     assert shown.stderr
 
 
-def test_a_service_that_crashes_is_an_event(tmp_path: Path) -> None:
-    """Without settings identity cannot run: it crashes, is started again, and every change is one JSON line."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "dualspan_cli", "serve", "identity", "--json"],
-        env=environment(tmp_path),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_a_service_without_its_settings_names_them_and_ends(tmp_path: Path, form: tuple[str, ...]) -> None:
+    told = dualspan("serve", "identity", *form, folder=tmp_path)
+    assert told.returncode != 0
+    assert "DUALSPAN_SERVICE_SECRET is not set" in told.stdout + told.stderr
+    assert "Traceback" not in told.stdout + told.stderr
+
+
+def test_ports_that_are_asked_for_and_taken_are_named(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        told = dualspan("up", "--port-base", str(port), "--json", folder=tmp_path)
+    error = json.loads(told.stdout.splitlines()[-1])["error"]
+    assert error["reason"] == "PORT_TAKEN"
+    assert str(port) in error["message"]
+
+
+def test_a_data_folder_that_cannot_be_is_told_in_words(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    told = dualspan("up", "--data", str(tmp_path / "file" / "below"), "--json", folder=tmp_path)
+    assert json.loads(told.stdout)["error"]["reason"] == "DATA_FOLDER_UNUSABLE"
+
+
+def test_a_data_folder_that_was_named_goes_before_a_sign_in(running: Running, tmp_path: Path) -> None:
+    first = running.sign_in()
+    ready = running.wait_for(event="running")
+    elsewhere = environment(tmp_path)
+    del elsewhere["DUALSPAN_DATA_DIR"]
+    addresses = Addresses(ready["identity"], ready["onboarding"], ready["historian"])
+    Credential(addresses, first["email"], first["tenant"], "stale").save(Path(elsewhere["DUALSPAN_CREDENTIAL_FILE"]))
+
+    def gateways(*options: str) -> subprocess.CompletedProcess[str]:
+        command = [
+            sys.executable,
+            "-m",
+            "dualspan_cli",
+            "gateways",
+            "list",
+            "--tenant",
+            first["tenant"],
+            "--json",
+            *options,
+        ]
+        return subprocess.run(command, env=elsewhere, capture_output=True, text=True, timeout=60, check=False)
+
+    assert gateways().returncode == EXIT_UNAUTHENTICATED
+    assert gateways("--data", str(running.folder)).returncode == 0
+    stopped = gateways("--data", str(tmp_path / "stopped"))
+    assert json.loads(stopped.stdout)["error"]["reason"] == "NOT_RUNNING"
+
+
+def test_a_reader_that_has_enough_is_no_error(running: Running) -> None:
+    command = f"{sys.executable} -m dualspan_cli users list --json | head -c 1"
+    told = subprocess.run(
+        ["bash", "-c", command],
+        env=environment(running.folder),
+        capture_output=True,
         text=True,
+        timeout=60,
+        check=False,
     )
-    running = Running(tmp_path, process)
-    try:
-        running.wait_for(event="starting", member="identity")
-        assert running.wait_for(event="running")["members"] == ["identity"]
-        assert "ended with code" in running.wait_for(event="crashed", member="identity")["detail"]
-        process.send_signal(signal.SIGTERM)
-        process.wait(20)
-        running.wait_for(event="stopped", member="identity")
-    finally:
-        process.kill()
-        running.close()
+    assert told.stderr == ""

@@ -158,7 +158,7 @@ async def test_an_api_token_gets_no_more_than_its_maker_has(identity: Identity) 
     exchanged = await identity.stub.ExchangeToken(messages.ExchangeTokenRequest(token=made.secret))
     robot = bearer(exchanged.access_token)
     assert await refused(identity.stub.CreateApiToken(new_token(resources.ROLE_VIEWER), metadata=robot)) == (
-        "ROLE_NOT_GRANTABLE"
+        "MAKER_NOT_A_PERSON"
     )
     for days in (-1, 400):
         call = identity.stub.CreateApiToken(new_token(resources.ROLE_VIEWER, days=days), metadata=admin)

@@ -4,7 +4,7 @@ import uuid
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from dualspan_identity.errors import bad_credentials, malformed, not_your_password, own_account, role_not_grantable
+from dualspan_identity.errors import bad_credentials, malformed, no_person, not_your_password, own_account
 from dualspan_identity.model import (
     LONGEST_API_TOKEN,
     Account,
@@ -170,11 +170,12 @@ class ApiTokens:
         """Makes an API token and returns it with its secret.
 
         Raises:
-            PermissionDenied: It would get more than its maker has, or its maker is no person (`ROLE_NOT_GRANTABLE`).
+            PermissionDenied: It would get more than its maker has (`ROLE_NOT_GRANTABLE`), or that is no person
+                (`MAKER_NOT_A_PERSON`).
         """
         caller = current_principal()
         if caller.kind is not PrincipalKind.USER or caller.tenant != tenant:
-            raise role_not_grantable("any, for only a tenant's own users make its tokens")
+            raise no_person()
         roles = check_roles(roles)
         check_token_roles(caller, roles)
         check_text(display_name, "display_name")
