@@ -18,6 +18,7 @@ from dualspan.onboarding.v1.gateway_service_pb2_grpc import (
     add_EnrolmentServiceServicer_to_server,
     add_GatewayServiceServicer_to_server,
 )
+from dualspan.onboarding.v1.mapping_service_pb2_grpc import add_MappingServiceServicer_to_server
 from dualspan.onboarding.v1.notice_pb2_grpc import add_NoticeServiceServicer_to_server
 from dualspan.onboarding.v1.sampling_service_pb2_grpc import add_SamplingServiceServicer_to_server
 from dualspan.onboarding.v1.service_pb2_grpc import add_OnboardingServiceServicer_to_server

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from dualspan_onboarding.mapping.prefixes import common_prefixes
+
 _SEPARATOR = re.compile(r"[/.\\|:]+")
 
 
@@ -111,10 +113,14 @@ def split_path(path: Sequence[str], prefixes: dict[tuple[tuple[str, ...], str], 
     return names
 
 
+def names_below(root: str, browse_path: str) -> tuple[str, ...]:
+    """The names from where a machine begins to a variable, as `grow` splits them."""
+    rest = browse_path.removeprefix(root).strip(" _-")
+    return tuple(part for part in _SEPARATOR.split(rest) if part.strip())
+
+
 def grow(plant: Plant) -> Forest:
     """The tree of names of a plant."""
-    from dualspan_onboarding.mapping.prefixes import common_prefixes
-
     prefixes = common_prefixes(variable.path for variable in plant.variables)
     root = Branch("", "")
     segments: list[tuple[str, ...]] = []

@@ -124,7 +124,8 @@ def _cut_latin(word: str) -> tuple[str, ...]:
     lexicon = load()
     if word in lexicon.meanings or word in lexicon.fillers or len(word) < 5 or not word.isascii():
         return (word,)
-    best: list[tuple[int, tuple[str, ...]] | None] = [(0, ())] + [None] * len(word)
+    best: list[tuple[int, tuple[str, ...]] | None] = [None] * (len(word) + 1)
+    best[0] = (0, ())
     for end in range(1, len(word) + 1):
         for start in range(max(0, end - 20), end):
             before = best[start]

@@ -116,21 +116,25 @@ class Tagging:
         """
         check_choice(choice, self._limits)
         async with self._database.transaction(server.tenant) as connection:
-            await lock_gateway(connection, server.parent)
-            wanted = await self.chosen(connection, server, choice)
-            known = await tags.ids_by_address(connection, server)
-            fresh = [tag for tag in wanted if (tag.node.node_id, tag.address) not in known]
-            await self._check_count(connection, server.parent, len(fresh))
-            load = await enforce_budget(
-                connection,
-                server,
-                LoadChange(added=[load_of_new(tag) for tag in fresh]),
-                accept_over_budget=choice.accept_over_budget,
-            )
-            made = await tags.insert(connection, server, fresh)
-            if made:
-                await audit(connection, server.tenant, "server.accept_variables", server, created=str(len(made)))
-                await outbox.notify_work(connection)
+            return await self.accept_within(connection, server, choice)
+
+    async def accept_within(self, connection: Connection, server: ServerName, choice: Choice) -> Accepted:
+        """The same as a part of something larger; the choice is checked already."""
+        await lock_gateway(connection, server.parent)
+        wanted = await self.chosen(connection, server, choice)
+        known = await tags.ids_by_address(connection, server)
+        fresh = [tag for tag in wanted if (tag.node.node_id, tag.address) not in known]
+        await self._check_count(connection, server.parent, len(fresh))
+        load = await enforce_budget(
+            connection,
+            server,
+            LoadChange(added=[load_of_new(tag) for tag in fresh]),
+            accept_over_budget=choice.accept_over_budget,
+        )
+        made = await tags.insert(connection, server, fresh)
+        if made:
+            await audit(connection, server.tenant, "server.accept_variables", server, created=str(len(made)))
+            await outbox.notify_work(connection)
         ids = known | made
         of_wanted = tuple(ids[tag.node.node_id, tag.address] for tag in wanted)
         return Accepted(len(made), len(wanted) - len(made), of_wanted, load)
@@ -212,14 +216,18 @@ class Tagging:
             raise malformed("FOREIGN_NAME", "names", "Every tag must be one of the parent's.")
         ids = sorted({name.tag_id for name in names})
         async with self._database.transaction(tenant) as connection:
-            # Gateways are always locked before their tags, so that two changes cannot wait for each other.
-            for gateway in await tags.gateways_of(connection, tenant, ids):
-                await lock_gateway(connection, gateway)
-            deleted = await tags.delete(connection, tenant, ids)
-            missing = [tag_id for tag_id in ids if tag_id not in deleted]
-            if missing:
-                raise tag_unknown(TagName(tenant, missing[0]))
-            await self._configurations_changed(connection, tenant, deleted)
+            await self.delete_within(connection, tenant, ids)
+
+    async def delete_within(self, connection: Connection, tenant: str, ids: Sequence[int]) -> None:
+        """The same as a part of something larger."""
+        # Gateways are always locked before their tags, so that two changes cannot wait for each other.
+        for gateway in await tags.gateways_of(connection, tenant, ids):
+            await lock_gateway(connection, gateway)
+        deleted = await tags.delete(connection, tenant, ids)
+        missing = [tag_id for tag_id in ids if tag_id not in deleted]
+        if missing:
+            raise tag_unknown(TagName(tenant, missing[0]))
+        await self._configurations_changed(connection, tenant, deleted)
 
     async def _configurations_changed(
         self, connection: Connection, tenant: str, deleted: dict[int, GatewayName]

@@ -239,3 +239,16 @@ async def nodes_by_id(
         node_ids,
     )
     return [node_of(row) for row in rows]
+
+
+async def objects_below(connection: Connection, tenant: str, browse: uuid.UUID, path: str) -> Sequence[BrowsedNode]:
+    """The objects with a type definition of some specification at or below a path ("": all), in order of it."""
+    rows = await connection.fetch(
+        f"SELECT {NODE_COLUMNS} FROM browsed_node WHERE tenant_id = $1 AND browse_id = $2 AND node_class = 1"
+        " AND starts_with(type_definition, 'nsu=')"
+        " AND ($3 = '' OR browse_path = $3 OR starts_with(browse_path, $3 || '/')) ORDER BY browse_path, node_id",
+        tenant,
+        browse,
+        path,
+    )
+    return [node_of(row) for row in rows]

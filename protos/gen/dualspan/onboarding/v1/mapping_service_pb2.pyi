@@ -414,12 +414,15 @@ class MappingChoice(_message.Message):
     WITH_TWINS_FIELD_NUMBER: _builtins.int
     MINIMUM_CONFIDENCE_FIELD_NUMBER: _builtins.int
     PARENT_ASSET_FIELD_NUMBER: _builtins.int
+    ACCEPT_OVER_BUDGET_FIELD_NUMBER: _builtins.int
     with_twins: _builtins.bool
     """Their twins too."""
     minimum_confidence: _builtins.float
     """Matches below this confidence stay out; what is measured as sure if 0."""
     parent_asset: _builtins.str
     """The asset that they become part of: `tenants/{tenant}/assets/{asset}`; empty for none."""
+    accept_over_budget: _builtins.bool
+    """Make the tags although the server would bear more load than its budget allows."""
     @_builtins.property
     def groups(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Groups; all that are not applied if empty."""
@@ -431,10 +434,11 @@ class MappingChoice(_message.Message):
         with_twins: _builtins.bool = ...,
         minimum_confidence: _builtins.float = ...,
         parent_asset: _builtins.str = ...,
+        accept_over_budget: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["groups", b"groups", "minimum_confidence", b"minimum_confidence", "parent_asset", b"parent_asset", "with_twins", b"with_twins"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accept_over_budget", b"accept_over_budget", "groups", b"groups", "minimum_confidence", b"minimum_confidence", "parent_asset", b"parent_asset", "with_twins", b"with_twins"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
