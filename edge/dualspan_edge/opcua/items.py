@@ -15,6 +15,8 @@ from dualspan_edge.opcua.plan import PlannedTag, queue_size, sampling_ms
 from dualspan_edge.opcua.services import in_portions
 from dualspan_edge.opcua.words import status_words
 
+# Calls under way at once: a server that is far away, or takes few items in a call, is not waited for each time.
+_TOGETHER = 4
 BAD_NODE_ID_UNKNOWN = 0x80340000
 BAD_UNEXPECTED_ERROR = 0x80010000
 _TRIGGERS = {
@@ -89,7 +91,7 @@ async def create_items(
                 raise
             return [ua.MonitoredItemCreateResult(StatusCode=ua.StatusCode(ua.UInt32(error.code)))]
 
-    return await in_portions(create, requests, connection.limits.items_per_call)
+    return await in_portions(create, requests, connection.limits.items_per_call, _TOGETHER)
 
 
 async def modify_items(

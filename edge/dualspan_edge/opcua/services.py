@@ -1,6 +1,8 @@
 """Services on many nodes: in as many calls as the server's limits ask for."""
 
-from collections.abc import Awaitable, Callable, Sequence
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -45,25 +47,39 @@ class ServerLimits:
 
 
 async def in_portions(
-    work: Callable[[Sequence[_T]], Awaitable[list[_R]]], items: Sequence[_T], portion: int
+    work: Callable[[Sequence[_T]], Awaitable[list[_R]]], items: Sequence[_T], portion: int, together: int = 1
 ) -> list[_R]:
-    """The results of `work` on all items, called with `portion` at most; with fewer if the server says too many."""
-    results: list[_R] = []
-    start = 0
-    while start < len(items):
-        part = items[start : start + portion]
-        try:
-            answer = await work(part)
-        except UaStatusCodeError as error:
-            if error.code not in _TOO_MUCH or len(part) == 1:
-                raise
-            portion = max(1, len(part) // 2)
-            continue
-        if len(answer) != len(part):
-            raise ua.UaError(f"the server answered {len(answer)} results to {len(part)} operations")
-        results += answer
-        start += len(part)
-    return results
+    """The results of `work` on all items, called with `portion` at most; with fewer if the server says too many.
+
+    Args:
+        work: One call.
+        items: What the results are of, in their order.
+        portion: Items in a call.
+        together: Calls that are sent before the first is answered.
+    """
+    waiting = _cut([range(len(items))], portion)
+    results: dict[int, list[_R]] = {}
+    while waiting:
+        calls = [waiting.popleft() for _ in range(min(together, len(waiting)))]
+        parts = [items[call.start : call.stop] for call in calls]
+        # All of them are heard out: what a server has made must be known, even where another call failed.
+        answers = await asyncio.gather(*(work(part) for part in parts), return_exceptions=True)
+        for call, answer in zip(reversed(calls), reversed(answers), strict=True):
+            if isinstance(answer, UaStatusCodeError) and answer.code in _TOO_MUCH and len(call) > 1:
+                together = 1
+                waiting = _cut([call, *waiting], len(call) // 2)
+            elif isinstance(answer, BaseException):
+                raise answer
+            elif len(answer) != len(call):
+                raise ua.UaError(f"the server answered {len(answer)} results to {len(call)} operations")
+            else:
+                results[call.start] = answer
+    return [result for start in sorted(results) for result in results[start]]
+
+
+def _cut(calls: Iterable[range], portion: int) -> deque[range]:
+    """The same items in calls of `portion` at most."""
+    return deque(call[start : start + portion] for call in calls for start in range(0, len(call), portion))
 
 
 async def read_attributes(
