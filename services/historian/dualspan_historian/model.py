@@ -18,6 +18,9 @@ OPEN_BYTES = SEGMENT_BYTES // 2
 BAD_NO_DATA = 0x809B0000
 SEVERITY_UNCERTAIN = 0x40000000
 SEVERITY_BAD = 0x80000000
+# InfoType DataValue and the historian's bits of a stored status (Part 4, 7.39.1): what says that a gateway has repeated
+# the last value after a silence. It held then, but nobody has measured it.
+HELD_BITS, HELD = 0x0C1F, 0x0402
 
 
 class GapState(IntEnum):

@@ -135,3 +135,22 @@ def test_a_large_offset_does_not_cancel_the_deviation() -> None:
     samples = [Sample(i * SECOND, 1e9 + (i % 2)) for i in range(1000)]
     series = compute(samples, Aggregate.STANDARD_DEVIATION_POPULATION, 0, 1000 * SECOND, 0, Rules())
     assert series.value[0] == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("aggregate", "value"),
+    [
+        (Aggregate.COUNT, 2.0),
+        (Aggregate.AVERAGE, 20.0),
+        (Aggregate.STANDARD_DEVIATION_POPULATION, 10.0),
+        (Aggregate.DELTA, 20.0),
+        (Aggregate.TIME_AVERAGE2, 12.0),
+        (Aggregate.PERCENT_GOOD, 100.0),
+    ],
+)
+def test_what_was_only_repeated_counts_as_time_and_not_as_a_value(aggregate: Aggregate, value: float) -> None:
+    held = [Sample(second * SECOND, 10.0, INTERPOLATED) for second in range(1, 9)]
+    samples = [Sample(0, 10.0, 0), *held, Sample(9 * SECOND, 30.0, 0), Sample(10 * SECOND, 30.0, 0)]
+    series = compute(samples, aggregate, 0, 10 * SECOND, 10 * SECOND, Rules(sloped=False))
+    assert series.value.tolist() == [pytest.approx(value)]
+    assert not series.status[0] & BAD

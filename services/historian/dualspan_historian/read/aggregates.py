@@ -131,7 +131,12 @@ class Calculation:
         self._rules = rules
 
     def compute(self, aggregate: Aggregate) -> Series:
-        """Compute one aggregate."""
+        """Compute one aggregate.
+
+        Those that look at time look at repeated values too, which held then; those of raw values do not count them.
+        """
+        if aggregate not in BOUNDED and self._samples.measured is not self._samples:
+            return Calculation(self._samples.measured, self._intervals, self._rules, self._covered).compute(aggregate)
         timestamp, status, value = _FORMULAS[aggregate](self)
         bad = status >= BAD
         status = np.where(self._partial & ~bad, status | PARTIAL, status).astype(np.uint32)

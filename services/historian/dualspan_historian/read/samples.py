@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from dualspan_historian.model import SEVERITY_BAD, SEVERITY_UNCERTAIN
+from dualspan_historian.model import HELD, HELD_BITS, SEVERITY_BAD, SEVERITY_UNCERTAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,17 @@ class Samples:
     def good_value(self) -> NDArray[np.float64]:
         """Values of the samples that count."""
         return self.value if self._every_one else self.value[self.good]
+
+    @cached_property
+    def measured(self) -> Self:
+        """Without values that were only repeated: what raw values are counted of."""
+        if self.all_good:
+            return self
+        held = (self.status & np.uint32(HELD_BITS)) == HELD
+        if not held.any():
+            return self
+        rows = np.flatnonzero(~held)
+        return replace(self, ts=self.ts[rows], value=self.value[rows], status=self.status[rows])
 
     @cached_property
     def _every_one(self) -> bool:

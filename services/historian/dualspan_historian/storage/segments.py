@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dualspan_frame import BinaryColumn, Block, Frame, ValueKind, Values
-from dualspan_historian.model import SEGMENT_BYTES, SEGMENT_SAMPLES, SEVERITY_UNCERTAIN
+from dualspan_historian.model import HELD, HELD_BITS, SEGMENT_BYTES, SEGMENT_SAMPLES, SEVERITY_UNCERTAIN
 from dualspan_historian.storage.order import sort_samples
 from dualspan_historian.storage.timestamps import encode_timestamps
 from dualspan_historian.storage.values import encode_status, encode_values
@@ -34,7 +34,7 @@ class Segment:
         t_min: First timestamp, microseconds.
         t_max: Last timestamp.
         sample_count: Samples.
-        good_count: Samples that count in the statistics: Good, and not NaN.
+        good_count: Samples that count in the statistics: Good, not NaN, and measured.
         v_min: Smallest of them; None for text and bytes, and when there is none.
         v_max: Largest of them.
         v_sum: Their sum.
@@ -130,8 +130,10 @@ def tag_starts(tag: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def usable(block: Block) -> NDArray[np.bool_]:
-    """Return which samples count in statistics: Good, and not NaN."""
+    """Return which samples count in statistics: Good, not NaN, and not only repeated after a silence."""
     good = block.status < SEVERITY_UNCERTAIN
+    if block.status.any():
+        good &= (block.status & np.uint32(HELD_BITS)) != HELD
     if block.kind is ValueKind.FLOAT64 and not isinstance(block.value, BinaryColumn):
         good &= ~np.isnan(block.value)
     return good
