@@ -38,7 +38,7 @@ async def history(request: Request, session: Session) -> Response:
         raise DualSpanError("INVALID_ARGUMENT", "EMPTY_INTERVAL", "Choose an end after the start.")
     columns = await _raw(session.client, tag_id, start * 1000, end * 1000) if end - start <= _RAW_SPAN_MS else None
     columns = columns or await _processed(session.client, tag_id, start * 1000, end * 1000)
-    gaps = await session.gaps(await session.tag(tag_id), start * 1000, end * 1000)
+    gaps = await session.gaps(tag_id, start * 1000, end * 1000)
     return JSONResponse(columns | {"gaps": [[first / 1000, last / 1000] for first, last in gaps]})
 
 

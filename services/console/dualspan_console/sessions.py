@@ -35,6 +35,8 @@ if TYPE_CHECKING:  # these exist in the stub files only
     from dualspan.onboarding.v1.service_pb2_grpc import OnboardingServiceAsyncStub
 
 _RENEW_SECONDS = 60.0
+# More gaps than a chart could show as such.
+_MOST_GAP_PAGES = 10
 _PAGE = 1000
 
 
@@ -97,19 +99,20 @@ class Session:
         request = GetStorageStatisticsRequest(parent=self.tenant)
         return await self._stubs.historian.GetStorageStatistics(request, metadata=await self._metadata())
 
-    async def gaps(self, tag: Tag, start_us: int, end_us: int) -> list[tuple[int, int]]:
-        """When samples of a tag are known to be missing, in microseconds since 1970: the newest of the ledger."""
-        request = ListGapsRequest(parent=self.tenant, page_size=_PAGE)
-        ledger = await self._stubs.historian.ListGaps(request, metadata=await self._metadata())
-        gateway, _, server = tag.server.partition("/servers/")
-        spans = [
-            (max(start_us, gap.start_time.ToMicroseconds()), min(end_us, gap.end_time.ToMicroseconds()))
-            for gap in ledger.gaps
-            if gap.state != GAP_STATE_REPAIRED
-            and gap.gateway == gateway
-            and gap.server in {"", server}
-            and gap.tag_id in {0, tag.tag_id}
-        ]
+    async def gaps(self, tag_id: int, start_us: int, end_us: int) -> list[tuple[int, int]]:
+        """When samples of a tag are known to be missing, in microseconds since 1970."""
+        request = ListGapsRequest(parent=self.tenant, page_size=_PAGE, tag_id=tag_id)
+        spans: list[tuple[int, int]] = []
+        for _ in range(_MOST_GAP_PAGES):
+            ledger = await self._stubs.historian.ListGaps(request, metadata=await self._metadata())
+            spans += [
+                (max(start_us, gap.start_time.ToMicroseconds()), min(end_us, gap.end_time.ToMicroseconds()))
+                for gap in ledger.gaps
+                if gap.state != GAP_STATE_REPAIRED
+            ]
+            request.page_token = ledger.next_page_token
+            if not request.page_token:
+                break
         return sorted((start, end) for start, end in spans if start < end)
 
     async def _metadata(self) -> tuple[tuple[str, str], ...]:
