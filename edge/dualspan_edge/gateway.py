@@ -11,10 +11,12 @@ from dualspan_edge.buffer import Buffer
 from dualspan_edge.commands import CommandRegistry
 from dualspan_edge.configuration import ConfigurationFile
 from dualspan_edge.control import Control
+from dualspan_edge.diagnosis import ConnectionTester
 from dualspan_edge.discovery import Finder
 from dualspan_edge.inspection import Inspection
 from dualspan_edge.notices import NoticeBoard
 from dualspan_edge.opcua.own_certificates import OwnCertificates
+from dualspan_edge.opcua.reverse import ReverseListener
 from dualspan_edge.opcua.trust_desk import TrustDesk
 from dualspan_edge.opcua.trust_push import TrustPusher
 from dualspan_edge.repair import RepairDesk
@@ -43,6 +45,8 @@ class Gateway:
         )
         trust = TrustDesk(own, notices, look_again=settings.trust_interval_seconds)
         trust.tls_certificate = keeper.certificate_der
+        calls = ReverseListener(settings.reverse_listen)
+        trust.dial = calls.dial
         await buffer.open()
         servers = ServerSet(
             trust=trust,
@@ -53,13 +57,15 @@ class Gateway:
         )
         buffer.complete_until, buffer.coverage = servers.complete_until, servers.coverage
         servers.repairs = RepairDesk(keeper.historian_channels(), buffer, settings.repair_pace())
+        servers.calls = calls
         commands = CommandRegistry(servers.clock.platform_now)
-        commands.register("discover", Finder().run, at_once=1)
+        commands.register("discover", Finder(calls.strangers).run, at_once=1)
+        commands.register("test_connection", ConnectionTester(trust, servers.clock).run)
         commands.register("push_trust", TrustPusher(trust, servers.configuration_of).run, longest=120.0)
         Inspection(servers).register(commands)
         status = StatusWriter(settings.data_dir, keeper.identity.gateway, buffer, servers)
         storing = asyncio.ensure_future(buffer.run())
-        side = [asyncio.ensure_future(work) for work in (keeper.run(), watch_clock(buffer), trust.run())]
+        side = [asyncio.ensure_future(work) for work in (keeper.run(), watch_clock(buffer), trust.run(), calls.run())]
         try:
             servers.start()
             async with running(*side):
