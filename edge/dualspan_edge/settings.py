@@ -40,6 +40,14 @@ class GatewaySettings(BaseSettings):
     repair_chunk_values: int = Field(5000, ge=10, le=50_000, description="Values of history asked for at a time.")
     repair_share: float = Field(0.25, gt=0, le=1, description="Share of the time that a server spends on history.")
 
+    reverse_listen: str = Field(
+        "",
+        pattern=r"^(.*:\d{1,5})?$",
+        description="host:port where OPC UA servers call (reverse connect); off if empty.",
+    )
+
+    writes: bool = Field(False, description="Writes and method calls that the platform asks for are carried out.")
+
     status_interval_seconds: float = Field(1.0, gt=0, description="How often the local status is written.")
 
     def repair_pace(self) -> RepairPace:

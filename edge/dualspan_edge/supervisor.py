@@ -25,6 +25,7 @@ from dualspan_edge.gaps import gap
 from dualspan_edge.identity import Identity, make_key_and_request
 from dualspan_edge.notices import NoticeBoard
 from dualspan_edge.opcua.browse import Browser
+from dualspan_edge.opcua.reverse import ReverseListener
 from dualspan_edge.opcua.server import Connected, Counters, ServerWorker
 from dualspan_edge.opcua.trust_desk import TrustDesk
 from dualspan_edge.repair import RepairDesk
@@ -54,6 +55,8 @@ class ServerSet:
         self.notices = notices
         # How gaps are filled; None: not at all. Set before the servers start.
         self.repairs: RepairDesk | None = None
+        # Where servers call that are configured to; None: nowhere. Set before the servers start.
+        self.calls: ReverseListener | None = None
         # A server stands otherwise than before: worth telling at once.
         self.state_changed = asyncio.Event()
 
@@ -75,6 +78,8 @@ class ServerSet:
         _log.info("configuration", revision=configuration.revision, servers=len(configuration.servers))
         self.ledger.begin(configuration)
         self.trust.trust(configuration.trust_list)
+        if self.calls is not None:
+            self.calls.expect(server.server_uri for server in configuration.servers if server.reverse_connect)
         wanted = {server.server: server for server in configuration.servers}
         for name in self._workers.keys() - wanted.keys():
             worker, task = self._workers.pop(name)

@@ -1,7 +1,7 @@
 """Carries out a search: every address that was named, at a bounded pace, each once."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from urllib.parse import urlsplit
 
 from dualspan.onboarding.v1 import discovery_pb2
@@ -10,6 +10,7 @@ from dualspan_edge.commands import Progress
 from dualspan_edge.discovery.multicast import NoMulticastError, listen
 from dualspan_edge.discovery.probe import Answer, ask
 from dualspan_edge.discovery.scope import DEFAULT_PORT, ScopeError, Target, targets_of
+from dualspan_edge.opcua.reverse import Stranger
 
 _DEFAULT_PACE = 20
 _FASTEST_PACE = 200
@@ -20,7 +21,14 @@ _MOST_FOUND = 2000
 
 
 class Finder:
-    """The handler of the command `discover`."""
+    """The handler of the command `discover`.
+
+    Args:
+        strangers: Who called the gateway (reverse connect) and is not configured.
+    """
+
+    def __init__(self, strangers: Callable[[], Sequence[Stranger]]) -> None:
+        self._strangers = strangers
 
     async def run(
         self, command: gateway.ConnectResponse.Command, progress: Progress
@@ -42,11 +50,23 @@ class Finder:
         finally:
             listening.cancel()
         response.open_addresses = sum(answer.connected for answer in answers)
-        found = merged(answers, heard)
+        found = merged(answers, [*heard, *map(_of_stranger, self._strangers())])
         if len(found) > _MOST_FOUND:
             response.notes.append(f"{len(found)} servers were found; the first {_MOST_FOUND} are listed")
         response.servers.extend(found[:_MOST_FOUND])
         return gateway.ConnectRequest.CommandReport(discover=response)
+
+
+def _of_stranger(stranger: Stranger) -> discovery_pb2.DiscoveredServer:
+    server = discovery_pb2.DiscoveredServer(
+        discovery_url=stranger.hello.endpoint_url,
+        source=discovery_pb2.DISCOVERY_SOURCE_REVERSE_CONNECT,
+        announced_by=stranger.peer,
+        application_uri=stranger.hello.server_uri,
+        detail="it called the gateway; add it as a server with reverse connect and this application URI",
+    )
+    server.seen_time.FromMicroseconds(stranger.seen_at)
+    return server
 
 
 async def _listen(

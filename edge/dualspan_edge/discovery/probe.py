@@ -8,7 +8,6 @@ from asyncua.ua.uaerrors import UaStatusCodeError
 
 from dualspan.onboarding.v1 import discovery_pb2
 from dualspan_edge.clock import now_microseconds
-from dualspan_edge.discovery.channel import DiscoveryChannel, discovery_client, unsecured_channel
 from dualspan_edge.discovery.describing import (
     application_type,
     capabilities_of,
@@ -20,6 +19,7 @@ from dualspan_edge.discovery.describing import (
 from dualspan_edge.discovery.details import read_details
 from dualspan_edge.discovery.reaching import silent_words, unreachable_words
 from dualspan_edge.discovery.scope import Target
+from dualspan_edge.opcua.unsecured import DiscoveryChannel, unsecured_channel, unsecured_client
 from dualspan_edge.opcua.words import status_words
 
 _MOST_ANNOUNCED = 500
@@ -52,7 +52,7 @@ async def ask(target: Target, timeout: float, *, details: bool) -> Answer:
     server = discovery_pb2.DiscoveredServer(discovery_url=target.url, source=discovery_pb2.DISCOVERY_SOURCE_ADDRESS)
     server.seen_time.FromMicroseconds(now_microseconds())
     answer = Answer(server)
-    client = discovery_client(target.url, timeout)
+    client = unsecured_client(target.url, timeout)
     try:
         await client.connect_socket()
         answer.connected = True
@@ -85,7 +85,6 @@ def _unreachable(error: OSError, answer: Answer, target: Target) -> str:
 
 
 async def _talk(client: Client, answer: Answer, target: Target, *, details: bool) -> None:
-    await client.send_hello()
     async with unsecured_channel(client) as channel:
         endpoints = await channel.endpoints()
         server = answer.server

@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from asyncua import Client, ua
 from asyncua.client.ua_session import UaSession
@@ -13,10 +14,12 @@ from asyncua.ua.uaerrors import UaStatusCodeError
 from dualspan.onboarding.v1 import gateway_service_pb2 as gateway
 from dualspan_edge.clock import ClockOffset, now_microseconds, offset_from
 from dualspan_edge.opcua.certificates import ApplicationInstance
+from dualspan_edge.opcua.dialling import Dial, dial_directly
 from dualspan_edge.opcua.nodeids import standard_node
 from dualspan_edge.opcua.security import NOBODY, ChosenEndpoint, check_password_is_safe, choose_endpoint, secure
 from dualspan_edge.opcua.services import ServerLimits, read_attributes, read_limits, read_namespaces, value_of
 from dualspan_edge.opcua.transport import BoundedProtocol, bounded, make_client
+from dualspan_edge.opcua.unsecured import unsecured_channel, unsecured_client
 from dualspan_edge.trust import TrustAnchors
 
 _REQUEST_TIMEOUT = 10.0
@@ -99,7 +102,7 @@ class Connection:
 
 
 async def discover(
-    url: str, configuration: gateway.ServerConfiguration, trust: TrustAnchors = NOBODY
+    configuration: gateway.ServerConfiguration, trust: TrustAnchors = NOBODY, dial: Dial = dial_directly
 ) -> ChosenEndpoint:
     """Asks a server for its endpoints and chooses one; nothing of the configuration is sent.
 
@@ -107,9 +110,10 @@ async def discover(
         ServerRefusedError, UntrustedServerError: See `choose_endpoint`.
         OSError, TimeoutError, ua.UaError: The server cannot be reached.
     """
-    client = make_client(url, _REQUEST_TIMEOUT)
-    endpoints = await client.connect_and_get_server_endpoints()
-    return choose_endpoint(endpoints, configuration, trust)
+    client = await dial(configuration, partial(unsecured_client, timeout=_REQUEST_TIMEOUT))
+    async with unsecured_channel(client) as channel:
+        endpoints = await channel.endpoints()
+    return choose_endpoint(endpoints.descriptions, configuration, trust)
 
 
 async def connect(
@@ -117,6 +121,7 @@ async def connect(
     instance: ApplicationInstance,
     ticket: SessionTicket | None,
     trust: TrustAnchors = NOBODY,
+    dial: Dial = dial_directly,
 ) -> Connection:
     """Connects as configured, taking the ticket's session up again if the server still has it.
 
@@ -124,12 +129,16 @@ async def connect(
         ServerRefusedError, UntrustedServerError: See `choose_endpoint`.
         OSError, TimeoutError, ua.UaError: The server cannot be reached or refuses.
     """
-    chosen = await discover(configuration.endpoint_url, configuration, trust)
-    client = make_client(configuration.endpoint_url, _REQUEST_TIMEOUT)
-    client.session_timeout = _SESSION_TIMEOUT_MS
-    client.secure_channel_timeout = _CHANNEL_LIFETIME_MS
-    secure(client, chosen, instance)
-    await client.connect_socket()
+    chosen = await discover(configuration, trust, dial)
+
+    def make(url: str) -> Client:
+        client = make_client(url, _REQUEST_TIMEOUT)
+        client.session_timeout = _SESSION_TIMEOUT_MS
+        client.secure_channel_timeout = _CHANNEL_LIFETIME_MS
+        secure(client, chosen, instance)
+        return client
+
+    client = await dial(configuration, make)
     try:
         await client.send_hello()
         await client.open_secure_channel()

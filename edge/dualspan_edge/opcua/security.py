@@ -68,30 +68,53 @@ def choose_endpoint(
     mode = _MODES[configuration.security_mode]
     if mode is ua.MessageSecurityMode.None_:
         return ChosenEndpoint(mode, security_policies.SecurityPolicyNone, None, "")
-    wanted = configuration.security_policy
+    match = match_endpoint(endpoints, configuration)
+    judgement = _judged(match.endpoint.ServerCertificate, configuration, match.application_uri, trust)
+    return ChosenEndpoint(
+        mode,
+        match.policy,
+        judgement.certificate,
+        judgement.words,
+        judgement,
+        presented=match.endpoint.ServerCertificate or b"",
+        application_uri=match.application_uri,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class MatchingEndpoint:
+    """The endpoint that a configuration asks for, whoever trusts it."""
+
+    endpoint: ua.EndpointDescription
+    policy: type[security_policies.SecurityPolicy]
+
+    @property
+    def application_uri(self) -> str:
+        """What the server says that it is."""
+        return (self.endpoint.Server.ApplicationUri or "") if self.endpoint.Server else ""
+
+
+def match_endpoint(
+    endpoints: Sequence[ua.EndpointDescription], configuration: gateway.ServerConfiguration
+) -> MatchingEndpoint:
+    """The endpoint that the configuration asks for, with the strongest policy that both sides have.
+
+    Raises:
+        ServerRefusedError: The server offers none.
+    """
+    mode, wanted = _MODES[configuration.security_mode], configuration.security_policy
     candidates = [_POLICIES[wanted]] if wanted in _POLICIES else list(_POLICIES.values())
+    if mode is ua.MessageSecurityMode.None_:
+        candidates = [security_policies.SecurityPolicyNone]
     for policy in candidates:
         for endpoint in endpoints:
             if endpoint.SecurityMode == mode and endpoint.SecurityPolicyUri == policy.URI:
-                judgement = _judged(endpoint.ServerCertificate, configuration, _application_uri(endpoint), trust)
-                return ChosenEndpoint(
-                    mode,
-                    policy,
-                    judgement.certificate,
-                    judgement.words,
-                    judgement,
-                    presented=endpoint.ServerCertificate or b"",
-                    application_uri=_application_uri(endpoint),
-                )
+                return MatchingEndpoint(endpoint, policy)
     offered = sorted({f"{_short(e.SecurityPolicyUri)}/{e.SecurityMode.name}" for e in endpoints})
     raise ServerRefusedError(
         f"the server has no endpoint with {mode.name} and the wanted security policy; it offers "
         f"{', '.join(offered) or 'none'}. Switch a secure one on at the server, or choose one that it offers"
     )
-
-
-def _application_uri(endpoint: ua.EndpointDescription) -> str:
-    return (endpoint.Server.ApplicationUri or "") if endpoint.Server else ""
 
 
 def question_about(configuration: gateway.ServerConfiguration, application_uri: str) -> Question:
@@ -147,7 +170,7 @@ def policy_number(uri: str | None) -> onboarding.SecurityPolicy.ValueType:
     """The contract's number of a policy that is used; UNSPECIFIED for any other."""
     if uri == security_policies.SecurityPolicyNone.URI:
         return onboarding.SECURITY_POLICY_NONE
-    return next((n for n, policy in _POLICIES.items() if policy.URI == uri), onboarding.SECURITY_POLICY_UNSPECIFIED)
+    return next((n for n, policy in _POLICIES.items() if uri == policy.URI), onboarding.SECURITY_POLICY_UNSPECIFIED)
 
 
 def _short(uri: str | None) -> str:

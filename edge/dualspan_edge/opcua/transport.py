@@ -8,11 +8,11 @@ import asyncio
 import struct
 
 from asyncua import Client, ua
-from asyncua.client.ua_client import UaClient, UASocketProtocol
+from asyncua.client.ua_client import UaClient, UaClientState, UASocketProtocol
 from asyncua.common.connection import TransportLimits
 from asyncua.common.shortcuts import Shortcuts
 from asyncua.common.utils import Buffer
-from asyncua.ua.ua_binary import struct_to_binary, uatcp_to_binary
+from asyncua.ua.ua_binary import nodeid_from_binary, struct_from_binary, struct_to_binary, uatcp_to_binary
 
 CHUNK_BYTES = 65_536
 MESSAGE_BYTES = 64 * 1024 * 1024
@@ -21,6 +21,7 @@ _LEAST_CHUNK_BYTES = 8192
 _HEADER_BYTES = 8
 _chunk_size = struct.Struct("<4xI").unpack_from
 _type_id = struct.Struct("<BBH").pack
+_SERVICE_FAULT = ua.FourByteNodeId(ua.ObjectIds.ServiceFault_Encoding_DefaultBinary)
 
 
 class BoundedProtocol(UASocketProtocol):
@@ -52,6 +53,14 @@ class BoundedProtocol(UASocketProtocol):
                 received.clear()
                 return
         del received[:start]
+
+    def _process_received_message(self, msg: ua.Message | ua.Acknowledge | ua.ErrorMessage | None) -> None:
+        """A server may refuse a channel with a ServiceFault, which asyncua would read as an answer of another kind."""
+        if isinstance(msg, ua.Message) and isinstance(msg.SecurityHeader(), ua.AsymmetricAlgorithmHeader):
+            body = msg.body()
+            if nodeid_from_binary(body) == _SERVICE_FAULT:
+                struct_from_binary(ua.ResponseHeader, body).ServiceResult.check()
+        super()._process_received_message(msg)
 
     async def send_hello(self, url: str, max_messagesize: int = 0, max_chunkcount: int = 0) -> ua.Acknowledge:
         """Agrees on sizes (Part 6, 7.1.2.3); ours, whatever the arguments say."""
@@ -113,6 +122,13 @@ class BoundedUaClient(UaClient):
         protocol.is_session_closing = self._is_session_closing
         self.protocol = protocol
         return protocol
+
+    def adopt(self, transport: asyncio.Transport) -> None:
+        """Takes over a connection that the server opened (reverse connect), in place of opening one."""
+        protocol = self._make_protocol()
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
+        self._set_state(UaClientState.SOCKET_OPEN)
 
     @property
     def bounded(self) -> BoundedProtocol:

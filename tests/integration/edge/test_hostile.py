@@ -35,7 +35,7 @@ async def _server(behaviour: Behaviour) -> AsyncGenerator[str]:
 
 
 async def _discover(url: str) -> None:
-    await discover(url, gateway.ServerConfiguration())
+    await discover(gateway.ServerConfiguration(endpoint_url=url))
 
 
 async def test_a_chunk_that_claims_gigabytes_ends_the_connection() -> None:

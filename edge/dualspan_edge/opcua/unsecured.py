@@ -1,6 +1,5 @@
 """A channel without security, for the services that need none: what a server says of itself to anybody."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
@@ -55,17 +54,29 @@ class DiscoveryChannel:
 
 
 @contextlib.asynccontextmanager
-async def unsecured_channel(client: Client) -> AsyncGenerator[DiscoveryChannel]:
-    """A channel on a client whose socket is open and whose Hello was acknowledged; both are closed behind it."""
+async def unsecured_channel(client: Client, *, greeted: bool = False) -> AsyncGenerator[DiscoveryChannel]:
+    """A channel on a client whose socket is open; both are closed behind it.
+
+    Args:
+        client: Made by `unsecured_client`.
+        greeted: Its Hello was acknowledged already.
+
+    Raises:
+        OSError, TimeoutError, ua.UaError: The server does not answer, or refuses.
+    """
     try:
+        if not greeted:
+            await client.send_hello()
         await client.open_secure_channel()
-        yield DiscoveryChannel(client)
+        try:
+            yield DiscoveryChannel(client)
+        finally:
+            with contextlib.suppress(OSError, TimeoutError, ua.UaError):
+                await client.close_secure_channel()
     finally:
-        with contextlib.suppress(OSError, TimeoutError, ua.UaError, asyncio.CancelledError):
-            await client.close_secure_channel()
         client.disconnect_socket()
 
 
-def discovery_client(url: str, timeout: float) -> Client:
+def unsecured_client(url: str, timeout: float) -> Client:
     """A client for `unsecured_channel`; nothing is connected yet."""
     return make_client(url, timeout, _MESSAGE_BYTES)
