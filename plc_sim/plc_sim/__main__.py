@@ -40,11 +40,16 @@ def _parser() -> argparse.ArgumentParser:
     plants.add_argument("--port-base", type=int, default=4840, help="port of the first plant (0: any free port each)")
     plants.add_argument("--plants", default=",".join(PLANT_NAMES), help="which, separated by commas")
     plants.add_argument("--allow-none", action="store_true", help="also offer an endpoint without security")
+    plants.add_argument("--max-references", type=int, default=0, help="references of a node in one answer (0: all)")
     load = commands.add_parser("load", parents=[shared], help="prepared notifications at a stated rate")
     load.add_argument("--port", type=int, default=4850, help="port (0: any free port)")
     load.add_argument("--rate", type=float, default=100_000.0, help="values per second")
     load.add_argument("--items", type=int, default=5000, help="variables")
     load.add_argument("--interval-ms", type=float, default=100.0, help="publishing interval, whatever is asked for")
+    load.add_argument("--cells", action="store_true", help="typed objects, units and ranges, instead of plain folders")
+    load.add_argument("--max-nodes", type=int, default=10_000, help="nodes per Read and Browse call")
+    load.add_argument("--max-references", type=int, default=1000, help="references of a node in one answer")
+    load.add_argument("--continuation-points", type=int, default=10, help="that a session may hold")
     load.add_argument("--security", choices=("sign-and-encrypt", "none"), default="sign-and-encrypt")
     return parser
 
@@ -92,11 +97,13 @@ async def _load(arguments: argparse.Namespace, folder: Path) -> None:
     options = replace(
         _options(arguments, user, "load", arguments.port),
         allow_none=arguments.security == "none",
-        max_nodes=10_000,
+        max_nodes=arguments.max_nodes,
+        max_references=arguments.max_references,
+        max_continuation_points=arguments.continuation_points,
         subscriptions=SubscriptionLimits(fixed_publishing_ms=arguments.interval_ms, max_items=10_000),
     )
     identity = certificate.load_or_create(folder / "load", options.application_uri, options.name, _hosts(options))
-    server = LoadServer(plan, options, identity)
+    server = LoadServer(plan, options, identity, cells=arguments.cells)
     control = ControlServer({"load": server}, arguments.control_port)
     stopped = _stop_signal()
     await server.start()
@@ -125,7 +132,8 @@ async def _plants(arguments: argparse.Namespace, folder: Path) -> None:
     servers: dict[str, PlantServer] = {}
     for index, name in enumerate(arguments.plants.split(",")):
         port = arguments.port_base + index if arguments.port_base else 0
-        options = replace(_options(arguments, user, name, port), allow_none=arguments.allow_none, max_nodes=500)
+        options = replace(_options(arguments, user, name, port), allow_none=arguments.allow_none)
+        options = replace(options, max_nodes=500, max_references=arguments.max_references, max_continuation_points=10)
         plant = make_plant(name, arguments.seed, folder / name / "overlays.jsonl")
         servers[name] = PlantServer(plant, options, folder / name, _hosts(options))
     control = ControlServer({name: PlantControl(server) for name, server in servers.items()}, arguments.control_port)

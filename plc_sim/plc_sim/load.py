@@ -225,6 +225,10 @@ class LoadSampler:
             return group.members.pop(item_id)
         return group.joining.pop(item_id, None) or self._silent.pop(item_id, None)
 
+    def __len__(self) -> int:
+        """How many monitored items there are."""
+        return len(self._items)
+
     def remove(self, item_id: int) -> bool:
         """Delete an item; its statistics stay."""
         known = self._take(item_id) is not None

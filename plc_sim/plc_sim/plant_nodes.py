@@ -12,6 +12,7 @@ from plc_sim.opcua.encoding import BuiltInType
 from plc_sim.opcua.nodes import DATA_VARIABLE, OBJECTS, NodeBuilder, text
 from plc_sim.opcua.server import SimServer
 from plc_sim.opcua.standard import node_id
+from plc_sim.plant_methods import METHODS, Argument, Method
 
 _ANALOG_UNIT_RANGE = node_id(17570)  # AnalogUnitRangeType (Part 8, 5.3.2.4)
 _UNIT_NAMESPACE = "http://www.opcfoundation.org/UA/units/un/cefact"
@@ -126,6 +127,13 @@ class PlantNodes:
                     folders[path] = self._builder.object(parent, path, group, text(group))
                 parent = folders[path]
             self._add_variable(parent, name, self._plant.variables[f"{machine.name}/{signal.path}"])
+        for method in METHODS:
+            self._add_method(node, machine, method)
+
+    def _add_method(self, parent: ua.NodeId, machine: Machine, method: Method) -> None:
+        path = f"{machine.name}/{method.name}"
+        inputs, outputs = ([_argument(a) for a in arguments] for arguments in (method.inputs, method.outputs))
+        self._builder.method(parent, path, method.name, text(method.label), text(method.purpose), inputs, outputs)
 
     def _add_identification(self, machine_node: ua.NodeId, machine: Machine) -> None:
         """A nameplate as OPC UA for Machinery has it, with its BrowseNames."""
@@ -158,6 +166,8 @@ class PlantNodes:
             array_length=signal.length,
             minimum_sampling_ms=signal.grid_ms,
             type_id=DATA_VARIABLE if signal.unit is None else _ANALOG_UNIT_RANGE,
+            writable=signal.writable,
+            locked=signal.locked,
         )
         if signal.unit is not None:
             self._add_range(node, variable.identifier, signal, signal.unit)
@@ -182,3 +192,12 @@ class PlantNodes:
         if custom is not None:
             return self._data_types[custom.name]
         return _STRING if signal.kind is BuiltInType.STRING else node_id(int(signal.kind))
+
+
+def _argument(argument: Argument) -> ua.Argument:
+    return ua.Argument(
+        Name=argument.name,
+        DataType=node_id(argument.kind.value),
+        ValueRank=ua.Int32(-1),
+        Description=text(argument.purpose),
+    )

@@ -192,6 +192,10 @@ class PlantSampler:
         result.RevisedQueueSize = ua.UInt32(settings.queue)
         return result
 
+    def __len__(self) -> int:
+        """How many monitored items there are."""
+        return len(self._items) + len(self._attributes)
+
     def remove(self, item_id: int) -> bool:
         """Delete an item."""
         return (self._items.pop(item_id, None) or self._attributes.pop(item_id, None)) is not None

@@ -8,6 +8,7 @@ from pathlib import Path
 from asyncua import ua
 from asyncua.ua.ua_binary import struct_from_binary
 
+from plc_sim.model.operator import Operator
 from plc_sim.model.plant import Plant, Variable
 from plc_sim.opcua import certificate, encoding
 from plc_sim.opcua.certificate import Identity
@@ -17,8 +18,11 @@ from plc_sim.opcua.server import ServerOptions, SimServer
 from plc_sim.opcua.subscription import now_us
 from plc_sim.plant_encoding import data_values
 from plc_sim.plant_history import PlantHistory
+from plc_sim.plant_methods import PlantMethods
 from plc_sim.plant_nodes import Namespaces, PlantNodes, types_uri, variables_uri
 from plc_sim.plant_sampler import Loss, PlantSampler, make_lookup
+from plc_sim.plant_services import PlantCalls
+from plc_sim.plant_writes import PlantWrites
 
 LOSSES_KEPT = 100_000
 _WARM_EVERY_S = 20.0
@@ -87,6 +91,11 @@ class PlantServer:
             lambda: uris,
         )
         PlantNodes(server, self.plant, namespaces, self._read).build()
+        operator = Operator(self.plant)
+        server.serve(
+            PlantWrites(server, lookup, operator, options.username),
+            PlantCalls(server.iserver, PlantMethods(operator, namespaces.variables, options.username)),
+        )
         await self._warm()
         await server.start()
         self._port = server.port

@@ -95,3 +95,18 @@ class MachineModel:
     maintenance_hours: float
     power_kw: dict[Mode, float]
     reject_units: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A command stopped the machine.
+
+    Attributes:
+        start_us: When.
+        end_us: When it goes on; None: nobody has said so yet.
+        product: Index of the product that it makes then; None: the one before.
+    """
+
+    start_us: int
+    end_us: int | None = None
+    product: int | None = None

@@ -14,6 +14,7 @@ from plc_sim.model.signal import Signal
 from plc_sim.model.timeline import Timeline, week_of
 from plc_sim.model.truth import Truth, truth_of
 from plc_sim.model.view import View
+from plc_sim.model.writes import WriteJournal
 from plc_sim.opcua.encoding import BAD
 
 BAD_NO_DATA = 0x809B_0000
@@ -106,7 +107,7 @@ class Variable:
         """
         known = self._known
         since = known[0] if known is not None and known[0] <= at_us else None
-        found = self._look_back(at_us, since)
+        found = self._latest_write(at_us) if self.signal.driver else self._look_back(at_us, since)
         if found is None:
             assert known is not None  # noqa: S101 - only a known time ends the search without a sample
             found = known[1]
@@ -116,6 +117,18 @@ class Variable:
     def forget(self) -> None:
         """Forget what `last` remembers: something changed in the past."""
         self._known = None
+
+    def _latest_write(self, at_us: int) -> Samples:
+        """The latest sample at or before `at_us` of a variable that changes with writes (and overlays) only."""
+        edges = [write.at_us for write in self._plant.writes.of(f"{self.machine}/{self.signal.driver}")]
+        for overlay in self._plant.overlays.of(self.identifier, COMMISSIONED_US, at_us + 1):
+            edges += [overlay.start_us, overlay.end_us]
+        ticks = {-(-edge // self.grid_us) * self.grid_us for edge in (*edges, COMMISSIONED_US)}
+        for tick in sorted((tick for tick in ticks if tick <= at_us), reverse=True):
+            found = self.samples(tick, tick + 1)
+            if len(found[0]):
+                return found
+        return _empty(self.signal)
 
     def _look_back(self, at_us: int, since_us: int | None) -> Samples | None:
         """The latest sample in (since_us, at_us]; None if there is none and `since_us` was given."""
@@ -186,6 +199,7 @@ class Plant:
         machines: Its machines.
         variables: Every variable by its identifier.
         overlays: Faults on demand that change samples.
+        writes: What clients wrote and commanded.
     """
 
     def __init__(
@@ -196,6 +210,7 @@ class Plant:
         seed: int,
         machines: tuple[Machine, ...],
         overlays: OverlayJournal | None = None,
+        writes: WriteJournal | None = None,
     ) -> None:
         self.name = name
         self.label = label
@@ -203,6 +218,9 @@ class Plant:
         self.seed = seed
         self.machines = machines
         self.overlays = overlays or OverlayJournal()
+        self.writes = writes or WriteJournal()
+        for machine in machines:
+            self.apply_holds(machine)
         variables = [Variable(self, machine, signal) for machine in machines for signal in machine.signals]
         self.variables: dict[str, Variable] = {variable.identifier: variable for variable in variables}
         self._views: OrderedDict[tuple[str, int, int, int], View] = OrderedDict()
@@ -214,13 +232,24 @@ class Plant:
         view = self._views.get(key)
         if view is None:
             t = np.arange(first, last, dtype=np.int64) * step
-            view = View(self.seed, timeline, timeline.week(week_of(int(t[0]))), t)
+            view = View(self.seed, timeline, timeline.week(week_of(int(t[0]))), t, self.writes)
             self._views[key] = view
             self._viewed_ticks += last - first
             while self._viewed_ticks > _CACHED_TICKS and len(self._views) > 1:
                 _, oldest = self._views.popitem(last=False)
                 self._viewed_ticks -= len(oldest.t)
         return view
+
+    def view_at(self, machine: Machine, at_us: int) -> View:
+        """A machine at one instant."""
+        week = machine.timeline.week(week_of(at_us))
+        return View(self.seed, machine.timeline, week, np.array([at_us], np.int64), self.writes)
+
+    def apply_holds(self, machine: Machine) -> None:
+        """Let the machine's story have what was commanded."""
+        holds = self.writes.holds(machine.name)
+        if holds != machine.timeline.holds:
+            machine.timeline.hold(holds)
 
     def disturb(self, variable: str, kind: Kind, start_us: int, end_us: int, status: int = 0) -> Overlay:
         """Make a variable's samples Bad or NaN for a time.

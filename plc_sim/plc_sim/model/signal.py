@@ -84,6 +84,9 @@ class Signal:
         structure: DataType of an EXTENSION_OBJECT.
         length: Elements of an array; 0 for scalars.
         render: For text: key to text. For structures: key to the encoded body.
+        writable: Clients may write it.
+        locked: It may be written, but not by the users of this server.
+        driver: Path of the (pseudo-)variable of the machine whose writes alone change it.
     """
 
     path: str
@@ -99,6 +102,9 @@ class Signal:
     structure: Structure | None = None
     length: int = 0
     render: Callable[[int], str] | Callable[[int], bytes] | None = None
+    writable: bool = False
+    locked: bool = False
+    driver: str = ""
 
     @property
     def grid_us(self) -> int:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from plc_sim.model.machine import COMMISSIONED_US, HOUR, WEEK, MachineModel, Mode
+from plc_sim.model.machine import COMMISSIONED_US, HOUR, WEEK, Hold, MachineModel, Mode
 from plc_sim.model.noise import key_of, normal, uniform
-from plc_sim.model.schedule import NO_REASON, FaultWindow, Interruption, Schedule
+from plc_sim.model.schedule import HOLD_REASON, NO_REASON, FaultWindow, Interruption, Schedule
 
 _CYCLE_SPREAD = 0.012
 _RAMP_CYCLE_SCRAP = 0.6
@@ -95,8 +95,22 @@ class Timeline:
         self.model = model
         self._seed = seed
         self._schedule = schedule
+        self._holds: tuple[Hold, ...] = ()
         self._totals: list[Totals] = [Totals(0, 0, 0, 0.0)]
         self.week = functools.lru_cache(maxsize=2)(self._make_week)
+
+    @property
+    def holds(self) -> tuple[Hold, ...]:
+        """When commands stopped the machine, oldest first."""
+        return self._holds
+
+    def hold(self, holds: tuple[Hold, ...]) -> None:
+        """Let these commands count: the weeks since the first that is new, and their counters, are made again."""
+        new = [hold.start_us for hold in (*holds, *self._holds) if hold not in holds or hold not in self._holds]
+        if new:
+            del self._totals[max(week_of(min(new)), 0) + 1 :]
+        self._holds = holds
+        self.week.cache_clear()
 
     def totals(self, number: int) -> Totals:
         """Counters and meter at the start of a week (number ≥ 0)."""
@@ -115,27 +129,68 @@ class Timeline:
 
     def _make_week(self, number: int) -> Week:
         stops, faults = self._schedule(number)
-        return build_week(self._seed, f"{self.scope}/{self.name}", self.model, number, stops, faults)
+        name = f"{self.scope}/{self.name}"
+        return build_week(self._seed, name, self.model, number, stops, faults, self._holds)
 
 
-def build_week(
-    seed: int, name: str, model: MachineModel, number: int, stops: list[Interruption], faults: list[FaultWindow]
-) -> Week:
-    """Fill a week's arrays from its stops."""
-    begin = COMMISSIONED_US + number * WEEK
-    end = begin + WEEK
-    # Six changeovers a week lead from one week's first product to the next week's.
-    product = number * 6 % len(model.products)
-    rows: list[tuple[int, int, int, int]] = []
+_Row = tuple[int, int, int, int]
+"""Start µs, mode, reason and product of a segment."""
+
+
+def _rows(begin: int, product: int, products: int, stops: list[Interruption]) -> list[_Row]:
+    """The segments of a week from its stops."""
+    rows: list[_Row] = []
     cursor = begin
     for stop in stops:
         if stop.start_us > cursor:
             rows.append((cursor, int(Mode.RUNNING), NO_REASON, product))
         if stop.mode is Mode.SETUP:
-            product = (product + 1) % len(model.products)
+            product = (product + 1) % products
         rows.append((stop.start_us, int(stop.mode), stop.reason, product))
         cursor = stop.end_us
     rows.append((cursor, int(Mode.RUNNING), NO_REASON, product))
+    return rows
+
+
+def _held(rows: list[_Row], end: int, hold: Hold, products: int) -> list[_Row]:
+    """The segments with one in which the machine is held where it would have run; its other stops stay."""
+    until = end if hold.end_us is None else hold.end_us
+    result: list[_Row] = []
+    shift: int | None = None  # of the products after it
+    for (start, mode, reason, product), stop in zip(rows, [*(row[0] for row in rows[1:]), end], strict=True):
+        if start >= until and shift is None:
+            shift = 0 if hold.product is None else hold.product - product
+        made = (product + (shift or 0)) % products
+        first, last = max(start, hold.start_us), min(stop, until)
+        if mode != Mode.RUNNING or first >= last:
+            result.append((start, mode, reason, made))
+            continue
+        if start < first:
+            result.append((start, mode, reason, made))
+        result.append((first, int(Mode.BREAK), HOLD_REASON, made))
+        if last < stop:
+            shift = 0 if hold.product is None else hold.product - product
+            result.append((last, mode, reason, (product + shift) % products))
+    return result
+
+
+def build_week(
+    seed: int,
+    name: str,
+    model: MachineModel,
+    number: int,
+    stops: list[Interruption],
+    faults: list[FaultWindow],
+    holds: tuple[Hold, ...] = (),
+) -> Week:
+    """Fill a week's arrays from its stops."""
+    begin = COMMISSIONED_US + number * WEEK
+    end = begin + WEEK
+    # Six changeovers a week lead from one week's first product to the next week's.
+    rows = _rows(begin, number * 6 % len(model.products), len(model.products), stops)
+    for hold in holds:
+        if hold.start_us < end and (hold.end_us is None or hold.end_us > begin):
+            rows = _held(rows, end, hold, len(model.products))
     start, mode, reason, products = (np.array(column) for column in zip(*rows, strict=True))
     power = np.array([model.power_kw[Mode(m)] for m in mode.tolist()])
     spans = np.diff(np.append(start, end)) / HOUR

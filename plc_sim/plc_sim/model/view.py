@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from plc_sim.model.machine import HOUR, MINUTE, SECOND, Mode
 from plc_sim.model.noise import key_of, normal, smooth, uniform
 from plc_sim.model.timeline import Timeline, Totals, Week, severity
+from plc_sim.model.writes import WriteJournal
 
 SHIFT_US = 8 * HOUR
 _SHIFT_OFFSET = 6 * HOUR
@@ -22,14 +23,15 @@ def shift_start(time_us: Ints) -> Ints:
 
 
 class View:
-    """One machine at the times `t` (int64[n], µs, ascending, all in one week)."""
+    """One machine at the times `t` (int64[n], µs, ascending, all in one week), with what was written to it."""
 
-    def __init__(self, seed: int, timeline: Timeline, week: Week, t: Ints) -> None:
+    def __init__(self, seed: int, timeline: Timeline, week: Week, t: Ints, writes: WriteJournal | None = None) -> None:
         self.timeline = timeline
         self.model = timeline.model
         self.week = week
         self.t = t
         self._seed = seed
+        self._writes = writes or WriteJournal()
         self._name = f"{timeline.scope}/{timeline.name}"
 
     @functools.cached_property
@@ -143,7 +145,7 @@ class View:
     def completed(self) -> "View":
         """The machine at the end of its last completed cycle: what results of a cycle are made of."""
         ends = self.week.cycle_end[np.maximum(self.done - 1, 0)]
-        return View(self._seed, self.timeline, self.week, ends)
+        return View(self._seed, self.timeline, self.week, ends, self._writes)
 
     @functools.cached_property
     def energy_kwh(self) -> Floats:
@@ -183,6 +185,14 @@ class View:
             if window.kind == kind and window.onset_us <= self.t[-1] and window.end_us > self.t[0]:
                 total = np.maximum(total, severity(window, self.t))
         return total
+
+    def written(self, path: str, default: float) -> Floats:
+        """What clients last wrote to a variable of the machine."""
+        return self._writes.values(f"{self.timeline.name}/{path}", self.t, default)
+
+    def followed(self, path: str, default: float, tau_s: float) -> Floats:
+        """What a process with this time constant has reached of it."""
+        return self._writes.lagged(f"{self.timeline.name}/{path}", self.t, default, tau_s * SECOND)
 
     def noise(self, name: str) -> Floats:
         """Fresh noise at every instant: mean 0, deviation 1, within ±3.47."""

@@ -45,6 +45,10 @@ class Sampler(Protocol):
         """Change a monitored item."""
         ...
 
+    def __len__(self) -> int:
+        """How many monitored items there are."""
+        ...
+
     def remove(self, item_id: int) -> bool:
         """Delete a monitored item; False if there is none of that id."""
         ...

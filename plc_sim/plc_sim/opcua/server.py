@@ -13,16 +13,19 @@ from asyncua import Server, ua
 from asyncua.common.utils import ServiceError
 from asyncua.crypto.permission_rules import User, UserRole
 from asyncua.server.address_space import AttributeValue, NodeData
-from asyncua.server.binary_server_asyncio import BinaryServer, OPCUAProtocol
 from asyncua.server.internal_server import InternalServer
 from asyncua.server.internal_session import InternalSession
 from asyncua.server.user_managers import UserManager
 
+from plc_sim.opcua.capabilities import capabilities
 from plc_sim.opcua.certificate import Identity
+from plc_sim.opcua.connection import Listener
 from plc_sim.opcua.gate import Gate
 from plc_sim.opcua.sampling import SamplerFactory
-from plc_sim.opcua.standard import node_id, status_code
+from plc_sim.opcua.session import CallService, SessionLimits, SimSession, WriteService
+from plc_sim.opcua.standard import node_id
 from plc_sim.opcua.subscription_service import SubscriptionLimits, SubscriptionService
+from plc_sim.opcua.view import CachedView
 
 SECURE_POLICIES = [
     ua.SecurityPolicyType.Basic256Sha256_SignAndEncrypt,
@@ -60,8 +63,12 @@ class ServerOptions:
         username: The only user.
         password: Its password.
         allow_none: Also offer an endpoint without security, and anonymous users.
-        max_nodes: Nodes per Read and Browse call.
+        max_nodes: Nodes per Read, Write, Browse, TranslateBrowsePaths and RegisterNodes call.
         max_history_nodes: Nodes per HistoryRead call.
+        max_methods: Methods per Call.
+        max_sessions: Of all clients.
+        max_references: References of a node in one answer; 0: as many as the client allows.
+        max_continuation_points: That a session may hold; 0: Browse always answers in full.
         subscriptions: What subscriptions may ask for.
     """
 
@@ -76,7 +83,23 @@ class ServerOptions:
     allow_none: bool = False
     max_nodes: int = 1000
     max_history_nodes: int = 100
+    max_methods: int = 20
+    max_sessions: int = 100
+    max_references: int = 0
+    max_continuation_points: int = 0
     subscriptions: SubscriptionLimits = field(default_factory=SubscriptionLimits)
+
+    @property
+    def limits(self) -> SessionLimits:
+        """What sessions may ask for."""
+        return SessionLimits(
+            nodes=self.max_nodes,
+            history_nodes=self.max_history_nodes,
+            methods=self.max_methods,
+            references=self.max_references,
+            continuation_points=self.max_continuation_points,
+            sessions=self.max_sessions,
+        )
 
 
 class _Users(UserManager):
@@ -98,36 +121,6 @@ class _Users(UserManager):
         same_user = hmac.compare_digest(username.encode(), self._options.username.encode())
         same_password = hmac.compare_digest((password or "").encode(), self._options.password.encode())
         return User(role=UserRole.User, name=username) if same_user and same_password else None
-
-
-class _Session(InternalSession):
-    """A session that refuses calls over the announced limits."""
-
-    max_nodes = 1000
-    max_history_nodes = 100
-
-    async def read(self, params: ua.ReadParameters) -> list[ua.DataValue]:
-        self._check(len(params.NodesToRead))
-        return await super().read(params)
-
-    async def browse(self, params: ua.BrowseParameters) -> list[ua.BrowseResult]:
-        self._check(len(params.NodesToBrowse))
-        return await super().browse(params)
-
-    async def browse_next(self, parameters: ua.BrowseNextParameters) -> list[ua.BrowseResult]:
-        # Every Browse answers in full, so there are no continuation points to know.
-        invalid = status_code(ua.StatusCodes.BadContinuationPointInvalid)
-        return [ua.BrowseResult(StatusCode=invalid) for _ in parameters.ContinuationPoints]
-
-    async def history_read(self, params: ua.HistoryReadParameters) -> list[ua.HistoryReadResult]:
-        self._check(len(params.NodesToRead), self.max_history_nodes)
-        return await super().history_read(params)
-
-    def _check(self, count: int, most: int | None = None) -> None:
-        if not count:
-            raise ServiceError(ua.StatusCodes.BadNothingToDo)
-        if self.external and count > (most or self.max_nodes):
-            raise ServiceError(ua.StatusCodes.BadTooManyOperations)
 
 
 _template: dict[ua.NodeId, NodeData] = {}
@@ -167,6 +160,8 @@ class _InternalServer(InternalServer):
     def __init__(self, options: ServerOptions) -> None:
         super().__init__(user_manager=_Users(options))
         self._options = options
+        self.writer: WriteService | None = None
+        self.caller: CallService | None = None
 
     async def load_standard_address_space(self, shelf_file: Path | None = None) -> None:
         """Copy the standard nodes from a template, which is filled once per process: it takes over a second."""
@@ -187,52 +182,11 @@ class _InternalServer(InternalServer):
         external: bool = False,  # noqa: FBT001, FBT002
     ) -> InternalSession:
         """A session for a new connection (asyncua's signature)."""
-        session = _Session(self, self.aspace, self.subscription_service, name, user=user, external=external)
-        session.max_nodes = self._options.max_nodes
-        session.max_history_nodes = self._options.max_history_nodes
+        if external and len(self._external_sessions) >= self._options.max_sessions:
+            raise ServiceError(ua.StatusCodes.BadTooManySessions)
+        session = SimSession(self, self.aspace, self.subscription_service, name, user=user, external=external)
+        session.restrict(self._options.limits, self.writer, self.caller)
         return session
-
-
-class _Protocol(OPCUAProtocol):
-    """A connection that passes the gate before it is answered."""
-
-    gate: Gate
-
-    async def _process_one_msg(self, header: Any, buf: Any) -> bool:
-        if self.gate.mute:
-            return True
-        await self.gate.delay()
-        return await super()._process_one_msg(header, buf)
-
-    def connection_lost(self, ex: BaseException | None) -> None:
-        """Forget the publish requests of a connection that is gone: what they would carry could not arrive."""
-        if self.processor is not None:
-            self.processor._publish_requests.clear()  # noqa: SLF001 - asyncua would go on answering them
-        super().connection_lost(ex)
-
-
-class _BinaryServer(BinaryServer):
-    """Listens, and can drop its connections."""
-
-    gate: Gate
-
-    def _make_protocol(self) -> OPCUAProtocol:
-        protocol = _Protocol(
-            iserver=self.iserver,
-            policies=self._policies,
-            clients=self.clients,
-            closing_tasks=self.closing_tasks,
-            limits=self.limits,
-        )
-        protocol.gate = self.gate
-        return protocol
-
-    def abort(self) -> int:
-        """Reset every connection; how many there were."""
-        transports = [client.transport for client in self.clients if client.transport is not None]
-        for transport in transports:
-            transport.abort()
-        return len(transports)
 
 
 class SimServer(Server):
@@ -261,6 +215,7 @@ class SimServer(Server):
         internal.subscription_service = service
         internal.isession.subscription_service = service
         internal.history_manager = history
+        internal.view_service = CachedView(internal.aspace)
         internal.match_discovery_source_ip = False
         await self.init()
         for uri in namespaces():
@@ -274,22 +229,19 @@ class SimServer(Server):
         await self._announce_limits()
 
     async def _announce_limits(self) -> None:
-        limits = ua.ObjectIds
-        prefix = "Server_ServerCapabilities_OperationLimits_"
-        values = dict.fromkeys(["MaxNodesPerRead", "MaxNodesPerBrowse", "MaxNodesPerWrite"], self.options.max_nodes)
-        values["MaxNodesPerHistoryReadData"] = self.options.max_history_nodes
-        values["MaxMonitoredItemsPerCall"] = self.options.subscriptions.max_items
-        for name, value in values.items():
-            node = self.get_node(node_id(getattr(limits, prefix + name)))
-            await node.write_value(ua.Variant(value, ua.VariantType.UInt32))
-        rate = self.get_node(node_id(limits.Server_ServerCapabilities_MinSupportedSampleRate))
-        await rate.write_value(ua.Variant(self.options.subscriptions.min_publishing_ms, ua.VariantType.Double))
+        for identifier, value, kind in capabilities(self.options.limits, self.options.subscriptions):
+            await self.get_node(node_id(identifier)).write_value(ua.Variant(value, kind))
+
+    def serve(self, writer: WriteService, caller: CallService) -> None:
+        """Let these take what clients write and call; before it, asyncua's own handling serves."""
+        internal: Any = self.iserver
+        internal.writer, internal.caller = writer, caller
 
     async def start(self) -> None:
         """Begin to listen."""
         await self._setup_server_nodes()
         await self.iserver.start()
-        listener = _BinaryServer(self.iserver, self.options.bind_host, self.options.port, self.limits)
+        listener = Listener(self.iserver, self.options.bind_host, self.options.port, self.limits)
         listener.gate = self.gate
         listener.set_policies(self._policies)
         self.bserver = listener
@@ -323,7 +275,7 @@ class SimServer(Server):
     def drop_connections(self) -> int:
         """Reset every connection; sessions and subscriptions live on until they time out."""
         listener = self.bserver
-        return listener.abort() if isinstance(listener, _BinaryServer) else 0
+        return listener.abort() if isinstance(listener, Listener) else 0
 
     async def stop(self) -> None:
         """End everything, quickly and without farewell to the clients."""

@@ -25,6 +25,12 @@ class SubscriptionLimits:
         max_lifetime_count: Longest life without publish requests, in publishing intervals.
         max_keep_alive_count: Longest silence, in publishing intervals.
         max_items: Monitored items per CreateMonitoredItems call.
+        max_subscriptions_per_session: Of one session.
+        max_items_per_subscription: Monitored items of one subscription.
+        max_total_items: Monitored items of the whole server.
+        max_queue: Longest queue of a monitored item.
+        max_select_clauses: Fields that an event filter may select.
+        max_where_elements: Elements of an event filter's where clause.
     """
 
     min_publishing_ms: float = 50.0
@@ -33,6 +39,12 @@ class SubscriptionLimits:
     max_lifetime_count: int = 12_000
     max_keep_alive_count: int = 1000
     max_items: int = 500
+    max_subscriptions_per_session: int = 20
+    max_items_per_subscription: int = 100_000
+    max_total_items: int = 500_000
+    max_queue: int = 10_000
+    max_select_clauses: int = 100
+    max_where_elements: int = 20
 
 
 class SubscriptionService:
@@ -64,6 +76,9 @@ class SubscriptionService:
     ) -> ua.CreateSubscriptionResult:
         """CreateSubscription."""
         if len(self.subscriptions) >= self.limits.max_subscriptions:
+            raise ServiceError(ua.StatusCodes.BadTooManySubscriptions)
+        own = sum(subscription.session_id == session_id for subscription in self.subscriptions.values())
+        if own >= self.limits.max_subscriptions_per_session:
             raise ServiceError(ua.StatusCodes.BadTooManySubscriptions)
         interval, life, keep = self._revise(
             params.RequestedPublishingInterval, params.RequestedLifetimeCount, params.RequestedMaxKeepAliveCount
@@ -156,7 +171,13 @@ class SubscriptionService:
         stamps = stamps_of(params.TimestampsToReturn)
         now = now_us()
         sampler, interval = subscription.sampler, subscription.publishing_us
-        return [sampler.add(request, stamps, interval, now) for request in params.ItemsToCreate]
+        others = sum(len(other.sampler) for other in self.subscriptions.values() if other is not subscription)
+        most = min(self.limits.max_items_per_subscription, self.limits.max_total_items - others)
+        full = ua.MonitoredItemCreateResult(StatusCode=status_code(ua.StatusCodes.BadTooManyMonitoredItems))
+        return [
+            sampler.add(request, stamps, interval, now) if len(sampler) < most else full
+            for request in params.ItemsToCreate
+        ]
 
     def modify_monitored_items(self, params: ua.ModifyMonitoredItemsParameters) -> list[ua.MonitoredItemModifyResult]:
         """ModifyMonitoredItems."""

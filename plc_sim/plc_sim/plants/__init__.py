@@ -5,6 +5,7 @@ from pathlib import Path
 
 from plc_sim.model.overlay import OverlayJournal
 from plc_sim.model.plant import Machine, Plant
+from plc_sim.model.writes import WriteJournal
 from plc_sim.plants import curing, moulding, packaging
 
 _PLANTS: dict[str, tuple[str, str, Callable[[int], tuple[Machine, ...]]]] = {
@@ -22,7 +23,8 @@ def make_plant(name: str, seed: int, journal: Path | None = None) -> Plant:
     Args:
         name: One of `PLANT_NAMES`.
         seed: Everything about the plant follows from it.
-        journal: File of the faults on demand; without one they are kept in memory.
+        journal: File of the faults on demand; what clients write is in `writes.jsonl` beside it. Without one both are
+            kept in memory.
 
     Raises:
         ValueError: There is no such plant.
@@ -30,4 +32,5 @@ def make_plant(name: str, seed: int, journal: Path | None = None) -> Plant:
     if name not in _PLANTS:
         raise ValueError(f"unknown plant {name!r}; there are {', '.join(_PLANTS)}")
     label, label_zh, machines = _PLANTS[name]
-    return Plant(name, label, label_zh, seed, machines(seed), OverlayJournal(journal))
+    writes = WriteJournal(None if journal is None else journal.with_name("writes.jsonl"))
+    return Plant(name, label, label_zh, seed, machines(seed), OverlayJournal(journal), writes)

@@ -10,11 +10,13 @@ import numpy as np
 
 from plc_sim.model.machine import MachineModel, Mode, Product, StopReason
 from plc_sim.model.plant import Identification, Machine
+from plc_sim.model.setpoint import Setpoint
 from plc_sim.model.signal import Enumeration, Signal, Structure
 from plc_sim.model.view import Floats, Ints, View
 from plc_sim.opcua.encoding import BuiltInType, string
 from plc_sim.plants import blocks
 from plc_sim.plants.blocks import BAR, CELSIUS, KILONEWTON, MILLIMETRE, SECOND, analog, timeline
+from plc_sim.plants.operating import commands
 
 PRESSES = 14
 
@@ -54,6 +56,7 @@ STEP = Enumeration(
     "CuringStepEnumeration",
     {0: "Open", 1: "Loading", 2: "Closing", 3: "Shaping", 4: "Steam", 5: "Nitrogen", 6: "Release", 7: "Opening"},
 )
+_NITROGEN_STEP = 5
 _STEP_ENDS = np.array([0.04, 0.07, 0.10, 0.35, 0.90, 0.95, 0.98])
 
 RESULT = Structure(
@@ -70,6 +73,16 @@ RESULT = Structure(
 )
 
 
+PLATEN = Setpoint(
+    "Setpoints/PlatenTemperature", 168.0, 140.0, 190.0, CELSIUS, "Platen temperature setpoint", "热板温度设定"
+)
+NITROGEN = Setpoint("Setpoints/NitrogenPressure", 21.0, 15.0, 26.0, BAR, "Nitrogen pressure setpoint", "氮气压力设定")
+GATE_LIMIT = Setpoint(
+    "Setpoints/ClampLimit", 1800.0, 1000.0, 2000.0, KILONEWTON, "Clamp limit", "合模力上限", locked=True
+)
+SETPOINTS = (PLATEN, NITROGEN, GATE_LIMIT)
+
+
 def _step(view: View) -> Ints:
     """0 outside a cycle; otherwise the step that the phase is in."""
     step = np.searchsorted(_STEP_ENDS, view.phase, side="right") + 1
@@ -78,7 +91,9 @@ def _step(view: View) -> Ints:
 
 def _internal_pressure(view: View) -> Floats:
     """Bladder pressure: shaping at 1 bar, steam at 14, nitrogen at 21."""
-    levels = np.array([0.0, 0.0, 0.3, 1.0, 14.0, 21.0, 4.0, 0.2])[_step(view)]
+    step = _step(view)
+    levels = np.array([0.0, 0.0, 0.3, 1.0, 14.0, 21.0, 4.0, 0.2])[step]
+    levels = np.where(step == _NITROGEN_STEP, NITROGEN.followed(view, 3.0), levels)
     leak = 1.0 - 0.25 * view.fault("bladder_leak")
     return levels * leak * (1.0 + 0.004 * view.noise("internal_pressure"))
 
@@ -91,7 +106,7 @@ def _internal_temperature(view: View) -> Floats:
 
 def _mould(offset: float, key: str) -> blocks.Evaluate:
     def value(view: View) -> Floats:
-        setpoint = 168.0 + 4.0 * (view.scale - 1.0) + offset + 2.0 * (view.constant(key) - 0.5)
+        setpoint = PLATEN.followed(view, 180.0) + 4.0 * (view.scale - 1.0) + offset + 2.0 * (view.constant(key) - 0.5)
         dip = -3.5 * np.exp(-view.elapsed_s / 70.0) * view.in_cycle
         trap = -9.0 * view.fault("steam_trap")
         steady = setpoint + dip + trap + 0.5 * view.drift(key, 12.0)
@@ -239,7 +254,7 @@ def _signals() -> tuple[Signal, ...]:
 
 def machines(seed: int) -> tuple[Machine, ...]:
     """The presses."""
-    signals = _signals()
+    signals = (*_signals(), *commands(PRODUCTS), *(setpoint.signal() for setpoint in SETPOINTS))
     return tuple(
         Machine(
             name=f"Press{number:02}",

@@ -26,7 +26,8 @@ from plc_sim.plants.blocks import (
     flag,
     timeline,
 )
-from plc_sim.plants.moulding_conditions import conditions
+from plc_sim.plants.moulding_conditions import SETPOINTS, conditions
+from plc_sim.plants.operating import commands
 
 MACHINES = 10
 
@@ -312,7 +313,15 @@ def _orders() -> tuple[Signal, ...]:
 
 def machines(seed: int) -> tuple[Machine, ...]:
     """The injection moulding machines."""
-    signals = (*blocks.production(), *blocks.energy(peak_kw=90.0), *_shot(), *conditions(), *_orders())
+    signals = (
+        *blocks.production(),
+        *blocks.energy(peak_kw=90.0),
+        *_shot(),
+        *conditions(),
+        *_orders(),
+        *commands(PRODUCTS),
+        *(setpoint.signal() for setpoint in SETPOINTS),
+    )
     return tuple(
         Machine(
             name=f"IMM{number:02}",

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from plc_sim.model.setpoint import Setpoint
 from plc_sim.model.signal import Signal, Unit
 from plc_sim.model.view import Floats, View
 from plc_sim.opcua.encoding import BuiltInType
@@ -10,6 +11,19 @@ from plc_sim.plants.blocks import CELSIUS, PERCENT, RPM, Evaluate, analog
 
 LITRE_PER_MINUTE = Unit("L2", "l/min", "litre per minute")
 
+NOZZLE = Setpoint(
+    "Setpoints/NozzleTemperature", 231.0, 180.0, 280.0, CELSIUS, "Nozzle temperature setpoint", "喷嘴温度设定"
+)
+MOULD = Setpoint("Setpoints/MouldTemperature", 58.0, 20.0, 90.0, CELSIUS, "Mould temperature setpoint", "模温设定")
+COOLING = Setpoint("Setpoints/CoolingFlow", 22.0, 5.0, 45.0, LITRE_PER_MINUTE, "Cooling flow setpoint", "冷却流量设定")
+LIMIT = Setpoint(
+    "Setpoints/OilTemperatureLimit", 65.0, 40.0, 80.0, CELSIUS, "Oil temperature limit", "油温上限", locked=True
+)
+SETPOINTS = (NOZZLE, MOULD, COOLING, LIMIT)
+
+
+_NOZZLE_ZONE = 5
+
 
 def _zone(index: int) -> Evaluate:
     """A barrel zone: hotter towards the nozzle; the third has the heater band that fails."""
@@ -17,7 +31,8 @@ def _zone(index: int) -> Evaluate:
 
     def value(view: View) -> Floats:
         lost = 24.0 * view.fault("heater_band") if index == 3 else 0.0
-        steady = setpoint - lost + 0.5 * view.drift(f"zone{index}", 6.0)
+        told = NOZZLE.change(view, 90.0) if index == _NOZZLE_ZONE else 0.0
+        steady = setpoint + told - lost + 0.5 * view.drift(f"zone{index}", 6.0)
         return 60.0 + (steady - 60.0) * view.warmth(75.0) + 0.1 * view.noise(f"zone{index}")
 
     return value
@@ -34,14 +49,14 @@ def _mould_temperature(name: str, level: float) -> Evaluate:
     def value(view: View) -> Floats:
         clogged = 11.0 * view.fault("cooling_clog")
         pulse = 2.2 * np.exp(-view.elapsed_s / 9.0) * view.in_cycle
-        steady = level + clogged + pulse + 0.4 * view.drift(name, 10.0)
+        steady = level + MOULD.change(view, 120.0) + clogged + pulse + 0.4 * view.drift(name, 10.0)
         return 26.0 + (steady - 26.0) * view.warmth(25.0) + 0.08 * view.noise(name)
 
     return value
 
 
 def _flow(view: View) -> Floats:
-    level = np.where(view.running, 22.0, 9.0)
+    level = np.where(view.running, COOLING.followed(view, 4.0), 9.0)
     return level * (1.0 - 0.55 * view.fault("cooling_clog")) + 0.15 * view.noise("flow")
 
 

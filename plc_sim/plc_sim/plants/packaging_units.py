@@ -3,6 +3,7 @@
 import numpy as np
 
 from plc_sim.model.machine import Mode
+from plc_sim.model.setpoint import Setpoint
 from plc_sim.model.signal import Signal, Unit
 from plc_sim.model.view import Floats, View
 from plc_sim.plants import blocks
@@ -23,14 +24,48 @@ from plc_sim.plants.packml import speed
 PASTEURISATION_UNIT = Unit("C62", "PU", "pasteurisation unit")
 GRAM_PER_LITRE = Unit("GL", "g/l", "gram per litre")
 
+_VACUUM = Setpoint("Setpoints/Vacuum", -0.62, -0.9, -0.3, BAR, "Vacuum setpoint", "真空设定")
+_CAUSTIC = Setpoint("Setpoints/CausticTemperature", 81.0, 60.0, 88.0, CELSIUS, "Caustic setpoint", "碱液温度设定")
+_BOWL = Setpoint("Setpoints/BowlPressure", 3.0, 1.5, 4.5, BAR, "Bowl pressure setpoint", "酒缸压力设定")
+_HOLDING = Setpoint("Setpoints/HoldingTemperature", 62.0, 55.0, 72.0, CELSIUS, "Holding setpoint", "保温温度设定")
+_GLUE = Setpoint("Setpoints/GlueTemperature", 28.0, 20.0, 60.0, CELSIUS, "Glue setpoint", "胶水温度设定")
+_AIR = Setpoint("Setpoints/GripperPressure", 5.8, 3.0, 8.0, BAR, "Gripper pressure setpoint", "抓头气压设定")
+
 # The first machine of a line is never starved, the last never blocked: they have no such signal.
 _STARVED = flag("Status/Starved", 500, "Starved", "缺瓶", lambda v: v.mode == Mode.STARVED)
 _BLOCKED = flag("Status/Blocked", 500, "Blocked", "堵瓶", lambda v: v.mode == Mode.BLOCKED)
 
 
+def _vacuum(view: View) -> Floats:
+    level = _VACUUM.followed(view, 2.0) * view.run
+    return level * (1.0 - 0.5 * view.fault("vacuum_leak")) + 0.006 * view.noise("vacuum")
+
+
+def _bowl_pressure(view: View) -> Floats:
+    level = 2.1 + (_BOWL.followed(view, 5.0) - 2.1) * view.run
+    return level + 0.05 * view.drift("bowl", 1.0) + 0.012 * view.noise("bowl")
+
+
+def _held_at(view: View) -> Floats:
+    """Temperature of the holding zone."""
+    cold = 4.5 * view.fault("heat_exchanger")
+    return _HOLDING.followed(view, 120.0) - cold + 0.3 * view.drift("zone3", 12.0)
+
+
+def _glue_temperature(view: View) -> Floats:
+    level = 24.0 + (_GLUE.followed(view, 90.0) - 24.0) * view.warmth(15.0)
+    return level - 7.0 * view.fault("glue_heater") + 0.1 * view.noise("glue")
+
+
+def _gripper_pressure(view: View) -> Floats:
+    level = _AIR.followed(view, 2.0) - 1.7 * view.fault("air_leak")
+    return level + 0.12 * view.drift("air", 3.0) + 0.02 * view.noise("air")
+
+
 def depalletiser() -> tuple[Signal, ...]:
     """Layers, pallet and vacuum gripper."""
     return (
+        _VACUUM.signal(),
         _BLOCKED,
         counter("Layers/Remaining", 1000, "Layers left", "剩余层数", lambda v: 12 - v.cycles // 8 % 12),
         flag("Layers/PalletPresent", 1000, "Pallet present", "托盘到位", lambda v: v.cycles % 96 > 2),
@@ -42,7 +77,9 @@ def depalletiser() -> tuple[Signal, ...]:
             0.0,
             "Gripper vacuum",
             "抓手真空",
-            lambda v: -0.62 * v.run * (1.0 - 0.5 * v.fault("vacuum_leak")) + 0.006 * v.noise("vacuum"),
+            lambda v: (
+                _VACUUM.followed(v, 2.0) * v.run * (1.0 - 0.5 * v.fault("vacuum_leak")) + 0.006 * v.noise("vacuum")
+            ),
             decimals=3,
         ),
     )
@@ -54,11 +91,13 @@ def washer() -> tuple[Signal, ...]:
     def bath(name: str, level: float) -> Evaluate:
         def value(view: View) -> Floats:
             cold = 9.0 * view.fault("caustic_heater")
-            return level - cold + 0.5 * view.drift(name, 20.0) + 0.08 * view.noise(name)
+            told = _CAUSTIC.change(view, 300.0) if name == "caustic" else 0.0
+            return level + told - cold + 0.5 * view.drift(name, 20.0) + 0.08 * view.noise(name)
 
         return value
 
     return (
+        _CAUSTIC.signal(),
         _STARVED,
         _BLOCKED,
         analog(
@@ -128,6 +167,7 @@ def filler() -> tuple[Signal, ...]:
         return np.stack(columns, axis=1)
 
     return (
+        _BOWL.signal(),
         _STARVED,
         _BLOCKED,
         analog(
@@ -138,7 +178,9 @@ def filler() -> tuple[Signal, ...]:
             6.0,
             "Bowl pressure",
             "酒缸压力",
-            lambda v: 2.1 + 0.9 * v.run + 0.05 * v.drift("bowl", 1.0) + 0.012 * v.noise("bowl"),
+            lambda v: (
+                2.1 + (_BOWL.followed(v, 5.0) - 2.1) * v.run + 0.05 * v.drift("bowl", 1.0) + 0.012 * v.noise("bowl")
+            ),
             decimals=3,
         ),
         analog(
@@ -194,14 +236,15 @@ def pasteuriser() -> tuple[Signal, ...]:
 
     def zones(view: View) -> Floats:
         levels = (32.0, 45.0, 56.0, 62.0, 61.5, 48.0, 36.0, 28.0)
-        fouled = view.fault("heat_exchanger")
+        fouled, told = view.fault("heat_exchanger"), _HOLDING.change(view, 120.0)
         columns = [
-            level - (4.5 * fouled if 2 <= n <= 4 else 0.0) + 0.3 * view.drift(f"zone{n}", 12.0)
+            level + (told - 4.5 * fouled if 2 <= n <= 4 else 0.0) + 0.3 * view.drift(f"zone{n}", 12.0)
             for n, level in enumerate(levels)
         ]
         return np.stack(columns, axis=1)
 
     return (
+        _HOLDING.signal(),
         _STARVED,
         _BLOCKED,
         blocks.array("Zones/Temperatures", 2000, CELSIUS, 0.0, 90.0, "Zone temperatures", "各区温度", 8, zones, 2),
@@ -213,7 +256,7 @@ def pasteuriser() -> tuple[Signal, ...]:
             90.0,
             "Holding temperature",
             "保温温度",
-            lambda v: 62.0 - 4.5 * v.fault("heat_exchanger") + 0.3 * v.drift("zone3", 12.0) + 0.05 * v.noise("hold"),
+            lambda v: _held_at(v) + 0.05 * v.noise("hold"),
         ),
         analog(
             "Dose/PasteurisationUnits",
@@ -224,11 +267,7 @@ def pasteuriser() -> tuple[Signal, ...]:
             "Pasteurisation units",
             "巴氏杀菌单位",
             # 20 minutes at T give 20 × 1.393^(T − 60) units (DelVecchio et al. 1951).
-            lambda v: (
-                12.0
-                * 1.393 ** (2.0 - 4.5 * v.fault("heat_exchanger") + 0.3 * v.drift("zone3", 12.0))
-                * (1.0 + 0.01 * v.noise("pu"))
-            ),
+            lambda v: 12.0 * 1.393 ** (_held_at(v) - 60.0) * (1.0 + 0.01 * v.noise("pu")),
             decimals=1,
         ),
         analog(
@@ -259,6 +298,7 @@ def pasteuriser() -> tuple[Signal, ...]:
 def labeller() -> tuple[Signal, ...]:
     """Labels and glue."""
     return (
+        _GLUE.signal(),
         _STARVED,
         _BLOCKED,
         counter("Labels/Applied", 1000, "Labels applied", "已贴标数", lambda v: 2 * (v.good + v.scrap)),
@@ -281,7 +321,12 @@ def labeller() -> tuple[Signal, ...]:
             80.0,
             "Glue temperature",
             "胶水温度",
-            lambda v: 24.0 + 4.0 * v.warmth(15.0) - 7.0 * v.fault("glue_heater") + 0.1 * v.noise("glue"),
+            lambda v: (
+                24.0
+                + (_GLUE.followed(v, 90.0) - 24.0) * v.warmth(15.0)
+                - 7.0 * v.fault("glue_heater")
+                + 0.1 * v.noise("glue")
+            ),
             decimals=1,
         ),
         text("Labels/BatchCode", 5000, "Batch code", "批次码", lambda v: v.cycles // 900, lambda key: f"L{key:06}A"),
@@ -291,6 +336,7 @@ def labeller() -> tuple[Signal, ...]:
 def packer() -> tuple[Signal, ...]:
     """Crates and grippers."""
     return (
+        _AIR.signal(),
         _STARVED,
         counter("Crates/Packed", 1000, "Crates packed", "装箱数", lambda v: v.good // 20),
         analog(
@@ -301,7 +347,7 @@ def packer() -> tuple[Signal, ...]:
             10.0,
             "Gripper pressure",
             "抓头气压",
-            lambda v: 5.8 - 1.7 * v.fault("air_leak") + 0.12 * v.drift("air", 3.0) + 0.02 * v.noise("air"),
+            _gripper_pressure,
         ),
         analog(
             "Gripper/Vibration",

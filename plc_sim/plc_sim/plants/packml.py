@@ -3,13 +3,26 @@
 import numpy as np
 
 from plc_sim.model.machine import SECOND, MachineModel, Mode, Product
+from plc_sim.model.setpoint import Setpoint
 from plc_sim.model.signal import Enumeration, Signal, Structure, Unit
 from plc_sim.model.view import Floats, Ints, View
 from plc_sim.opcua.encoding import BuiltInType, string
 from plc_sim.plants import blocks
 from plc_sim.plants.blocks import AMPERE, CELSIUS, Evaluate, analog, counter, enumeration, text
+from plc_sim.plants.operating import commands
 
 BOTTLES_PER_HOUR = Unit("2H", "bottles/h", "bottles per hour")
+
+DRIVE_LIMIT = Setpoint(
+    "Setpoints/DriveTemperatureLimit",
+    90.0,
+    50.0,
+    110.0,
+    CELSIUS,
+    "Drive temperature limit",
+    "驱动温度上限",
+    locked=True,
+)
 
 PRODUCTS = (
     Product("LAGER-500", "Lager 0.5 l", 6.0, 60, 1.0),
@@ -126,6 +139,8 @@ def unit_signals(model: MachineModel, motor: Evaluate) -> tuple[Signal, ...]:
         counter("Admin/StopReasonId", 1000, "Stop reason", "停机原因代码", lambda v: v.reason, BuiltInType.UINT16),
         text("Admin/StopReasonText", 1000, "Stop reason text", "停机原因", lambda v: v.reason, reasons),
         *blocks.energy(peak_kw=2.0 * model.power_kw[Mode.RUNNING]),
+        *commands(PRODUCTS),
+        DRIVE_LIMIT.signal(),
         analog("Drive/MotorCurrent", 200, AMPERE, 0.0, 100.0, "Motor current", "电机电流", motor),
         analog(
             "Drive/Temperature",

@@ -29,7 +29,7 @@ def named(plant: Plant, ending: str) -> list[Variable]:
 
 def test_there_are_about_a_thousand_variables_of_every_type() -> None:
     signals = [variable.signal for plant in _PLANTS.values() for variable in plant.variables.values()]
-    assert 950 <= len(signals) <= 1100
+    assert 1200 <= len(signals) <= 1300
     kinds = {signal.kind for signal in signals}
     assert {
         BuiltInType.DOUBLE,
@@ -118,8 +118,10 @@ def test_remembering_does_not_change_the_answer() -> None:
         assert np.array_equal(first.variables[name].last(there)[0], second.variables[name].last(there)[0]), name
 
 
-def test_every_variable_changes_within_the_history(plant: Plant) -> None:
+def test_every_variable_that_nobody_has_to_write_changes_within_the_history(plant: Plant) -> None:
     for variable in plant.variables.values():
+        if variable.signal.driver:
+            continue
         assert variable.last(NOW)[0][0] > NOW - 7 * DAY, variable.identifier
 
 

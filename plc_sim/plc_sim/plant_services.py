@@ -1,0 +1,33 @@
+"""What a plant answers to Call: its machines' methods, its conditions' methods, and asyncua's for the rest."""
+
+from asyncua import ua
+from asyncua.server.internal_server import InternalServer
+
+from plc_sim.opcua.session import refused
+from plc_sim.plant_methods import PlantMethods
+
+
+class PlantCalls:
+    """The Call service of a plant.
+
+    Args:
+        server: asyncua's core, for methods that are not the plant's.
+        methods: Of the machines.
+    """
+
+    def __init__(self, server: InternalServer, methods: PlantMethods) -> None:
+        self._server = server
+        self._methods = methods
+
+    async def call(self, request: ua.CallMethodRequest, user: str) -> ua.CallMethodResult:
+        """Carry out one method."""
+        if self._methods.knows(request):
+            return self._methods.call(request, user)
+        space = self._server.aspace
+        if request.ObjectId not in space:
+            return refused(ua.StatusCodes.BadNodeIdUnknown)
+        if request.MethodId not in space or request.MethodId.NamespaceIndex != 0:
+            return refused(ua.StatusCodes.BadMethodInvalid)
+        if space[request.MethodId].call is None:
+            return refused(ua.StatusCodes.BadNotImplemented)
+        return (await self._server.method_service.call([request]))[0]
