@@ -145,6 +145,9 @@ class ServerSettings:
     security_policy: SecurityPolicy
     username: str
     trusted_certificate_sha256: str
+    # The server calls the gateway, and must have this application URI.
+    reverse_connect: bool = False
+    server_uri: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +161,8 @@ class ServerChange:
     username: str | None = None
     password: str | None = None
     trusted_certificate_sha256: str | None = None
+    reverse_connect: bool | None = None
+    server_uri: str | None = None
 
     @property
     def fields(self) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from dualspan_onboarding.errors import malformed
 from dualspan_onboarding.model import BrowsedNode, SecurityMode, SecurityPolicy, ServerSettings
 
 MAX_NAME_CHARACTERS = 200
+MAX_SERVER_URI_CHARACTERS = 1000
 MAX_NODE_ID_BYTES = 1000
 MAX_BROWSE_PATH_BYTES = 1500
 MAX_INTERVAL_US = 24 * 3600 * 1_000_000
@@ -111,6 +112,18 @@ def check_security(settings: ServerSettings) -> ServerSettings:
     return settings
 
 
+def check_server_uri(settings: ServerSettings) -> str:
+    """Return the application URI that a server must have; raises InvalidArgument, also where one is needed."""
+    uri = check_text(settings.server_uri, "server_uri", MAX_SERVER_URI_CHARACTERS)
+    if settings.reverse_connect and not uri:
+        raise malformed(
+            "SERVER_URI_MISSING",
+            "server_uri",
+            "With reverse_connect, state the server's application URI: it is how the gateway knows who calls.",
+        )
+    return uri
+
+
 def check_settings(settings: ServerSettings) -> ServerSettings:
     """Return `settings`, cleaned; raises InvalidArgument if they cannot be used."""
     trusted = settings.trusted_certificate_sha256
@@ -122,6 +135,8 @@ def check_settings(settings: ServerSettings) -> ServerSettings:
             security_policy=settings.security_policy,
             username=check_text(settings.username, "username"),
             trusted_certificate_sha256=check_sha256(trusted, "trusted_certificate_sha256") if trusted else "",
+            reverse_connect=settings.reverse_connect,
+            server_uri=check_server_uri(settings),
         )
     )
 

@@ -44,6 +44,8 @@ def _message(settings: ServerSettings, password: str, name: str = "") -> resourc
         username=settings.username,
         password=password,
         trusted_certificate_sha256=settings.trusted_certificate_sha256,
+        reverse_connect=settings.reverse_connect,
+        server_uri=settings.server_uri,
     )
 
 

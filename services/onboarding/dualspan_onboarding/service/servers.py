@@ -24,7 +24,15 @@ from dualspan_onboarding.vault import Vault
 from dualspan_runtime.database import Connection, Database
 
 # Words of the contract, for the audit log.
-_AUDITED = ("endpoint_url", "security_mode", "security_policy", "username", "trusted_certificate_sha256")
+_AUDITED = (
+    "endpoint_url",
+    "security_mode",
+    "security_policy",
+    "username",
+    "trusted_certificate_sha256",
+    "reverse_connect",
+    "server_uri",
+)
 
 
 async def lock_gateway(connection: Connection, name: GatewayName) -> None:

@@ -45,6 +45,8 @@ _CHANGEABLE = (
     "username",
     "password",
     "trusted_certificate_sha256",
+    "reverse_connect",
+    "server_uri",
 )
 
 
@@ -146,6 +148,8 @@ def opc_ua_server(model: OpcUaServer) -> resources_pb2.OpcUaServer:
         security_policy=resources_pb2.SecurityPolicy.ValueType(settings.security_policy),
         username=settings.username,
         trusted_certificate_sha256=settings.trusted_certificate_sha256,
+        reverse_connect=settings.reverse_connect,
+        server_uri=settings.server_uri,
         create_time=timestamp(model.created_at),
         status=_server_status(model.report),
     )
@@ -182,6 +186,8 @@ def server_settings(message: resources_pb2.OpcUaServer) -> ServerSettings:
         security_policy=_policy(message.security_policy),
         username=message.username,
         trusted_certificate_sha256=message.trusted_certificate_sha256,
+        reverse_connect=message.reverse_connect,
+        server_uri=message.server_uri,
     )
 
 
@@ -204,6 +210,8 @@ def server_change(request: service_pb2.UpdateOpcUaServerRequest) -> ServerChange
         username=text("username"),
         password=text("password"),
         trusted_certificate_sha256=text("trusted_certificate_sha256"),
+        reverse_connect=message.reverse_connect if "reverse_connect" in wanted else None,
+        server_uri=text("server_uri"),
     )
 
 
@@ -307,6 +315,8 @@ def _configured_server(model: ConfiguredServer) -> gateway_service_pb2.ServerCon
         username=settings.username,
         password=model.password,
         trusted_certificate_sha256=settings.trusted_certificate_sha256,
+        reverse_connect=settings.reverse_connect,
+        server_uri=settings.server_uri,
         tags=[_configured_tag(configured) for configured in model.tags],
     )
 

@@ -19,7 +19,7 @@ from dualspan_runtime.database import Connection
 _COLUMNS = """
     tenant_id, gateway_id, server_id, display_name, endpoint_url, security_mode, security_policy, username,
     password_sealed, trusted_certificate_sha256, created_at, snapshot_browse_id, connection_state, status_detail,
-    monitored_items, clock_offset_us, untrusted_certificate
+    monitored_items, clock_offset_us, untrusted_certificate, reverse_connect, server_uri
 """
 
 
@@ -44,6 +44,8 @@ def _server(row: Record) -> OpcUaServer:
             security_policy=SecurityPolicy(row["security_policy"]),
             username=row["username"],
             trusted_certificate_sha256=row["trusted_certificate_sha256"],
+            reverse_connect=row["reverse_connect"],
+            server_uri=row["server_uri"],
         ),
         password_sealed=row["password_sealed"],
         created_at=row["created_at"],
@@ -58,8 +60,8 @@ async def insert(
     """Add a server; False if the id is taken."""
     row = await connection.fetchrow(
         "INSERT INTO opc_ua_server (tenant_id, gateway_id, server_id, display_name, endpoint_url, security_mode,"
-        " security_policy, username, trusted_certificate_sha256, password_sealed)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING RETURNING server_id",
+        " security_policy, username, trusted_certificate_sha256, reverse_connect, server_uri, password_sealed)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING RETURNING server_id",
         name.tenant,
         name.gateway,
         name.server,
@@ -75,7 +77,8 @@ async def update(
     """Change what is stated of a server."""
     await connection.execute(
         "UPDATE opc_ua_server SET display_name = $4, endpoint_url = $5, security_mode = $6, security_policy = $7,"
-        " username = $8, trusted_certificate_sha256 = $9, password_sealed = $10"
+        " username = $8, trusted_certificate_sha256 = $9, reverse_connect = $10, server_uri = $11,"
+        " password_sealed = $12"
         " WHERE tenant_id = $1 AND gateway_id = $2 AND server_id = $3",
         name.tenant,
         name.gateway,
