@@ -205,6 +205,9 @@ def create_server(
     async def use(session: Session) -> resources.OpcUaServer:
         parent, _, server_id = server_name(session, server).rpartition("/servers/")
         wanted = resources.OpcUaServer(
+    calls_as: Annotated[
+        str, typer.Option(help="The server calls the gateway (reverse connect): its application URI.")
+    ] = "",
             display_name=display_name or server_id,
             endpoint_url=endpoint_url,
             security_mode=mode,
@@ -223,6 +226,8 @@ def list_servers(
     tenant: TenantOption = "",
     data: DataOption = None,
     as_json: JsonFlag = False,
+            reverse_connect=bool(calls_as),
+            server_uri=calls_as,
 ) -> None:
     """List OPC UA servers, and the certificates that wait for approval."""
 
