@@ -192,6 +192,9 @@ def create_server(
     insecure: Annotated[
         bool, typer.Option("--insecure", help="No message security: an explicit choice, written into the audit log.")
     ] = False,
+    calls_as: Annotated[
+        str, typer.Option(help="The server calls the gateway (reverse connect): its application URI.")
+    ] = "",
     display_name: Annotated[str, typer.Option("--name", help="What people call it.")] = "",
     tenant: TenantOption = "",
     data: DataOption = None,
@@ -205,14 +208,13 @@ def create_server(
     async def use(session: Session) -> resources.OpcUaServer:
         parent, _, server_id = server_name(session, server).rpartition("/servers/")
         wanted = resources.OpcUaServer(
-    calls_as: Annotated[
-        str, typer.Option(help="The server calls the gateway (reverse connect): its application URI.")
-    ] = "",
             display_name=display_name or server_id,
             endpoint_url=endpoint_url,
             security_mode=mode,
             username=username,
             password=password,
+            reverse_connect=bool(calls_as),
+            server_uri=calls_as,
         )
         request = service.CreateOpcUaServerRequest(parent=parent, opc_ua_server=wanted, opc_ua_server_id=server_id)
         return await session.onboarding.CreateOpcUaServer(request, metadata=session.metadata)
@@ -226,8 +228,6 @@ def list_servers(
     tenant: TenantOption = "",
     data: DataOption = None,
     as_json: JsonFlag = False,
-            reverse_connect=bool(calls_as),
-            server_uri=calls_as,
 ) -> None:
     """List OPC UA servers, and the certificates that wait for approval."""
 
