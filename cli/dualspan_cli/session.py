@@ -113,6 +113,7 @@ class Session:
     onboarding: OnboardingServiceAsyncStub
     historian: HistorianServiceAsyncStub
     onboarding_channel: grpc.aio.Channel
+    historian_channel: grpc.aio.Channel
     tenant: str
     access: Access
 
@@ -199,6 +200,7 @@ async def open_session(access: Access, tenant: str = "") -> AsyncGenerator[Sessi
             onboarding=OnboardingServiceStub(onboarding),
             historian=HistorianServiceStub(historian),
             onboarding_channel=onboarding,
+            historian_channel=historian,
             tenant=tenant_name(tenant) or own_tenant,
             access=access,
         )

@@ -10,6 +10,7 @@ import typer
 from google.protobuf.duration_pb2 import Duration
 
 from dualspan.onboarding.v1 import resources_pb2 as resources
+from dualspan.onboarding.v1 import sampling_pb2
 from dualspan.onboarding.v1 import service_pb2 as service
 from dualspan_cli.commands.options import DataOption, TenantOption, with_session
 from dualspan_cli.errors import CommandError
@@ -157,6 +158,11 @@ def accept(
     node: Annotated[list[str] | None, typer.Option(help="One variable by its NodeId; repeatable.")] = None,
     sampling: Annotated[str, typer.Option(help="Sampling interval, such as 100ms; the server's if empty.")] = "",
     publishing: Annotated[str, typer.Option(help="Publishing interval.")] = "1s",
+    events: Annotated[bool, typer.Option("--events", help="Events of event notifiers instead of values.")] = False,
+    expand: Annotated[bool, typer.Option("--expand", help="Fields and elements, each a tag of its own.")] = False,
+    accept_over_budget: Annotated[
+        bool, typer.Option("--accept-over-budget", help="Even if the server bears less. Written into the audit log.")
+    ] = False,
     tenant: TenantOption = "",
     data: DataOption = None,
     as_json: JsonFlag = False,
@@ -164,12 +170,19 @@ def accept(
     """Make tags of variables that a browse found."""
     if bool(prefix) == bool(node):
         raise CommandError("NOTHING_CHOSEN", "Choose variables with either --prefix or --node.", exit_code=2)
+    if prefix and (events or expand):
+        raise CommandError("NODE_NEEDED", "--events and --expand go with --node.", exit_code=2)
+    source = sampling_pb2.TAG_SOURCE_EVENTS if events else sampling_pb2.TAG_SOURCE_UNSPECIFIED
 
     async def use(session: Session) -> service.AcceptVariablesResponse:
         request = service.AcceptVariablesRequest(
             server=server_name(session, server),
             browse_path_prefix=prefix,
-            variables=[service.AcceptVariablesRequest.Variable(node_id=node_id) for node_id in node or ()],
+            variables=[
+                service.AcceptVariablesRequest.Variable(node_id=node_id, source=source, expand=expand)
+                for node_id in node or ()
+            ],
+            accept_over_budget=accept_over_budget,
         )
         request.publishing_interval.FromTimedelta(timedelta(seconds=parse_duration(publishing)))
         if sampling:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dualspan_cli.commands.events import events
 from dualspan_cli.commands.options import DataOption, settings_with
 from dualspan_cli.errors import CommandError
 from dualspan_cli.output import OutputForm, messages
@@ -21,7 +22,8 @@ if TYPE_CHECKING:  # at run time each command imports what it needs, so that --h
     from dualspan_cli.rows import Row, RowPrinter
     from dualspan_sdk import Aggregate, Client, Tag
 
-query = typer.Typer(help="Stored and live samples.", no_args_is_help=True)
+query = typer.Typer(help="Stored and live samples, and events.", no_args_is_help=True)
+query.command("events")(events)
 
 _MOST_TAGS = 1000
 _TABLE_ROWS = 200

@@ -5,7 +5,16 @@ from __future__ import annotations
 import typer
 
 from dualspan_cli.commands import reports
-from dualspan_cli.commands.onboarding import browse, certificates, discovery, notices, transfer, trust
+from dualspan_cli.commands.onboarding import (
+    browse,
+    budget,
+    certificates,
+    discovery,
+    notices,
+    sampling,
+    transfer,
+    trust,
+)
 
 onboarding = typer.Typer(help="From the gateway in the box to named assets with proven data.", no_args_is_help=True)
 onboarding.add_typer(notices.notices, name="notices")
@@ -21,3 +30,6 @@ onboarding.command("nodes")(browse.nodes)
 onboarding.command("snapshots")(browse.snapshots)
 onboarding.command("compare")(browse.compare)
 onboarding.command("report")(reports.report)
+onboarding.add_typer(budget.budget, name="budget")
+onboarding.command("sampling")(sampling.sampling)
+onboarding.command("describe")(sampling.describe)

@@ -77,7 +77,7 @@ class BudgetServiceServicer:
 
     def ReadServerLimits(self, request, context):
         """Has the gateway read what the server states of its limits. The operation's
-        response is a ServerLimits, its metadata a ReadServerLimitsMetadata.
+        response is a ServerLimits, its metadata a GatewayCommandMetadata.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

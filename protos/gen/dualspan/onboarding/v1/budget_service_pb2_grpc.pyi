@@ -40,7 +40,7 @@ class BudgetServiceStub:
     """
     ReadServerLimits: _grpc.UnaryUnaryMultiCallable[_budget_service_pb2.ReadServerLimitsRequest, _operations_pb2.Operation]
     """Has the gateway read what the server states of its limits. The operation's
-    response is a ServerLimits, its metadata a ReadServerLimitsMetadata.
+    response is a ServerLimits, its metadata a GatewayCommandMetadata.
     """
     GetServerLimits: _grpc.UnaryUnaryMultiCallable[_budget_service_pb2.GetServerLimitsRequest, _budget_service_pb2.ServerLimits]
     """What the server last stated of its limits."""
@@ -62,7 +62,7 @@ class BudgetServiceAsyncStub(BudgetServiceStub):
     """
     ReadServerLimits: _aio.UnaryUnaryMultiCallable[_budget_service_pb2.ReadServerLimitsRequest, _operations_pb2.Operation]  # type: ignore[assignment]
     """Has the gateway read what the server states of its limits. The operation's
-    response is a ServerLimits, its metadata a ReadServerLimitsMetadata.
+    response is a ServerLimits, its metadata a GatewayCommandMetadata.
     """
     GetServerLimits: _aio.UnaryUnaryMultiCallable[_budget_service_pb2.GetServerLimitsRequest, _budget_service_pb2.ServerLimits]  # type: ignore[assignment]
     """What the server last stated of its limits."""
@@ -93,7 +93,7 @@ class BudgetServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_operations_pb2.Operation, _abc.Awaitable[_operations_pb2.Operation]]:
         """Has the gateway read what the server states of its limits. The operation's
-        response is a ServerLimits, its metadata a ReadServerLimitsMetadata.
+        response is a ServerLimits, its metadata a GatewayCommandMetadata.
         """
 
     @_abc_1.abstractmethod

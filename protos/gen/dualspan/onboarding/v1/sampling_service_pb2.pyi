@@ -216,25 +216,3 @@ class DescribeValuesResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DescribeValuesResponse: _TypeAlias = DescribeValuesResponse  # noqa: Y015
-
-@_typing.final
-class DescribeValuesMetadata(_message.Message):
-    """How the look goes."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    SERVER_FIELD_NUMBER: _builtins.int
-    server: _builtins.str
-    """`tenants/{tenant}/gateways/{gateway}/servers/{server}`."""
-    def __init__(
-        self,
-        *,
-        server: _builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["server", b"server"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___DescribeValuesMetadata: _TypeAlias = DescribeValuesMetadata  # noqa: Y015

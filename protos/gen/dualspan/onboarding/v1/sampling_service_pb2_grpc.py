@@ -63,7 +63,7 @@ class SamplingServiceServicer:
     def DescribeValues(self, request, context):
         """Has the gateway look into structures and arrays: which fields and elements
         there are (DataTypeDefinition, Part 3, 5.8.3). The operation's response is
-        a DescribeValuesResponse, its metadata a DescribeValuesMetadata.
+        a DescribeValuesResponse, its metadata a GatewayCommandMetadata.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

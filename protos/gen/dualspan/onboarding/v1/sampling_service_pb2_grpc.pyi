@@ -41,7 +41,7 @@ class SamplingServiceStub:
     DescribeValues: _grpc.UnaryUnaryMultiCallable[_sampling_service_pb2.DescribeValuesRequest, _operations_pb2.Operation]
     """Has the gateway look into structures and arrays: which fields and elements
     there are (DataTypeDefinition, Part 3, 5.8.3). The operation's response is
-    a DescribeValuesResponse, its metadata a DescribeValuesMetadata.
+    a DescribeValuesResponse, its metadata a GatewayCommandMetadata.
     """
 
 @_typing.type_check_only
@@ -56,7 +56,7 @@ class SamplingServiceAsyncStub(SamplingServiceStub):
     DescribeValues: _aio.UnaryUnaryMultiCallable[_sampling_service_pb2.DescribeValuesRequest, _operations_pb2.Operation]  # type: ignore[assignment]
     """Has the gateway look into structures and arrays: which fields and elements
     there are (DataTypeDefinition, Part 3, 5.8.3). The operation's response is
-    a DescribeValuesResponse, its metadata a DescribeValuesMetadata.
+    a DescribeValuesResponse, its metadata a GatewayCommandMetadata.
     """
 
 class SamplingServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -80,7 +80,7 @@ class SamplingServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_operations_pb2.Operation, _abc.Awaitable[_operations_pb2.Operation]]:
         """Has the gateway look into structures and arrays: which fields and elements
         there are (DataTypeDefinition, Part 3, 5.8.3). The operation's response is
-        a DescribeValuesResponse, its metadata a DescribeValuesMetadata.
+        a DescribeValuesResponse, its metadata a GatewayCommandMetadata.
         """
 
 def add_SamplingServiceServicer_to_server(servicer: SamplingServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
