@@ -29,6 +29,8 @@ class Plant:
         self.certificate = load_application_instance(folder / "plant", "plant").certificate
         self.index = 0
         self.before: tuple[str, ...] = ()
+        # Instead of the one that it makes itself.
+        self.identity: tuple[bytes, bytes] | None = None
 
     @property
     def certificate_sha256(self) -> str:
@@ -48,6 +50,9 @@ class Plant:
             [ua.SecurityPolicyType.NoSecurity, ua.SecurityPolicyType.Basic256Sha256_SignAndEncrypt]
         )
         pem = self.folder / "plant" / "application.pem"
+        if self.identity is not None:
+            key, certificate = self.identity
+            pem.write_bytes(key + x509.load_der_x509_certificate(certificate).public_bytes(Encoding.PEM))
         self.certificate = x509.load_pem_x509_certificate(pem.read_bytes())
         der = self.folder / "plant.der"
         der.write_bytes(self.certificate.public_bytes(Encoding.DER))

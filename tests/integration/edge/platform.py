@@ -21,7 +21,9 @@ from dualspan.historian.v1 import service_pb2 as ingest
 from dualspan.historian.v1 import service_pb2_grpc as ingest_grpc
 from dualspan.onboarding.v1 import gateway_service_pb2 as gateway
 from dualspan.onboarding.v1 import gateway_service_pb2_grpc as gateway_grpc
+from dualspan.onboarding.v1 import notice_pb2 as notice
 from dualspan.onboarding.v1 import resources_pb2 as onboarding
+from dualspan.onboarding.v1 import trust_pb2 as trust
 from dualspan_frame import BinaryColumn, Block, Frame, ValueKind, decode_frame
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -98,6 +100,9 @@ class Onboarding(gateway_grpc.EnrolmentServiceServicer, gateway_grpc.GatewayServ
         self.complete_revision = 0
         self.browsed: dict[str, list[onboarding.BrowsedNode]] = {}
         self.finished: dict[str, str] = {}
+        self.certificates = trust.GatewayCertificates()
+        self.notices: dict[tuple[str, str], notice.GatewayNotices.Entry] = {}
+        self.command_reports: dict[str, gateway.ConnectRequest.CommandReport] = {}
         self.configuration = gateway.GatewayConfiguration()
         self._orders: list[asyncio.Queue[gateway.ConnectResponse]] = []
 
@@ -145,6 +150,12 @@ class Onboarding(gateway_grpc.EnrolmentServiceServicer, gateway_grpc.GatewayServ
                     self.status = request.status
                 case "configuration_report":
                     self._take_report(request.configuration_report)
+                case "certificates":
+                    self.certificates = request.certificates
+                case "notices":
+                    self.notices = {(one.kind, one.server): one for one in request.notices.entries}
+                case "command_report":
+                    self.command_reports[request.command_report.command_id] = request.command_report
                 case _:
                     result = request.browse_result
                     self.browsed.setdefault(result.command_id, []).extend(result.nodes)
@@ -164,10 +175,12 @@ class Onboarding(gateway_grpc.EnrolmentServiceServicer, gateway_grpc.GatewayServ
         response.status_interval.FromMilliseconds(100)
         return response
 
-    def configure(self, *servers: gateway.ServerConfiguration) -> None:
+    def configure(self, *servers: gateway.ServerConfiguration, trust_list: trust.TrustList | None = None) -> None:
         """Wants something else."""
         self.reports.clear()
-        self.configuration = gateway.GatewayConfiguration(revision=self.configuration.revision + 1, servers=servers)
+        self.configuration = gateway.GatewayConfiguration(
+            revision=self.configuration.revision + 1, servers=servers, trust_list=trust_list
+        )
         for orders in self._orders:
             orders.put_nowait(self._order(configuration=self.configuration))
 
@@ -178,6 +191,11 @@ class Onboarding(gateway_grpc.EnrolmentServiceServicer, gateway_grpc.GatewayServ
         )
         for orders in self._orders:
             orders.put_nowait(self._order(browse=command))
+
+    def command(self, command: gateway.ConnectResponse.Command) -> None:
+        """Orders something else."""
+        for orders in self._orders:
+            orders.put_nowait(self._order(command=command))
 
     def server_state(self) -> int:
         """How the gateway says that its first server stands."""

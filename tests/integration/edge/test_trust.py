@@ -1,0 +1,267 @@
+"""Trust in both directions, on the wire: whom the gateway talks to, and who talks to the gateway."""
+
+import asyncio
+import datetime as dt
+import hashlib
+from pathlib import Path
+
+import pytest
+from asyncua import ua
+from integration.edge.plant import Plant, tag
+from integration.edge.platform import Platform
+from integration.edge.running import RunningGateway, until
+
+from dualspan.frame.v1 import frame_pb2
+from dualspan.onboarding.v1 import gateway_service_pb2 as gateway
+from dualspan.onboarding.v1 import resources_pb2 as onboarding
+from dualspan.onboarding.v1 import trust_pb2
+from dualspan_edge.opcua.certificates import create_application_instance, load_stored_instance, store_instance
+from dualspan_edge.opcua.own_certificates import OwnCertificates, at_part, sha256_of
+from dualspan_edge.opcua.trust_desk import REFUSED, UPCOMING
+from dualspan_frame import ValueKind
+from harness.certificates import Authority, Wanted, der, key, key_pem
+from plc_sim.opcua.trust_list import TrustList
+
+COUNT = tag(2, "count", frame_pb2.VALUE_KIND_INT64)
+UNTRUSTED, CONNECTED = onboarding.CONNECTION_STATE_UNTRUSTED, onboarding.CONNECTION_STATE_CONNECTED
+URI = "urn:plant"
+
+
+def issued(authority: Authority, number: int) -> tuple[bytes, bytes]:
+    """Key (PEM) and certificate (DER) of the plant."""
+    wanted = Wanted("plant", key(number), host="127.0.0.1", uri=URI)
+    return key_pem(wanted.key), der(authority.issue(wanted))
+
+
+async def restart(plant: Plant, identity: tuple[bytes, bytes]) -> None:
+    """Comes back with another certificate, like a PLC that was replaced or renewed."""
+    await plant.stop()
+    plant.identity = identity
+    await plant.start()
+    await plant.server.set_application_uri(URI)
+    for endpoint in plant.server.iserver.endpoints:
+        endpoint.Server.ApplicationUri = URI
+    await plant.add("count", 0, ua.VariantType.UInt32)
+
+
+def authority_entry(authority: Authority, crl: bytes) -> trust_pb2.TrustList:
+    entry = trust_pb2.TrustList.Authority(
+        certificate=der(authority.certificate), revocation_list=crl, trusted=True, revocation_check=1
+    )
+    return trust_pb2.TrustList(authorities=[entry])
+
+
+def seen(platform: Platform) -> trust_pb2.GatewayCertificates.Server:
+    servers = platform.onboarding.certificates.servers
+    return servers[0] if servers else trust_pb2.GatewayCertificates.Server()
+
+
+async def test_an_authority_vouches_until_it_revokes(plant: Plant, platform: Platform, box: RunningGateway) -> None:
+    authority = Authority.root()
+    first, second = issued(authority, 30), issued(authority, 31)
+    await restart(plant, first)
+    unapproved = plant.configuration(COUNT)
+    unapproved.trusted_certificate_sha256 = ""
+    platform.onboarding.configure(unapproved, trust_list=authority_entry(authority, authority.revocation_list()))
+    box.start()
+    await until(lambda: seen(platform).verdict == trust_pb2.TRUST_VERDICT_ISSUED, "the first is trusted")
+    # Renewed by the same authority: nobody has to do anything.
+    await restart(plant, second)
+    second_leaf = second[1]
+    await until(lambda: seen(platform).chain == second_leaf, "the second is seen", 30)
+    await until(lambda: platform.onboarding.server_state() == CONNECTED, "and trusted")
+    assert seen(platform).verdict == trust_pb2.TRUST_VERDICT_ISSUED
+    # Revoked while the stream runs: it stops, and approval does not help.
+    revoked = authority.revocation_list(plant.certificate, number=2)
+    approved = plant.configuration(COUNT)
+    platform.onboarding.configure(approved, trust_list=authority_entry(authority, revoked))
+    await until(lambda: platform.onboarding.server_state() == UNTRUSTED, "the stream stops")
+    assert "was revoked by" in platform.onboarding.status.servers[0].detail
+    assert platform.onboarding.status.servers[0].untrusted_certificate == b""
+
+
+async def test_a_changed_certificate_stops_the_stream_until_it_is_approved(
+    plant: Plant, platform: Platform, box: RunningGateway
+) -> None:
+    await plant.add("count", 0, ua.VariantType.UInt32)
+    platform.onboarding.configure(plant.configuration(COUNT))
+    box.start()
+    await until(lambda: platform.historian.values(ValueKind.INT64, 2) == [0], "the first value")
+    assert seen(platform).verdict == trust_pb2.TRUST_VERDICT_APPROVED
+    other = issued(Authority.root(), 30)
+    await restart(plant, other)
+    await until(lambda: platform.onboarding.server_state() == UNTRUSTED, "the stream stops", 30)
+    await until(lambda: seen(platform).verdict == trust_pb2.TRUST_VERDICT_UNTRUSTED, "the platform hears of it")
+    assert (seen(platform).chain, plant.certificate_der) == (other[1], other[1])
+    await plant.write("count", 7, ua.VariantType.UInt32)
+    platform.onboarding.configure(plant.configuration(COUNT))
+    await until(lambda: platform.historian.values(ValueKind.INT64, 2)[-1:] == [7], "it goes on", 30)
+    assert seen(platform).verdict == trust_pb2.TRUST_VERDICT_APPROVED
+    (gap,) = platform.historian.gaps
+    assert gap.tag_id in (0, 2)
+
+
+class ManagedPlant:
+    """A plant that trusts whom its list names, and lets the list be written."""
+
+    def __init__(self, plant: Plant, folder: Path, **options: object) -> None:
+        self.plant = plant
+        self.trusted = TrustList(folder, frozenset({"admin"}), enforced=True, **options)  # pyright: ignore[reportArgumentType]
+        self.user = "admin"
+
+    def open(self) -> None:
+        server = self.plant.server
+        server.set_certificate_validator(self.trusted.validate)
+        for node_id, node in server.iserver.aspace._nodes.items():
+            if self.trusted.owns(node_id):
+                node.call = self._caller(node_id)
+
+    def _caller(self, node_id: ua.NodeId):
+        async def call(parent: ua.NodeId, *arguments: ua.Variant) -> ua.CallMethodResult:
+            request = ua.CallMethodRequest(parent, node_id, list(arguments))
+            return await self.trusted.call(request, self.user)
+
+        return call
+
+
+def own_certificate(box: RunningGateway) -> bytes:
+    instance = load_stored_instance(box.settings.data_dir / "opcua" / "application.pem")
+    assert instance is not None
+    return bytes.fromhex(sha256_of(instance))
+
+
+async def push(platform: Platform, command_id: str) -> gateway.ConnectRequest.CommandReport:
+    work = trust_pb2.TrustPush(server="plant")
+    platform.onboarding.command(gateway.ConnectResponse.Command(command_id=f"{command_id}.1", push_trust=work))
+    reports = platform.onboarding.command_reports
+    await until(lambda: f"{command_id}.1" in reports and reports[f"{command_id}.1"].done, "the push ends")
+    return reports[f"{command_id}.1"]
+
+
+@pytest.mark.parametrize("options", [{}, {"adds": False}, {"adds": False, "transactions": False}])
+async def test_a_server_that_lets_itself_be_managed_is_told_to_trust_the_gateway(
+    plant: Plant, platform: Platform, box: RunningGateway, tmp_path: Path, options: dict[str, bool]
+) -> None:
+    managed = ManagedPlant(plant, tmp_path / "trusted", **options)
+    managed.open()
+    platform.onboarding.configure(plant.configuration())
+    box.start()
+    await until(lambda: platform.onboarding.server_state() == CONNECTED, "an empty list lets everybody in")
+    managed.trusted.replace([])
+    report = await push(platform, "a")
+    assert report.error == ""
+    outcome = report.push_trust
+    assert list(outcome.added_sha256) == [own_certificate(box).hex()]
+    assert outcome.applied is (options == {"adds": False})
+    assert [hashlib.sha256(one).digest() for one in managed.trusted.certificates()] == [own_certificate(box)]
+    again = (await push(platform, "b")).push_trust
+    assert (list(again.added_sha256), len(again.present_sha256)) == ([], 1)
+
+
+async def test_others_stay_in_a_list_that_is_written_as_a_whole(
+    plant: Plant, platform: Platform, box: RunningGateway, tmp_path: Path
+) -> None:
+    managed = ManagedPlant(plant, tmp_path / "trusted", adds=False)
+    managed.open()
+    platform.onboarding.configure(plant.configuration())
+    box.start()
+    await until(lambda: platform.onboarding.server_state() == CONNECTED, "an empty list lets everybody in")
+    other = der(create_application_instance("other").certificate)
+    gateway_own = load_stored_instance(box.settings.data_dir / "opcua" / "application.pem")
+    assert gateway_own is not None
+    managed.trusted.enforced = False
+    managed.trusted.replace([other])
+    assert (await push(platform, "a")).error == ""
+    assert set(managed.trusted.certificates()) == {other, der(gateway_own.certificate)}
+
+
+async def test_a_user_without_the_right_is_told_so(
+    plant: Plant, platform: Platform, box: RunningGateway, tmp_path: Path
+) -> None:
+    managed = ManagedPlant(plant, tmp_path / "trusted")
+    managed.user = "operator"
+    managed.open()
+    platform.onboarding.configure(plant.configuration())
+    box.start()
+    await until(lambda: platform.onboarding.server_state() == CONNECTED, "connected")
+    report = await push(platform, "a")
+    assert "may not manage the server's certificates" in report.error
+    assert "SecurityAdmin" in report.error
+    assert managed.trusted.certificates() == []
+
+
+async def test_a_server_that_does_not_trust_the_gateway_is_named(
+    plant: Plant, platform: Platform, box: RunningGateway, tmp_path: Path
+) -> None:
+    managed = ManagedPlant(plant, tmp_path / "trusted")
+    managed.trusted.replace([der(create_application_instance("other").certificate)])
+    managed.open()
+    platform.onboarding.configure(plant.configuration())
+    box.start()
+    await until(lambda: (REFUSED, "plant") in platform.onboarding.notices, "the gateway says so")
+    notice = platform.onboarding.notices[REFUSED, "plant"]
+    assert own_certificate(box).hex() in notice.text
+    managed.trusted.replace([])
+    await until(lambda: (REFUSED, "plant") not in platform.onboarding.notices, "and takes it back")
+
+
+async def test_the_gateways_next_certificate_is_shown_as_soon_as_a_server_takes_it(
+    plant: Plant, platform: Platform, box: RunningGateway, tmp_path: Path
+) -> None:
+    folder = box.settings.data_dir / "opcua"
+    # Made a day ago, as all are; two thirds of its life are over.
+    old = create_application_instance("tenants:acme:gateways:box", lifetime=dt.timedelta(hours=6))
+    store_instance(folder / "application.pem", old)
+    managed = ManagedPlant(plant, tmp_path / "trusted")
+    managed.trusted.replace([der(old.certificate)])
+    managed.open()
+    await plant.add("count", 0, ua.VariantType.UInt32)
+    platform.onboarding.configure(plant.configuration(COUNT))
+    box.settings.trust_interval_seconds = 0.3
+    box.start()
+    await until(lambda: platform.historian.values(ValueKind.INT64, 2) == [0], "it streams with the old one")
+    await until(lambda: (UPCOMING, "") in platform.onboarding.notices, "people are warned")
+    roles = {one.role: one.certificate for one in platform.onboarding.certificates.applications}
+    upcoming = roles[trust_pb2.APPLICATION_CERTIFICATE_ROLE_UPCOMING]
+    await until(lambda: platform.onboarding.notices[UPCOMING, ""].details["servers"] == "plant", "plant is named")
+    for number in range(1, 6):
+        await plant.write("count", number, ua.VariantType.UInt32)
+        await asyncio.sleep(0.02)
+    # Pushing also asks the server at once whether it takes the new one.
+    assert (await push(platform, "a")).error == ""
+    assert upcoming in managed.trusted.certificates()
+    await until(lambda: (UPCOMING, "") not in platform.onboarding.notices, "the server takes it")
+    for number in range(6, 11):
+        await plant.write("count", number, ua.VariantType.UInt32)
+        await asyncio.sleep(0.02)
+    await until(lambda: len(platform.historian.values(ValueKind.INT64, 2)) >= 11, "the stream goes on", 30)
+    assert platform.historian.values(ValueKind.INT64, 2) == list(range(11))
+    assert not platform.historian.gaps
+    (only,) = platform.onboarding.certificates.applications
+    assert (only.certificate, only.role) == (upcoming, trust_pb2.APPLICATION_CERTIFICATE_ROLE_IN_USE)
+
+
+def test_the_next_certificate_is_made_at_two_thirds_and_used_before_the_end(tmp_path: Path) -> None:
+    now = [dt.datetime.now(dt.UTC)]
+    own = OwnCertificates(tmp_path, "box", clock=lambda: now[0])
+    first = own.in_use
+    now[0] = at_part(first, 0.66)
+    own.renew_if_due()
+    assert own.upcoming is None
+    now[0] = at_part(first, 0.67)
+    own.renew_if_due()
+    upcoming = own.upcoming
+    assert upcoming is not None
+    assert upcoming.application_uri == first.application_uri
+    assert own.instance_for("plant") is first
+    own.taken("plant")
+    assert own.instance_for("plant") is upcoming
+    assert own.waiting_for(["plant", "press"]) == ["press"]
+    # A gateway that is started again goes on where it was.
+    again = OwnCertificates(tmp_path, "box", clock=lambda: now[0])
+    assert again.upcoming is not None
+    assert (sha256_of(again.in_use), sha256_of(again.upcoming)) == (sha256_of(first), sha256_of(upcoming))
+    now[0] = at_part(first, 0.99)
+    own.renew_if_due()
+    assert (sha256_of(own.in_use), own.upcoming) == (sha256_of(upcoming), None)
+    assert not (tmp_path / "application-next.pem").exists()
