@@ -21,7 +21,8 @@ from dualspan_edge.channel import ChannelSource, words_of
 from dualspan_edge.clock import now_microseconds
 from dualspan_edge.decoder.history import HistoryResponse
 from dualspan_edge.opcua.connection import Connection
-from dualspan_edge.opcua.history import HistoryNode, nodes_per_call, read_history, release
+from dualspan_edge.opcua.history import HistoryNode, microseconds_of, nodes_per_call, read_history, release
+from dualspan_edge.opcua.services import read_attributes
 from dualspan_edge.opcua.words import status_words
 from dualspan_edge.repair_parts import (
     TagPart,
@@ -218,9 +219,18 @@ class Repairer:
                 part.why = self._unreadable[part.tag.tag_id] = unreadable(answer.status)
             else:
                 part.take(samples_of(part, response.runs, place), answer.continuation)
+        await self._acquit([part for part in parts if part.is_silent])
         told = [part for part in parts if part.block is not None or part.why]
         await self._store(steps_of(work.gap, told))
         return [part for part in told if not part.done and not part.why]
+
+    async def _acquit(self, parts: Sequence[TagPart]) -> None:
+        """A value that has not changed for longer than the server keeps history is not missing."""
+        nodes = [(part.node, ua.AttributeIds.Value) for part in parts]
+        answers = await read_attributes(self._connection.session, nodes, self._connection.limits.nodes_per_read)
+        for part, answer in zip(parts, answers, strict=True):
+            if answer.SourceTimestamp is not None:
+                part.unchanged_since(microseconds_of(answer.SourceTimestamp))
 
     async def _paced(self, parts: Sequence[TagPart], start: int, end: int, most: int) -> HistoryResponse:
         loop = asyncio.get_running_loop()

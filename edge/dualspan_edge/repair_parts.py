@@ -143,6 +143,16 @@ class TagPart:
             self.why = _NOTHING_THERE
         self.done = not self.continuation
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether history has nothing of the node, neither in the gap nor before it."""
+        return self.why == _NOTHING_THERE
+
+    def unchanged_since(self, moment: int) -> None:
+        """The current value is from that moment: if that lies before the gap, nothing happened in it."""
+        if moment <= self.start:
+            self.why = ""
+
     def _without_own_holes(self, block: Block, end: int) -> Block:
         lost = np.isin(block.status & _CODE_BITS, _OWN_HOLES)
         if not lost.any():

@@ -161,3 +161,66 @@ def _add(one: Verdict, other: Verdict) -> Verdict:
         one.repeated + other.repeated,
         [*one.examples, *other.examples][:8],
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """Samples: int64[n], int64[n], float64[n]."""
+
+    tag: Ints
+    timestamp: Ints
+    value: Floats
+
+    @classmethod
+    def joined(cls, parts: "Sequence[Recorded]") -> "Recorded":
+        """All of them, in order of tag and time."""
+        if not parts:
+            return cls(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
+        tag, timestamp, value = (
+            np.concatenate([getattr(part, name) for part in parts]) for name in ("tag", "timestamp", "value")
+        )
+        order = np.lexsort((timestamp, tag))
+        return cls(tag[order], timestamp[order], value[order])
+
+
+def judge_recorded(sent: Recorded, stored: Recorded, gaps: Sequence[Span]) -> Verdict:
+    """Compares samples that came at times of their own: each sent one must be stored exactly once, or lie in a gap.
+
+    A source has one value at a time, so tag and time name a sample; two NaNs are the same value.
+    """
+    total = Verdict()
+    for tag in np.union1d(sent.tag, stored.tag).tolist():
+        here, there = sent.tag == tag, stored.tag == tag
+        times, positions = np.unique(stored.timestamp[there], return_index=True)
+        wanted = sent.timestamp[here]
+        lost = np.setdiff1d(wanted, times)
+        admitted = np.zeros(len(lost), np.bool_)
+        for gap in gaps:
+            if gap.tag in {0, tag}:
+                admitted |= (lost >= gap.start_us) & (lost <= gap.end_us)
+        both, at_sent, at_stored = np.intersect1d(wanted, times, return_indices=True)
+        one, other = sent.value[here][at_sent], stored.value[there][positions][at_stored]
+        differing = ~((one == other) | (np.isnan(one) & np.isnan(other)))
+        wrong = int(differing.sum()) + len(np.setdiff1d(times, wanted))
+        doubled = int(there.sum()) - len(times)
+        examples = [
+            f"tag {tag}: {count} {what}"
+            for count, what in ((int((~admitted).sum()), f"lost, such as {lost[~admitted][:2]}"), (doubled, "doubled"))
+            if count
+        ]
+        if wrong:
+            examples.append(
+                f"tag {tag}: {wrong} wrong, such as {both[differing][:2]}, {np.setdiff1d(times, wanted)[:2]}"
+            )
+        total = _add(
+            total,
+            Verdict(
+                kept=len(both) - int(differing.sum()),
+                admitted=int(admitted.sum()),
+                lost=int((~admitted).sum()),
+                doubled=doubled,
+                wrong=wrong,
+                examples=examples,
+            ),
+        )
+    return total

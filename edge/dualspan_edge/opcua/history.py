@@ -100,3 +100,9 @@ def _value_id(node: HistoryNode) -> ua.HistoryReadValueId:
 def _datetime(microseconds: int) -> dt.datetime:
     """A time as asyncua has it; 0 becomes the DateTime that means none (Part 6, 5.2.2.5)."""
     return _EPOCH + dt.timedelta(microseconds=microseconds) if microseconds else _NEVER
+
+
+def microseconds_of(moment: dt.datetime) -> int:
+    """A time as asyncua has it, in microseconds since 1970."""
+    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=dt.UTC)
+    return (aware - _EPOCH) // dt.timedelta(microseconds=1)

@@ -52,7 +52,7 @@ SELECT {COLUMNS} FROM gap WHERE tenant_id = $1 AND gap_id < $2 ORDER BY gap_id D
 """
 # A gap of a server or a gateway is, for one tag, a gap of that tag: with the state of the tag's own repair.
 _GAPS_OF_TAG = """
-SELECT gap_id, tag.tag_id, gap.gateway_id, tag.server_id, start_time, end_time, cause, lost_samples, gap.detail,
+SELECT gap.gap_id, tag.tag_id, gap.gateway_id, tag.server_id, start_time, end_time, cause, lost_samples, gap.detail,
        coalesce(repair.state, gap.state) AS state, create_time, coalesce(repair.update_time, resolve_time),
        coalesce(repair.samples, 0), coalesce(repair.state IN (2, 4), false)::integer,
        (coalesce(repair.state, gap.state) IN (3, 4))::integer, coalesce(repair.detail, resolution)
@@ -61,8 +61,9 @@ JOIN gap ON gap.tenant_id = tag.tenant_id AND gap.gateway_id = tag.gateway_id
     AND (gap.tag_id = tag.tag_id OR (gap.tag_id = 0 AND gap.server_id IN ('', tag.server_id)))
     AND (tag.started_us IS NULL OR gap.end_time IS NULL
          OR gap.end_time > to_timestamp(0) + tag.started_us * interval '1 microsecond')
-LEFT JOIN gap_repair AS repair USING (tenant_id, gap_id, tag_id)
-WHERE tag.tenant_id = $1 AND tag.tag_id = $4 AND gap_id < $2 ORDER BY gap_id DESC LIMIT $3
+LEFT JOIN gap_repair AS repair
+    ON repair.tenant_id = tag.tenant_id AND repair.gap_id = gap.gap_id AND repair.tag_id = tag.tag_id
+WHERE tag.tenant_id = $1 AND tag.tag_id = $4 AND gap.gap_id < $2 ORDER BY gap.gap_id DESC LIMIT $3
 """
 _QUARANTINED = """
 SELECT quarantine_id, gateway_id, epoch, sequence, reason, detail, octet_length(payload) AS size_bytes, create_time

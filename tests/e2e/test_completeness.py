@@ -1,0 +1,179 @@
+"""A gateway that was off leaves a hole; the plant's history fills it, whoever is killed; a report proves it."""
+
+import asyncio
+import json
+import os
+import random
+import shutil
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pytest_asyncio
+
+from dualspan.historian.v1 import resources_pb2 as historian
+from dualspan.identity.v1.service_pb2 import GetGatewayCaRequest
+from dualspan.onboarding.v1.completeness_pb2 import CreatePlantReportRequest
+from dualspan.onboarding.v1.completeness_pb2_grpc import PlantReportServiceStub
+from dualspan_cli.errors import CommandError
+from dualspan_cli.statements import Statement, check_signer, verify_statement
+from harness.plant_site import SERVER, PlantSite, an_hour_ago, open_plant_site
+from harness.site import TENANT, now_us, until
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow, pytest.mark.timeout(300)]
+
+SETTINGS = {
+    "DUALSPAN_GATEWAY_REPAIR_POLL_SECONDS": "0.5",
+    "DUALSPAN_GATEWAY_REPAIR_CHUNK_VALUES": "20000",
+    "DUALSPAN_GATEWAY_REPAIR_SHARE": "0.8",
+}
+KILLS = 4
+SECOND = 1_000_000
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def site(tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int]) -> AsyncGenerator[PlantSite]:
+    folder = tmp_path_factory.mktemp("completeness")
+    with ExitStack() as stack:
+        if os.geteuid() == 0:
+            # PostgreSQL runs as another user then, who may not enter pytest's folder.
+            folder = Path("/tmp") / f"dualspan-completeness-{os.getpid()}"
+            folder.mkdir()
+            stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        async with open_plant_site(folder, free_port, SETTINGS) as opened:
+            await opened.caught_up(now_us())
+            yield opened
+
+
+async def report(site: PlantSite, start_us: int, end_us: int) -> bytes:
+    request = CreatePlantReportRequest(parent=TENANT, server=SERVER)
+    request.start_time.FromMicroseconds(start_us)
+    request.end_time.FromMicroseconds(end_us)
+    answer = await PlantReportServiceStub(site.session.onboarding_channel).CreatePlantReport(request, timeout=60)
+    return answer.envelope
+
+
+async def told_until(site: PlantSite, end_us: int) -> Statement:
+    """The report from a minute before, once the gateway has told of everything up to a moment."""
+    statements: list[Statement] = []
+
+    async def told() -> bool:
+        statements[:] = [verify_statement(await report(site, end_us - 60 * SECOND, end_us))]
+        return statements[0].content["totals"]["pending_ms"] == 0
+
+    await until(told, "the gateway has told of everything", 30)
+    return statements[0]
+
+
+async def test_a_gateway_that_was_off_for_seconds_is_repaired(site: PlantSite) -> None:
+    since_us = now_us()
+    await asyncio.sleep(1)
+    site.kill("gateway")
+    await asyncio.sleep(4)
+    await site.revive("gateway")
+    await site.caught_up(now_us())
+    until_us = now_us()
+    gaps = await site.repaired()
+    newest = gaps[0]
+    assert newest.cause == historian.GAP_CAUSE_GATEWAY_DOWN
+    assert newest.state == historian.GAP_STATE_REPAIRED
+    assert newest.repaired_samples > 0
+    await site.caught_up(until_us)
+    verdict = await site.verdict(since_us, until_us)
+    assert verdict.is_clean, verdict
+    assert verdict.admitted == 0
+    assert verdict.kept > 500
+    statement = await told_until(site, until_us)
+    totals = statement.content["totals"]
+    assert totals["missing_ms"] == 0
+    assert totals["repaired_samples"] == newest.repaired_samples
+    of_tag = await site.gaps(next(iter(site.tags)))
+    assert of_tag[0].name == newest.name
+    assert of_tag[0].tag_id == next(iter(site.tags))
+
+
+async def test_killed_at_random_moments_during_a_repair(site: PlantSite) -> None:
+    """An hour of the plant; gateway and historian die again and again while it is filled."""
+    seed = os.environ.get("DUALSPAN_TEST_SEED", "")
+    moments = random.Random(f"{seed} repair")
+    site.kill("gateway")
+    since_us = await an_hour_ago(site)
+    await site.revive("gateway")
+    back_us = now_us()
+    for victim in ["gateway", "historian"] * KILLS:
+        await asyncio.sleep(moments.uniform(0.3, 1.5))
+        site.kill(victim)
+        await site.revive(victim)
+    gaps = await site.repaired()
+    until_us = now_us()
+    await site.caught_up(until_us)
+    hour = max(gaps, key=lambda gap: gap.end_time.seconds - gap.start_time.seconds)
+    assert hour.end_time.seconds - hour.start_time.seconds > 3590
+    assert hour.state == historian.GAP_STATE_REPAIRED, hour
+    verdict = await site.verdict(since_us, until_us)
+    assert verdict.is_clean, verdict
+    assert verdict.admitted == 0
+    # What was read twice was not stored twice, and is counted once.
+    assert back_us > since_us
+    gap_us = hour.start_time.ToMicroseconds(), hour.end_time.ToMicroseconds()
+    assert hour.repaired_samples <= await all_samples(site, *gap_us)
+    assert (await site.statistics()).quarantined_frames == 0
+
+
+async def all_samples(site: PlantSite, start_us: int, end_us: int) -> int:
+    """What the plant sent of every variable."""
+    return sum(len(variable.samples(start_us, end_us + 1)[0]) for variable in site.plant.variables.values())
+
+
+async def test_the_report_of_the_hour_verifies_and_a_flipped_byte_does_not(site: PlantSite) -> None:
+    end_us = now_us()
+    await site.caught_up(end_us)
+    await told_until(site, end_us)
+    envelope = await report(site, end_us - 3600 * SECOND, end_us)
+    statement = verify_statement(envelope)
+    totals = statement.content["totals"]
+    assert (totals["missing_ms"], totals["pending_ms"]) == (0, 0)
+    assert totals["complete_tags"] == totals["tags"] > 200
+    assert totals["repaired_ms"] > 0.9 * totals["expected_ms"]
+    assert totals["repaired_samples"] > 10 * totals["received_samples"] > 0
+    ca = await site.session.identity.GetGatewayCa(GetGatewayCaRequest())
+    check_signer(statement, {ca.fingerprint_sha256})
+    for position in np.linspace(0, len(envelope) - 1, 400, dtype=int).tolist():
+        flipped = bytearray(envelope)
+        flipped[position] ^= 1
+        with pytest.raises(CommandError) as caught:
+            check_signer(verify_statement(bytes(flipped)), {ca.fingerprint_sha256})
+        assert caught.value.reason == "REPORT_INVALID", position
+
+
+async def test_live_values_are_not_held_up_by_a_repair(site: PlantSite) -> None:
+    """How old samples are when they are committed, while an hour is being filled and while nothing is."""
+    quiet = await ages(site, 4.0)
+    site.kill("gateway")
+    await an_hour_ago(site)
+    await site.revive("gateway")
+    await site.caught_up(now_us())
+    busy = await ages(site, 4.0)
+    open_gaps = [gap for gap in await site.gaps() if gap.state == historian.GAP_STATE_OPEN]
+    print(json.dumps({"live_p95_ms_quiet": quiet, "live_p95_ms_repairing": busy, "still_open": len(open_gaps)}))
+    assert busy < 2000
+    await site.repaired()
+
+
+async def ages(site: PlantSite, seconds: float) -> float:
+    """95th percentile of the age of live samples, milliseconds."""
+    found: list[np.ndarray] = []
+    ends = time.monotonic() + seconds
+    began_us = now_us()
+    subscription = site.client.subscribe(list(site.tags))
+    async for update in subscription:
+        now = now_us()
+        for block in update.frame.blocks:
+            fresh = block.timestamp[block.timestamp >= began_us]
+            found.append((now - fresh) / 1000)
+        if time.monotonic() > ends:
+            break
+    return float(np.percentile(np.concatenate(found), 95))
