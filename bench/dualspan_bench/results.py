@@ -28,13 +28,13 @@ def show(console: Console, rows: Sequence[Row]) -> None:
     table.add_column("value", justify="right", no_wrap=True)
     table.add_column("unit", no_wrap=True)
     table.add_column("DualSpan is", justify="right", no_wrap=True)
-    seen: set[tuple[str, str]] = set()
+    seen: set[tuple[str, str, str]] = set()
     for row in rows:
-        if (row.measure, row.subject) in seen:
+        if (row.measure, row.subject, row.unit) in seen:
             continue
-        if row.measure not in {measure for measure, _ in seen}:
+        if row.measure not in {measure for measure, _, _ in seen}:
             table.add_section()
-        seen.add((row.measure, row.subject))
+        seen.add((row.measure, row.subject, row.unit))
         table.add_row(row.measure, row.subject, _figure(row), row.unit, _ratio_of(rows, row))
     console.print(table)
     for (_, subject), conditions in {(row.measure, row.subject): row.conditions for row in rows}.items():
@@ -50,6 +50,7 @@ def _figure(row: Row) -> str:
 def _ratio_of(rows: Sequence[Row], peer: Row) -> str:
     """How many times better the product is than this subject, where the subject is a peer."""
     for row in rows:
-        if row.measure == peer.measure and row.ratio_to == peer.subject and row.subject.startswith(PRODUCT):
+        same = (row.measure, row.unit, row.ratio_to) == (peer.measure, peer.unit, peer.subject)
+        if same and row.subject.startswith(PRODUCT):
             return "" if row.ratio is None else f"{row.ratio:,.3g} × better"
     return ""

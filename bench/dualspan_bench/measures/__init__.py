@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 
+from dualspan_bench.measures.browse_100k import browse_100k
 from dualspan_bench.measures.change_to_subscriber import change_to_subscriber
 from dualspan_bench.measures.gateway_memory import gateway_memory
 from dualspan_bench.measures.opcua_decode import opcua_decode
 from dualspan_bench.measures.opcua_to_committed import opcua_to_committed
 from dualspan_bench.measures.read_processed_24h import read_processed_24h
 from dualspan_bench.measures.stored_bytes import stored_bytes
+from dualspan_bench.measures.subscribe_10k import subscribe_10k
 from dualspan_bench.model import Measure
 
 MEASURES: Mapping[str, Measure] = {
@@ -17,4 +19,6 @@ MEASURES: Mapping[str, Measure] = {
     "read_processed_24h": read_processed_24h,
     "gateway_memory": gateway_memory,
     "change_to_subscriber": change_to_subscriber,
+    "browse_100k": browse_100k,
+    "subscribe_10k": subscribe_10k,
 }

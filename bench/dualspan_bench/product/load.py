@@ -4,13 +4,15 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dualspan_bench.workbench import Workbench, free_port
 from dualspan_cli.processes import ChildProcess
 from plc_sim.load import FIRST_NODE_ID, LoadPlan
 
-_READY_SECONDS = 60.0
+# A hundred thousand nodes take half a minute to be made.
+_READY_SECONDS = 180.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +43,10 @@ class Load:
         return FIRST_NODE_ID
 
 
-async def start_load(bench: Workbench, *, rate: float, items: int, interval_ms: float, secure: bool) -> Load:
-    """Start one; the tick of its items is `items / rate`."""
+async def start_load(
+    bench: Workbench, *, rate: float, items: int, interval_ms: float, secure: bool, more: Sequence[str] = ()
+) -> Load:
+    """Start one; the tick of its items is `items / rate`, and `more` are further options of it."""
     name = f"load-{free_port()}"
     options = {
         "--port": "0",
@@ -52,7 +56,7 @@ async def start_load(bench: Workbench, *, rate: float, items: int, interval_ms: 
         "--security": "sign-and-encrypt" if secure else "none",
         "--data": str(bench.scratch / name),
     }
-    command = [sys.executable, "-m", "plc_sim", "load", *(part for pair in options.items() for part in pair)]
+    command = [sys.executable, "-m", "plc_sim", "load", *(part for pair in options.items() for part in pair), *more]
     child = bench.start(name, command)
     deadline = time.monotonic() + _READY_SECONDS
     while not (lines := [line for line in child.log_since_start().splitlines() if line.startswith('{"plant"')]):

@@ -77,10 +77,14 @@ class Site:
 
     async def watch(self, seconds: float) -> Window:
         """Let so many seconds go by, wait until they are committed, and count every sample of them."""
+        return await self.watch_while(asyncio.sleep(seconds))
+
+    async def watch_while(self, work: Awaitable[object]) -> Window:
+        """Wait until something is done, and until that time is committed, and count every sample of it."""
         tick = self.load.plan.tick_us
         dropped, gaps = await self._dropped(), await self._gaps()
         start = (now_us() // tick + 1) * tick
-        await asyncio.sleep(seconds)
+        await work
         end = now_us() // tick * tick
         unsealed = (await self.platform.statistics()).unsealed_samples
         await _until(lambda: self._has_reached(end), "the window is committed")
@@ -114,9 +118,64 @@ class Site:
         return len(await all_pages(self.platform.session.historian.ListGaps, request, lambda page: page.gaps))
 
 
+@dataclass(frozen=True, slots=True)
+class ConnectedGateway:
+    """A gateway that is connected to a load server and streams nothing yet.
+
+    Attributes:
+        platform: Where it belongs to.
+        load: What it is connected to.
+        process: Its process.
+        server: The load server's resource name.
+    """
+
+    platform: Platform
+    load: Load
+    process: ChildProcess
+    server: str
+
+    async def browse(self) -> onboarding.BrowseServerResponse:
+        """Browse the load server, as an engineer does."""
+        return await browse_server(self.platform.session, self.server, "", lambda nodes: None)
+
+    async def accept(self, items: int, publishing_ms: int) -> Site:
+        """Accept the first so many variables, and wait until the gateway has confirmed each."""
+        stub = self.platform.session.onboarding
+        # Queues of a second, as one gives them to whatever must not lose a sample when the machine is busy.
+        queue = -(-1_000_000 // self.load.plan.tick_us)
+        accept = onboarding.AcceptVariablesRequest(
+            server=self.server,
+            variables=[
+                onboarding.AcceptVariablesRequest.Variable(
+                    node_id=f"nsu={NAMESPACE};i={self.load.first_node_id + item}", queue_size=queue
+                )
+                for item in range(items)
+            ],
+        )
+        accept.publishing_interval.FromMilliseconds(publishing_ms)
+        await stub.AcceptVariables(accept)
+        tags: list[resources.Tag] = []
+
+        async def all_active() -> bool:
+            listing = onboarding.ListTagsRequest(parent=self.platform.tenant, server=self.server, page_size=10_000)
+            tags[:] = await all_pages(stub.ListTags, listing, lambda page: page.tags)
+            return len(tags) == items and all(tag.state == resources.TAG_STATE_ACTIVE for tag in tags)
+
+        await _until(all_active, "the gateway has confirmed every tag")
+        return Site(self.platform, self.load, self.process, [tag.tag_id for tag in tags])
+
+
 @asynccontextmanager
 async def open_site(bench: Workbench, platform: Platform, load: Load, *, publishing_ms: int) -> AsyncGenerator[Site]:
     """Enrol a gateway, run it, let it browse the load server, and accept all variables."""
+    async with open_gateway(bench, platform, load) as gateway:
+        await gateway.browse()
+        yield await gateway.accept(load.plan.items, publishing_ms)
+
+
+@asynccontextmanager
+async def open_gateway(bench: Workbench, platform: Platform, load: Load) -> AsyncGenerator[ConnectedGateway]:
+    """Enrol a gateway, run it, and connect it to the load server."""
     name = f"gateway-{load.child.pid}"
     gateway_id = f"bench-{load.child.pid}"
     gateway = f"{platform.tenant}/gateways/{gateway_id}"
@@ -136,13 +195,12 @@ async def open_site(bench: Workbench, platform: Platform, load: Load, *, publish
         raise RuntimeError(f"the gateway did not enrol: {enrolled.stdout}{enrolled.stderr}")
     process = bench.start(name, [*command, "run"], environment)
     try:
-        tag_ids = await _onboard(platform, gateway, load, publishing_ms)
-        yield Site(platform, load, process, tag_ids)
+        yield ConnectedGateway(platform, load, process, await _connected_server(platform, gateway, load))
     finally:
         process.stop(20)
 
 
-async def _onboard(platform: Platform, gateway: str, load: Load, publishing_ms: int) -> list[int]:
+async def _connected_server(platform: Platform, gateway: str, load: Load) -> str:
     stub = platform.session.onboarding
     server = resources.OpcUaServer(
         endpoint_url=load.endpoint_url,
@@ -159,29 +217,7 @@ async def _onboard(platform: Platform, gateway: str, load: Load, publishing_ms: 
         return current.status.state == resources.CONNECTION_STATE_CONNECTED
 
     await _until(is_connected, "the gateway is connected to the load server")
-    await browse_server(platform.session, created.name, "", lambda nodes: None)
-    # Queues of a second, as one gives them to whatever must not lose a sample when the machine is busy.
-    queue = -(-1_000_000 // load.plan.tick_us)
-    accept = onboarding.AcceptVariablesRequest(
-        server=created.name,
-        variables=[
-            onboarding.AcceptVariablesRequest.Variable(
-                node_id=f"nsu={NAMESPACE};i={load.first_node_id + item}", queue_size=queue
-            )
-            for item in range(load.plan.items)
-        ],
-    )
-    accept.publishing_interval.FromMilliseconds(publishing_ms)
-    await stub.AcceptVariables(accept)
-    tags: list[resources.Tag] = []
-
-    async def all_active() -> bool:
-        listing = onboarding.ListTagsRequest(parent=platform.tenant, server=created.name, page_size=10_000)
-        tags[:] = await all_pages(stub.ListTags, listing, lambda page: page.tags)
-        return len(tags) == load.plan.items and all(tag.state == resources.TAG_STATE_ACTIVE for tag in tags)
-
-    await _until(all_active, "the gateway has confirmed every tag")
-    return [tag.tag_id for tag in tags]
+    return created.name
 
 
 async def _until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
