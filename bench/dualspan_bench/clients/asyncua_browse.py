@@ -50,7 +50,7 @@ async def _walk(client: Client, roots: list[Node]) -> tuple[list[Node], list[Nod
         nodes += 1
         for description in await node.get_children_descriptions():
             child = client.get_node(description.NodeId)
-            if description.ReferenceTypeId == ua.NodeId(ua.ObjectIds.HasProperty):
+            if description.ReferenceTypeId == ua.NodeId(ua.Int32(ua.ObjectIds.HasProperty)):
                 properties.append(child)
                 continue
             waiting.append(child)

@@ -104,8 +104,8 @@ async def _asyncua(bench: Workbench, items: int) -> tuple[Reading, Reading]:
     scale = items / (cells * _CELL_ITEMS)
     conditions = (
         f"asyncua {importlib.metadata.version('asyncua')}: get_children_descriptions of each node, one after the "
-        f"other, and read_attributes in thousands for the same attributes, units and ranges; {found['nodes']:,.0f} nodes took "
-        f"{found['seconds']:.1f} s, the figure is extrapolated to {items:,} variables; no message security, nothing "
+        f"other, and read_attributes in thousands for the same attributes, units and ranges; {found['nodes']:,.0f} "
+        f"nodes took {found['seconds']:.1f} s, the figure is extrapolated to {items:,} variables; no message security, nothing "
         f"stored; {bench.machine}"
     )
     return Reading(name, found["seconds"] * scale, conditions), Reading(name, None, "left out: it browsed a part")
@@ -120,7 +120,8 @@ async def _node_opcua(bench: Workbench, items: int) -> tuple[Reading, Reading]:
     found = await _client(bench, name, command, items, 0, {"NODE_PATH": paths})
     conditions = (
         f"node-opcua-client {client.version}, NodeCrawler {crawler.version} from the folder of the variables on: "
-        f"{found['nodes']:,.0f} nodes, with properties, types and what types have; {_SERVER}; no message security, nothing stored; {bench.machine}"
+        f"{found['nodes']:,.0f} nodes, with properties, types and what types have; {_SERVER}; no message "
+        f"security, nothing stored; {bench.machine}"
     )
     return Reading(name, found["seconds"], conditions), Reading(name, found["peak_mb"], conditions)
 
