@@ -15,6 +15,8 @@ _STEP = 0.004
 # BrowseNames of so many words are not given by chance.
 _TELLING = 3
 _LONGEST = 6
+# So many names of a type in one folder are not there by chance either.
+_SEVERAL = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class Companions:
         for column, each in enumerate(vocabulary.properties):
             for place, link in enumerate(each.companions):
                 self._by_type[link.namespace, link.type].append((column, link, TYPED - place * _STEP))
-                if link.path and len(read_name(link.path[-1]).slots) >= _TELLING:
+                if len(link.path) == 1:
                     self._by_name[link.path[-1]].append((column, link))
         for model in vocabulary.models:
             for link in model.companions:
@@ -69,21 +71,38 @@ class Companions:
                 found["/".join(each.path)].append((model, f"its type is {name} of {specification(namespace)}"))
         return found
 
+    def _untyped(self, plant: Plant) -> dict[tuple[str, ...], frozenset[tuple[str, str]]]:
+        """Folders that are like instances of a type although nothing says so: several of its names are in them."""
+        names: dict[tuple[str, ...], dict[tuple[str, str], set[str]]] = defaultdict(lambda: defaultdict(set))
+        for variable in plant.variables:
+            for _, link in self._by_name.get(variable.path[-1], ()):
+                names[variable.path[:-1]][link.namespace, link.type].add(variable.path[-1])
+        return {
+            folder: frozenset(kind for kind, found in kinds.items() if len(found) >= _SEVERAL)
+            for folder, kinds in names.items()
+        }
+
     def evidence(self, plant: Plant) -> Iterable[Evidence]:
         """What the specifications say of the variables, by type where the server has it, else by telling names."""
-        types = {each.path: split_type(each.type_name) for each in plant.objects}
+        types: dict[tuple[str, ...], list[tuple[str, str]]] = defaultdict(list)
+        for each in plant.objects:
+            types[each.path].append(split_type(each.type_name))
+        untyped = self._untyped(plant)
         for number, variable in enumerate(plant.variables):
             typed = False
             for length in range(1, min(_LONGEST, len(variable.path)) + 1):
-                above = types.get(variable.path[:-length])
-                for column, link, strength in self._by_type.get(above, ()) if above else ():
-                    if _fits(link, variable.path[-length:]):
-                        typed = True
-                        words = f"{'/'.join(link.path)} of {link.type} ({specification(link.namespace)})"
-                        yield Evidence(number, column, strength, f"the companion specification has it: {words}")
+                for above in types.get(variable.path[:-length], ()):
+                    for column, link, strength in self._by_type.get(above, ()):
+                        if _fits(link, variable.path[-length:]):
+                            typed = True
+                            words = f"{'/'.join(link.path)} of {link.type} ({specification(link.namespace)})"
+                            yield Evidence(number, column, strength, f"the companion specification has it: {words}")
+            telling = len(read_name(variable.path[-1]).slots) >= _TELLING
+            kinds = untyped.get(variable.path[:-1], frozenset())
             for column, link in () if typed else self._by_name.get(variable.path[-1], ()):
-                words = f"{specification(link.namespace)} has a variable of this BrowseName in {link.type}"
-                yield Evidence(number, column, NAMED, words)
+                if telling or (link.namespace, link.type) in kinds:
+                    words = f"{specification(link.namespace)} has a variable of this BrowseName in {link.type}"
+                    yield Evidence(number, column, NAMED, words)
 
 
 def lineage(models: Sequence[AssetModel]) -> dict[str, frozenset[str]]:

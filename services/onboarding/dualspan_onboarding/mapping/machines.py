@@ -18,6 +18,9 @@ _TYPED = 4.0
 _STRANGER = 0.03
 _LEAST = 2.2
 _TWINS = 0.7
+_CALLED = 0.5
+_FEW = 3.0
+_SHARE = 0.4
 
 
 @dataclass(slots=True)
@@ -164,7 +167,7 @@ class MachineFinder:
             others = [
                 worth for each, worth in means.items() if each not in related and model not in self._lineage[each]
             ]
-            if means[model] < _LEAST:
+            if means[model] < _LEAST or not self._convinces(root, model):
                 continue
             machines.append(
                 Machine(
@@ -179,11 +182,19 @@ class MachineFinder:
             )
         return machines
 
+    def _convinces(self, root: _Root, model: str) -> bool:
+        """A machine that nothing is called or typed like must have a good part of its variables recognised."""
+        called = self._named(self._vocabulary.models[self._number(model)], root.branch.name) >= _CALLED
+        typed = bool(self._lineage[model] & root.tally.typed.keys())
+        columns = self._vocabulary.columns[model]
+        found = float(root.tally.best[columns].sum())
+        return called or typed or found >= max(_FEW, _SHARE * len(root.tally.variables))
+
     def _reason(self, root: _Root, model: str, twins: int) -> str:
         words: list[str] = []
         typed = [reason for each, reason in root.tally.typed.items() if each in self._lineage[model]]
         words += typed[:1]
-        if self._named(self._vocabulary.models[self._number(model)], root.branch.name) >= 0.5:
+        if self._named(self._vocabulary.models[self._number(model)], root.branch.name) >= _CALLED:
             words.append(f"it is called {root.branch.name!r}")
         columns = self._vocabulary.columns[model]
         likely = int((root.tally.best[columns] > 0.5).sum())

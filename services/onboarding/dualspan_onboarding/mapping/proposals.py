@@ -19,6 +19,8 @@ from dualspan_onboarding.mapping.vocabulary import Vocabulary
 
 _LEAST = 0.35
 _KNOWN = 0.995
+# What a specification names is hardly something else that its name is like, too.
+_OTHERWISE = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,9 @@ class Assistant:
         strengths = self._similarity.scores(sights)
         reasons: dict[tuple[int, int], str] = {}
         row = {number: n for n, number in enumerate(members)}
+        here = {int(column) for column in columns}
+        for number in {each.variable for each in evidence if each.column in here and each.variable in row}:
+            strengths[row[number]] *= _OTHERWISE
         for each in evidence:
             if each.variable in row and strengths[row[each.variable], each.column] < each.strength:
                 strengths[row[each.variable], each.column] = each.strength
@@ -219,6 +224,8 @@ def _sight(variable: PlantVariable, names: tuple[str, ...], machine: str) -> Sig
 
 def _likelihood(scores: NDArray[np.float32], evidence: Sequence[Evidence]) -> NDArray[np.float32]:
     """How likely each variable is each property, what speaks for it put on the measured curve."""
+    for variable in {each.variable for each in evidence}:
+        scores[variable] *= _OTHERWISE
     for each in evidence:
         scores[each.variable, each.column] = max(scores[each.variable, each.column], each.strength)
     curve = calibration.MEASURED

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from dualspan_onboarding.asset_models import units
 from dualspan_onboarding.asset_models.model import Kind, Property, Role
+from dualspan_onboarding.mapping.lexicon import load
 from dualspan_onboarding.mapping.tokens import Name, Slot, read_name
 from dualspan_onboarding.mapping.vocabulary import NEUTRAL, Vocabulary, conflicting, implied_concepts
 
@@ -18,6 +19,11 @@ _CONFLICT = 0.22
 _UNEXPLAINED = 0.6
 _CHUNK = 2048
 _PHASES = ("a", "b", "c")
+# A folder's words say less of a variable than its own.
+_ABOVE = 0.25
+_MODIFIERS = load().modifiers
+_SETPOINT = frozenset({"setpoint"})
+_ACTUAL = frozenset({"actual"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +47,16 @@ class Sight:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What a variable's names say: its own words, and the strength of every concept around it."""
+    """What a variable's names say.
+
+    Attributes:
+        own: The words of its own name.
+        above: Words of the names above it that could make it something else, and those just above it.
+        around: Every concept in all of its names, with how much it counts.
+    """
 
     own: tuple[Slot, ...]
+    above: tuple[Slot, ...]
     around: dict[str, float]
     unit: units.Unit | None
 
@@ -60,23 +73,39 @@ def _phase_words(name: Name, unit: units.Unit | None) -> tuple[str, ...]:
         return ()
     letters = {letter for letter in name.letters if letter in _PHASES}
     numbers = {number for number in name.numbers if 1 <= number <= 3}
-    return {0: (), 1: ("phase_l",), 2: ("phase_l", "pair")}.get(max(len(letters), len(numbers)), ())
+    if not letters and not numbers:
+        return ("neutral",) if "n" in name.letters else ()
+    return {1: ("phase_l",), 2: ("phase_l", "pair")}.get(max(len(letters), len(numbers)), ())
+
+
+def _repeats(slot: Slot, unit: units.Unit | None) -> bool:
+    """Whether a word of a name only says the unit again ("Pwr_kW")."""
+    return unit is not None and len(slot.word) > 1 and units.recognise(slot.word) is unit
 
 
 def _see(sight: Sight) -> _Seen:
     own = read_name(sight.names[-1])
     unit = units.recognise(sight.unit, sight.unit_code)
+    words = tuple(slot for slot in own.slots if not _repeats(slot, unit)) or own.slots
     around: dict[str, float] = {}
     _add(around, read_name(sight.machine).slots, _MACHINE)
     for strength, name in zip(_CONTEXT, reversed(sight.names[:-1]), strict=False):
         _add(around, read_name(name).slots, strength)
-    _add(around, own.slots, 1.0)
+    _add(around, words, 1.0)
     _add(around, read_name(sight.label).slots, 1.0)
     for concept in implied_concepts(unit):
         around[concept] = max(around.get(concept, 0.0), _IMPLIED)
     extra = tuple(Slot(word, frozenset({word})) for word in _phase_words(own, unit))
     _add(around, extra, 1.0)
-    return _Seen((*own.slots, *extra), around, unit)
+    return _Seen((*words, *extra), _above(sight), around, unit)
+
+
+def _above(sight: Sight) -> tuple[Slot, ...]:
+    """The words of the folder that a variable is in, and modifiers ("Setpoints") of the folders around that."""
+    names = sight.names[:-1]
+    nearest = read_name(names[-1]).slots if names else ()
+    farther = (slot for name in names[:-1] for slot in read_name(name).slots)
+    return (*nearest, *(slot for slot in farther if slot.meanings <= _MODIFIERS))
 
 
 def kind_of(data_type: str) -> Kind:
@@ -128,6 +157,8 @@ class Similarity:
         self._dimensions = [None if unit is None else unit.dimension for unit in vocabulary.units]
         conflicts = [conflicting(concept) for concept in vocabulary.concepts]
         self._conflicting = np.array(conflicts, np.bool_)
+        setpoint = vocabulary.concepts["setpoint"]
+        self._of_setpoints = vocabulary.covers[:, setpoint].astype(np.float32)
 
     def scores(self, sights: Sequence[Sight]) -> NDArray[np.float32]:
         """float32[sights, properties]: how much each is like each, 0 to 1."""
@@ -173,7 +204,7 @@ class Similarity:
     def _explained(self, seen: Sequence[_Seen]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """The share of each name that each phrase explains, and how many of its words speak against the phrase."""
         vocabulary = self._vocabulary
-        slots = list(dict.fromkeys(slot.meanings for each in seen for slot in each.own))
+        slots = list(dict.fromkeys(slot.meanings for each in seen for slot in (*each.own, *each.above)))
         number = {meanings: n for n, meanings in enumerate(slots)}
         stands = np.zeros((len(slots), len(vocabulary.concepts)), np.float32)
         against = np.zeros(len(slots), np.bool_)
@@ -186,13 +217,20 @@ class Similarity:
         explained = np.ones((len(seen), len(vocabulary.phrases)), np.float32)
         conflicts = np.zeros((len(seen), len(vocabulary.phrases)), np.float32)
         for row, each in enumerate(seen):
-            rows = [number[slot.meanings] for slot in each.own]
+            words = (*each.own, *each.above)
+            rows = [number[slot.meanings] for slot in words]
             if not rows:
                 continue
-            weights = np.array([vocabulary.slot_weight(slot) for slot in each.own], np.float32)
+            weights = np.array([vocabulary.slot_weight(slot) for slot in words], np.float32)
             weights[free[rows]] *= 0.3
+            weights[len(each.own) :] *= _ABOVE
             explained[row] = (weights @ met[rows]) / weights.sum()
-            conflicts[row] = (against[rows, np.newaxis] & ~met[rows]).sum(axis=0)
+            speaks = against[rows].copy()
+            # A quantity in a folder's name is about the folder; a modifier is about all in it.
+            speaks[len(each.own) :] &= np.array([slot.meanings <= _MODIFIERS for slot in each.above], np.bool_)
+            conflicts[row] = (speaks[:, np.newaxis] & ~met[rows]).sum(axis=0)
+            if any(slot.meanings == _ACTUAL for slot in each.own):
+                conflicts[row] += self._of_setpoints
         return explained, conflicts
 
     def _unit_factors(self, seen: Sequence[_Seen]) -> NDArray[np.float32]:
