@@ -25,6 +25,7 @@ from dualspan.onboarding.v1.service_pb2_grpc import add_OnboardingServiceService
 from dualspan.onboarding.v1.snapshot_service_pb2_grpc import add_SnapshotServiceServicer_to_server
 from dualspan.onboarding.v1.transfer_pb2_grpc import add_TransferServiceServicer_to_server
 from dualspan.onboarding.v1.trust_pb2_grpc import add_TrustServiceServicer_to_server
+from dualspan.onboarding.v1.writes_pb2_grpc import add_WriteServiceServicer_to_server
 from dualspan_onboarding.clients import Historian, Identity
 from dualspan_onboarding.migrations import MIGRATIONS
 from dualspan_onboarding.model import Limits, Timing
@@ -53,6 +54,8 @@ from dualspan_onboarding.service.transfer import Transfers
 from dualspan_onboarding.service.trust import Trust
 from dualspan_onboarding.service.waiting import WaitingVariables
 from dualspan_onboarding.service.wakeups import Wakeups
+from dualspan_onboarding.service.write_guards import WriteGuards
+from dualspan_onboarding.service.writing import Writing
 from dualspan_onboarding.servicer.assets import AssetServicer
 from dualspan_onboarding.servicer.discovery import DiscoveryServicer
 from dualspan_onboarding.servicer.gateway import EnrolmentServicer, GatewayServicer
@@ -64,6 +67,7 @@ from dualspan_onboarding.servicer.sampling import BudgetServicer, SamplingServic
 from dualspan_onboarding.servicer.snapshots import SnapshotServicer
 from dualspan_onboarding.servicer.transfer import TransferServicer
 from dualspan_onboarding.servicer.trust import TrustServicer
+from dualspan_onboarding.servicer.writes import WriteServicer
 from dualspan_onboarding.settings import OnboardingSettings
 from dualspan_onboarding.vault import Vault
 from dualspan_runtime.channels import open_channel
@@ -98,13 +102,19 @@ async def build(
         calendar = Calendar(database, identity, timing)
         tagging = Tagging(database, limits)
         wakeups = Wakeups(database, timing.session_poll)
+        writing = Writing(database, commands)
         reconciler = Reconciler(
             database,
             identity,
             historian,
             browsing,
             timing,
-            sweeps=[commands.give_up_overdue, calendar.watch, WaitingVariables(database, limits).settle],
+            sweeps=[
+                commands.give_up_overdue,
+                calendar.watch,
+                WaitingVariables(database, limits).settle,
+                writing.expire,
+            ],
         )
         for_people = OnboardingServicer(
             gateways=gateways,
@@ -134,6 +144,7 @@ async def build(
         reports = PlantReports(database, CompletenessServiceStub(to_historian))
         for_assets = AssetServicer(AssetModels(database), Assets(database), tokens)
         for_mappings = MappingServicer(Mappings(database), MappingChanges(database, tagging), tokens)
+        for_writes = WriteServicer(WriteGuards(database), writing, tokens)
         for_operations = OperationsServicer(database, operations, tokens)
         listeners = [
             Listener.people(
@@ -146,6 +157,7 @@ async def build(
                     Binding(add_BudgetServiceServicer_to_server, for_budgets),
                     Binding(add_SamplingServiceServicer_to_server, for_sampling),
                     Binding(add_TransferServiceServicer_to_server, for_transfers),
+                    Binding(add_WriteServiceServicer_to_server, for_writes),
                     Binding(add_DiscoveryServiceServicer_to_server, for_discovery),
                     Binding(add_PlantReportServiceServicer_to_server, PlantReportServicer(reports)),
                     Binding(add_AssetServiceServicer_to_server, for_assets),

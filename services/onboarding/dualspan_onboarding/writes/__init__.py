@@ -1,0 +1,1 @@
+"""Writing to machines: guards, commands that pass them, and what came of these. Pure: no database, no network."""
