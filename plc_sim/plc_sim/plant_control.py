@@ -6,9 +6,12 @@ from typing import Any
 
 from asyncua import ua
 
+from plc_sim.model.alarms import Span
 from plc_sim.model.overlay import Kind
 from plc_sim.opcua.subscription import now_us
 from plc_sim.plant_server import PlantServer
+
+_SEVERITY, _MOST_SEVERE = 600, 1000
 
 Arguments = dict[str, Any]
 Command = Callable[[Arguments], Awaitable[dict[str, Any]]]
@@ -21,6 +24,7 @@ class PlantControl:
         drop_connections; restart(down_s); new_certificate(down_s); reindex_namespaces(down_s); lose_subscriptions;
         slow(delay_s, duration_s); mute(duration_s); overflow(duration_s); recover;
         bad_status(variable, duration_s, status, start_us); nan(variable, duration_s, start_us);
+        alarm(machine, duration_s, severity, message);
         overlays; losses; truth(start_us, end_us); status.
     """
 
@@ -38,6 +42,7 @@ class PlantControl:
             "recover": self._recover,
             "bad_status": self._bad_status,
             "nan": self._nan,
+            "alarm": self._alarm,
             "overlays": self._overlays,
             "losses": self._losses,
             "truth": self._truth,
@@ -98,6 +103,19 @@ class PlantControl:
         start = int(arguments.get("start_us", now_us() + 1))
         end = start + round(float(arguments["duration_s"]) * 1e6)
         return asdict(self._server.plant.disturb(str(arguments["variable"]), kind, start, end, status))
+
+    async def _alarm(self, arguments: Arguments) -> dict[str, Any]:
+        machine = str(arguments["machine"])
+        if machine not in {known.name for known in self._server.plant.machines}:
+            raise ValueError(f"{self._server.plant.name} has no machine {machine!r}")
+        severity = int(arguments.get("severity", _SEVERITY))
+        if not 1 <= severity <= _MOST_SEVERE:
+            raise ValueError("a severity is 1 to 1000")
+        start = now_us() + 1
+        end = start + round(float(arguments["duration_s"]) * 1e6)
+        span = Span(start, end, severity, str(arguments.get("message", "Alarm on demand")))
+        self._server.alarms.demand(machine, span)
+        return asdict(span)
 
     async def _overlays(self, _: Arguments) -> dict[str, Any]:
         return {"overlays": [asdict(overlay) for overlay in self._server.plant.overlays.all()]}

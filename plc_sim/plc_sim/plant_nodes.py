@@ -6,12 +6,14 @@ from typing import Any
 
 from asyncua import ua
 
+from plc_sim.model.alarms import CONDITION_NAMES
 from plc_sim.model.plant import Machine, Plant, Variable
 from plc_sim.model.signal import Enumeration, Signal, Structure, StructureField, Unit
 from plc_sim.opcua.encoding import BuiltInType
 from plc_sim.opcua.nodes import DATA_VARIABLE, OBJECTS, NodeBuilder, text
 from plc_sim.opcua.server import SimServer
 from plc_sim.opcua.standard import node_id
+from plc_sim.plant_events import CONDITION_TYPE
 from plc_sim.plant_methods import METHODS, Argument, Method
 
 _ANALOG_UNIT_RANGE = node_id(17570)  # AnalogUnitRangeType (Part 8, 5.3.2.4)
@@ -20,6 +22,9 @@ _ENUMERATION_TYPE = node_id(ua.ObjectIds.Enumeration)
 _STRUCTURE_TYPE = node_id(ua.ObjectIds.Structure)
 _HAS_SUBTYPE = node_id(ua.ObjectIds.HasSubtype)
 _HAS_ENCODING = node_id(ua.ObjectIds.HasEncoding)
+_SERVER = node_id(ua.ObjectIds.Server)
+_HAS_NOTIFIER = node_id(ua.ObjectIds.HasNotifier)
+_HAS_CONDITION = node_id(ua.ObjectIds.HasCondition)
 _STRING = node_id(ua.ObjectIds.String)
 _LOCALIZED = node_id(ua.ObjectIds.LocalizedText)
 
@@ -115,7 +120,8 @@ class PlantNodes:
         )
 
     def _add_machine(self, root: ua.NodeId, machine: Machine) -> None:
-        node = self._builder.object(root, machine.name, machine.name, text(machine.label))
+        node = self._builder.object(root, machine.name, machine.name, text(machine.label), events=True)
+        self._builder.refer(_SERVER, _HAS_NOTIFIER, node)
         self._add_identification(node, machine)
         folders: dict[str, ua.NodeId] = {}
         for signal in machine.signals:
@@ -129,6 +135,20 @@ class PlantNodes:
             self._add_variable(parent, name, self._plant.variables[f"{machine.name}/{signal.path}"])
         for method in METHODS:
             self._add_method(node, machine, method)
+
+        self._add_conditions(node, machine)
+
+    def _add_conditions(self, machine_node: ua.NodeId, machine: Machine) -> None:
+        path = f"{machine.name}/Alarms"
+        folder = self._builder.folder(machine_node, path, "Alarms", text("Alarms"))
+        event_id = Argument("EventId", ua.VariantType.ByteString, "The event that is acknowledged")
+        comment = Argument("Comment", ua.VariantType.LocalizedText, "What to do about it")
+        for name in CONDITION_NAMES:
+            node = self._builder.object(folder, f"{path}/{name}", name, text(name), type_id=CONDITION_TYPE)
+            arguments = [_argument(event_id), _argument(comment)]
+            words = text("Acknowledge"), text("Says that somebody has seen it")
+            self._builder.method(node, f"{path}/{name}/Acknowledge", "Acknowledge", *words, arguments, [], namespace=0)
+            self._builder.refer(machine_node, _HAS_CONDITION, node)
 
     def _add_method(self, parent: ua.NodeId, machine: Machine, method: Method) -> None:
         path = f"{machine.name}/{method.name}"

@@ -16,6 +16,7 @@ from plc_sim.opcua.encoding import OVERFLOW, Stamps
 from plc_sim.opcua.sampling import Batch
 from plc_sim.opcua.standard import status_code
 from plc_sim.plant_encoding import data_values
+from plc_sim.plant_events import EventItems
 
 MAX_QUEUE = 10_000
 _FILTER = ua.DataChangeFilter
@@ -119,7 +120,15 @@ class PlantSampler:
     writes the loss into `losses`.
     """
 
-    def __init__(self, lookup: Lookup, read: ReadAttribute, types_namespace: int, losses: "deque[Loss]") -> None:
+    def __init__(
+        self,
+        lookup: Lookup,
+        read: ReadAttribute,
+        types_namespace: int,
+        losses: "deque[Loss]",
+        events: EventItems | None = None,
+    ) -> None:
+        self.events = events
         self._lookup = lookup
         self._read = read
         self._types_namespace = types_namespace
@@ -137,6 +146,8 @@ class PlantSampler:
         result = ua.MonitoredItemCreateResult()
         watched = request.ItemToMonitor
         attribute = ua.AttributeIds(watched.AttributeId)
+        if attribute == ua.AttributeIds.EventNotifier:
+            return self._add_events(request)
         variable = self._lookup(watched.NodeId) if attribute == ua.AttributeIds.Value else None
         settings = _granted(request.RequestedParameters, variable, stamps, publishing_us)
         if isinstance(settings, ua.StatusCode):
@@ -156,10 +167,20 @@ class PlantSampler:
         self._next_id += 1
         return result
 
+    def _add_events(self, request: ua.MonitoredItemCreateRequest) -> ua.MonitoredItemCreateResult:
+        """Watch the events of the server or of a machine."""
+        node = request.ItemToMonitor.NodeId
+        notifier = self._read(node, ua.AttributeIds.EventNotifier)
+        if self.events is None or notifier.Value is None or not notifier.Value.Value:
+            unknown = notifier.StatusCode is not None and notifier.StatusCode.value == ua.StatusCodes.BadNodeIdUnknown
+            code = ua.StatusCodes.BadNodeIdUnknown if unknown else ua.StatusCodes.BadNotSupported
+            return ua.MonitoredItemCreateResult(StatusCode=status_code(code))
+        result = self.events.add(self._next_id, request, node.Identifier if isinstance(node.Identifier, str) else "")
+        self._next_id += 1
+        return result
+
     def _watch(self, node: ua.NodeId, attribute: ua.AttributeIds, settings: _Settings) -> ua.StatusCode | None:
         """Watch an attribute of an ordinary node; a status code says why not."""
-        if attribute == ua.AttributeIds.EventNotifier:
-            return status_code(ua.StatusCodes.BadNotSupported)
         status = self._read(node, attribute).StatusCode
         unknown = {ua.StatusCodes.BadNodeIdUnknown, ua.StatusCodes.BadAttributeIdInvalid}
         if status is not None and status.value in unknown:
@@ -173,6 +194,8 @@ class PlantSampler:
         """Change the parameters of an item; what was sampled so far goes out under the old ones."""
         result = ua.MonitoredItemModifyResult()
         item_id = int(request.MonitoredItemId)
+        if self.events is not None and item_id in self.events:
+            return self.events.modify(item_id, request.RequestedParameters)
         item = self._items.get(item_id) or self._attributes.get(item_id)
         if item is None:
             result.StatusCode = status_code(ua.StatusCodes.BadMonitoredItemIdInvalid)
@@ -194,15 +217,20 @@ class PlantSampler:
 
     def __len__(self) -> int:
         """How many monitored items there are."""
-        return len(self._items) + len(self._attributes)
+        return len(self._items) + len(self._attributes) + (len(self.events) if self.events is not None else 0)
 
     def remove(self, item_id: int) -> bool:
         """Delete an item."""
+        if self.events is not None and self.events.remove(item_id):
+            return True
         return (self._items.pop(item_id, None) or self._attributes.pop(item_id, None)) is not None
 
     def set_mode(self, item_id: int, mode: ua.MonitoringMode, now_us: int) -> bool:
         """Items that do not report skip what happens meanwhile; back at it, they begin with the value of then."""
         del now_us
+        if self.events is not None and item_id in self.events:
+            self.events.set_mode(item_id, mode)
+            return True
         item = self._items.get(item_id)
         if item is not None:
             if mode == ua.MonitoringMode.Reporting and item.mode != mode:
@@ -219,7 +247,7 @@ class PlantSampler:
             for item in self._attributes.values():
                 self._poll(item)
         if not self._encoded:
-            return None
+            return self.events.collect(now_us, limit) if self.events is not None else None
         parts: list[bytes] = []
         count = 0
         while self._encoded and (not limit or not count or count + self._encoded[0][1] <= limit):

@@ -8,15 +8,19 @@ from pathlib import Path
 from asyncua import ua
 from asyncua.ua.ua_binary import struct_from_binary
 
+from plc_sim.model.alarms import AlarmBook, AlarmJournal
 from plc_sim.model.operator import Operator
 from plc_sim.model.plant import Plant, Variable
 from plc_sim.opcua import certificate, encoding
 from plc_sim.opcua.certificate import Identity
 from plc_sim.opcua.encoding import Stamps
+from plc_sim.opcua.event_filter import supertypes_in
 from plc_sim.opcua.gate import Gate
 from plc_sim.opcua.server import ServerOptions, SimServer
 from plc_sim.opcua.subscription import now_us
+from plc_sim.plant_conditions import ConditionMethods
 from plc_sim.plant_encoding import data_values
+from plc_sim.plant_events import EventItems
 from plc_sim.plant_history import PlantHistory
 from plc_sim.plant_methods import PlantMethods
 from plc_sim.plant_nodes import Namespaces, PlantNodes, types_uri, variables_uri
@@ -35,6 +39,7 @@ class PlantServer:
         plant: The machines behind it.
         gate: Slowness and silence.
         losses: Samples that full queues dropped.
+        alarms: Alarms on demand, and acknowledgements.
         identity: Key and certificate now in use.
     """
 
@@ -42,6 +47,7 @@ class PlantServer:
         self.plant = plant
         self.gate = Gate()
         self.losses: deque[Loss] = deque(maxlen=LOSSES_KEPT)
+        self.alarms = AlarmJournal(folder / "alarms.jsonl")
         self._options = options
         self._folder = folder
         self._hosts = hosts
@@ -85,8 +91,15 @@ class PlantServer:
         history = PlantHistory(lookup, lambda: namespaces.types)
         uris = [f"urn:dualspan:plc-sim:{self.plant.name}:spare{n}" for n in range(self._extra_namespaces)]
         uris += [variables_uri(self.plant.name), types_uri(self.plant.name)]
+        book = AlarmBook(self.plant, self.alarms, now_us())
+        supertypes = supertypes_in(space)
+
+        def sampler() -> PlantSampler:
+            events = EventItems(book, namespaces.variables, supertypes, options.subscriptions)
+            return PlantSampler(lookup, space.read_attribute_value, namespaces.types, self.losses, events)
+
         await server.prepare(
-            lambda: PlantSampler(lookup, space.read_attribute_value, namespaces.types, self.losses),
+            sampler,
             history,
             lambda: uris,
         )
@@ -94,7 +107,13 @@ class PlantServer:
         operator = Operator(self.plant)
         server.serve(
             PlantWrites(server, lookup, operator, options.username),
-            PlantCalls(server.iserver, PlantMethods(operator, namespaces.variables, options.username)),
+            PlantCalls(
+                server.iserver,
+                PlantMethods(operator, namespaces.variables, options.username),
+                ConditionMethods(
+                    book, namespaces.variables, server.subscription_service.subscriptions, options.username
+                ),
+            ),
         )
         await self._warm()
         await server.start()

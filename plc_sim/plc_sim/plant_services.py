@@ -4,6 +4,7 @@ from asyncua import ua
 from asyncua.server.internal_server import InternalServer
 
 from plc_sim.opcua.session import refused
+from plc_sim.plant_conditions import ConditionMethods
 from plc_sim.plant_methods import PlantMethods
 
 
@@ -12,17 +13,19 @@ class PlantCalls:
 
     Args:
         server: asyncua's core, for methods that are not the plant's.
-        methods: Of the machines.
+        machines: Methods of the machines.
+        conditions: Methods of their conditions.
     """
 
-    def __init__(self, server: InternalServer, methods: PlantMethods) -> None:
+    def __init__(self, server: InternalServer, machines: PlantMethods, conditions: ConditionMethods) -> None:
         self._server = server
-        self._methods = methods
+        self._methods = (machines, conditions)
 
     async def call(self, request: ua.CallMethodRequest, user: str) -> ua.CallMethodResult:
         """Carry out one method."""
-        if self._methods.knows(request):
-            return self._methods.call(request, user)
+        for methods in self._methods:
+            if methods.knows(request):
+                return methods.call(request, user)
         space = self._server.aspace
         if request.ObjectId not in space:
             return refused(ua.StatusCodes.BadNodeIdUnknown)

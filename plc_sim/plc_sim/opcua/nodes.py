@@ -28,6 +28,8 @@ READABLE = 0x01
 WRITABLE = 0x02
 HISTORY = 0x04
 """Bits of AccessLevel (Part 3, 8.57)."""
+EVENTS = 0x01
+"""SubscribeToEvents, a bit of EventNotifier (Part 3, 8.59)."""
 
 _MASK = ua.NodeAttributesMask
 _OBJECT_MASK = int(_MASK.DisplayName | _MASK.Description | _MASK.EventNotifier)
@@ -83,10 +85,14 @@ class NodeBuilder:
         *,
         type_id: ua.NodeId = _BASE_OBJECT,
         reference: ua.NodeId = _HAS_COMPONENT,
+        events: bool = False,
     ) -> ua.NodeId:
-        """Add an object."""
+        """Add an object; with `events` clients may subscribe to its events."""
         attributes = ua.ObjectAttributes(
-            SpecifiedAttributes=ua.UInt32(_OBJECT_MASK), DisplayName=display, Description=display
+            SpecifiedAttributes=ua.UInt32(_OBJECT_MASK),
+            DisplayName=display,
+            Description=display,
+            EventNotifier=ua.Byte(EVENTS if events else 0),
         )
         return self._add(ua.NodeClass.Object, parent, identifier, name, attributes, type_id, reference)
 
@@ -165,8 +171,10 @@ class NodeBuilder:
         description: ua.LocalizedText,
         inputs: list[ua.Argument],
         outputs: list[ua.Argument],
+        *,
+        namespace: int | None = None,
     ) -> ua.NodeId:
-        """Add a method with its arguments (Part 3, 5.7)."""
+        """Add a method with its arguments (Part 3, 5.7). Its BrowseName is in this namespace unless one is given."""
         attributes = ua.MethodAttributes(
             SpecifiedAttributes=ua.UInt32(_METHOD_MASK),
             DisplayName=display,
@@ -174,7 +182,8 @@ class NodeBuilder:
             Executable=True,
             UserExecutable=True,
         )
-        node = self._add(ua.NodeClass.Method, parent, identifier, name, attributes, ua.NodeId(), _HAS_COMPONENT)
+        where = self.namespace if namespace is None else namespace
+        node = self._add(ua.NodeClass.Method, parent, identifier, name, attributes, ua.NodeId(), _HAS_COMPONENT, where)
         for kind, arguments in (("InputArguments", inputs), ("OutputArguments", outputs)):
             if arguments:
                 value = ua.Variant(arguments, ua.VariantType.ExtensionObject)
@@ -214,6 +223,18 @@ class NodeBuilder:
         return self._add(
             ua.NodeClass.Object, data_type, identifier, "Default Binary", attributes, _ENCODING_TYPE, _HAS_ENCODING, 0
         )
+
+    def refer(self, source: ua.NodeId, reference: ua.NodeId, target: ua.NodeId) -> None:
+        """Add a reference between objects, in both directions."""
+        for start, end, forward in ((source, target, True), (target, source, False)):
+            item = ua.AddReferencesItem(
+                SourceNodeId=start,
+                ReferenceTypeId=reference,
+                IsForward=forward,
+                TargetNodeId=end,  # pyright: ignore[reportArgumentType]  # plain NodeIds work
+                TargetNodeClass=ua.NodeClass.Object,
+            )
+            self._nodes.add_references([item])[0].check()
 
     def _add(
         self,

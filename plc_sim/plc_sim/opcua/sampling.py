@@ -14,16 +14,19 @@ class Batch:
     """What one notification message carries.
 
     Attributes:
-        body: An encoded DataChangeNotification (Part 4, 7.25.2), without its ExtensionObject header.
+        body: An encoded DataChangeNotification or EventNotificationList (Part 4, 7.25), without its ExtensionObject
+            header.
         count: Values in it.
         more: Whether values were left for a further message because the message was full.
         receipt: What the sampler wants back when the message has been given to the connection.
+        events: Whether it is an EventNotificationList.
     """
 
     body: bytes
     count: int
     more: bool
     receipt: Any = None
+    events: bool = False
 
 
 class Sampler(Protocol):

@@ -24,6 +24,7 @@ RETRANSMISSION_MESSAGES = 4096
 _MAX_MESSAGES_PER_CYCLE = 64
 
 _DATA_CHANGE = node_id(ua.ObjectIds.DataChangeNotification_Encoding_DefaultBinary)
+_EVENTS = node_id(ua.ObjectIds.EventNotificationList_Encoding_DefaultBinary)
 
 _logger = logging.getLogger(__name__)
 
@@ -145,7 +146,7 @@ class Subscription:
     def _result(self, batch: Batch | None) -> ua.PublishResult:
         message = ua.NotificationMessage(SequenceNumber=ua.UInt32(self._sequence), PublishTime=datetime.now(UTC))
         if batch is not None:
-            message.NotificationData = [extension(_DATA_CHANGE, batch.body)]
+            message.NotificationData = [extension(_EVENTS if batch.events else _DATA_CHANGE, batch.body)]
             self._remember(message, len(batch.body))
             self.values_sent += batch.count
             self.messages_sent += 1

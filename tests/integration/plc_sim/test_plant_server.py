@@ -143,6 +143,8 @@ async def test_live_values_are_the_samples_and_history_is_the_same(
         # The first is the last sample before the item was made, somewhere between `begin` and the first cycle.
         assert times[0] <= begin + 2_000_000
         assert times == variable.samples(times[0], until + 1)[0].tolist(), name
+        if variable.signal.driver:  # last changed longer ago than history reaches
+            continue
         start = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=times[0])
         end = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=until + 1)
         stored = await node.read_raw_history(start, end, return_bounds=False)
