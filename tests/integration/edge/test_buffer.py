@@ -16,7 +16,7 @@ import pytest
 
 from dualspan.frame.v1 import frame_pb2
 from dualspan.historian.v1 import resources_pb2 as historian
-from dualspan_edge.buffer import Buffer, BufferLimits
+from dualspan_edge.buffer import Buffer, BufferLimits, Committed
 from dualspan_edge.errors import BufferCorruptError, BufferFullError
 from dualspan_edge.gaps import unpack_gaps
 from dualspan_edge.store import BufferStore, NewFrame, StoredFrame
@@ -332,3 +332,49 @@ def test_what_was_said_to_be_stored_outlives_a_kill(tmp_path: Path) -> None:
     assert store.last_sequence >= said
     assert all(frame.payload == frame.sequence.to_bytes(8, "little") * 500 for frame in frames)
     store.close()
+
+
+async def test_a_buffer_that_was_rolled_back_is_told_although_it_has_grown_since(tmp_path: Path) -> None:
+    """As many frames as the platform has, and more; but other ones."""
+    path = tmp_path / "buffer.sqlite"
+    store = BufferStore(path, 10**7)
+    store.append([_new_frame(100)] * 2, acknowledged=0, now=NOW)
+    store.close()
+    copy = path.read_bytes()
+    newer = BufferStore(path, 10**7)
+    newer.append([_new_frame(101)] * 3, acknowledged=0, now=NOW)
+    lineage = newer.lineage_of(5)
+    assert not newer.begin_epoch(5, lineage)
+    newer.close()
+    path.write_bytes(copy)
+    old = BufferStore(path, 10**7)
+    epoch = old.epoch
+    old.append([_new_frame(102)] * 10, acknowledged=0, now=NOW)
+    assert not old.begin_epoch(2, old.lineage_of(2))
+    assert old.begin_epoch(5, lineage)
+    assert old.epoch != epoch
+    assert [frame.sequence for frame in old.read_after(0, 100, 10**7)] == list(range(1, 13))
+    old.close()
+
+
+async def test_the_lineage_of_what_was_acknowledged_last_is_kept(tmp_path: Path) -> None:
+    store = BufferStore(tmp_path / "buffer.sqlite", 10**7)
+    store.append([_new_frame(100)] * 4, acknowledged=0, now=NOW)
+    token = store.lineage_of(3)
+    store.append([], acknowledged=3, now=NOW)
+    assert (store.lineage_of(3), store.lineage_of(2)) == (token, 0)
+    assert all(frame.lineage == store.lineage_of(frame.sequence) != 0 for frame in store.read_after(3, 9, 10**7))
+    store.close()
+
+
+async def test_a_platform_that_forgot_what_it_acknowledged_leaves_a_gap(tmp_path: Path) -> None:
+    async with _running(tmp_path, BufferLimits()) as buffer:
+        for number in range(3):
+            await buffer.submit((_block(number, 1),))
+        buffer.acknowledge(buffer.epoch, 3)
+        await buffer.submit((_block(3, 1),))
+        assert await buffer.follow(buffer.epoch, Committed(1, 0, NOW))
+        gaps = [gap for frame in await _all(buffer) for gap in unpack_gaps([frame.gaps])]
+        (gap,) = [one for one in gaps if one.cause == historian.GAP_CAUSE_PLATFORM_RESTORED]
+        assert gap.start_time.ToMicroseconds() == NOW
+        assert "frames 2 to 3" in gap.detail

@@ -35,6 +35,7 @@ from integration.onboarding.running import (
 
 import dualspan
 from dualspan.historian.v1 import service_pb2 as historian_messages
+from dualspan.historian.v1.repair_pb2 import Coverage, ListRepairableGapsRequest, Repair, RepairableGap
 from dualspan.historian.v1.resources_pb2 import AGGREGATE_AVERAGE
 from dualspan.historian.v1.service_pb2_grpc import IngestServiceStub
 from dualspan.identity.v1 import resources_pb2 as identity_resources
@@ -277,6 +278,33 @@ async def send_sample(box: Box, historian: Server, tag_id: int) -> historian_mes
     raise AssertionError("no acknowledgement came")
 
 
+async def repairable(box: Box, historian: Server, server: str) -> list[RepairableGap]:
+    """What a gateway may fill."""
+    async with grpc.aio.secure_channel(
+        f"127.0.0.1:{historian.port(ListenerKind.GATEWAYS)}", box.credentials
+    ) as channel:
+        answer = await IngestServiceStub(channel).ListRepairableGaps(ListRepairableGapsRequest(server=server))
+    return list(answer.gaps)
+
+
+async def claim_repair(box: Box, historian: Server, tag_id: int) -> None:
+    """Says that every gap that there may be is filled, and that a tag is recorded."""
+    request = historian_messages.IngestRequest
+    repairs = [Repair(gap=f"tenants/acme/gaps/{number}", tag_id=tag_id, done=True) for number in range(1, 20)]
+    coverage = Coverage(server="press-1", starts=[Coverage.Start(tag_id=tag_id)], holes_changed=True)
+    coverage.holes.add(tag_id=tag_id, detail="mine")
+    async with grpc.aio.secure_channel(
+        f"127.0.0.1:{historian.port(ListenerKind.GATEWAYS)}", box.credentials
+    ) as channel:
+        stream = IngestServiceStub(channel).Ingest()
+        await stream.write(request(open=request.Open(epoch=2)))
+        await stream.write(request(upload=request.Upload(sequence=1, repairs=repairs, coverage=[coverage])))
+        async for response in stream:
+            if response.WhichOneof("message") == "ack":
+                stream.cancel()
+                return
+
+
 @asynccontextmanager
 async def running(database: ClonedDatabase, redis_url: str, free_port: Callable[[], int]) -> AsyncGenerator[Platform]:
     address = f"127.0.0.1:{free_port()}"
@@ -390,6 +418,7 @@ async def test_a_gateway_of_another_tenant_reaches_nothing(platform: Platform) -
         "dualspan.onboarding.v1.GatewayService.RenewCertificate",
         "dualspan.onboarding.v1.GatewayService.Connect",
         "dualspan.historian.v1.IngestService.Ingest",
+        "dualspan.historian.v1.IngestService.ListRepairableGaps",
     }, "a method for gateways is new: walk it here"
     stranger = "tenants/rival/gateways/g1"
     create = onboarding_messages.CreateGatewayRequest(parent="tenants/rival", gateway_id="g1")
@@ -416,4 +445,6 @@ async def test_a_gateway_of_another_tenant_reaches_nothing(platform: Platform) -
         await stream.configuration(configuration.revision + 1)
     ack = await send_sample(box, platform.historian, platform.tag_id)
     assert [each.sequence for each in ack.quarantined] == [1]
+    assert not await repairable(box, platform.historian, "press-1")
+    await claim_repair(box, platform.historian, platform.tag_id)
     assert await settled(platform.database, "acme") == before

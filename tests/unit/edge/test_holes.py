@@ -40,3 +40,19 @@ def test_a_hole_of_a_tag_ends_with_the_tag() -> None:
     holes.settle({1, 2}, {1}, 400)
     (left,) = holes.leave()
     assert (left.since, left.tag_id) == (400, 2)
+
+
+def test_what_was_recorded_and_what_was_missing_outlives_the_process() -> None:
+    holes = Holes()
+    holes.settle({1, 2, 3}, {1, 2}, 50)
+    holes.settle({1, 2, 3}, {1}, 100)
+    again = Holes(holes.recorded)
+    assert again.started == {1: 50, 2: 50}
+    again.note(historian.GAP_CAUSE_GATEWAY_DOWN, 150, "down")
+    # Tag 1 is refused since the restart, tag 2 was before, tag 3 never ran.
+    (whole,) = again.settle({1, 2, 3, 4}, {4}, 200)
+    assert (whole.since, whole.tag_id) == (150, 0)
+    assert {tag_id: hole.since for tag_id, hole in again.tags.items()} == {1: 150, 2: 100}
+    closed = again.settle({1, 2, 3, 4}, {1, 2, 4}, 300)
+    assert sorted((hole.tag_id, hole.since) for hole in closed) == [(1, 150), (2, 100)]
+    assert again.started == {1: 50, 2: 50, 4: 200}
