@@ -54,6 +54,7 @@ def _dated(row: Record) -> Dated:
         sha256=row["sha256"],
         subject=row["subject"],
         issuer=row["issuer"],
+        self_signed=bool(row["subject"]) and row["subject"] == row["issuer"],
         not_before=row["not_before"],
         not_after=row["not_after"],
     )
