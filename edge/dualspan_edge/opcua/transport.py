@@ -21,7 +21,7 @@ _LEAST_CHUNK_BYTES = 8192
 _HEADER_BYTES = 8
 _chunk_size = struct.Struct("<4xI").unpack_from
 _type_id = struct.Struct("<BBH").pack
-_SERVICE_FAULT = ua.FourByteNodeId(ua.ObjectIds.ServiceFault_Encoding_DefaultBinary)
+_SERVICE_FAULT = ua.FourByteNodeId(ua.Int32(ua.ObjectIds.ServiceFault_Encoding_DefaultBinary))
 
 
 class BoundedProtocol(UASocketProtocol):

@@ -1,0 +1,51 @@
+import pytest
+from google.protobuf.duration_pb2 import Duration
+
+from dualspan.onboarding.v1.discovery_pb2 import DiscoveredServer, DiscoverServersResponse, DiscoveryScope
+from dualspan_onboarding.discovery import MOST_SERVERS, check_scope, clean_findings, place_of
+from dualspan_runtime.errors import InvalidArgument
+
+
+@pytest.mark.parametrize(
+    ("scope", "reason"),
+    [
+        (DiscoveryScope(), "SCOPE_EMPTY"),
+        (DiscoveryScope(addresses=[""]), "MALFORMED_ADDRESS"),
+        (DiscoveryScope(addresses=["plc\n7"]), "MALFORMED_ADDRESS"),
+        (DiscoveryScope(addresses=["x" * 2000]), "MALFORMED_ADDRESS"),
+        (DiscoveryScope(addresses=["plc"] * 201), "SCOPE_TOO_LARGE"),
+        (DiscoveryScope(addresses=["plc"], ports=[0]), "MALFORMED_PORTS"),
+        (DiscoveryScope(addresses=["plc"], ports=[70_000]), "MALFORMED_PORTS"),
+        (DiscoveryScope(addresses=["plc"], ports=list(range(1, 22))), "MALFORMED_PORTS"),
+        (DiscoveryScope(addresses=["plc"], connections_per_second=201), "PACE_OUT_OF_RANGE"),
+        (DiscoveryScope(addresses=["plc"], answer_timeout=Duration(seconds=31)), "TIMEOUT_OUT_OF_RANGE"),
+        (DiscoveryScope(addresses=["plc"], answer_timeout=Duration(seconds=-1)), "TIMEOUT_OUT_OF_RANGE"),
+    ],
+)
+def test_a_scope_that_cannot_be_asked_is_refused(scope: DiscoveryScope, reason: str) -> None:
+    with pytest.raises(InvalidArgument) as refused:
+        check_scope(scope)
+    assert refused.value.reason == reason
+
+
+def test_a_scope_may_name_addresses_or_listen() -> None:
+    for scope in (DiscoveryScope(addresses=["plc", "10.0.0.0/24"], ports=[4840]), DiscoveryScope(multicast=True)):
+        assert check_scope(scope) == scope
+
+
+def test_what_a_gateway_found_is_kept_once_and_bounded() -> None:
+    servers = [DiscoveredServer(discovery_url=url) for url in ("opc.tcp://b", "", "opc.tcp://a", "opc.tcp://a", "x\n")]
+    servers.append(DiscoveredServer(discovery_url="opc.tcp://huge", detail="x" * (2 << 20)))
+    servers.append(DiscoveredServer(discovery_url="opc.tcp://c", server="tenants/rival/gateways/g/servers/s"))
+    found = clean_findings(DiscoverServersResponse(servers=servers, notes=["n" * 1000] * 50))
+    assert [one.discovery_url for one in found.servers] == ["opc.tcp://a", "opc.tcp://b", "opc.tcp://c"]
+    assert not found.servers[2].server, "which server is configured is the platform's to say"
+    assert len(found.notes) == 20
+    many = [DiscoveredServer(discovery_url=f"opc.tcp://h{number:05}") for number in range(MOST_SERVERS + 10)]
+    assert len(clean_findings(DiscoverServersResponse(servers=many)).servers) == MOST_SERVERS
+
+
+def test_two_urls_of_one_place_are_the_same() -> None:
+    assert place_of("opc.tcp://PLC7/") == place_of("opc.tcp://plc7:4840")
+    assert place_of("opc.tcp://plc7:4841") != place_of("opc.tcp://plc7")
+    assert place_of("opc.tcp://[::1") == ("opc.tcp://[::1", 0, "")
