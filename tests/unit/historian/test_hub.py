@@ -21,3 +21,15 @@ async def test_a_watcher_finds_its_tags_however_far_apart_they_are() -> None:
     delivery = await anext(watcher.deliveries())
     assert delivery.skipped == 0
     assert delivery.frame.same_as(ramp([1, 1 << 40], 0, 1))
+
+
+async def test_what_waits_for_a_slow_watcher_is_bounded_by_its_weight_too() -> None:
+    heavy = ramp([1], 0, 1000)
+    watcher = Watcher(np.array([1]), most_waiting=100, max_bytes=50_000)
+    for _ in range(20):
+        watcher.offer(heavy)
+    delivery = await anext(watcher.deliveries())
+    assert 10 < delivery.skipped < 20
+    single = Watcher(np.array([1]), most_waiting=100, max_bytes=10)
+    single.offer(heavy)
+    assert (await anext(single.deliveries())).frame.same_as(heavy)

@@ -17,10 +17,12 @@ from redis.exceptions import RedisError
 from dualspan.frame.v1 import frame_pb2
 from dualspan_frame import Frame, FrameError, decode_frame
 from dualspan_historian.live.channel import channel_of, check_cancelled, tenant_of, unpack
+from dualspan_historian.read.frames import weigh_block
 
 _log = structlog.stdlib.get_logger()
 _WIDEST_TABLE = 1 << 22
 _READY_SECONDS = 5.0
+_MOST_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +39,10 @@ class Watcher:
     Args:
         tag_ids: The tags that it wants.
         most_waiting: Frames that it may lag behind; then the oldest are skipped.
+        max_bytes: What these may weigh decoded, unless it is a single one.
     """
 
-    def __init__(self, tag_ids: NDArray[np.int64], most_waiting: int) -> None:
+    def __init__(self, tag_ids: NDArray[np.int64], most_waiting: int, max_bytes: int = _MOST_BYTES) -> None:
         self._low, self._high = int(tag_ids.min()), int(tag_ids.max())
         self._tags = tag_ids
         width = self._high - self._low + 1
@@ -47,7 +50,9 @@ class Watcher:
         if self._table is not None:
             self._table[tag_ids - self._low] = True
         self._most_waiting = most_waiting
-        self._waiting: deque[Frame] = deque()
+        self._max_bytes = max_bytes
+        self._waiting: deque[tuple[Frame, int]] = deque()
+        self._weight = 0
         self._skipped = 0
         self._filled = asyncio.Event()
 
@@ -56,10 +61,12 @@ class Watcher:
         wanted = self._select(frame)
         if not wanted.sample_count:
             return
-        if len(self._waiting) >= self._most_waiting:
-            self._waiting.popleft()
+        weight = sum(map(weigh_block, wanted.blocks))
+        while self._waiting and (len(self._waiting) >= self._most_waiting or self._weight + weight > self._max_bytes):
+            self._take()
             self._skipped += 1
-        self._waiting.append(wanted)
+        self._waiting.append((wanted, weight))
+        self._weight += weight
         self._filled.set()
 
     def skip(self, count: int = 1) -> None:
@@ -73,7 +80,12 @@ class Watcher:
                 self._filled.clear()
                 await self._filled.wait()
             skipped, self._skipped = self._skipped, 0
-            yield Delivery(self._waiting.popleft(), skipped)
+            yield Delivery(self._take(), skipped)
+
+    def _take(self) -> Frame:
+        frame, weight = self._waiting.popleft()
+        self._weight -= weight
+        return frame
 
     def _select(self, frame: Frame) -> Frame:
         masks = [self._wants(block.tag) for block in frame.blocks]

@@ -27,10 +27,13 @@ class Publisher:
     Args:
         redis: Where to.
         most_waiting: Frames that may wait; more are left out.
+        max_bytes: What their payloads may weigh.
     """
 
-    def __init__(self, redis: Redis, most_waiting: int = 1024) -> None:
+    def __init__(self, redis: Redis, most_waiting: int = 1024, max_bytes: int = 128 << 20) -> None:
         self._redis = redis
+        self._max_bytes = max_bytes
+        self._bytes = 0
         self._waiting: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue(most_waiting)
         self._left_out: Tally[str] = Tally()
 
@@ -39,11 +42,12 @@ class Publisher:
         for upload in uploads:
             if upload.stored is None:
                 continue
-            channel = channel_of(stream.tenant)
-            try:
-                self._waiting.put_nowait((channel, upload.stored.payload))
-            except asyncio.QueueFull:
+            channel, payload = channel_of(stream.tenant), upload.stored.payload
+            if self._waiting.full() or self._bytes + len(payload) > self._max_bytes:
                 self._leave_out(channel)
+                continue
+            self._waiting.put_nowait((channel, payload))
+            self._bytes += len(payload)
 
     async def run(self) -> None:
         """Publish for ever."""
@@ -51,6 +55,7 @@ class Publisher:
             batch = [await self._waiting.get()]
             while len(batch) < _AT_ONCE and not self._waiting.empty():
                 batch.append(self._waiting.get_nowait())
+            self._bytes -= sum(len(payload) for _, payload in batch)
             try:
                 await self._publish(batch)
             except (RedisError, OSError) as error:
