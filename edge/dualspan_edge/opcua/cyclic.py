@@ -131,15 +131,18 @@ class CyclicReads:
         while True:
             self._changed.clear()
             running = [asyncio.ensure_future(self._repeat(connection, cycle)) for cycle in self._cycles.values()]
-            changed = asyncio.ensure_future(self._changed.wait())
+            running.append(asyncio.ensure_future(self._until_changed()))
             try:
-                done, _ = await asyncio.wait([*running, changed], return_when=asyncio.FIRST_COMPLETED)
+                done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
                     task.result()
             finally:
-                for task in (*running, changed):
+                for task in running:
                     task.cancel()
-                await asyncio.gather(*running, changed, return_exceptions=True)
+                await asyncio.gather(*running, return_exceptions=True)
+
+    async def _until_changed(self) -> None:
+        await self._changed.wait()
 
     async def _repeat(self, connection: Connection, cycle: _Cycle) -> None:
         """Reads in an interval. What takes longer than it is not made up for: the next cycle begins when it is due."""

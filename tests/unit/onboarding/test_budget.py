@@ -1,6 +1,7 @@
 """The load budget: what tags ask for, against what a server states and what its kind is known to bear."""
 
 import dataclasses
+from datetime import UTC, datetime
 
 import pytest
 
@@ -113,18 +114,17 @@ def test_subscriptions_are_grouped_as_finely_as_there_is_room_for() -> None:
     several = [dataclasses.replace(TAG, data_type=f"T{n % 10}", kind=1 + n % 2) for n in range(100)]
     profile = VendorProfile("any", "", {}, "")
 
-    def needed(**limits: int) -> float:
-        return figure(estimate([], several, ServerLimits(**limits), profile), "subscriptions_per_session").wanted
+    def needed(subscriptions: int, items: int = 0) -> float:
+        limits = ServerLimits(max_subscriptions_per_session=subscriptions, max_monitored_items_per_subscription=items)
+        return figure(estimate([], several, limits, profile), "subscriptions_per_session").wanted
 
-    assert needed() == 10
-    assert needed(max_subscriptions_per_session=9) == 2
-    assert needed(max_subscriptions_per_session=1) == 1
-    assert needed(max_subscriptions_per_session=4, max_monitored_items_per_subscription=30) == 4
+    assert needed(0) == 10
+    assert needed(9) == 2
+    assert needed(1) == 1
+    assert needed(4, 30) == 4
 
 
 def test_what_others_use_is_not_there_any_more() -> None:
-    from datetime import UTC, datetime
-
     busy = ServerLimits(
         read_at=datetime(2026, 11, 22, tzinfo=UTC),
         max_sessions=10,

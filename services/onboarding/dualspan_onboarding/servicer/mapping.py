@@ -37,6 +37,7 @@ from dualspan_onboarding.servicer.spans import duration, microseconds, timestamp
 from dualspan_onboarding.servicer.trust_mapping import trust_list
 
 EnumT = TypeVar("EnumT", bound=IntEnum)
+_OF_EVENTS = sampling_pb2.TAG_SOURCE_EVENTS
 _CHANGEABLE = (
     "display_name",
     "endpoint_url",
@@ -298,7 +299,7 @@ def _configured_tag(model: ConfiguredTag) -> gateway_service_pb2.TagConfiguratio
             model.address.source, model.queue_size, model.sampling_interval_us, model.publishing_interval_us
         ),
         # A configuration of 100 000 tags stays short: what is as everywhere is left out.
-        source=sampling_pb2.TAG_SOURCE_EVENTS if model.address.source is TagSource.EVENTS else None,
+        source=_OF_EVENTS if model.address.source is TagSource.EVENTS else sampling_pb2.TAG_SOURCE_UNSPECIFIED,
         acquisition=sampling.configured_acquisition(model.acquisition),
         field_path=model.address.field_path,
         index_range=model.address.index_range,
