@@ -69,7 +69,8 @@ _OF_USER = {
         "the server does not take this kind of user", "state a user name and a password, or none, as the server wants"
     ),
     "BadUserAccessDenied": Refusal(
-        "the server knows the user and does not let them in", "give the user the right to sign in at the server"
+        "the server does not let this user in: the password is wrong, or the user may not sign in",
+        "correct the password; if it is right, give the user the right to sign in at the server",
     ),
     "BadUserSignatureInvalid": Refusal("the server rejects the proof of the user", "state the user again"),
     "BadLicenseExpired": Refusal("the server's licence has ended", "renew it at the server"),
