@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Any, NoReturn
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -26,6 +26,17 @@ COMPLETENESS = "application/vnd.dualspan.completeness.v1+json"
 EXIT_INVALID, EXIT_UNKNOWN_SIGNER = 1, 4
 _DOCUMENT_SIGNING = x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36")
 _LARGEST = 256 << 20
+# What comes of certificates that were changed.
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    InvalidSignature,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.ExtensionNotFound,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +173,7 @@ def _chain(pem: str) -> tuple[x509.Certificate, x509.Certificate]:
         is_authority = authority.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
         usages = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
         may_issue = leaf.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except (ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound):
+    except _UNREADABLE:
         _invalid("the certificates in it are damaged or do not belong together")
     if written != pem:
         _invalid("the certificates in it are damaged")

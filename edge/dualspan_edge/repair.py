@@ -157,23 +157,21 @@ class Repairer:
             await self._give_up_all(work)
             return
         await self._store(steps_of(work.gap, [part for part in work.tags if part.why]))
-        by_start: dict[int, list[TagPart]] = {}
-        for part in work.tags:
-            if not part.why:
-                by_start.setdefault(part.until, []).append(part)
-        for start in sorted(by_start):
-            parts = by_start[start]
-            while parts and not self._no_history:
-                some, parts = parts[: self._nodes_per_call], parts[self._nodes_per_call :]
-                await self._fill_some(work, some)
+        waiting = [part for part in work.tags if not part.why]
+        while waiting and not self._no_history:
+            # Those that are furthest behind and begin at the same time can share a call.
+            first = min(part.begin for part in waiting)
+            some = [part for part in waiting if part.begin == first][: self._nodes_per_call]
+            await self._fill_some(work, some)
+            waiting = [part for part in waiting if not part.done and not part.why and not self._is_postponed(part)]
 
     async def _fill_some(self, work: _Work, parts: list[TagPart]) -> None:
-        """Reads the history of a few tags to the end of the gap; they begin at the same time."""
-        fresh = [part for part in parts if part.until == work.start]
+        """Reads the history of a few tags that begin at the same time, as far as their continuation points go."""
+        fresh = [part for part in parts if part.begin == work.start and not part.reaches_back]
         if fresh and not await self._look_back(work, fresh):
             return
-        waiting = parts
         most = max(self._desk.pace.chunk // len(parts), 10)
+        waiting = parts
         try:
             while waiting:
                 waiting = await self._read_chunk(work, waiting, most)
@@ -210,19 +208,20 @@ class Repairer:
             return []
         for place, (part, answer) in enumerate(zip(parts, response.nodes, strict=True)):
             verdict = judge(answer.status)
-            if answer.status == _POINT_GONE:
-                # The next question for gaps goes on from where this came to.
-                part.continuation = b""
+            if answer.status == _POINT_GONE and part.continuation:
+                # It is asked again, from where this came to.
+                part.continuation, part.begin = b"", part.until
             elif verdict is Verdict.LATER:
                 self._postpone(part, answer.status)
             elif verdict is Verdict.NEVER:
                 part.why = self._unreadable[part.tag.tag_id] = unreadable(answer.status)
             else:
-                part.take(samples_of(part, response.runs, place), answer.continuation)
+                values = samples_of(part, response.runs, place)
+                part.take(values, answer.continuation, is_full=answer.count >= most)
         await self._acquit([part for part in parts if part.is_silent])
         told = [part for part in parts if part.block is not None or part.why]
         await self._store(steps_of(work.gap, told))
-        return [part for part in told if not part.done and not part.why]
+        return [part for part in told if part.continuation and not part.done and not part.why]
 
     async def _acquit(self, parts: Sequence[TagPart]) -> None:
         """A value that has not changed for longer than the server keeps history is not missing."""
@@ -240,6 +239,9 @@ class Repairer:
         # The server was busy with this for so long; it gets a multiple of it for its live values.
         await asyncio.sleep(min((loop.time() - asked) * (1 / self._desk.pace.share - 1), 30.0))
         return response
+
+    def _is_postponed(self, part: TagPart) -> bool:
+        return part.tag.tag_id in self._postponed
 
     def _postpone(self, part: TagPart, status: int) -> None:
         self._log.info("repair_postponed", tag=part.tag.tag_id, why=status_words(status))

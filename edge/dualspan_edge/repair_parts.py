@@ -125,23 +125,33 @@ class TagPart:
         """The node as it is asked for now."""
         return HistoryNode(self.node, self.tag.index_range, self.continuation)
 
-    def take(self, block: Block, continuation: bytes) -> None:
-        """Takes an answer: values within the gap, in order of time, and where the server goes on."""
+    def take(self, block: Block, continuation: bytes, *, is_full: bool) -> None:
+        """Takes an answer.
+
+        Args:
+            block: Values within the gap, in order of time.
+            continuation: Where the server goes on.
+            is_full: It held as many values as were asked for. Then there may be more even without a continuation
+                point: some servers take the number as the most that is ever wanted (Part 11, 6.5.3.2 can be read so).
+        """
         newest = int(block.timestamp[-1]) if len(block) else self.until
-        self._stalls = self._stalls + 1 if continuation and newest <= self.until else 0
+        more = bool(continuation) or is_full
+        self._stalls = self._stalls + 1 if more and newest <= self.until else 0
         if len(block) and not self._found:
             self._found = True
             first = int(block.timestamp[0])
             if not self.reaches_back and first > self.start:
                 self.missing.append((self.start, first, _NOT_BACK_THAT_FAR))
         self.continuation = continuation
-        self.block = self._without_own_holes(block, newest if continuation else self.end)
-        self.until = max(self.until, newest) if continuation else self.end
+        self.block = self._without_own_holes(block, newest if more else self.end)
+        self.until = max(self.until, newest) if more else self.end
+        self.done = not more
         if self._stalls >= _MOST_STALLS:
-            self.why, self.continuation = "the server answers with the same history again and again", b""
-        elif not continuation and not self._found and not self.reaches_back:
+            self.why, self.done = "the server answers with the same history again and again", True
+        elif not more and not self._found and not self.reaches_back:
             self.why = _NOTHING_THERE
-        self.done = not self.continuation
+        if not continuation:
+            self.begin = self.until
 
     @property
     def is_silent(self) -> bool:

@@ -132,7 +132,10 @@ class PlantSite:
             newest = (await self.client.read_latest(self.tags)).time_range()
             return newest is not None and newest[1] >= until_us
 
-        await until(reached, f"samples of {until_us} are stored", timeout)
+        try:
+            await until(reached, f"samples of {until_us} are stored", timeout)
+        except TimeoutError as err:
+            raise AssertionError(f"{err}\n{self.members['gateway'].server.child.log_tail()}") from err
 
     async def repaired(self, timeout: float = 120.0) -> list[Gap]:
         """Waits until no gap is open; returns the ledger."""
