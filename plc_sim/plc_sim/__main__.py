@@ -35,11 +35,15 @@ def _parser() -> argparse.ArgumentParser:
     shared.add_argument("--password", help="password (default: made up once, kept in --data, printed)")
     shared.add_argument("--control-port", type=int, default=0, help="loopback port of the control channel (0: any)")
     shared.add_argument("--seed", type=int, default=1, help="the same seed tells the same story")
+    shared.add_argument(
+        "--call", action="append", default=[], metavar="HOST:PORT", help="call a client that listens (reverse connect)"
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     plants = commands.add_parser("plants", parents=[shared], help="plants of three industries")
     plants.add_argument("--port-base", type=int, default=4840, help="port of the first plant (0: any free port each)")
     plants.add_argument("--plants", default=",".join(PLANT_NAMES), help="which, separated by commas")
     plants.add_argument("--allow-none", action="store_true", help="also offer an endpoint without security")
+    plants.add_argument("--trust-clients", action="store_true", help="refuse clients that are not in the trust list")
     plants.add_argument("--max-references", type=int, default=0, help="references of a node in one answer (0: all)")
     load = commands.add_parser("load", parents=[shared], help="prepared notifications at a stated rate")
     load.add_argument("--port", type=int, default=4850, help="port (0: any free port)")
@@ -65,6 +69,7 @@ def _options(arguments: argparse.Namespace, user: credentials.Credentials, name:
         port=port,
         username=user.username,
         password=user.password,
+        calls=tuple(arguments.call),
     )
 
 
@@ -133,6 +138,7 @@ async def _plants(arguments: argparse.Namespace, folder: Path) -> None:
     for index, name in enumerate(arguments.plants.split(",")):
         port = arguments.port_base + index if arguments.port_base else 0
         options = replace(_options(arguments, user, name, port), allow_none=arguments.allow_none)
+        options = replace(options, enforce_trust=arguments.trust_clients)
         options = replace(options, max_nodes=500, max_references=arguments.max_references, max_continuation_points=10)
         plant = make_plant(name, arguments.seed, folder / name / "overlays.jsonl")
         servers[name] = PlantServer(plant, options, folder / name, _hosts(options))

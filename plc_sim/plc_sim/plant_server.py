@@ -18,6 +18,7 @@ from plc_sim.opcua.event_filter import supertypes_in
 from plc_sim.opcua.gate import Gate
 from plc_sim.opcua.server import ServerOptions, SimServer
 from plc_sim.opcua.subscription import now_us
+from plc_sim.opcua.trust_list import TrustList
 from plc_sim.plant_conditions import ConditionMethods
 from plc_sim.plant_encoding import data_values
 from plc_sim.plant_events import EventItems
@@ -39,6 +40,7 @@ class PlantServer:
         plant: The machines behind it.
         gate: Slowness and silence.
         losses: Samples that full queues dropped.
+        trust_list: Clients that the server trusts.
         alarms: Alarms on demand, and acknowledgements.
         identity: Key and certificate now in use.
     """
@@ -48,6 +50,9 @@ class PlantServer:
         self.gate = Gate()
         self.losses: deque[Loss] = deque(maxlen=LOSSES_KEPT)
         self.alarms = AlarmJournal(folder / "alarms.jsonl")
+        self.trust_list = TrustList(
+            folder / "trusted", admins=frozenset({options.username}), enforced=options.enforce_trust
+        )
         self._options = options
         self._folder = folder
         self._hosts = hosts
@@ -98,6 +103,7 @@ class PlantServer:
             events = EventItems(book, namespaces.variables, supertypes, options.subscriptions)
             return PlantSampler(lookup, space.read_attribute_value, namespaces.types, self.losses, events)
 
+        server.iserver.certificate_validator = self.trust_list.validate
         await server.prepare(
             sampler,
             history,
@@ -113,6 +119,7 @@ class PlantServer:
                 ConditionMethods(
                     book, namespaces.variables, server.subscription_service.subscriptions, options.username
                 ),
+                self.trust_list,
             ),
         )
         await self._warm()

@@ -4,6 +4,7 @@ from asyncua import ua
 from asyncua.server.internal_server import InternalServer
 
 from plc_sim.opcua.session import refused
+from plc_sim.opcua.trust_list import TrustList
 from plc_sim.plant_conditions import ConditionMethods
 from plc_sim.plant_methods import PlantMethods
 
@@ -15,10 +16,14 @@ class PlantCalls:
         server: asyncua's core, for methods that are not the plant's.
         machines: Methods of the machines.
         conditions: Methods of their conditions.
+        trust_list: Methods of the trust list.
     """
 
-    def __init__(self, server: InternalServer, machines: PlantMethods, conditions: ConditionMethods) -> None:
+    def __init__(
+        self, server: InternalServer, machines: PlantMethods, conditions: ConditionMethods, trust_list: TrustList
+    ) -> None:
         self._server = server
+        self._trust_list = trust_list
         self._methods = (machines, conditions)
 
     async def call(self, request: ua.CallMethodRequest, user: str) -> ua.CallMethodResult:
@@ -26,6 +31,8 @@ class PlantCalls:
         for methods in self._methods:
             if methods.knows(request):
                 return methods.call(request, user)
+        if self._trust_list.owns(request.MethodId):
+            return await self._trust_list.call(request, user)
         space = self._server.aspace
         if request.ObjectId not in space:
             return refused(ua.StatusCodes.BadNodeIdUnknown)

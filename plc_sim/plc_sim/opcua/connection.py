@@ -1,5 +1,6 @@
 """Connections of clients: behind the gate, with the services that asyncua's processor lacks, dropped when asked to."""
 
+import asyncio
 from typing import Any
 
 from asyncua import ua
@@ -37,6 +38,10 @@ class Protocol(OPCUAProtocol):
 
     gate: Gate
 
+    def __init__(self, **parts: Any) -> None:
+        super().__init__(**parts)
+        self.lost = asyncio.Event()
+
     def connection_made(self, transport: Any) -> None:
         """Take the connection with our processor."""
         super().connection_made(transport)
@@ -54,6 +59,7 @@ class Protocol(OPCUAProtocol):
         """Forget the publish requests of a connection that is gone: what they would carry could not arrive."""
         if self.processor is not None:
             self.processor._publish_requests.clear()  # noqa: SLF001 - asyncua would go on answering them
+        self.lost.set()
         super().connection_lost(ex)
 
 

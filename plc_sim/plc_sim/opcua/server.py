@@ -21,6 +21,7 @@ from plc_sim.opcua.capabilities import capabilities
 from plc_sim.opcua.certificate import Identity
 from plc_sim.opcua.connection import Listener
 from plc_sim.opcua.gate import Gate
+from plc_sim.opcua.reverse import ReverseCaller, reverse_hello
 from plc_sim.opcua.sampling import SamplerFactory
 from plc_sim.opcua.session import CallService, SessionLimits, SimSession, WriteService
 from plc_sim.opcua.standard import node_id
@@ -70,6 +71,8 @@ class ServerOptions:
         max_references: References of a node in one answer; 0: as many as the client allows.
         max_continuation_points: That a session may hold; 0: Browse always answers in full.
         subscriptions: What subscriptions may ask for.
+        enforce_trust: Clients that are not in the trust list are refused, once it has one.
+        calls: `host:port` of clients that listen for this server (reverse connect).
     """
 
     name: str
@@ -88,6 +91,8 @@ class ServerOptions:
     max_references: int = 0
     max_continuation_points: int = 0
     subscriptions: SubscriptionLimits = field(default_factory=SubscriptionLimits)
+    enforce_trust: bool = False
+    calls: tuple[str, ...] = ()
 
     @property
     def limits(self) -> SessionLimits:
@@ -197,6 +202,7 @@ class SimServer(Server):
         self.options = options
         self.identity = identity
         self.gate = gate
+        self._callers: list[ReverseCaller] = []
 
     async def prepare(
         self, sampler: SamplerFactory, history: HistoryService, namespaces: Callable[[], list[str]]
@@ -252,6 +258,14 @@ class SimServer(Server):
             raise
         if self.options.port == 0:
             self._correct_port(listener.port)
+        for address in self.options.calls:
+            host, _, port = address.rpartition(":")
+            caller = ReverseCaller(host, int(port), self._reverse_hello, listener.make_protocol)
+            self._callers.append(caller)
+            caller.start()
+
+    def _reverse_hello(self) -> bytes:
+        return reverse_hello(self.options.application_uri, self.endpoint.geturl())
 
     def _correct_port(self, port: int) -> None:
         """Put the port that the system chose into the endpoints."""
@@ -279,6 +293,9 @@ class SimServer(Server):
 
     async def stop(self) -> None:
         """End everything, quickly and without farewell to the clients."""
+        for caller in self._callers:
+            await caller.stop()
+        self._callers.clear()
         self.drop_connections()
         service = self.subscription_service
         await service.delete_subscriptions(list(service.subscriptions))

@@ -77,9 +77,7 @@ def depalletiser() -> tuple[Signal, ...]:
             0.0,
             "Gripper vacuum",
             "抓手真空",
-            lambda v: (
-                _VACUUM.followed(v, 2.0) * v.run * (1.0 - 0.5 * v.fault("vacuum_leak")) + 0.006 * v.noise("vacuum")
-            ),
+            _vacuum,
             decimals=3,
         ),
     )
@@ -178,9 +176,7 @@ def filler() -> tuple[Signal, ...]:
             6.0,
             "Bowl pressure",
             "酒缸压力",
-            lambda v: (
-                2.1 + (_BOWL.followed(v, 5.0) - 2.1) * v.run + 0.05 * v.drift("bowl", 1.0) + 0.012 * v.noise("bowl")
-            ),
+            _bowl_pressure,
             decimals=3,
         ),
         analog(
@@ -321,12 +317,7 @@ def labeller() -> tuple[Signal, ...]:
             80.0,
             "Glue temperature",
             "胶水温度",
-            lambda v: (
-                24.0
-                + (_GLUE.followed(v, 90.0) - 24.0) * v.warmth(15.0)
-                - 7.0 * v.fault("glue_heater")
-                + 0.1 * v.noise("glue")
-            ),
+            _glue_temperature,
             decimals=1,
         ),
         text("Labels/BatchCode", 5000, "Batch code", "批次码", lambda v: v.cycles // 900, lambda key: f"L{key:06}A"),
