@@ -55,46 +55,35 @@ _POSTGRES_SETTINGS: Mapping[str, str] = {
 }
 
 
-class EmbeddedPostgres:
-    """PostgreSQL 18 on a Unix socket, superuser `postgres`, trusted because only its owner can reach the socket.
+class _EmbeddedServer:
+    """A server as a child process that holds a data folder.
 
     Args:
-        data_dir: Holds the cluster in `postgres/`, the log in `logs/`, the socket in `run/`. When this process is
-            root, PostgreSQL runs as another system user, who must be able to enter the folder.
-        settings: Server settings that go over the built-in ones.
+        data_dir: Its data folder.
     """
 
-    name = "postgres"
+    name = ""
+    label = ""
 
-    def __init__(self, data_dir: Path, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(self, data_dir: Path) -> None:
         self._data_dir = data_dir.absolute()
-        self._cluster = self._data_dir / "postgres"
-        self._settings = {**_POSTGRES_SETTINGS, **(settings or {})}
-        self._lock = FolderLock(self._data_dir / "postgres.lock")
-        self._user: str | None = None
-        self._sockets: Path | None = None
+        self._lock = FolderLock(self._data_dir / f"{self.name}.lock")
         self._child: ChildProcess | None = None
 
     @property
     def pid(self) -> int | None:
-        """The postmaster's process id while it runs."""
+        """The process id while it runs."""
         return None if self._child is None else self._child.pid
 
     @property
     def child(self) -> ChildProcess:
         """The running process, for who supervises it."""
         if self._child is None:
-            raise EmbeddedServerError("PostgreSQL", "it was not started")
+            raise EmbeddedServerError(self.label, "it was not started")
         return self._child
 
-    def url(self, database: str = "postgres", user: str = "postgres") -> str:
-        """The address of a database, as `postgresql://…`."""
-        if self._sockets is None:
-            raise EmbeddedServerError("PostgreSQL", "it has no address before it was started")
-        return f"postgresql://{quote(user)}@/{quote(database)}?host={quote(str(self._sockets))}"
-
     def start(self) -> None:
-        """Starts it and waits until it answers; makes the cluster first if there is none.
+        """Starts it and waits until it answers; makes what it needs first.
 
         Raises:
             DataFolderInUseError: Another process runs a server on this folder.
@@ -104,13 +93,7 @@ class EmbeddedPostgres:
         self._data_dir.mkdir(parents=True, exist_ok=True)
         self._lock.acquire()
         try:
-            self._user = system_user()
-            check_reachable(self._data_dir, self._user)
-            self._sockets = socket_folder(self._data_dir, self._user)
-            software = _postgres_software(self._data_dir, self._user)
-            self._stop_leftover()
-            self._initialise(software)
-            self._launch(software)
+            self._bring_up()
         except BaseException:
             self.stop()
             raise
@@ -121,10 +104,48 @@ class EmbeddedPostgres:
         self.start()
 
     def stop(self) -> None:
-        """Ends sessions, writes a checkpoint and stops ("fast shutdown"). Does nothing if it does not run."""
+        """Asks it to write what is unwritten and to stop, and waits. Does nothing if it does not run."""
         if self._child is not None:
             self._child.stop(_STOP_TIMEOUT_S)
         self._lock.release()
+
+    def _bring_up(self) -> None:
+        raise NotImplementedError
+
+
+class EmbeddedPostgres(_EmbeddedServer):
+    """PostgreSQL 18 on a Unix socket, superuser `postgres`, trusted because only its owner can reach the socket.
+
+    Args:
+        data_dir: Holds the cluster in `postgres/`, the log in `logs/`, the socket in `run/`. When this process is
+            root, PostgreSQL runs as another system user, who must be able to enter the folder.
+        settings: Server settings that go over the built-in ones.
+    """
+
+    name = "postgres"
+    label = "PostgreSQL"
+
+    def __init__(self, data_dir: Path, settings: Mapping[str, str] | None = None) -> None:
+        super().__init__(data_dir)
+        self._cluster = self._data_dir / "postgres"
+        self._settings = {**_POSTGRES_SETTINGS, **(settings or {})}
+        self._user: str | None = None
+        self._sockets: Path | None = None
+
+    def url(self, database: str = "postgres", user: str = "postgres") -> str:
+        """The address of a database, as `postgresql://…`."""
+        if self._sockets is None:
+            raise EmbeddedServerError("PostgreSQL", "it has no address before it was started")
+        return f"postgresql://{quote(user)}@/{quote(database)}?host={quote(str(self._sockets))}"
+
+    def _bring_up(self) -> None:
+        self._user = system_user()
+        check_reachable(self._data_dir, self._user)
+        self._sockets = socket_folder(self._data_dir, self._user)
+        software = _postgres_software(self._data_dir, self._user)
+        self._stop_leftover()
+        self._initialise(software)
+        self._launch(software)
 
     def _launch(self, software: Path) -> None:
         options = [f"--{name}={value}" for name, value in self._settings.items()]
@@ -210,7 +231,7 @@ class EmbeddedPostgres:
         raise EmbeddedServerError("PostgreSQL", f"process {pid} of an earlier run does not end. End it and try again.")
 
 
-class EmbeddedRedis:
+class EmbeddedRedis(_EmbeddedServer):
     """Redis on a Unix socket, with an append-only file: the broker of the Celery workers and the live fan-out.
 
     Args:
@@ -218,24 +239,11 @@ class EmbeddedRedis:
     """
 
     name = "redis"
+    label = "Redis"
 
     def __init__(self, data_dir: Path) -> None:
-        self._data_dir = data_dir.absolute()
-        self._lock = FolderLock(self._data_dir / "redis.lock")
+        super().__init__(data_dir)
         self._socket: Path | None = None
-        self._child: ChildProcess | None = None
-
-    @property
-    def pid(self) -> int | None:
-        """The process id while it runs."""
-        return None if self._child is None else self._child.pid
-
-    @property
-    def child(self) -> ChildProcess:
-        """The running process, for who supervises it."""
-        if self._child is None:
-            raise EmbeddedServerError("Redis", "it was not started")
-        return self._child
 
     def url(self) -> str:
         """Its address, as `redis+socket:///…`."""
@@ -243,33 +251,10 @@ class EmbeddedRedis:
             raise EmbeddedServerError("Redis", "it has no address before it was started")
         return f"redis+socket://{quote(str(self._socket))}"
 
-    def start(self) -> None:
-        """Starts it and waits until it answers.
-
-        Raises:
-            DataFolderInUseError: Another process runs a server on this folder.
-            EmbeddedServerError: It does not come up.
-        """
-        self._data_dir.mkdir(parents=True, exist_ok=True)
-        self._lock.acquire()
-        try:
-            self._socket = socket_folder(self._data_dir, system_user()) / "redis.sock"
-            self._stop_leftover()
-            self._launch(self._socket)
-        except BaseException:
-            self.stop()
-            raise
-
-    def restart(self) -> None:
-        """Starts it again after it ended by itself."""
-        self.stop()
-        self.start()
-
-    def stop(self) -> None:
-        """Writes what is unwritten and stops. Does nothing if it does not run."""
-        if self._child is not None:
-            self._child.stop(_STOP_TIMEOUT_S)
-        self._lock.release()
+    def _bring_up(self) -> None:
+        self._socket = socket_folder(self._data_dir, system_user()) / "redis.sock"
+        self._stop_leftover()
+        self._launch(self._socket)
 
     def _launch(self, socket_path: Path) -> None:
         folder = self._data_dir / "redis"
