@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from dualspan.onboarding.v1 import discovery_pb2
 from dualspan.onboarding.v1 import gateway_service_pb2 as gateway
-from dualspan_edge.diagnosis.checklist import Checklist
+from dualspan_edge.diagnosis.checklist import Checklist, finding_and_remedy
 from dualspan_edge.opcua.certificates import ApplicationInstance
 from dualspan_edge.opcua.security import question_about
 from dualspan_edge.trust import Judgement, TrustAnchors, first_certificate, judge
@@ -48,18 +48,12 @@ def check_server_certificate(
     return judgement
 
 
-def _split(problem: Problem) -> tuple[str, str]:
-    """A problem's words as finding and remedy."""
-    finding, _, remedy = problem.words.partition("; ")
-    return finding, remedy
-
-
 def _check_host(checklist: Checklist, problems: Sequence[Problem], host: str) -> None:
     found = next((problem for problem in problems if problem.check is Check.HOST), None)
     if found is None:
         checklist.passed(discovery_pb2.CONNECTION_STEP_HOSTNAME, f"the server's certificate is made for {host}")
     else:
-        checklist.warn(discovery_pb2.CONNECTION_STEP_HOSTNAME, *_split(found))
+        checklist.warn(discovery_pb2.CONNECTION_STEP_HOSTNAME, *finding_and_remedy(found.words))
 
 
 def _check_itself(checklist: Checklist, problems: Sequence[Problem], judgement: Judgement) -> None:
@@ -67,9 +61,9 @@ def _check_itself(checklist: Checklist, problems: Sequence[Problem], judgement: 
     others = [problem for problem in problems if problem.check not in (Check.HOST, Check.TRUST)]
     fatal = next((problem for problem in others if not problem.check.outweighed), None)
     if fatal is not None:
-        checklist.fail(step, *_split(fatal))
+        checklist.fail(step, *finding_and_remedy(fatal.words))
     elif others:
-        findings, remedies = zip(*map(_split, others), strict=True)
+        findings, remedies = zip(*(finding_and_remedy(one.words) for one in others), strict=True)
         checklist.warn(step, "; ".join(findings), "; ".join(dict.fromkeys(remedies)))
     elif judgement.certificate is not None:
         until = judgement.certificate.not_valid_after_utc

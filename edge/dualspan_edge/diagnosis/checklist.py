@@ -1,5 +1,6 @@
 """The steps of a test, in order, each with what was found and what to do. No I/O."""
 
+import re
 import time
 from collections.abc import Callable
 
@@ -11,6 +12,12 @@ STEPS = [
     if number != discovery_pb2.CONNECTION_STEP_UNSPECIFIED
 ]
 _NOT_TRIED = "not tried, because an earlier step failed"
+
+
+def finding_and_remedy(words: str) -> tuple[str, str]:
+    """What is wrong and what to do, from words that say both, as all of the gateway's do."""
+    finding, remedy = re.split(r"[;.] ", words, maxsplit=1) if re.search(r"[;.] ", words) else (words, "")
+    return finding, remedy or "look into the server's log, then try again"
 
 
 class CannotGoOn(Exception):

@@ -10,7 +10,7 @@ from asyncua.ua.uaerrors import UaStatusCodeError
 
 from dualspan.onboarding.v1 import discovery_pb2
 from dualspan.onboarding.v1 import gateway_service_pb2 as gateway
-from dualspan_edge.diagnosis.checklist import Checklist
+from dualspan_edge.diagnosis.checklist import Checklist, finding_and_remedy
 from dualspan_edge.diagnosis.refusals import is_about_certificate, refusal
 from dualspan_edge.errors import GatewayError
 from dualspan_edge.opcua.certificates import ApplicationInstance
@@ -73,7 +73,8 @@ async def try_session(test: SessionTest, checklist: Checklist, dial: Dial) -> No
     """
     checklist.begin(_TRUST)
     if test.judgement is not None and test.judgement.certificate is None:
-        raise checklist.stop(_TRUST, "without a usable certificate of the server nothing can be sent to it", "")
+        finding = "without a usable certificate of the server nothing can be sent to it"
+        raise checklist.stop(_TRUST, finding, "make a new certificate at the server")
     try:
         client = await dial(test.configuration, test.client)
     except (OSError, TimeoutError, GatewayError) as error:
@@ -133,8 +134,7 @@ async def _sign_in(client: Client, test: SessionTest, checklist: Checklist) -> N
         words = refusal(int(error.code))
         raise checklist.stop(_USER, words.finding, words.remedy, int(error.code)) from error
     except GatewayError as error:
-        finding, _, remedy = str(error).partition("; ")
-        raise checklist.stop(_USER, finding, remedy) from error
+        raise checklist.stop(_USER, *finding_and_remedy(str(error))) from error
     except (OSError, TimeoutError) as error:
         raise checklist.stop(
             _USER, "the server ends the connection when it hears the user", "look into its log"

@@ -19,7 +19,7 @@ from dualspan.onboarding.v1 import gateway_service_pb2 as gateway
 from dualspan_edge.clock import ClockOffset, PlatformClock
 from dualspan_edge.commands import Progress
 from dualspan_edge.diagnosis.certificates import check_own_certificate, check_server_certificate
-from dualspan_edge.diagnosis.checklist import CannotGoOn, Checklist
+from dualspan_edge.diagnosis.checklist import CannotGoOn, Checklist, finding_and_remedy
 from dualspan_edge.diagnosis.refusals import refusal
 from dualspan_edge.diagnosis.session import SessionTest, try_session
 from dualspan_edge.discovery.describing import describe_endpoint
@@ -118,8 +118,7 @@ class ConnectionTester:
         try:
             found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
         except OSError as error:
-            finding, _, remedy = unreachable_words(error, host).partition("; ")
-            raise checklist.stop(step, finding, remedy) from error
+            raise checklist.stop(step, *finding_and_remedy(unreachable_words(error, host))) from error
         addresses = sorted({str(one[4][0]) for one in found})
         checklist.passed(step, f"{host} is {', '.join(addresses[:5])}")
 
@@ -129,8 +128,7 @@ class ConnectionTester:
         try:
             client = await self._dial(test.configuration, partial(unsecured_client, timeout=_TIMEOUT))
         except (OSError, TimeoutError, GatewayError) as error:
-            finding, _, remedy = _words(error, test.host).partition("; ")
-            raise checklist.stop(step, finding, remedy) from error
+            raise checklist.stop(step, *finding_and_remedy(_words(error, test.host))) from error
         way = "the server called" if test.configuration.reverse_connect else f"{test.host} accepts connections"
         checklist.passed(step, way)
         return client
@@ -163,7 +161,7 @@ class ConnectionTester:
             match = match_endpoint(endpoints.descriptions, wanted)
         except ServerRefusedError as error:
             finding, _, remedy = str(error).rpartition(". ")
-            raise checklist.stop(step, finding, remedy) from error
+            raise checklist.stop(step, finding, remedy or "choose one that it offers") from error
         test.response.endpoint.CopyFrom(describe_endpoint(match.endpoint, test.host))
         if wanted.server_uri and match.application_uri != wanted.server_uri:
             finding = f"the server says that it is {match.application_uri}, not {wanted.server_uri}"
