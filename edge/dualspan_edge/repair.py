@@ -109,7 +109,7 @@ class Repairer:
         self._log = _log.bind(server=server)
         # What cannot be read while this connection lasts, and why: it is asked for once.
         self._unreadable: dict[int, str] = {}
-        self._no_history = ""
+        self._no_history = self._said = ""
         self._postponed: set[int] = set()
         self._nodes_per_call = 1
 
@@ -120,10 +120,16 @@ class Repairer:
                 await self._desk.buffer.committed()
                 filled = await self._fill_all()
             except Exception as error:  # noqa: BLE001 - supervised: neither a server nor the platform ends the live stream
-                self._log.warning("repair_failed", error=words_of(error))
+                self._say(words_of(error))
                 filled = False
             if not filled:
                 await asyncio.sleep(self._desk.pace.poll)
+
+    def _say(self, words: str) -> None:
+        """Once, for as long as it is the same."""
+        if words != self._said:
+            self._said = words
+            self._log.warning("repair_failed", error=words)
 
     async def _fill_all(self) -> bool:
         """Fills what there is to fill; whether there was anything that went on."""
@@ -196,7 +202,7 @@ class Repairer:
                 (run.handle == place).any() for run in response.runs
             )
             if answer.continuation:
-                await release(self._connection, [HistoryNode(part.node, part.index_range, answer.continuation)])
+                await release(self._connection, [HistoryNode(part.node, part.tag.index_range, answer.continuation)])
         return True
 
     async def _read_chunk(self, work: _Work, parts: list[TagPart], most: int) -> list[TagPart]:

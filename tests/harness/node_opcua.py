@@ -35,6 +35,7 @@ class NodeOpcUaSettings:
         hostname: What its endpoints and its certificate call the host; the machine's name if empty.
         application_uri: Its application URI.
         variables: How many doubles it has, `machine.V0` and so on.
+        counter_ms: How often `machine.Counter` counts, whose history it keeps; 0: there is none.
         reverse_connect: Clients that it calls.
     """
 
@@ -49,6 +50,7 @@ class NodeOpcUaSettings:
     hostname: str | None = None
     application_uri: str = "urn:others:machine"
     variables: int = 10
+    counter_ms: int = 0
     reverse_connect: Sequence[str] = ()
 
 

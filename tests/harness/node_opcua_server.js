@@ -2,7 +2,8 @@
 const { once } = require("node:events");
 const readline = require("node:readline");
 const {
-  DataType, MessageSecurityMode, OPCUACertificateManager, OPCUAServer, SecurityPolicy, Variant,
+  DataType, MessageSecurityMode, OPCUACertificateManager, OPCUAServer, SecurityPolicy, StatusCodes,
+  Variant,
 } = require("node-opcua");
 
 const MODES = { None: MessageSecurityMode.None, Sign: MessageSecurityMode.Sign, SignAndEncrypt: MessageSecurityMode.SignAndEncrypt };
@@ -26,6 +27,24 @@ function addMachine(server, variables) {
       value: { get: () => new Variant({ dataType: DataType.Double, value: number + Math.sin(Date.now() / 1000) }) },
     });
   }
+}
+
+// A counter that keeps its history: 1, 2, 3, … with its own source timestamps.
+function addCounter(server, everyMs) {
+  const space = server.engine.addressSpace;
+  const counter = space.getOwnNamespace().addVariable({
+    organizedBy: space.rootFolder.objects,
+    browseName: "Counter",
+    nodeId: "s=machine.Counter",
+    dataType: "Double",
+    minimumSamplingInterval: 0,
+  });
+  space.installHistoricalDataNode(counter, { maxOnlineValues: 100000 });
+  let count = 0;
+  return setInterval(() => {
+    count += 1;
+    counter.setValueFromSource(new Variant({ dataType: DataType.Double, value: count }), StatusCodes.Good, new Date());
+  }, everyMs);
 }
 
 async function main() {
@@ -53,6 +72,7 @@ async function main() {
   });
   await server.initialize();
   addMachine(server, wanted.variables);
+  if (wanted.counter_ms) addCounter(server, wanted.counter_ms);
   await server.start();
   process.on("SIGTERM", async () => {
     await server.shutdown(0);

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from dualspan.historian.v1 import repair_pb2 as repair
 from dualspan.historian.v1 import resources_pb2 as historian
 from dualspan.historian.v1 import service_pb2 as ingest
 from dualspan.historian.v1 import service_pb2_grpc as ingest_grpc
@@ -217,6 +218,11 @@ class Historian(ingest_grpc.IngestServiceServicer):
         self.accepts = True
         self.max_upload_bytes = 1 << 20
         self.streams = 0
+        self.repairs: list[repair.Repair] = []
+        self.coverage: dict[str, repair.Coverage] = {}
+        self.started: dict[int, int] = {}
+        # Tags that can be repaired; none: gaps are only written down.
+        self.repairable: list[int] = []
 
     async def Ingest(  # noqa: N802 - gRPC's name
         self, request_iterator: AsyncIterator[ingest.IngestRequest], context: Context
@@ -256,11 +262,38 @@ class Historian(ingest_grpc.IngestServiceServicer):
             await context.abort(grpc.StatusCode.UNAVAILABLE, "crashed with frames under way")
         return True
 
+    async def ListRepairableGaps(  # noqa: N802 - gRPC's name
+        self, request: repair.ListRepairableGapsRequest, context: Context
+    ) -> repair.ListRepairableGapsResponse:
+        found: list[repair.RepairableGap] = []
+        for number, gap in enumerate(self.gaps):
+            name = f"tenants/acme/gaps/{number}"
+            told = [one for one in self.repairs if one.gap == name]
+            done = {one.tag_id for one in told if one.done}
+            tags = [
+                repair.RepairableGap.Tag(
+                    tag_id=tag_id,
+                    start_time=next((one.until_time for one in told[::-1] if one.tag_id == tag_id), gap.start_time),
+                )
+                for tag_id in self.repairable
+                if not done & {tag_id, 0} and gap.tag_id in {0, tag_id}
+            ]
+            if tags and gap.server in {"", request.server}:
+                named = historian.Gap(name=name, start_time=gap.start_time, end_time=gap.end_time)
+                found.append(repair.RepairableGap(gap=named, tags=tags))
+        return repair.ListRepairableGapsResponse(
+            gaps=sorted(found, key=lambda one: one.gap.start_time.ToMicroseconds())
+        )
+
     def _commit(self, epoch: int, upload: ingest.IngestRequest.Upload) -> Sequence[ingest.IngestResponse.Quarantined]:
         if upload.sequence <= self.committed.get(epoch, 0):
             return ()
         self.committed[epoch] = upload.sequence
         self.gaps.extend(upload.gaps)
+        self.repairs.extend(upload.repairs)
+        for told in upload.coverage:
+            self.coverage[told.server] = told
+            self.started.update((start.tag_id, start.start_time.ToMicroseconds()) for start in told.starts)
         if upload.sequence in self.refuse:
             return (ingest.IngestResponse.Quarantined(sequence=upload.sequence, reason="WRONG_KIND", detail="test"),)
         self.frames.append(decode_frame(upload.frame))
