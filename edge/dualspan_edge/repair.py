@@ -22,7 +22,9 @@ from dualspan_edge.clock import now_microseconds
 from dualspan_edge.decoder.history import HistoryResponse
 from dualspan_edge.opcua.connection import Connection
 from dualspan_edge.opcua.history import HistoryNode, microseconds_of, nodes_per_call, read_history, release
+from dualspan_edge.opcua.plan import PlannedTag
 from dualspan_edge.opcua.services import read_attributes
+from dualspan_edge.opcua.structures import with_parts
 from dualspan_edge.opcua.words import status_words
 from dualspan_edge.repair_parts import (
     TagPart,
@@ -141,6 +143,7 @@ class Repairer:
             work = self._work_of(found)
             if work.tags:
                 went_on = True
+                await self._take_apart(work.tags)
                 await self._fill(work)
         return went_on
 
@@ -150,12 +153,25 @@ class Repairer:
         configured = {tag.tag_id: tag for tag in self._tags()}
         for pending in found.tags:
             tag = configured.get(pending.tag_id)
-            if tag is not None and not tag.field_path and pending.tag_id not in self._postponed:
+            if tag is not None and pending.tag_id not in self._postponed:
                 begin = pending.start_time.ToMicroseconds()
                 part = TagPart(tag, work.start, work.end, begin, self._connection.namespaces)
                 part.why = self._unreadable.get(pending.tag_id, part.why)
                 work.tags.append(part)
         return work
+
+    async def _take_apart(self, parts: Sequence[TagPart]) -> None:
+        """Finds out where fields and elements lie in the values of their nodes."""
+        pieces = {part.tag.tag_id: part for part in parts if part.tag.field_path and not part.why}
+        if not pieces:
+            return
+        asked = [PlannedTag(part.tag, part.node, "") for part in pieces.values()]
+        planned, unusable = await with_parts(self._connection, asked)
+        for report in unusable:
+            pieces[report.tag_id].why = report.detail
+        for expansion in (member.expansion for member in planned if member.expansion is not None):
+            for number, tag_id in enumerate(expansion.tag_ids):
+                pieces[tag_id].piece = expansion.shape, number
 
     async def _fill(self, work: _Work) -> None:
         self._log.info("repair_begins", gap=work.gap, tags=len(work.tags), seconds=(work.end - work.start) / 1e6)

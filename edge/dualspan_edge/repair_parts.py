@@ -13,6 +13,7 @@ from dualspan.onboarding.v1 import sampling_pb2 as sampling
 from dualspan_edge.batch import Repaired, bytes_of
 from dualspan_edge.conversion import convert, no_values
 from dualspan_edge.decoder import ItemRun
+from dualspan_edge.decoder.expansion import Shape, expand
 from dualspan_edge.gaps import timestamp_of
 from dualspan_edge.opcua.history import HistoryNode
 from dualspan_edge.opcua.nodeids import NodeIdError, parse_node_id
@@ -86,6 +87,7 @@ class TagPart:
         why: Why nothing, or nothing more, can be had; empty if that is not so.
         missing: What history does not have, with the reason.
         block: What was read and is not stored yet.
+        piece: Where the tag is a field or an element: how values are taken apart, and which part it is.
     """
 
     tag: gateway.TagConfiguration
@@ -100,6 +102,7 @@ class TagPart:
     why: str = ""
     missing: list[tuple[int, int, str]] = field(default_factory=list[tuple[int, int, str]])
     block: Block | None = None
+    piece: tuple[Shape, int] | None = None
     node: ua.NodeId = field(default_factory=ua.NodeId)
     _found: bool = False
     _stalls: int = 0
@@ -197,14 +200,21 @@ def samples_of(part: TagPart, runs: Iterable[ItemRun], place: int) -> Block:
         inside = (run.handle == place) & (run.timestamp >= part.start) & (run.timestamp <= part.end)
         if not inside.any():
             continue
-        own = run.take(inside)
-        converted = convert(own, kind)
-        tag_ids = np.full(len(own), part.tag.tag_id, np.int64)
-        blocks.append(Block(kind, tag_ids, own.timestamp, converted.status, converted.values))
+        for own in _pieces_of(run.take(inside), part):
+            converted = convert(own, kind)
+            tag_ids = np.full(len(own), part.tag.tag_id, np.int64)
+            blocks.append(Block(kind, tag_ids, own.timestamp, converted.status, converted.values))
     if not blocks:
         return _empty(kind)
     joined = Block.concat(blocks)
     return joined.take(np.argsort(joined.timestamp, kind="stable"))
+
+
+def _pieces_of(run: ItemRun, part: TagPart) -> list[ItemRun]:
+    if part.piece is None:
+        return [run]
+    shape, wanted = part.piece
+    return [piece for number, piece in expand(run, shape) if number == wanted and len(piece)]
 
 
 def steps_of(gap: str, parts: Sequence[TagPart]) -> list[Repaired]:

@@ -189,3 +189,27 @@ async def test_a_server_whose_history_means_no_good_does_not_hold_up_what_is_liv
     if behaviour == "endless":
         await until(lambda: repaired(platform), "it is given up", 20)
         assert asked < 20
+
+
+async def test_elements_are_taken_out_of_history_as_they_are_out_of_notifications(
+    box: RunningGateway, platform: Platform, plant: Plant
+) -> None:
+    zones = await plant.add("zones", [0.0, 0.0], DOUBLE)
+    await plant.server.historize_node_data_change(plant.server.get_node(zones), period=None, count=10_000)
+    tags = [tag(number + 1, "zones", ValueKind.FLOAT64) for number in range(2)]
+    for number, one in enumerate(tags):
+        one.field_path = f"[{number}]"
+    platform.historian.repairable = [1, 2]
+    platform.onboarding.configure(plant.configuration(*tags))
+    box.start()
+    await until(lambda: bool(platform.historian.values(ValueKind.FLOAT64, 2)), "it streams")
+    await plant.write("zones", [1.0, 10.0], DOUBLE)
+    await until(lambda: 10.0 in platform.historian.values(ValueKind.FLOAT64, 2), "it changes")
+    await box.stop()
+    for number in range(2, 120):
+        await plant.write("zones", [float(number), number * 10.0], DOUBLE)
+        await asyncio.sleep(0.003)
+    box.start()
+    await until(lambda: {one.tag_id for one in platform.historian.repairs if one.done} >= {1, 2}, "both are done", 30)
+    assert set(platform.historian.values(ValueKind.FLOAT64, 1)) >= {float(n) for n in range(1, 120)}
+    assert set(platform.historian.values(ValueKind.FLOAT64, 2)) >= {n * 10.0 for n in range(1, 120)}
