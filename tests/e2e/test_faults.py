@@ -6,6 +6,7 @@ counts what was committed: a frame that was stored twice shows there.
 """
 
 import asyncio
+import hashlib
 import os
 import random
 from collections.abc import Awaitable, Callable, Mapping
@@ -15,9 +16,11 @@ from pathlib import Path
 import pytest
 
 from dualspan.historian.v1 import resources_pb2 as historian
+from dualspan.onboarding.v1 import notice_pb2
 from dualspan.onboarding.v1 import service_pb2 as onboarding
+from dualspan.onboarding.v1.notice_pb2_grpc import NoticeServiceStub
 from harness.completeness import Verdict
-from harness.site import GATEWAY, Site, now_us, until
+from harness.site import GATEWAY, SERVER, TENANT, Site, now_us, until
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="session"),
@@ -166,6 +169,51 @@ async def test_opcua_server_restarted(site: Site) -> None:
     assert 0 <= verdict.repeated <= len(site.variables)
     causes = {gap.cause for gap in await site.gaps() if gap.end_time.ToMicroseconds() >= outage[0]}
     assert causes & {historian.GAP_CAUSE_SUBSCRIPTION_LOST, historian.GAP_CAUSE_CONNECTION_LOST}, causes
+
+
+async def test_opcua_server_with_another_certificate(site: Site) -> None:
+    """Nothing is read from it until somebody approves; then it goes on, and the ledger says what is missing."""
+    began = now_us()
+    (stored,) = site.folder.rglob("load/server.der")
+    before = hashlib.sha256(stored.read_bytes()).hexdigest()
+    waited: list[int] = []
+
+    async def replace_and_approve() -> None:
+        await asyncio.to_thread(site.load.child.stop)
+        stored.unlink()  # it makes a new key and certificate at its start
+        site.load.child.start()
+        notice = await changed_certificate(site)
+        assert notice.details["old_sha256"] == before
+        (new,) = {hashlib.sha256(stored.read_bytes()).hexdigest()}
+        assert notice.details["new_sha256"] == new
+        assert before in notice.text
+        assert new in notice.text
+        waited.append(await site.newest_us())
+        await asyncio.sleep(1.0)
+        assert await site.newest_us() == waited[0], "nothing comes while it waits"
+        approval = onboarding.ApproveServerCertificateRequest(name=SERVER, certificate_sha256=new)
+        await site.session.onboarding.ApproveServerCertificate(approval)
+        await site.caught_up(now_us())
+
+    verdict = await judged(site, replace_and_approve)
+    assert verdict.is_clean, verdict
+    assert verdict.admitted > 0
+    causes = {gap.cause for gap in await site.gaps() if gap.end_time.ToMicroseconds() >= began}
+    assert causes & {historian.GAP_CAUSE_SUBSCRIPTION_LOST, historian.GAP_CAUSE_CONNECTION_LOST}, causes
+
+
+async def changed_certificate(site: Site) -> notice_pb2.Notice:
+    """The notice that says so, as soon as it is there."""
+    stub = NoticeServiceStub(site.session.onboarding_channel)
+    found: list[notice_pb2.Notice] = []
+
+    async def raised() -> bool:
+        answer = await stub.ListNotices(notice_pb2.ListNoticesRequest(parent=TENANT, resource=SERVER))
+        found.extend(one for one in answer.notices if one.kind == "SERVER_CERTIFICATE_CHANGED")
+        return bool(found)
+
+    await until(raised, "the notice is raised", 60)
+    return found[0]
 
 
 async def says_full(site: Site) -> bool:

@@ -413,6 +413,8 @@ class Timing:
     # A stream that says nothing for so long is ended.
     session_silence: timedelta = timedelta(seconds=60)
     reconcile_interval: timedelta = timedelta(seconds=5)
+    # How often it is looked for certificates whose end comes near.
+    expiry_interval: timedelta = timedelta(minutes=1)
     # A browse whose gateway is gone waits so long for it to come back.
     browse_offline_grace: timedelta = timedelta(seconds=30)
     # A browse without any news from a gateway that is there.

@@ -21,7 +21,11 @@ def limits() -> Limits:
 
 @pytest.fixture
 def timing() -> Timing:
-    return Timing(browse_offline_grace=timedelta(seconds=1), reconcile_interval=timedelta(seconds=0.5))
+    return Timing(
+        browse_offline_grace=timedelta(seconds=1),
+        reconcile_interval=timedelta(seconds=0.5),
+        expiry_interval=timedelta(0),
+    )
 
 
 @pytest.fixture

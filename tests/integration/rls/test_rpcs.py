@@ -41,12 +41,16 @@ from dualspan.historian.v1.service_pb2_grpc import IngestServiceStub
 from dualspan.identity.v1 import resources_pb2 as identity_resources
 from dualspan.identity.v1 import service_pb2 as identity_messages
 from dualspan.onboarding.v1 import gateway_service_pb2 as gateway_messages
+from dualspan.onboarding.v1 import notice_pb2, trust_pb2
 from dualspan.onboarding.v1 import resources_pb2 as resources
 from dualspan.onboarding.v1 import service_pb2 as onboarding_messages
+from dualspan.onboarding.v1.notice_pb2_grpc import NoticeServiceStub
+from dualspan.onboarding.v1.trust_pb2_grpc import TrustServiceStub
 from dualspan_frame import Block, Frame, ValueKind, encode_frame
 from dualspan_runtime.channels import open_channel
 from dualspan_runtime.errors import error_info
 from dualspan_runtime.server import ListenerKind, Server
+from harness.certificates import Wanted, certificate, der
 from harness.databases import SERVICES, ClonedDatabase
 
 REFUSALS = {grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.NOT_FOUND}
@@ -119,6 +123,8 @@ _FIELDS: dict[str, Callable[[Any], object]] = {
     "end_time": lambda request: request.end_time.FromSeconds(1_800_000_000),
     "aggregates": lambda request: request.aggregates.append(AGGREGATE_AVERAGE),
     "certificate_sha256": lambda request: setattr(request, "certificate_sha256", "0" * 64),
+    "scope": lambda request: request.scope.addresses.append("plc7"),
+    "server_id": lambda request: setattr(request, "server_id", "press-1"),
     "browse_path_prefix": lambda request: setattr(request, "browse_path_prefix", "/"),
 }
 _NAME_FIELDS = ("parent", "name", "gateway", "server")
@@ -305,6 +311,30 @@ async def claim_repair(box: Box, historian: Server, tag_id: int) -> None:
                 return
 
 
+async def trust_of(onboarding: Onboarding, box: Box) -> dict[str, str]:
+    """A trusted certificate and a notice; the ids that stand for their collections."""
+    trusted = trust_pb2.TrustedCertificate(
+        use=trust_pb2.TRUSTED_CERTIFICATE_USE_SERVER, certificate=der(certificate(Wanted()))
+    )
+    create = trust_pb2.CreateTrustedCertificateRequest(parent=TENANT, trusted_certificate=trusted)
+    entry = await TrustServiceStub(onboarding.channel).CreateTrustedCertificate(create, metadata=onboarding.engineer)
+    raised = notice_pb2.GatewayNotices.Entry(kind="CLOCK_WRONG", severity=notice_pb2.NOTICE_SEVERITY_INFO, text="mine")
+    notices = NoticeServiceStub(onboarding.channel)
+    async with box.connected() as stream:
+        await stream.call.write(gateway_messages.ConnectRequest(notices=notice_pb2.GatewayNotices(entries=[raised])))
+        async with asyncio.timeout(10):
+            while True:
+                request = notice_pb2.ListNoticesRequest(parent=TENANT)
+                found = (await notices.ListNotices(request, metadata=onboarding.engineer)).notices
+                if found:
+                    break
+                await asyncio.sleep(0.05)
+    return {
+        "notices": found[0].name.rpartition("/")[2],
+        "trustedCertificates": entry.name.rpartition("/")[2],
+    }
+
+
 @asynccontextmanager
 async def running(database: ClonedDatabase, redis_url: str, free_port: Callable[[], int]) -> AsyncGenerator[Platform]:
     address = f"127.0.0.1:{free_port()}"
@@ -340,6 +370,7 @@ async def running(database: ClonedDatabase, redis_url: str, free_port: Callable[
                 "servers": "press-1",
                 "tags": str(tag_id),
                 "operations": operation,
+                **await trust_of(onboarding, box),
                 "users": "ada",
                 "apiTokens": token.name.rpartition("/")[2],
             },

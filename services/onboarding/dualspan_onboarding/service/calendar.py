@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from dualspan_onboarding.calendar import KINDS, CertificateUse, Dated, Entry, entry, expiry_notice
+from dualspan_onboarding.calendar import KINDS, CertificateUse, Dated, Entry, ExpiryNotice, entry, expiry_notice
 from dualspan_onboarding.certificates import facts_of, read_certificate
 from dualspan_onboarding.clients import Identity
 from dualspan_onboarding.errors import gateway_unknown
@@ -11,10 +11,9 @@ from dualspan_onboarding.known import OwnCertificate
 from dualspan_onboarding.model import Timing
 from dualspan_onboarding.names import GatewayName
 from dualspan_onboarding.store import certificates, gateways, notices
-from dualspan_runtime.database import Database
+from dualspan_runtime.database import Connection, Database
 
 _HORIZON = timedelta(days=31)
-_INTERVAL = timedelta(minutes=1)
 _RESOLVED_KEPT = timedelta(days=90)
 
 
@@ -24,15 +23,13 @@ class Calendar:
     Args:
         database: Where certificates are.
         identity: Has the platform's own authority.
-        timing: When a gateway counts as offline.
-        interval: How often ends are looked at.
+        timing: When a gateway counts as offline, and how often ends are looked at.
     """
 
-    def __init__(self, database: Database, identity: Identity, timing: Timing, interval: timedelta = _INTERVAL) -> None:
+    def __init__(self, database: Database, identity: Identity, timing: Timing) -> None:
         self._database = database
         self._identity = identity
         self._timing = timing
-        self._interval = interval
         self._next = datetime.min.replace(tzinfo=UTC)
 
     async def entries(self, tenant: str) -> Sequence[Entry]:
@@ -65,26 +62,27 @@ class Calendar:
         now = datetime.now(UTC)
         if now < self._next:
             return
-        self._next = now + self._interval
+        self._next = now + self._timing.expiry_interval
         async with self._database.platform_transaction() as connection:
-            near = await certificates.ending_before(connection, now + _HORIZON)
             said: set[tuple[str, str, str]] = set()
-            for dated in near:
+            for dated in await certificates.ending_before(connection, now + _HORIZON):
                 notice = expiry_notice(dated, now)
-                key = (dated.tenant, notice.kind, dated.resource) if notice else None
-                if notice is None or key is None or key in said:
-                    continue
-                said.add(key)
-                facts = {"sha256": dated.facts.sha256, "not_after": f"{dated.facts.not_after:%Y-%m-%dT%H:%M:%SZ}"}
-                await notices.raise_notice(
-                    connection,
-                    dated.tenant,
-                    notice.kind,
-                    notice.severity,
-                    dated.resource,
-                    notice.text,
-                    notice.remedy,
-                    details=facts,
-                )
+                # Of two with the same resource and use, the one that ends first is said.
+                if notice is not None and (key := (dated.tenant, notice.kind, dated.resource)) not in said:
+                    said.add(key)
+                    await _say(connection, dated, notice)
             await notices.resolve_others(connection, list(KINDS.values()), sorted(said))
             await notices.forget_resolved(connection, _RESOLVED_KEPT)
+
+
+async def _say(connection: Connection, dated: Dated, notice: ExpiryNotice) -> None:
+    await notices.raise_notice(
+        connection,
+        dated.tenant,
+        notice.kind,
+        notice.severity,
+        dated.resource,
+        notice.text,
+        notice.remedy,
+        details={"sha256": dated.facts.sha256, "not_after": f"{dated.facts.not_after:%Y-%m-%dT%H:%M:%SZ}"},
+    )
