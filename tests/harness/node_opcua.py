@@ -36,7 +36,10 @@ class NodeOpcUaSettings:
         application_uri: Its application URI.
         variables: How many doubles it has, `machine.V0` and so on.
         counter_ms: How often `machine.Counter` counts, whose history it keeps; 0: there is none.
+        alarm: Whether its tank `Tank` has an alarm that was raised before any client came.
         reverse_connect: Clients that it calls.
+        discovery_server: It is a local discovery server (Part 12), and nothing else.
+        register_at: The local discovery server that it registers at.
     """
 
     port: int
@@ -51,7 +54,10 @@ class NodeOpcUaSettings:
     application_uri: str = "urn:others:machine"
     variables: int = 10
     counter_ms: int = 0
+    alarm: bool = False
     reverse_connect: Sequence[str] = ()
+    discovery_server: bool = False
+    register_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

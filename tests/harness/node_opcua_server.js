@@ -2,8 +2,8 @@
 const { once } = require("node:events");
 const readline = require("node:readline");
 const {
-  DataType, MessageSecurityMode, OPCUACertificateManager, OPCUAServer, SecurityPolicy, StatusCodes,
-  Variant,
+  DataType, MessageSecurityMode, OPCUACertificateManager, OPCUADiscoveryServer, OPCUAServer, RegisterServerMethod,
+  SecurityPolicy, StatusCodes, Variant,
 } = require("node-opcua");
 
 const MODES = { None: MessageSecurityMode.None, Sign: MessageSecurityMode.Sign, SignAndEncrypt: MessageSecurityMode.SignAndEncrypt };
@@ -47,6 +47,54 @@ function addCounter(server, everyMs) {
   }, everyMs);
 }
 
+// A tank whose level is too high: the alarm was raised before any client came.
+function addAlarm(server) {
+  const space = server.engine.addressSpace;
+  space.installAlarmsAndConditionsService();
+  const own = space.getOwnNamespace();
+  const tank = own.addObject({
+    browseName: "Tank",
+    organizedBy: space.rootFolder.objects,
+    notifierOf: space.rootFolder.objects.server,
+    eventNotifier: 1,
+  });
+  const level = own.addVariable({
+    componentOf: tank, browseName: "Level", nodeId: "s=tank.Level", dataType: "Double", eventSourceOf: tank,
+  });
+  const setLevel = (value) => level.setValueFromSource(new Variant({ dataType: DataType.Double, value }));
+  setLevel(50);
+  own.instantiateExclusiveLimitAlarm("ExclusiveLimitAlarmType", {
+    browseName: "LevelAlarm",
+    componentOf: tank,
+    conditionSource: level,
+    inputNode: level,
+    highHighLimit: 95,
+    highLimit: 80,
+    lowLimit: 10,
+    lowLowLimit: 5,
+  });
+  setLevel(90);
+}
+
+function report(server) {
+  process.on("SIGTERM", async () => {
+    await server.shutdown(0);
+    process.exit(0);
+  });
+  process.stdout.write(`${JSON.stringify({ url: server.getEndpointUrl(), uri: server.serverInfo.applicationUri })}\n`);
+}
+
+async function startDiscoveryServer(wanted, pki) {
+  const server = new OPCUADiscoveryServer({
+    port: wanted.port,
+    hostname: "127.0.0.1",
+    serverCertificateManager: pki,
+    serverInfo: { applicationUri: wanted.application_uri },
+  });
+  await server.start();
+  report(server);
+}
+
 async function main() {
   const wanted = await settings();
   const pki = new OPCUACertificateManager({
@@ -54,6 +102,10 @@ async function main() {
     automaticallyAcceptUnknownCertificate: wanted.accept_every_client,
   });
   await pki.initialize();
+  if (wanted.discovery_server) {
+    await startDiscoveryServer(wanted, pki);
+    return;
+  }
   const server = new OPCUAServer({
     host: "127.0.0.1",
     hostname: wanted.hostname,
@@ -69,16 +121,16 @@ async function main() {
     reverseConnect: wanted.reverse_connect
       ? { connections: wanted.reverse_connect.map((url) => ({ endpointUrl: url })), reconnectDelay: 200 }
       : undefined,
+    registerServerMethod: wanted.register_at ? RegisterServerMethod.LDS : RegisterServerMethod.HIDDEN,
+    discoveryServerEndpointUrl: wanted.register_at ?? undefined,
+    capabilitiesForMDNS: ["DA", "HD"],
   });
   await server.initialize();
   addMachine(server, wanted.variables);
   if (wanted.counter_ms) addCounter(server, wanted.counter_ms);
+  if (wanted.alarm) addAlarm(server);
   await server.start();
-  process.on("SIGTERM", async () => {
-    await server.shutdown(0);
-    process.exit(0);
-  });
-  process.stdout.write(`${JSON.stringify({ url: server.getEndpointUrl(), uri: server.serverInfo.applicationUri })}\n`);
+  report(server);
 }
 
 main().catch((error) => {

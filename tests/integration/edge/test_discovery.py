@@ -203,3 +203,32 @@ async def test_who_announces_itself_by_multicast_is_heard_where_there_is_multica
     assert heard.source == discovery_pb2.DISCOVERY_SOURCE_MULTICAST
     assert list(heard.capabilities) == ["DA", "AC"]
     assert not heard.reached
+
+
+@pytest.mark.slow
+async def test_a_local_discovery_server_tells_of_those_that_registered(
+    tmp_path: Path, free_port: Callable[[], int]
+) -> None:
+    local = NodeOpcUaSettings(
+        free_port(), str(tmp_path / "lds"), application_uri="urn:others:lds", discovery_server=True
+    )
+    async with run_node_opcua(local):
+        url = f"opc.tcp://127.0.0.1:{local.port}"
+        machine = NodeOpcUaSettings(free_port(), str(tmp_path / "machine"), register_at=url)
+        async with run_node_opcua(machine):
+            server = await _registered(url, machine.application_uri)
+    assert server.source == discovery_pb2.DISCOVERY_SOURCE_FIND_SERVERS
+    assert server.announced_by == url
+    assert server.discovery_url.endswith(f":{machine.port}/UA/Test") or server.discovery_url.endswith(str(machine.port))
+    # What it has by multicast, where there is multicast (FindServersOnNetwork).
+    assert list(server.capabilities) in (["DA", "HD"], [])
+
+
+async def _registered(url: str, application_uri: str) -> discovery_pb2.DiscoveredServer:
+    for _ in range(100):
+        found = {server.application_uri: server for server in (await find(url)).servers}
+        assert found["urn:others:lds"].application_type == discovery_pb2.APPLICATION_TYPE_DISCOVERY_SERVER
+        if application_uri in found:
+            return found[application_uri]
+        await asyncio.sleep(0.1)
+    raise AssertionError("it did not register")
