@@ -103,7 +103,7 @@ class TagPart:
     missing: list[tuple[int, int, str]] = field(default_factory=list[tuple[int, int, str]])
     block: Block | None = None
     piece: tuple[Shape, int] | None = None
-    node: ua.NodeId = field(default_factory=ua.NodeId)
+    node: ua.NodeId = field(default_factory=lambda: ua.NodeId())  # noqa: PLW0108 - its overloads confuse checkers
     _found: bool = False
     _stalls: int = 0
 

@@ -22,7 +22,11 @@ def block(*seconds: float, status: int = 0) -> Block:
     times = START + (np.array(seconds) * SECOND).astype(np.int64)
     count = len(seconds)
     return Block(
-        ValueKind.FLOAT64, np.ones(count, np.int64), times, np.full(count, status, np.uint32), np.arange(count) * 1.0
+        ValueKind.FLOAT64,
+        np.ones(count, np.int64),
+        times,
+        np.full(count, status, np.uint32),
+        np.arange(count, dtype=np.float64),
     )
 
 
