@@ -6,14 +6,20 @@ import typer
 
 from dualspan_cli.commands import reports
 from dualspan_cli.commands.onboarding import (
+    assets,
     browse,
     budget,
     certificates,
     discovery,
+    guards,
+    mapping,
+    models,
     notices,
+    quickstart,
     sampling,
     transfer,
     trust,
+    writes,
 )
 
 onboarding = typer.Typer(help="From the gateway in the box to named assets with proven data.", no_args_is_help=True)
@@ -33,3 +39,14 @@ onboarding.command("report")(reports.report)
 onboarding.add_typer(budget.budget, name="budget")
 onboarding.command("sampling")(sampling.sampling)
 onboarding.command("describe")(sampling.describe)
+onboarding.command("quickstart")(quickstart.quickstart)
+onboarding.add_typer(guards.guards, name="guards")
+onboarding.command("write")(writes.write)
+onboarding.command("call")(writes.call)
+onboarding.command("writes")(writes.list_writes)
+onboarding.command("approve")(writes.approve)
+onboarding.command("reject")(writes.reject)
+onboarding.command("cancel")(writes.cancel)
+onboarding.add_typer(models.models, name="models")
+onboarding.add_typer(assets.assets, name="assets")
+onboarding.add_typer(mapping.mapping, name="mapping")
