@@ -15,13 +15,19 @@ _PLANTS: dict[str, tuple[str, str, Callable[[int], tuple[Machine, ...]]]] = {
 }
 
 PLANT_NAMES = tuple(_PLANTS)
+WORKS = "works"
+"""All three halls behind one server: over a thousand variables."""
+
+
+def _halls(seed: int) -> tuple[Machine, ...]:
+    return tuple(machine for _, _, machines in _PLANTS.values() for machine in machines(seed))
 
 
 def make_plant(name: str, seed: int, journal: Path | None = None) -> Plant:
     """The plant of a name.
 
     Args:
-        name: One of `PLANT_NAMES`.
+        name: One of `PLANT_NAMES`, or `WORKS`.
         seed: Everything about the plant follows from it.
         journal: File of the faults on demand; what clients write is in `writes.jsonl` beside it. Without one both are
             kept in memory.
@@ -29,8 +35,9 @@ def make_plant(name: str, seed: int, journal: Path | None = None) -> Plant:
     Raises:
         ValueError: There is no such plant.
     """
-    if name not in _PLANTS:
-        raise ValueError(f"unknown plant {name!r}; there are {', '.join(_PLANTS)}")
-    label, label_zh, machines = _PLANTS[name]
+    known = {**_PLANTS, WORKS: ("A works of three halls", "三车间工厂", _halls)}
+    if name not in known:
+        raise ValueError(f"unknown plant {name!r}; there are {', '.join(known)}")
+    label, label_zh, machines = known[name]
     writes = WriteJournal(None if journal is None else journal.with_name("writes.jsonl"))
     return Plant(name, label, label_zh, seed, machines(seed), OverlayJournal(journal), writes)

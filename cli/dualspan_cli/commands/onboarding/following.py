@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
@@ -35,16 +36,27 @@ async def follow(
     Raises:
         CommandError: It failed; the reason and the words are the platform's.
     """
+    with messages.status(f"{title}…") as status:
+        return await finish(session, operation, response, lambda words: status.update(f"{title}: {words}"))
+
+
+async def finish(
+    session: Session, operation: operations_pb2.Operation, response: ResponseT, progress: Callable[[str], None]
+) -> ResponseT:
+    """The same, with progress told to a function.
+
+    Raises:
+        CommandError: It failed; the reason and the words are the platform's.
+    """
     operations = session.operations()
     step = Duration()
     step.FromTimedelta(_WAIT_STEP)
-    with messages.status(f"{title}…") as status:
-        while not operation.done:
-            wait = operations_pb2.WaitOperationRequest(name=operation.name, timeout=step)
-            operation = await operations.WaitOperation(wait, metadata=session.metadata)
-            metadata = GatewayCommandMetadata()
-            if operation.metadata.Unpack(metadata) and metadata.step:
-                status.update(f"{title}: {metadata.step} ({metadata.percent} %)")
+    while not operation.done:
+        wait = operations_pb2.WaitOperationRequest(name=operation.name, timeout=step)
+        operation = await operations.WaitOperation(wait, metadata=session.metadata)
+        metadata = GatewayCommandMetadata()
+        if operation.metadata.Unpack(metadata) and metadata.step:
+            progress(f"{metadata.step} ({metadata.percent} %)")
     if operation.HasField("error"):
         raise CommandError(_reason(operation), operation.error.message)
     operation.response.Unpack(response)

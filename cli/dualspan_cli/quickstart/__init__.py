@@ -1,0 +1,1 @@
+"""From the address of an OPC UA server to proven data, one question at a time."""
