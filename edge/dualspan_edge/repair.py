@@ -231,15 +231,14 @@ class Repairer:
         for place, (part, answer) in enumerate(zip(parts, response.nodes, strict=True)):
             verdict = judge(answer.status)
             if answer.status == _POINT_GONE and part.continuation:
-                # It is asked again, from where this came to.
-                part.continuation, part.begin = b"", part.until
+                part.begin_again()
             elif verdict is Verdict.LATER:
                 self._postpone(part, answer.status)
             elif verdict is Verdict.NEVER:
                 part.why = self._unreadable[part.tag.tag_id] = unreadable(answer.status)
             else:
                 values = samples_of(part, response.runs, place)
-                part.take(values, answer.continuation, is_full=answer.count >= most)
+                part.take(values, answer.continuation, answered=answer.count, asked=most)
         await self._acquit([part for part in parts if part.is_silent])
         told = [part for part in parts if part.block is not None or part.why]
         await self._store(steps_of(work.gap, told))

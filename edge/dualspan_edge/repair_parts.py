@@ -106,6 +106,7 @@ class TagPart:
     node: ua.NodeId = field(default_factory=lambda: ua.NodeId())  # noqa: PLW0108 - its overloads confuse checkers
     _found: bool = False
     _stalls: int = 0
+    _answered: int = 0
 
     def __post_init__(self) -> None:
         self.until = self.begin
@@ -128,17 +129,22 @@ class TagPart:
         """The node as it is asked for now."""
         return HistoryNode(self.node, self.tag.index_range, self.continuation)
 
-    def take(self, block: Block, continuation: bytes, *, is_full: bool) -> None:
+    def take(self, block: Block, continuation: bytes, *, answered: int, asked: int) -> None:
         """Takes an answer.
+
+        If there were as many values as were asked for, in this answer and those that it continues, there may be more
+        even without a continuation point: some servers take the number as the most that is ever wanted, over all
+        answers (Part 11, 6.5.3.2 can be read so).
 
         Args:
             block: Values within the gap, in order of time.
             continuation: Where the server goes on.
-            is_full: It held as many values as were asked for. Then there may be more even without a continuation
-                point: some servers take the number as the most that is ever wanted (Part 11, 6.5.3.2 can be read so).
+            answered: How many values there were in the answer.
+            asked: How many were asked for.
         """
         newest = int(block.timestamp[-1]) if len(block) else self.until
-        more = bool(continuation) or is_full
+        self._answered += answered
+        more = bool(continuation) or self._answered >= asked
         self._stalls = self._stalls + 1 if more and newest <= self.until else 0
         if len(block) and not self._found:
             self._found = True
@@ -154,7 +160,11 @@ class TagPart:
         elif not more and not self._found and not self.reaches_back:
             self.why = _NOTHING_THERE
         if not continuation:
-            self.begin = self.until
+            self.begin_again()
+
+    def begin_again(self) -> None:
+        """The next question goes on from where this came to, without a continuation point."""
+        self.continuation, self.begin, self._answered = b"", self.until, 0
 
     @property
     def is_silent(self) -> bool:

@@ -33,11 +33,11 @@ def block(*seconds: float, status: int = 0) -> Block:
 def test_all_that_history_has_fills_the_gap() -> None:
     one = part()
     one.reaches_back = True
-    one.take(block(1, 2, 3), b"more", is_full=False)
+    one.take(block(1, 2, 3), b"more", answered=1, asked=1000)
     (first,) = steps_of(GAP, [one])
     (step,) = first.repairs
     assert (step.done, step.until_time.ToMicroseconds()) == (False, START + 3 * SECOND)
-    one.take(block(3, 50), b"", is_full=False)
+    one.take(block(3, 50), b"", answered=1, asked=1000)
     (last,) = steps_of(GAP, [one])
     (step,) = last.repairs
     assert (step.done, list(step.missing), step.until_time.ToMicroseconds()) == (True, [], END)
@@ -46,7 +46,7 @@ def test_all_that_history_has_fills_the_gap() -> None:
 
 def test_history_that_begins_later_leaves_the_beginning_missing() -> None:
     one = part()
-    one.take(block(30, 40), b"", is_full=False)
+    one.take(block(30, 40), b"", answered=1, asked=1000)
     (step,) = steps_of(GAP, [one])[0].repairs
     (missing,) = step.missing
     assert (missing.start_time.ToMicroseconds(), missing.end_time.ToMicroseconds()) == (START, START + 30 * SECOND)
@@ -55,8 +55,8 @@ def test_history_that_begins_later_leaves_the_beginning_missing() -> None:
 
 def test_history_that_has_nothing_is_said_to_have_nothing_unless_nothing_happened() -> None:
     silent, unchanged = part(), part()
-    silent.take(block(), b"", is_full=False)
-    unchanged.take(block(), b"", is_full=False)
+    silent.take(block(), b"", answered=1, asked=1000)
+    unchanged.take(block(), b"", answered=1, asked=1000)
     assert silent.is_silent
     assert unchanged.is_silent
     silent.unchanged_since(START + SECOND)
@@ -73,7 +73,7 @@ def test_a_hole_in_the_servers_own_history_is_no_sample() -> None:
     one.reaches_back = True
     marked = block(10, 20, 30)
     marked.status[1] = ua.StatusCodes.BadDataLost
-    one.take(marked, b"", is_full=False)
+    one.take(marked, b"", answered=1, asked=1000)
     repaired = steps_of(GAP, [one])[0]
     assert len(repaired.blocks[0]) == 2
     (missing,) = repaired.repairs[0].missing
@@ -84,22 +84,32 @@ def test_a_hole_in_the_servers_own_history_is_no_sample() -> None:
 def test_a_full_answer_without_a_continuation_point_is_asked_on() -> None:
     one = part()
     one.reaches_back = True
-    one.take(block(1, 2, 3), b"", is_full=True)
+    one.take(block(1, 2, 3), b"", answered=3, asked=3)
     assert (one.done, one.begin) == (False, START + 3 * SECOND)
     assert not steps_of(GAP, [one])[0].repairs[0].done
-    one.take(block(3), b"", is_full=False)
+    one.take(block(3), b"", answered=1, asked=1000)
     assert one.done
     (step,) = steps_of(GAP, [one])[0].repairs
     assert (step.done, list(step.missing)) == (True, [])
 
 
+def test_the_number_asked_for_may_go_for_all_answers_together() -> None:
+    one = part()
+    one.reaches_back = True
+    one.take(block(1, 2, 3), b"more", answered=3, asked=6)
+    one.take(block(4, 5, 6), b"", answered=3, asked=6)
+    assert (one.done, one.begin) == (False, START + 6 * SECOND)
+    one.take(block(6, 7), b"", answered=2, asked=6)
+    assert one.done
+
+
 def test_a_server_that_repeats_itself_is_given_up() -> None:
     one = part()
     one.reaches_back = True
-    one.take(block(1), b"again", is_full=False)
+    one.take(block(1), b"again", answered=1, asked=1000)
     for _ in range(3):
         assert not one.done
-        one.take(block(1), b"again", is_full=False)
+        one.take(block(1), b"again", answered=1, asked=1000)
     assert one.done
     (step,) = steps_of(GAP, [one])[0].repairs
     assert step.missing[0].start_time.ToMicroseconds() == START + SECOND
@@ -107,7 +117,7 @@ def test_a_server_that_repeats_itself_is_given_up() -> None:
 
 def test_what_an_earlier_attempt_has_read_is_not_doubted() -> None:
     one = part(begin=START + 60 * SECOND)
-    one.take(block(70), b"", is_full=False)
+    one.take(block(70), b"", answered=1, asked=1000)
     (step,) = steps_of(GAP, [one])[0].repairs
     assert not step.missing
 
@@ -117,7 +127,12 @@ def test_large_values_are_cut_into_frames_that_each_say_how_far() -> None:
     one.reaches_back = True
     times = START + np.arange(100, dtype=np.int64) * SECOND
     texts = BinaryColumn.from_list([b"x" * 60_000] * 100)
-    one.take(Block(ValueKind.TEXT, np.ones(100, np.int64), times, np.zeros(100, np.uint32), texts), b"", is_full=False)
+    one.take(
+        Block(ValueKind.TEXT, np.ones(100, np.int64), times, np.zeros(100, np.uint32), texts),
+        b"",
+        answered=1,
+        asked=1000,
+    )
     frames = steps_of(GAP, [one])
     assert len(frames) >= 5
     assert sum(len(block) for frame in frames for block in frame.blocks) == 100
