@@ -58,11 +58,7 @@ class Gateway:
         buffer.complete_until, buffer.coverage = servers.complete_until, servers.coverage
         servers.repairs = RepairDesk(keeper.historian_channels(), buffer, settings.repair_pace())
         servers.calls = calls
-        commands = CommandRegistry(servers.clock.platform_now)
-        commands.register("discover", Finder(calls.strangers).run, at_once=1)
-        commands.register("test_connection", ConnectionTester(trust, servers.clock).run)
-        commands.register("push_trust", TrustPusher(trust, servers.configuration_of).run, longest=120.0)
-        Inspection(servers).register(commands)
+        commands = self._commands(servers, trust, calls)
         status = StatusWriter(settings.data_dir, keeper.identity.gateway, buffer, servers)
         storing = asyncio.ensure_future(buffer.run())
         side = [asyncio.ensure_future(work) for work in (keeper.run(), watch_clock(buffer), trust.run(), calls.run())]
@@ -78,6 +74,15 @@ class Gateway:
             storing.cancel()
             await asyncio.gather(storing, return_exceptions=True)
             await buffer.close()
+
+    def _commands(self, servers: ServerSet, trust: TrustDesk, calls: ReverseListener) -> CommandRegistry:
+        """Who carries out which command."""
+        commands = CommandRegistry(servers.clock.platform_now)
+        commands.register("discover", Finder(calls.strangers).run, at_once=1)
+        commands.register("test_connection", ConnectionTester(trust, servers.clock).run)
+        commands.register("push_trust", TrustPusher(trust, servers.configuration_of).run, longest=120.0)
+        Inspection(servers).register(commands)
+        return commands
 
     async def _platform(self, servers: ServerSet, commands: CommandRegistry, status: StatusWriter) -> None:
         """The two streams with the platform; opened again when the certificate is renewed."""
