@@ -75,7 +75,11 @@ def discover(
     found = with_session(use, tenant=tenant, data=data)
     if as_json:
         print_json(as_dict(found))
-        return
+    else:
+        _print_found(found)
+
+
+def _print_found(found: discovery_pb2.DiscoverServersResponse) -> None:
     for server in found.servers:
         _print_server(server)
     for note in found.notes:
@@ -195,15 +199,23 @@ def try_connection(
     async def use(session: Session) -> discovery_pb2.TestConnectionResponse:
         request = discovery_pb2.TestConnectionRequest(parent=gateway_name(session, gateway), server_id=server)
         if url:
-            stated = request.opc_ua_server
-            stated.endpoint_url, stated.security_mode = url, _MODES[security]
-            stated.username, stated.password = user, password
-            stated.trusted_certificate_sha256 = certificate_sha256
+            request.opc_ua_server.CopyFrom(
+                resources_pb2.OpcUaServer(
+                    endpoint_url=url,
+                    security_mode=_MODES[security],
+                    username=user,
+                    password=password,
+                    trusted_certificate_sha256=certificate_sha256,
+                )
+            )
         operation = await _stub(session).TestConnection(request, metadata=session.metadata)
         response = discovery_pb2.TestConnectionResponse()
         return await follow(session, operation, response, title="Testing the connection")
 
-    tested = with_session(use, tenant=tenant, data=data)
+    _print_tested(with_session(use, tenant=tenant, data=data), as_json=as_json)
+
+
+def _print_tested(tested: discovery_pb2.TestConnectionResponse, *, as_json: bool) -> None:
     if as_json:
         print_json(as_dict(tested))
     else:
