@@ -196,8 +196,8 @@ async def page(
 async def decide(connection: Connection, command: WriteCommand, state: WriteState, decider: str, comment: str) -> None:
     """Somebody has decided on a command that waited."""
     await connection.execute(
-        "UPDATE write_command SET state = $3, decider = $4, comment = $5, decided_at = now(),"
-        " ended_at = CASE WHEN $3 = 2 THEN NULL ELSE now() END WHERE tenant_id = $1 AND command_id = $2",
+        "UPDATE write_command SET state = $3::smallint, decider = $4, comment = $5, decided_at = now(),"
+        " ended_at = CASE WHEN $3::smallint = 2 THEN NULL ELSE now() END WHERE tenant_id = $1 AND command_id = $2",
         command.name.tenant,
         command.name.command,
         state,
