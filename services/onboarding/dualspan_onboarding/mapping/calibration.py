@@ -29,7 +29,7 @@ class Curve:
 
 
 # `dualspan onboarding mapping evaluate --fit` prints these; tests hold them against the development set.
-MEASURED = Curve(slope=12.0, intercept=-6.0)
+MEASURED = Curve(slope=14.25, intercept=-8.02)
 
 
 def fit(strengths: Sequence[float], right: Sequence[bool]) -> Curve:

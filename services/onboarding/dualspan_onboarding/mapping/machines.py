@@ -18,6 +18,7 @@ _TYPED = 4.0
 _STRANGER = 0.03
 _LEAST = 2.2
 _TWINS = 0.7
+_REMEMBERED = 100_000
 _CALLED = 0.5
 _FEW = 3.0
 _SHARE = 0.4
@@ -61,6 +62,11 @@ class Machine:
     reason: str
     family: int
 
+    @property
+    def depth(self) -> int:
+        """How many names lead to it."""
+        return _depth(self.branch)
+
 
 @dataclass(slots=True)
 class _Root:
@@ -80,6 +86,7 @@ class MachineFinder:
         self._vocabulary = vocabulary
         self._models = vocabulary.models
         self._lineage = lineage(vocabulary.models)
+        self._names: dict[tuple[str, tuple[str, ...]], float] = {}
         self._aliases = {model.id: _aliases(model) for model in vocabulary.models}
 
     def find(
@@ -144,11 +151,16 @@ class MachineFinder:
         return worths
 
     def _named(self, model: AssetModel, name: str) -> float:
-        """How much a branch is called like the model, 0 to 1."""
-        words = [slot.word for slot in read_name(name).slots]
-        if not words:
-            return 0.0
-        return max((_called(alias, words) for alias in self._aliases[model.id]), default=0.0)
+        """How much a branch is called like the model, 0 to 1. Names that differ in a number are called the same."""
+        words = tuple(slot.word for slot in read_name(name).slots)
+        key = (model.id, words)
+        known = self._names.get(key)
+        if known is None:
+            known = max((_called(alias, words) for alias in self._aliases[model.id] if words), default=0.0)
+            if len(self._names) >= _REMEMBERED:
+                self._names.clear()
+            self._names[key] = known
+        return known
 
     def _decide(self, roots: Sequence[_Root], families: Sequence[int]) -> list[Machine]:
         """Twins are of one kind: what speaks for a model is added up over the family."""

@@ -1,5 +1,7 @@
 """What the variables of a server are: machines, their models and properties, with confidence and reason."""
 
+import functools
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +19,7 @@ from dualspan_onboarding.mapping.similarity import Sight, Similarity
 from dualspan_onboarding.mapping.tokens import read_name
 from dualspan_onboarding.mapping.vocabulary import Vocabulary
 
+_DIGITS = re.compile(r"\d+")
 _LEAST = 0.35
 _KNOWN = 0.995
 # What a specification names is hardly something else that its name is like, too.
@@ -98,33 +101,45 @@ class Assistant:
         sights = [_sight(variable, names[-4:], "") for variable, names in _together(plant, forest)]
         likelihood = _likelihood(self._similarity.scores(sights), evidence)
         machines = self._finder.find(forest, likelihood, numbers, self._companions.models(plant))
-        return [self._group(plant, forest, machine, evidence, examples) for machine in machines]
+        within = [
+            _sight(plant.variables[number], forest.segments[number][machine.depth :], machine.branch.name)
+            for machine in machines
+            for number in machine.variables
+        ]
+        strengths = self._similarity.scores(within)
+        by_variable: dict[int, list[Evidence]] = {}
+        for each in evidence:
+            by_variable.setdefault(each.variable, []).append(each)
+        groups: list[Group] = []
+        start = 0
+        for machine in machines:
+            end = start + len(machine.variables)
+            groups.append(self._group(plant, forest, machine, strengths[start:end], by_variable, examples))
+            start = end
+        return groups
 
     def _group(
         self,
         plant: Plant,
         forest: Forest,
         machine: Machine,
-        evidence: Sequence[Evidence],
+        strengths: NDArray[np.float32],
+        evidence: Mapping[int, Sequence[Evidence]],
         examples: Sequence[Example],
     ) -> Group:
         model, columns = self._models[machine.model], self._vocabulary.columns[machine.model]
         members = machine.variables
-        depth = len(_path_to(machine))
-        names = [forest.segments[number][depth:] for number in members]
-        sights = [
-            _sight(plant.variables[n], below, machine.branch.name) for n, below in zip(members, names, strict=True)
-        ]
-        strengths = self._similarity.scores(sights)
+        names = [forest.segments[number][machine.depth :] for number in members]
         reasons: dict[tuple[int, int], str] = {}
-        row = {number: n for n, number in enumerate(members)}
         here = {int(column) for column in columns}
-        for number in {each.variable for each in evidence if each.column in here and each.variable in row}:
-            strengths[row[number]] *= _OTHERWISE
-        for each in evidence:
-            if each.variable in row and strengths[row[each.variable], each.column] < each.strength:
-                strengths[row[each.variable], each.column] = each.strength
-                reasons[each.variable, each.column] = each.reason
+        for row, number in enumerate(members):
+            found = [each for each in evidence.get(number, ()) if each.column in here]
+            if found:
+                strengths[row] *= _OTHERWISE
+            for each in found:
+                if strengths[row, each.column] < each.strength:
+                    strengths[row, each.column] = each.strength
+                    reasons[number, each.column] = each.reason
         self._learn(machine, members, names, examples, strengths, reasons)
         options = [
             option
@@ -206,14 +221,20 @@ class Assistant:
         )
 
 
+@functools.lru_cache(maxsize=65_536)
+def _plain(name: str) -> str:
+    return _DIGITS.sub(" ", name)
+
+
 def _together(plant: Plant, forest: Forest) -> list[tuple[PlantVariable, tuple[str, ...]]]:
     return list(zip(plant.variables, forest.segments, strict=True))
 
 
 def _sight(variable: PlantVariable, names: tuple[str, ...], machine: str) -> Sight:
+    """A variable as it is compared. Numbers around it say nothing, and without them twins look the same."""
     return Sight(
-        names=names,
-        machine=machine,
+        names=(*(_plain(name) for name in names[:-1]), names[-1]),
+        machine=_plain(machine),
         label=variable.display_name,
         data_type=variable.data_type,
         value_rank=variable.value_rank,
@@ -249,15 +270,6 @@ def _index(variable: PlantVariable, names: Sequence[str]) -> int:
     number = _number(names[-2:])
     letters = [letter for letter in read_name(names[-1]).letters if letter in "abc"]
     return number or ("abc".index(letters[0]) + 1 if letters else 0)
-
-
-def _path_to(machine: Machine) -> list[str]:
-    names: list[str] = []
-    branch = machine.branch
-    while branch.parent is not None:
-        names.append(branch.name)
-        branch = branch.parent
-    return names
 
 
 def _closest(model: str, names: Sequence[tuple[str, ...]], examples: Sequence[Example]) -> Example | None:
