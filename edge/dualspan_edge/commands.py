@@ -21,6 +21,7 @@ _LONGEST_SECONDS = 1800.0
 # More than this many are not taken: the platform asks for at most as many per gateway.
 _MOST_UNFINISHED = 200
 _MOST_REMEMBERED = 50
+_MOST_REMEMBERED_BYTES = 8 * 1024 * 1024
 _REMEMBERED_SECONDS = 600.0
 # The platform gives up what it hears nothing of.
 _HEARTBEAT_SECONDS = 30.0
@@ -112,6 +113,7 @@ class CommandRegistry:
 
     def tell_again(self) -> None:
         """A new stream: the platform may not have heard what was told on the last one."""
+        self._forget_old()
         for run in self._runs.values():
             run.untold = True
         self.changed.set()
@@ -174,12 +176,13 @@ class CommandRegistry:
         self.changed.set()
 
     def _forget_old(self) -> None:
-        """The oldest of what is over goes: outcomes may be large, and the platform has heard them long since."""
-        over = sorted((run.ended_at, key) for key, run in self._runs.items() if run.report.done)
+        """The oldest of what is over and was told goes: outcomes may be large, and the platform has heard them."""
+        told = ((run.ended_at, key) for key, run in self._runs.items() if run.report.done and not run.untold)
         horizon = time.monotonic() - _REMEMBERED_SECONDS
-        surplus = len(over) - _MOST_REMEMBERED
-        for index, (ended_at, key) in enumerate(over):
-            if index < surplus or ended_at < horizon:
+        size = 0
+        for number, (ended_at, key) in enumerate(sorted(told, reverse=True)):
+            size += self._runs[key].report.ByteSize()
+            if number >= _MOST_REMEMBERED or ended_at < horizon or size > _MOST_REMEMBERED_BYTES:
                 del self._runs[key]
 
 

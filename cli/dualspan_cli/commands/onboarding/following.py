@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
@@ -25,7 +26,7 @@ _WAIT_STEP = timedelta(seconds=1)
 async def follow(
     session: Session, operation: operations_pb2.Operation, response: ResponseT, *, title: str
 ) -> ResponseT:
-    """Waits for an operation that a gateway carries out, with a line of progress on the screen.
+    """Waits for an operation that a gateway carries out, with a line of progress on the screen; Ctrl-C stops it.
 
     Args:
         session: Who asks.
@@ -48,6 +49,22 @@ async def finish(
     Raises:
         CommandError: It failed; the reason and the words are the platform's.
     """
+    try:
+        operation = await _ended(session, operation, progress)
+    except asyncio.CancelledError:
+        # Ctrl-C: the gateway need not go on for nobody.
+        cancel = operations_pb2.CancelOperationRequest(name=operation.name)
+        await session.operations().CancelOperation(cancel, metadata=session.metadata)
+        raise
+    if operation.HasField("error"):
+        raise CommandError(_reason(operation), operation.error.message)
+    operation.response.Unpack(response)
+    return response
+
+
+async def _ended(
+    session: Session, operation: operations_pb2.Operation, progress: Callable[[str], None]
+) -> operations_pb2.Operation:
     operations = session.operations()
     step = Duration()
     step.FromTimedelta(_WAIT_STEP)
@@ -57,10 +74,7 @@ async def finish(
         metadata = GatewayCommandMetadata()
         if operation.metadata.Unpack(metadata) and metadata.step:
             progress(f"{metadata.step} ({metadata.percent} %)")
-    if operation.HasField("error"):
-        raise CommandError(_reason(operation), operation.error.message)
-    operation.response.Unpack(response)
-    return response
+    return operation
 
 
 def _reason(operation: operations_pb2.Operation) -> str:
