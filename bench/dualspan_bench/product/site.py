@@ -145,6 +145,8 @@ class ConnectedGateway:
         queue = -(-1_000_000 // self.load.plan.tick_us)
         accept = onboarding.AcceptVariablesRequest(
             server=self.server,
+            # The load server bears what no controller does.
+            accept_over_budget=True,
             variables=[
                 onboarding.AcceptVariablesRequest.Variable(
                     node_id=f"nsu={NAMESPACE};i={self.load.first_node_id + item}", queue_size=queue
