@@ -38,6 +38,8 @@ from dualspan_edge.repair_parts import (
 _log = structlog.get_logger(__name__)
 _ASK_TIMEOUT = 30.0
 _MOST_GAPS = 100
+# A server that is silent so often is not asked again before the next connection.
+_MOST_TIMEOUTS = 3
 _POINT_GONE = ua.StatusCodes.BadContinuationPointInvalid
 
 
@@ -112,20 +114,24 @@ class Repairer:
         # What cannot be read while this connection lasts, and why: it is asked for once.
         self._unreadable: dict[int, str] = {}
         self._no_history = self._said = ""
+        self._timeouts = 0
         self._postponed: set[int] = set()
         self._nodes_per_call = 1
 
     async def run(self) -> None:
         """Asks for gaps and fills them."""
-        while True:
+        while self._timeouts < _MOST_TIMEOUTS:
             try:
                 await self._desk.buffer.committed()
                 filled = await self._fill_all()
             except Exception as error:  # noqa: BLE001 - supervised: neither a server nor the platform ends the live stream
                 self._say(words_of(error))
+                self._timeouts += isinstance(error, TimeoutError)
                 filled = False
             if not filled:
                 await asyncio.sleep(self._desk.pace.poll)
+        self._log.warning("repair_given_up", why="the server does not answer when it is asked for history")
+        await asyncio.Event().wait()
 
     def _say(self, words: str) -> None:
         """Once, for as long as it is the same."""

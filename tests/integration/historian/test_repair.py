@@ -73,9 +73,7 @@ def gap(start: int, end: int, *, server: str = SERVER, tag_id: int = 0, cause: i
 def step(
     name: str, tag_id: int, until: int, *, done: bool = False, missing: Sequence[repair_pb2.Repair.Missing] = ()
 ) -> repair_pb2.Repair:
-    return repair_pb2.Repair(
-        gap=name, tag_id=tag_id, until_time=stamp(T0 + until * SECOND), done=done, missing=missing
-    )
+    return repair_pb2.Repair(gap=name, tag_id=tag_id, until_time=stamp(T0 + until * SECOND), done=done, missing=missing)
 
 
 async def test_gaps_are_listed_oldest_first_with_the_tags_that_were_recorded(box: Box) -> None:

@@ -1,5 +1,6 @@
 """Completeness reports: each figure held against what was uploaded, counts against a plain reading of all samples."""
 
+import time
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from integration.historian.test_repair import SERVER, TAGS, Box, gap, step
 from integration.identity.running import Identity, identity_settings, platform, run_identity
 
-from dualspan.historian.v1 import completeness_pb2, repair_pb2
+from dualspan.historian.v1 import completeness_pb2, repair_pb2, resources_pb2
 from dualspan.historian.v1.completeness_pb2_grpc import CompletenessServiceStub
 from dualspan_cli.statements import Statement, check_signer, verify_statement
 from dualspan_historian.settings import HistorianSettings
@@ -148,6 +149,17 @@ async def test_a_tag_that_is_refused_now_has_an_open_hole(proof: Proof) -> None:
     assert (line["missing_ms"], line["causes"]) == (60_000, {"REFUSED": 60_000})
     await proof.box.upload(coverage=[covered(100, holes_changed=True)])
     assert line_of(await proof.report(0, 100, 1, 2), 2)["complete"]
+
+
+async def test_a_gap_that_nobody_knows_the_time_of_leaves_nothing_complete(proof: Proof) -> None:
+    """A frame that cannot be read: what it held, and when, is lost."""
+    now = int(time.time()) - T0 // SECOND
+    await proof.box.upload(gaps=[resources_pb2.Gap(cause=resources_pb2.GAP_CAUSE_QUARANTINED)], coverage=[covered(now)])
+    report = await proof.report(now - 60, now, 1)
+    line = line_of(report, 1)
+    assert (line["complete"], line["unplaced_gaps"], line["missing_ms"]) == (False, 1, 0)
+    assert report["gaps"][0]["start_time"] == ""
+    assert line_of(await proof.report(10, 90, 1), 1)["complete"], "it was found much later"
 
 
 async def test_cyclic_reading_misses_samples_that_time_does_not_show(proof: Proof) -> None:

@@ -21,6 +21,8 @@ _DEFINITIONS = {
     "repaired_ms": "time of gaps that the server's history filled",
     "missing_ms": "time of gaps that are not filled, or cannot be",
     "pending_ms": "time of which the gateway has not told yet",
+    "unplaced_gaps": "gaps of unknown time that were found in the period or within a week after it: a tag with one is "
+    "not complete, whatever its times say",
     "received_samples": "distinct samples that are stored and came as they happened",
     "repaired_samples": "distinct samples that only history brought",
     "expected_samples": "told time divided by the interval in which the gateway reads; only where it reads in an "
@@ -125,6 +127,8 @@ def _line(line: TagFigures) -> dict[str, Any]:
         shown |= {"expected_samples": line.expected_samples, "missing_samples": line.missing_samples}
     if line.lost_samples:
         shown["known_lost_samples"] = line.lost_samples
+    if line.unplaced_gaps:
+        shown["unplaced_gaps"] = line.unplaced_gaps
     if line.causes:
         shown["causes"] = {cause_name(cause): -(-time // 1000) for cause, time in line.causes.items()}
     return shown
@@ -136,8 +140,8 @@ def _gap(gap: LedgerGap) -> dict[str, Any]:
         "tag_id": gap.tag_id,
         "gateway": gap.gateway_id,
         "server": gap.server_id,
-        "start_time": rfc3339(gap.start_us),
-        "end_time": rfc3339(gap.end_us),
+        "start_time": "" if gap.start_us is None else rfc3339(gap.start_us),
+        "end_time": "" if gap.end_us is None else rfc3339(gap.end_us),
         "cause": cause_name(gap.cause),
         "detail": gap.detail,
         "state": gap.state.name,

@@ -30,20 +30,28 @@ class ReportQuery:
 
 @dataclass(frozen=True, slots=True)
 class LedgerGap:
-    """A gap that touches the period; times in microseconds. `server_id` is empty for a whole gateway."""
+    """A gap that touches the period, or may: times in microseconds, None where nobody knows them.
+
+    `server_id` is empty for a whole gateway.
+    """
 
     gap_id: int
     tag_id: int
     gateway_id: str
     server_id: str
-    start_us: int
-    end_us: int
+    start_us: int | None
+    end_us: int | None
     cause: int
     lost_samples: int
     detail: str
     state: GapState
     resolution: str
     repaired_samples: int
+
+    @property
+    def span(self) -> Span | None:
+        """From when to when; None where nobody knows."""
+        return None if self.start_us is None or self.end_us is None else (self.start_us, self.end_us)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +117,7 @@ class TagFigures:
         expected_samples: Where the gateway reads in an interval; None where the server says what changes.
         lost_samples: How many are known to be lost in what is missing.
         causes: Microseconds missing by cause; parts with several causes count for the one that began first.
+        unplaced_gaps: Gaps that nobody knows the times of, and that may lie in the period.
     """
 
     tag: ReportTag
@@ -118,11 +127,13 @@ class TagFigures:
     expected_samples: int | None
     lost_samples: int
     causes: Mapping[int, int] = field(default_factory=dict[int, int])
+    unplaced_gaps: int = 0
 
     @property
     def is_complete(self) -> bool:
-        """Whether nothing is missing or pending."""
-        return not self.times.missing and not self.times.pending and not self.missing_samples
+        """Whether nothing is missing or pending, nor may be missing at a time that nobody knows."""
+        gone = self.times.missing or self.times.pending or self.missing_samples or self.unplaced_gaps
+        return not gone
 
     @property
     def missing_samples(self) -> int:
@@ -162,7 +173,7 @@ def figures(
     holes = [] if record.hole_us is None else [(record.hole_us, expected[1], REFUSED)]
     lost = [(*span, gap.cause) for gap in gaps for span in _missing(gap, repairs.get(gap.gap_id))] + holes
     missing = _within(union((start, end) for start, end, _ in lost), told)
-    touched = union((gap.start_us, gap.end_us) for gap in gaps if _was_repaired(repairs.get(gap.gap_id)))
+    touched = union(gap.span for gap in gaps if gap.span is not None and _was_repaired(repairs.get(gap.gap_id)))
     repaired = subtract(_within(touched, told), missing)
     times = Times(
         expected=length([expected]),
@@ -179,6 +190,7 @@ def figures(
         expected_samples=length(told) // record.cyclic_us if record.cyclic_us else None,
         lost_samples=sum(gap.lost_samples for gap in gaps if gap.tag_id and _missing(gap, repairs.get(gap.gap_id))),
         causes=_causes(lost, told),
+        unplaced_gaps=sum(gap.span is None for gap in gaps),
     )
 
 
@@ -208,7 +220,7 @@ def _missing(gap: LedgerGap, repair: TagRepair | None) -> list[Span]:
         return []
     if repair is not None and repair.state == GapState.PARTLY_REPAIRED:
         return list(repair.missing)
-    return [(gap.start_us, gap.end_us)]
+    return [] if gap.span is None else [gap.span]
 
 
 def _was_repaired(repair: TagRepair | None) -> bool:

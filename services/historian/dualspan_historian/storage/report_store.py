@@ -30,9 +30,12 @@ SELECT gap_id, tag_id, gateway_id, server_id, {_microseconds("start_time")}, {_m
        lost_samples, detail, state, resolution, repaired_samples
 FROM gap
 WHERE tenant_id = $1 AND gateway_id = ANY($2)
-    AND end_time > to_timestamp(0) + $4::bigint * interval '1 microsecond'
-    AND start_time < to_timestamp(0) + $5::bigint * interval '1 microsecond'
     AND (tag_id = 0 OR tag_id = ANY($3))
+    AND ((end_time > to_timestamp(0) + $4::bigint * interval '1 microsecond'
+          AND start_time < to_timestamp(0) + $5::bigint * interval '1 microsecond')
+         OR ((start_time IS NULL OR end_time IS NULL)
+             AND create_time >= to_timestamp(0) + $4::bigint * interval '1 microsecond'
+             AND create_time < to_timestamp(0) + $5::bigint * interval '1 microsecond' + interval '7 days'))
 ORDER BY start_time, gap_id LIMIT $6
 """
 _REPAIRS = """
@@ -54,7 +57,10 @@ async def records(connection: Connection, tenant: str, tag_ids: Sequence[int]) -
 async def gaps(
     connection: Connection, tenant: str, gateway_ids: Sequence[str], tag_ids: Sequence[int], period: Span, most: int
 ) -> list[LedgerGap]:
-    """Return the gaps of gateways that touch a period, oldest first; of single tags only those given."""
+    """Return the gaps of gateways that touch a period, oldest first; of single tags only those given.
+
+    A gap whose times nobody knows may touch it if it was found then, or within the week that gateways buffer at least.
+    """
     rows = await connection.fetch(_GAPS, tenant, gateway_ids, tag_ids, *period, most)
     return [_gap(row) for row in rows]
 
