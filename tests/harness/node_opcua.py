@@ -37,6 +37,7 @@ class NodeOpcUaSettings:
         variables: How many doubles it has, `machine.V0` and so on.
         counter_ms: How often `machine.Counter` counts, whose history it keeps; 0: there is none.
         alarm: Whether its tank `Tank` has an alarm that was raised before any client came.
+        setpoint: Whether it has `machine.Setpoint`, a Float that may be written, and a method `machine.Add`.
         reverse_connect: Clients that it calls.
         discovery_server: It is a local discovery server (Part 12), and nothing else.
         register_at: The local discovery server that it registers at.
@@ -55,6 +56,7 @@ class NodeOpcUaSettings:
     variables: int = 10
     counter_ms: int = 0
     alarm: bool = False
+    setpoint: bool = False
     reverse_connect: Sequence[str] = ()
     discovery_server: bool = False
     register_at: str | None = None

@@ -47,6 +47,32 @@ function addCounter(server, everyMs) {
   }, everyMs);
 }
 
+// What a client may write, and what it may call: the sum of two Int32.
+function addSetpoint(server) {
+  const own = server.engine.addressSpace.getOwnNamespace();
+  const drive = own.addObject({
+    browseName: "Drive", nodeId: "s=machine", organizedBy: server.engine.addressSpace.rootFolder.objects,
+  });
+  own.addVariable({
+    componentOf: drive,
+    browseName: "Setpoint",
+    nodeId: "s=machine.Setpoint",
+    dataType: "Float",
+    value: new Variant({ dataType: DataType.Float, value: 20 }),
+  });
+  const argument = (name) => ({ name, dataType: DataType.Int32, description: { text: name } });
+  const add = own.addMethod(drive, {
+    browseName: "Add",
+    nodeId: "s=machine.Add",
+    inputArguments: [argument("A"), argument("B")],
+    outputArguments: [argument("Sum")],
+  });
+  add.bindMethod((inputs, context, done) => {
+    const sum = inputs[0].value + inputs[1].value;
+    done(null, { statusCode: StatusCodes.Good, outputArguments: [{ dataType: DataType.Int32, value: sum }] });
+  });
+}
+
 // A tank whose level is too high: the alarm was raised before any client came.
 function addAlarm(server) {
   const space = server.engine.addressSpace;
@@ -129,6 +155,7 @@ async function main() {
   addMachine(server, wanted.variables);
   if (wanted.counter_ms) addCounter(server, wanted.counter_ms);
   if (wanted.alarm) addAlarm(server);
+  if (wanted.setpoint) addSetpoint(server);
   await server.start();
   report(server);
 }
