@@ -3,6 +3,7 @@
 import difflib
 import functools
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,8 @@ from dualspan_onboarding.mapping.lexicon import Lexicon, is_chinese, load, plain
 
 # Words with a digit in them that are no number of something.
 _WITH_DIGITS = frozenset({"n2", "o2", "co2", "h2o"})
-_PIECES = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-zäöüß]+|[A-Z]+|[一-鿿]+|\d+", re.UNICODE)
+_PIECES = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[一-鿿]+|[0-9]+")
+_WRITTEN_OUT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue"})
 _FULL = re.compile(r"co2|n2|o2|h2o", re.IGNORECASE)
 _LONGEST_JOIN = 5
 _UNSURE = 0.8
@@ -48,7 +50,7 @@ def read_name(text: str) -> Name:
     lexicon = load()
     words: list[str] = []
     numbers: list[int] = []
-    for piece in _split(text[:120]):
+    for piece in _split(_letters(text[:120])):
         if piece.isdigit():
             numbers.append(int(piece[:9]))
         else:
@@ -56,6 +58,13 @@ def read_name(text: str) -> Name:
     slots = tuple(_slot(word) for word in _join(words, lexicon))
     letters = tuple(word for word in words if len(word) == 1 and word.isascii())
     return Name(tuple(slot for slot in slots if slot.word not in lexicon.fillers), tuple(numbers), letters)
+
+
+def _letters(text: str) -> str:
+    """A name in the letters that words are made of: German ones written out, accents gone, wide forms narrow."""
+    written = unicodedata.normalize("NFKC", text).translate(_WRITTEN_OUT)
+    parts = unicodedata.normalize("NFD", written)
+    return "".join(character for character in parts if not unicodedata.combining(character))
 
 
 def _split(text: str) -> Iterator[str]:
