@@ -115,7 +115,7 @@ class TrustDesk:
     def failed(self, server: str, error: Exception, shown: ApplicationInstance) -> None:
         """A connection failed: perhaps one side does not trust the other."""
         if isinstance(error, UntrustedServerError):
-            self._record(server, error.presented, error.judgement.verdict, error.judgement.words, [])
+            self._record(server, error.presented, error.judgement.verdict, error.judgement.reasons, [])
         elif isinstance(error, UaStatusCodeError) and error.code in _REFUSALS:
             self._refused(server, shown)
 

@@ -47,6 +47,7 @@ _NOT_ADDABLE = frozenset(
         _CODES.BadServiceUnsupported,
     }
 )
+_WRONG_USER = frozenset({_CODES.BadUserAccessDenied, _CODES.BadIdentityTokenRejected, _CODES.BadIdentityTokenInvalid})
 _RIGHTS = frozenset({_CODES.BadUserAccessDenied, _CODES.BadNotExecutable, _CODES.BadNotWritable})
 
 Progress = Callable[[str, int], None]
@@ -92,7 +93,10 @@ class TrustPusher:
             configuration.username, configuration.password = push.username, push.password
         progress("Connecting to the server", 5)
         instance = self._trust.instance_for(push.server)
-        connection = await connect(configuration, instance, None, self._trust.anchors, self._trust.dial)
+        try:
+            connection = await connect(configuration, instance, None, self._trust.anchors, self._trust.dial)
+        except UaStatusCodeError as error:
+            raise _not_let_in(error, configuration.username) from error
         try:
             outcome = await _Visit(connection, configuration.username, progress).push(self._certificates())
         finally:
@@ -104,6 +108,16 @@ class TrustPusher:
         own = self._trust.own
         instances = [own.in_use] if own.upcoming is None else [own.in_use, own.upcoming]
         return [instance.certificate.public_bytes(Encoding.DER) for instance in instances]
+
+
+def _not_let_in(error: UaStatusCodeError, user: str) -> Exception:
+    """What to say when there is no session."""
+    if error.code not in _WRONG_USER:
+        return error
+    return NotManageableError(
+        f"the server does not let {user or 'an anonymous user'} in: the user name or the password is wrong. Name a "
+        "user who may manage the server's certificates with --username"
+    )
 
 
 class _Visit:
@@ -216,8 +230,8 @@ class _Visit:
             return False
         if present is None:
             raise NotManageableError(
-                "the server neither adds a single certificate nor lets its trust list be read, so that it cannot be "
-                "written without losing what others put there. Trust the gateway's certificate by hand"
+                "the server shows a trust list, and lets nobody read or change it from here. Trust the gateway's "
+                "certificate by hand: `dualspan onboarding certificates gateway` says how"
             )
         return await self._write([*present, *missing])
 

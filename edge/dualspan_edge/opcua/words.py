@@ -14,6 +14,7 @@ _WORDS = {
     "BadTooManySubscriptions": "the server cannot hold more subscriptions; close other clients, or raise its limit",
     "BadTooManySessions": "the server cannot hold more sessions; close other clients, or raise its limit",
     "BadMonitoredItemFilterUnsupported": "the server cannot monitor this node as asked",
+    "BadRequestTooLarge": "a message is larger than the server or the gateway takes; look at what the server sends",
     "BadOutOfMemory": "the server is out of memory; choose fewer items",
     "BadSecurityChecksFailed": "the server rejects the gateway; trust the gateway's certificate at the server",
     "BadCertificateUntrusted": "the server does not trust the gateway's certificate; trust it at the server",

@@ -60,6 +60,11 @@ class Judgement:
         return self.leaf if all(problem.check.outweighed for problem in self.problems) else b""
 
     @property
+    def reasons(self) -> str:
+        """The same without that nobody has approved it, which its being untrusted says already."""
+        return "; ".join(problem.words for problem in self.problems if problem.check is not Check.TRUST)
+
+    @property
     def words(self) -> str:
         """What is wrong and what to do; empty if nothing is."""
         return "; ".join(problem.words for problem in self.problems)

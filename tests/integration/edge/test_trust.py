@@ -3,6 +3,7 @@
 import asyncio
 import datetime as dt
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,12 +20,13 @@ from dualspan_edge.opcua.certificates import create_application_instance, load_s
 from dualspan_edge.opcua.own_certificates import OwnCertificates, at_part, sha256_of
 from dualspan_edge.opcua.trust_desk import REFUSED, UPCOMING
 from dualspan_frame import ValueKind
-from harness.certificates import Authority, Wanted, der, key, key_pem
+from harness.certificates import Authority, Wanted, certificate, der, key, key_pem
 from plc_sim.opcua.trust_list import TrustList
 
 COUNT = tag(2, "count", frame_pb2.VALUE_KIND_INT64)
 UNTRUSTED, CONNECTED = onboarding.CONNECTION_STATE_UNTRUSTED, onboarding.CONNECTION_STATE_CONNECTED
 URI = "urn:plant"
+ROOT = Authority.root()
 
 
 def issued(authority: Authority, number: int) -> tuple[bytes, bytes]:
@@ -46,7 +48,10 @@ async def restart(plant: Plant, identity: tuple[bytes, bytes]) -> None:
 
 def authority_entry(authority: Authority, crl: bytes) -> trust_pb2.TrustList:
     entry = trust_pb2.TrustList.Authority(
-        certificate=der(authority.certificate), revocation_list=crl, trusted=True, revocation_check=1
+        certificate=der(authority.certificate),
+        revocation_list=crl,
+        trusted=True,
+        revocation_check=trust_pb2.REVOCATION_CHECK_REQUIRED,
     )
     return trust_pb2.TrustList(authorities=[entry])
 
@@ -99,6 +104,43 @@ async def test_a_changed_certificate_stops_the_stream_until_it_is_approved(
     assert seen(platform).verdict == trust_pb2.TRUST_VERDICT_APPROVED
     (gap,) = platform.historian.gaps
     assert gap.tag_id in (0, 2)
+
+
+async def test_absurd_certificates_are_refused_and_other_servers_are_unaffected(
+    plant: Plant, platform: Platform, box: RunningGateway, tmp_path: Path, free_port: Callable[[], int]
+) -> None:
+    hostile = Plant(tmp_path / "hostile", free_port())
+    await hostile.start()
+    circle = [Authority(f"Ring {n}", key(10 + n), ROOT.certificate) for n in range(2)]
+    ring = b"".join(
+        der(certificate(Wanted(one.subject, one.key, is_authority=True), other.subject, other.key))
+        for one, other in zip(circle, reversed(circle), strict=True)
+    )
+    shown = {
+        "1000000 bytes": bytes(1_000_000),
+        "larger than the server or the gateway takes": bytes(10_000_000),
+        "in a circle": der(circle[0].issue(Wanted("plant"))) + ring,
+        "cannot be read": b"\x30\x82\x01\x00" + bytes(256),
+    }
+    await plant.add("count", 0, ua.VariantType.UInt32)
+    bad = gateway.ServerConfiguration(server="hostile", endpoint_url=hostile.url)
+    platform.onboarding.configure(plant.configuration(COUNT), bad, trust_list=authority_entry(ROOT, b""))
+    box.start()
+    try:
+        for words, presented in shown.items():
+            for endpoint in hostile.server.iserver.endpoints:
+                endpoint.ServerCertificate = ua.ByteString(presented)
+            await until(lambda words=words: words in detail_of(platform, "hostile"), words, 30)
+        await plant.write("count", 1, ua.VariantType.UInt32)
+        await until(lambda: platform.historian.values(ValueKind.INT64, 2) == [0, 1], "the other goes on")
+        assert not platform.historian.gaps
+    finally:
+        await box.stop()
+        await hostile.stop()
+
+
+def detail_of(platform: Platform, server: str) -> str:
+    return next((one.detail for one in platform.onboarding.status.servers if one.server == server), "")
 
 
 class ManagedPlant:

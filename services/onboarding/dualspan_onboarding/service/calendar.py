@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from dualspan_onboarding.calendar import KINDS, CertificateUse, Dated, Entry, ExpiryNotice, entry, expiry_notice
-from dualspan_onboarding.certificates import facts_of, read_certificate
+from dualspan_onboarding.certificates import Facts, facts_of, read_certificate
 from dualspan_onboarding.clients import Identity
 from dualspan_onboarding.errors import gateway_unknown
 from dualspan_onboarding.known import OwnCertificate
@@ -15,6 +15,7 @@ from dualspan_runtime.database import Connection, Database
 
 _HORIZON = timedelta(days=31)
 _RESOLVED_KEPT = timedelta(days=90)
+_WATCHED = [kind for use, kind in KINDS.items() if use is not CertificateUse.PLATFORM_CA]
 
 
 class Calendar:
@@ -30,7 +31,7 @@ class Calendar:
         self._database = database
         self._identity = identity
         self._timing = timing
-        self._next = datetime.min.replace(tzinfo=UTC)
+        self._next = self._next_authority = datetime.min.replace(tzinfo=UTC)
 
     async def entries(self, tenant: str) -> Sequence[Entry]:
         """Every certificate of a tenant, and the platform's own authority; what ends first comes first.
@@ -38,8 +39,7 @@ class Calendar:
         Raises:
             Unavailable: identity cannot be asked.
         """
-        authority = read_certificate((await self._identity.gateway_ca()).pem.encode())
-        platform = Dated(tenant, f"tenants/{tenant}", CertificateUse.PLATFORM_CA, facts_of(authority))
+        platform = _platform_ca(tenant, await self._authority())
         async with self._database.transaction(tenant, readonly=True) as connection:
             dated = [*await certificates.calendar(connection, tenant), platform]
         now = datetime.now(UTC)
@@ -71,8 +71,36 @@ class Calendar:
                 if notice is not None and (key := (dated.tenant, notice.kind, dated.resource)) not in said:
                     said.add(key)
                     await _say(connection, dated, notice)
-            await notices.resolve_others(connection, list(KINDS.values()), sorted(said))
+            await notices.resolve_others(connection, _WATCHED, sorted(said))
             await notices.forget_resolved(connection, _RESOLVED_KEPT)
+
+    async def watch_authority(self) -> None:
+        """The same for the platform's own authority, which every tenant with a gateway depends on.
+
+        Raises:
+            Unavailable: identity cannot be asked.
+        """
+        now = datetime.now(UTC)
+        if now < self._next_authority:
+            return
+        self._next_authority = now + self._timing.expiry_interval
+        authority = await self._authority()
+        async with self._database.platform_transaction() as connection:
+            said: list[tuple[str, str, str]] = []
+            for tenant in await gateways.tenants(connection):
+                dated = _platform_ca(tenant, authority)
+                notice = expiry_notice(dated, now)
+                if notice is not None:
+                    said.append((tenant, notice.kind, dated.resource))
+                    await _say(connection, dated, notice)
+            await notices.resolve_others(connection, [KINDS[CertificateUse.PLATFORM_CA]], said)
+
+    async def _authority(self) -> Facts:
+        return facts_of(read_certificate((await self._identity.gateway_ca()).pem.encode()))
+
+
+def _platform_ca(tenant: str, authority: Facts) -> Dated:
+    return Dated(tenant, f"tenants/{tenant}", CertificateUse.PLATFORM_CA, authority)
 
 
 async def _say(connection: Connection, dated: Dated, notice: ExpiryNotice) -> None:

@@ -287,3 +287,9 @@ async def observe_revision(connection: Connection, session: Session, revision: i
         session.session_id,
         revision,
     )
+
+
+async def tenants(connection: Connection) -> Sequence[str]:
+    """The tenants that have gateways, in a platform transaction."""
+    rows = await connection.fetch("SELECT DISTINCT tenant_id FROM gateway ORDER BY tenant_id")
+    return [row["tenant_id"] for row in rows]
