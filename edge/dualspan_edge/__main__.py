@@ -48,11 +48,19 @@ def _enroll(settings: GatewaySettings, token: str) -> int:
 
 def _run(settings: GatewaySettings) -> int:
     from dualspan_edge.gateway import run_gateway
+    from dualspan_edge.last_words import LastWords
     from dualspan_edge.logs import configure_logs
 
-    configure_logs(settings.log_format, settings.log_level)
     with _alone(settings.data_dir):
-        asyncio.run(run_gateway(settings))
+        words = LastWords(settings.data_dir)
+        configure_logs(settings.log_format, settings.log_level, words.remember)
+        words.begin()
+        try:
+            asyncio.run(run_gateway(settings, words))
+        except BaseException as error:
+            words.end(error)
+            raise
+        words.end(None)
     return 0
 
 

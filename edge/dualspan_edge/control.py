@@ -48,6 +48,8 @@ class Control:
         self.connected = False
         self.detail = "not connected yet"
         self.clock: ClockOffset | None = None
+        # How the run before this one ended; told whenever the stream is opened.
+        self.last_words: onboarding.LastWords | None = None
 
     async def run(self) -> None:
         """Opens the stream again and again."""
@@ -111,7 +113,10 @@ class _Conversation:
         """Talks until the stream ends."""
         ledger = self._control.servers.ledger
         hello = gateway.ConnectRequest.Hello(
-            software_version=VERSION, observed_revision=ledger.revision, clock=timestamp_of(self._hello_sent)
+            software_version=VERSION,
+            observed_revision=ledger.revision,
+            clock=timestamp_of(self._hello_sent),
+            last_words=self._control.last_words,
         )
         await self._outbox.put(gateway.ConnectRequest(hello=hello))
         ledger.tell_again()

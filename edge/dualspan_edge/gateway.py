@@ -14,6 +14,7 @@ from dualspan_edge.control import Control
 from dualspan_edge.diagnosis import ConnectionTester
 from dualspan_edge.discovery import Finder
 from dualspan_edge.inspection import Inspection
+from dualspan_edge.last_words import LastWords
 from dualspan_edge.notices import NoticeBoard
 from dualspan_edge.opcua.own_certificates import OwnCertificates
 from dualspan_edge.opcua.reverse import ReverseListener
@@ -24,6 +25,7 @@ from dualspan_edge.settings import GatewaySettings
 from dualspan_edge.status import StatusWriter
 from dualspan_edge.supervisor import IdentityKeeper, ServerSet, running, watch_clock
 from dualspan_edge.uplink import Uplink
+from dualspan_edge.writes import WriteDesk
 
 _log = structlog.get_logger(__name__)
 
@@ -31,8 +33,15 @@ _log = structlog.get_logger(__name__)
 class Gateway:
     """A gateway, put together."""
 
-    def __init__(self, settings: GatewaySettings) -> None:
+    def __init__(self, settings: GatewaySettings, words: LastWords | None = None) -> None:
+        """Puts a gateway together.
+
+        Args:
+            settings: What can be set about it.
+            words: How the run before this one ended.
+        """
         self._settings = settings
+        self._before = None if words is None else words.before
         self._keeper = IdentityKeeper(settings.data_dir)
         self._buffer = Buffer(settings.data_dir, settings.buffer_limits())
 
@@ -82,12 +91,14 @@ class Gateway:
         commands.register("test_connection", ConnectionTester(trust, servers.clock).run)
         commands.register("push_trust", TrustPusher(trust, servers.configuration_of).run, longest=120.0)
         Inspection(servers).register(commands)
+        WriteDesk(servers, enabled=self._settings.writes).register(commands)
         return commands
 
     async def _platform(self, servers: ServerSet, commands: CommandRegistry, status: StatusWriter) -> None:
         """The two streams with the platform; opened again when the certificate is renewed."""
         keeper, backoff = self._keeper, self._settings.platform_backoff()
         control = Control(servers, commands, keeper.onboarding_channels(), status.status, backoff)
+        control.last_words = self._before
         uplink = Uplink(self._buffer, keeper.historian_channels(), backoff)
         status.attach(control, uplink)
         while True:
@@ -113,12 +124,12 @@ async def _fail_with(*work: Awaitable[None]) -> None:
             task.result()
 
 
-async def run_gateway(settings: GatewaySettings) -> None:
-    """Runs the gateway until SIGTERM or SIGINT."""
+async def run_gateway(settings: GatewaySettings, words: LastWords | None = None) -> None:
+    """Runs the gateway until SIGTERM or SIGINT; `words` tell how the run before this one ended."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    gateway = asyncio.ensure_future(Gateway(settings).run())
+    gateway = asyncio.ensure_future(Gateway(settings, words).run())
     stopping = asyncio.ensure_future(stop.wait())
     await asyncio.wait((gateway, stopping), return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()

@@ -49,6 +49,8 @@ class ServerSet:
         self._workers: dict[str, tuple[ServerWorker, asyncio.Task[None]]] = {}
         # What an earlier run of the gateway knew; each server asks once.
         self._missing_since = dict(buffer.last_life.complete_until)
+        # No earlier run of a gateway on this data folder has recorded anything.
+        self._is_new = not buffer.last_life.alive
         self._past = Counters()
         self.clock = PlatformClock()
         self.ledger = ReportLedger()
@@ -93,6 +95,9 @@ class ServerSet:
             if running is not None:
                 running[0].configure(server)
                 continue
+            if server.HasField("complete_time") and self._is_new:
+                # Another box has recorded it up to then: this one tells what is missing since.
+                self._missing_since.setdefault(name, server.complete_time.ToMicroseconds())
             worker = ServerWorker(
                 server,
                 trust=self.trust,

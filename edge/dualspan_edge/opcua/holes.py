@@ -42,6 +42,7 @@ class Holes:
             for tag_id, hole in left.holes.items()
         }
         self._started: dict[int, int] = dict(left.started)
+        self._all_ran = False
 
     @property
     def started(self) -> Mapping[int, int]:
@@ -63,6 +64,10 @@ class Holes:
     def since(self) -> int | None:
         """Since when something of every tag may be missing; None if nothing is."""
         return None if self._server is None else self._server.since
+
+    def take_over(self) -> None:
+        """Another box recorded the tags before: each that does not run at first has a hole."""
+        self._all_ran = not self._started
 
     def note(self, cause: historian.GapCause.ValueType, since: int, detail: str) -> None:
         """Something of every tag may be missing since then. The first cause stands until the hole is closed."""
@@ -90,7 +95,8 @@ class Holes:
         if since is not None:
             closed.append(since)
             self._server = None
-        for tag_id in (self._started.keys() & wanted) - running - self._tags.keys():
+        ran, self._all_ran = (wanted if self._all_ran else self._started.keys() & wanted), False
+        for tag_id in ran - running - self._tags.keys():
             cause = historian.GAP_CAUSE_SUBSCRIPTION_LOST if since is None else since.cause
             self._tags[tag_id] = Hole(cause, now if since is None else since.since, _REFUSED, tag_id)
         closed += [self._tags.pop(tag_id) for tag_id in list(self._tags) if tag_id in running or tag_id not in wanted]

@@ -40,6 +40,7 @@ class ServerRecord:
         self._holes = Holes(self._file.read())
         if missing_since:
             self.note(historian.GAP_CAUSE_GATEWAY_DOWN, missing_since, "the gateway was not running")
+            self._holes.take_over()
         self._cyclic: Mapping[int, int] = {}
         self._told_starts: dict[int, tuple[int, int]] = {}
         self._told_holes: frozenset[tuple[int, int]] | None = None

@@ -9,6 +9,7 @@ from celery import Celery
 
 from dualspan.historian.v1 import service_pb2_grpc
 from dualspan.historian.v1.completeness_pb2_grpc import add_CompletenessServiceServicer_to_server
+from dualspan.historian.v1.coverage_pb2_grpc import add_CoverageServiceServicer_to_server
 from dualspan.historian.v1.event_service_pb2_grpc import add_EventServiceServicer_to_server
 from dualspan.identity.v1.statement_service_pb2_grpc import StatementServiceStub
 from dualspan_frame import DecodeLimits
@@ -25,10 +26,12 @@ from dualspan_historian.migrations import MIGRATIONS
 from dualspan_historian.read.frames import FrameCache, weigh_block
 from dualspan_historian.read.snapshot import SegmentCache, Snapshots
 from dualspan_historian.repair.known import KnownSamples
+from dualspan_historian.report.coverage import GatewayCoverage
 from dualspan_historian.report.service import CompletenessReports
 from dualspan_historian.report.signing import IdentitySigner
 from dualspan_historian.service import HistorianService
 from dualspan_historian.servicer.completeness import CompletenessServicer
+from dualspan_historian.servicer.coverage import CoverageServicer
 from dualspan_historian.servicer.events import EventServicer
 from dualspan_historian.servicer.historian import HistorianServicer
 from dualspan_historian.servicer.ingest import IngestServicer
@@ -85,6 +88,7 @@ async def build_trusting(settings: HistorianSettings, trust: Trust) -> AsyncGene
                     settings,
                     historian,
                     CompletenessServicer(reports),
+                    CoverageServicer(GatewayCoverage(database)),
                     EventServicer(snapshots, tokens),
                     IngestServicer(ingest, settings),
                 ),
@@ -97,12 +101,14 @@ def _listeners(
     settings: HistorianSettings,
     historian: HistorianServicer,
     completeness: CompletenessServicer,
+    coverage: CoverageServicer,
     events: EventServicer,
     ingest: IngestServicer,
 ) -> list[Listener]:
     for_people = [
         Binding(service_pb2_grpc.add_HistorianServiceServicer_to_server, historian),
         Binding(add_CompletenessServiceServicer_to_server, completeness),
+        Binding(add_CoverageServiceServicer_to_server, coverage),
         Binding(add_EventServiceServicer_to_server, events),
     ]
     for_gateways = [Binding(service_pb2_grpc.add_IngestServiceServicer_to_server, ingest)]

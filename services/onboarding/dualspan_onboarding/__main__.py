@@ -8,12 +8,14 @@ from functools import partial
 from google.longrunning.operations_pb2_grpc import add_OperationsServicer_to_server
 
 from dualspan.historian.v1.completeness_pb2_grpc import CompletenessServiceStub
+from dualspan.historian.v1.coverage_pb2_grpc import CoverageServiceStub
 from dualspan.historian.v1.service_pb2_grpc import HistorianServiceStub
 from dualspan.identity.v1.service_pb2_grpc import IdentityServiceStub
 from dualspan.onboarding.v1.asset_service_pb2_grpc import add_AssetServiceServicer_to_server
 from dualspan.onboarding.v1.budget_service_pb2_grpc import add_BudgetServiceServicer_to_server
 from dualspan.onboarding.v1.completeness_pb2_grpc import add_PlantReportServiceServicer_to_server
 from dualspan.onboarding.v1.discovery_pb2_grpc import add_DiscoveryServiceServicer_to_server
+from dualspan.onboarding.v1.fleet_pb2_grpc import add_FleetServiceServicer_to_server
 from dualspan.onboarding.v1.gateway_service_pb2_grpc import (
     add_EnrolmentServiceServicer_to_server,
     add_GatewayServiceServicer_to_server,
@@ -26,7 +28,7 @@ from dualspan.onboarding.v1.snapshot_service_pb2_grpc import add_SnapshotService
 from dualspan.onboarding.v1.transfer_pb2_grpc import add_TransferServiceServicer_to_server
 from dualspan.onboarding.v1.trust_pb2_grpc import add_TrustServiceServicer_to_server
 from dualspan.onboarding.v1.writes_pb2_grpc import add_WriteServiceServicer_to_server
-from dualspan_onboarding.clients import Historian, Identity
+from dualspan_onboarding.clients import Coverage, Historian, Identity
 from dualspan_onboarding.migrations import MIGRATIONS
 from dualspan_onboarding.model import Limits, Timing
 from dualspan_onboarding.service.asset_models import AssetModels
@@ -39,6 +41,7 @@ from dualspan_onboarding.service.comparing import Comparing
 from dualspan_onboarding.service.connection_tests import ConnectionTests
 from dualspan_onboarding.service.discovery import Discovery
 from dualspan_onboarding.service.enrolment import Enrolment
+from dualspan_onboarding.service.fleet import Fleet
 from dualspan_onboarding.service.gateways import Gateways
 from dualspan_onboarding.service.mapping import Mappings
 from dualspan_onboarding.service.mapping_changes import MappingChanges
@@ -58,6 +61,7 @@ from dualspan_onboarding.service.write_guards import WriteGuards
 from dualspan_onboarding.service.writing import Writing
 from dualspan_onboarding.servicer.assets import AssetServicer
 from dualspan_onboarding.servicer.discovery import DiscoveryServicer
+from dualspan_onboarding.servicer.fleet import FleetServicer
 from dualspan_onboarding.servicer.gateway import EnrolmentServicer, GatewayServicer
 from dualspan_onboarding.servicer.mappings import MappingServicer
 from dualspan_onboarding.servicer.notices import NoticeServicer
@@ -103,6 +107,7 @@ async def build(
         tagging = Tagging(database, limits)
         wakeups = Wakeups(database, timing.session_poll)
         writing = Writing(database, commands)
+        budgets = Budgets(database, commands)
         reconciler = Reconciler(
             database,
             identity,
@@ -115,6 +120,7 @@ async def build(
                 calendar.watch_authority,
                 WaitingVariables(database, limits).settle,
                 writing.expire,
+                budgets.read_unknown,
             ],
         )
         for_people = OnboardingServicer(
@@ -127,7 +133,7 @@ async def build(
         )
         for_gateways = GatewayServicer(
             enrolment=enrolment,
-            sessions=Sessions(database, gateways, vault, commands),
+            sessions=Sessions(database, gateways, vault, commands, Coverage(CoverageServiceStub(to_historian))),
             browsing=browsing,
             commands=commands,
             notices=notices,
@@ -135,7 +141,7 @@ async def build(
             wakeups=wakeups,
             timing=timing,
         )
-        for_budgets = BudgetServicer(Budgets(database, commands), tagging, tokens)
+        for_budgets = BudgetServicer(budgets, tagging, tokens)
         for_sampling = SamplingServicer(Sampling(database, commands))
         for_transfers = TransferServicer(Transfers(database, vault, limits))
         for_trust = TrustServicer(servers_trust, calendar, TrustPushes(database, commands), tokens)
@@ -146,6 +152,7 @@ async def build(
         for_assets = AssetServicer(AssetModels(database), Assets(database), tokens)
         for_mappings = MappingServicer(Mappings(database), MappingChanges(database, tagging), tokens)
         for_writes = WriteServicer(WriteGuards(database), writing, tokens)
+        for_fleet = FleetServicer(Fleet(database, gateways, enrolment), tokens)
         for_operations = OperationsServicer(database, operations, tokens)
         listeners = [
             Listener.people(
@@ -163,6 +170,7 @@ async def build(
                     Binding(add_PlantReportServiceServicer_to_server, PlantReportServicer(reports)),
                     Binding(add_AssetServiceServicer_to_server, for_assets),
                     Binding(add_MappingServiceServicer_to_server, for_mappings),
+                    Binding(add_FleetServiceServicer_to_server, for_fleet),
                     Binding(add_OperationsServicer_to_server, for_operations),
                 ],
             ),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import grpc
 
+from dualspan.historian.v1.coverage_pb2 import GetGatewayCoverageRequest
 from dualspan.historian.v1.resources_pb2 import TagRegistration
 from dualspan.historian.v1.service_pb2 import RegisterTagsRequest, RetireTagsRequest
 from dualspan.identity.v1 import resources_pb2 as identity_pb2
@@ -25,6 +26,7 @@ from dualspan_onboarding.model import AuditEvent, UntoldTag
 from dualspan_onboarding.names import GatewayName
 
 if TYPE_CHECKING:  # the generated modules have these classes for type checkers only
+    from dualspan.historian.v1.coverage_pb2_grpc import CoverageServiceAsyncStub
     from dualspan.historian.v1.service_pb2_grpc import HistorianServiceAsyncStub
     from dualspan.identity.v1.service_pb2_grpc import IdentityServiceAsyncStub
 
@@ -131,3 +133,28 @@ class Historian:
     async def retire(self, tenant: str, tag_ids: Sequence[int]) -> None:
         """Stop the acceptance of at most 10 000 tags; safe to repeat."""
         await self._stub.RetireTags(RetireTagsRequest(parent=f"tenants/{tenant}", tag_ids=tag_ids))
+
+
+class Coverage:
+    """How far the historian has what gateways record.
+
+    Args:
+        stub: Of a channel that carries this service's token.
+    """
+
+    def __init__(self, stub: "CoverageServiceAsyncStub") -> None:
+        self._stub = stub
+
+    async def of(self, gateway: GatewayName) -> dict[str, datetime]:
+        """By server of a gateway: up to when everything is stored or in the gap ledger.
+
+        Raises:
+            Unavailable: the historian cannot be asked.
+        """
+        try:
+            answer = await self._stub.GetGatewayCoverage(GetGatewayCoverageRequest(gateway=str(gateway)))
+        except grpc.aio.AioRpcError as err:
+            if err.code() in UNREACHABLE:
+                raise upstream_failed("historian") from err
+            raise
+        return {server.server: server.complete_time.ToDatetime(UTC) for server in answer.servers}

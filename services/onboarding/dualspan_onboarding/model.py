@@ -2,6 +2,7 @@
 
 import dataclasses
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
@@ -327,6 +328,8 @@ class ConfiguredServer:
     settings: ServerSettings
     password: str
     tags: tuple[ConfiguredTag, ...]
+    # Up to when another box has recorded it; None: none has, or this box knows better.
+    complete_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,6 +347,8 @@ class Session:
 
     gateway: GatewayName
     session_id: uuid.UUID
+    # For a box that has no configuration yet: up to when another box has recorded each server.
+    covered: Mapping[str, datetime] = dataclasses.field(default_factory=dict[str, datetime], hash=False)
 
 
 @dataclass(frozen=True, slots=True)

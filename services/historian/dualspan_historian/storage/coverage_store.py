@@ -26,6 +26,17 @@ ON CONFLICT DO NOTHING
 """
 
 
+async def complete(connection: Connection, tenant: str, gateway_id: str) -> dict[str, int]:
+    """Return up to when everything of each server is stored or in the ledger, microseconds since 1970, by server."""
+    rows = await connection.fetch(
+        "SELECT server_id, complete_us FROM server_coverage"
+        " WHERE tenant_id = $1 AND gateway_id = $2 ORDER BY server_id",
+        tenant,
+        gateway_id,
+    )
+    return {row["server_id"]: row["complete_us"] for row in rows}
+
+
 async def apply(connection: Connection, tenant: str, gateway_id: str, told: Sequence[Coverage]) -> None:
     """Write down what a gateway says of its servers; of several words about one server the last counts."""
     complete = {one.server_id: one.complete_us for one in told if one.complete_us}

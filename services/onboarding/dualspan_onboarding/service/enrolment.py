@@ -103,6 +103,10 @@ class Enrolment:
         self._identity = identity
         self._addresses = addresses
 
+    async def check_reachable(self) -> None:
+        """Raises Unavailable if a token could not be made now."""
+        await self._identity.gateway_ca()
+
     async def create_token(self, name: GatewayName, lifetime: timedelta | None) -> tuple[str, datetime]:
         """Create a single-use token and return its text, shown once, with when it expires.
 

@@ -26,6 +26,7 @@ from dualspan_onboarding.service.trust import Trust
 from dualspan_onboarding.service.wakeups import Wakeups
 from dualspan_onboarding.servicer import browse_mapping, mapping
 from dualspan_onboarding.servicer.commands import command_news
+from dualspan_onboarding.servicer.fleet import last_words
 from dualspan_onboarding.servicer.notices import gateway_notices
 from dualspan_onboarding.servicer.trust_mapping import gateway_certificates
 from dualspan_runtime.context import current_principal
@@ -128,9 +129,9 @@ class GatewayServicer(gateway_service_pb2_grpc.GatewayServiceServicer):
         first = await self._next(requests)
         if first is None or first.WhichOneof("message") != "hello":
             raise hello_missing()
-        session = await self._sessions.open(
-            _calling_gateway(), first.hello.software_version, first.hello.observed_revision
-        )
+        hello = first.hello
+        words = last_words(hello.last_words) if hello.HasField("last_words") else None
+        session = await self._sessions.open(_calling_gateway(), hello.software_version, hello.observed_revision, words)
         try:
             yield session
         finally:

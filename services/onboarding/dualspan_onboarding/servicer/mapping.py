@@ -319,6 +319,7 @@ def _configured_server(model: ConfiguredServer) -> gateway_service_pb2.ServerCon
         reverse_connect=settings.reverse_connect,
         server_uri=settings.server_uri,
         tags=[_configured_tag(configured) for configured in model.tags],
+        complete_time=timestamp(model.complete_at),
     )
 
 

@@ -1,11 +1,13 @@
 """Times and spans of the contract."""
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 _LARGEST_US = 2**62
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_US = 253_402_300_799_000_000  # the end of the year 9999
 
 
 def timestamp(moment: datetime | None) -> Timestamp | None:
@@ -15,6 +17,12 @@ def timestamp(moment: datetime | None) -> Timestamp | None:
     message = Timestamp()
     message.FromDatetime(moment)
     return message
+
+
+def moment(message: Timestamp) -> datetime:
+    """A moment that a gateway states, within the years that a datetime has."""
+    stated = message.seconds * 1_000_000 + message.nanos // 1000
+    return _EPOCH + timedelta(microseconds=max(0, min(_LAST_US, stated)))
 
 
 def duration(microseconds: int) -> Duration:

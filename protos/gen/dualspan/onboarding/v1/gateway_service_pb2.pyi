@@ -192,6 +192,7 @@ class ServerConfiguration(_message.Message):
     TAGS_FIELD_NUMBER: _builtins.int
     REVERSE_CONNECT_FIELD_NUMBER: _builtins.int
     SERVER_URI_FIELD_NUMBER: _builtins.int
+    COMPLETE_TIME_FIELD_NUMBER: _builtins.int
     server: _builtins.str
     """The server's id."""
     endpoint_url: _builtins.str
@@ -214,6 +215,12 @@ class ServerConfiguration(_message.Message):
     def tags(self) -> _containers.RepeatedCompositeFieldContainer[Global___TagConfiguration]:
         """What to subscribe to."""
 
+    @_builtins.property
+    def complete_time(self) -> _timestamp_pb2.Timestamp:
+        """For a box that knows nothing of the server yet: up to here another box has
+        recorded it. What is missing since then is a gap. Unset if none has.
+        """
+
     def __init__(
         self,
         *,
@@ -227,10 +234,11 @@ class ServerConfiguration(_message.Message):
         tags: _abc.Iterable[Global___TagConfiguration] | None = ...,
         reverse_connect: _builtins.bool = ...,
         server_uri: _builtins.str = ...,
+        complete_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["complete_time", b"complete_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["endpoint_url", b"endpoint_url", "password", b"password", "reverse_connect", b"reverse_connect", "security_mode", b"security_mode", "security_policy", b"security_policy", "server", b"server", "server_uri", b"server_uri", "tags", b"tags", "trusted_certificate_sha256", b"trusted_certificate_sha256", "username", b"username"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["complete_time", b"complete_time", "endpoint_url", b"endpoint_url", "password", b"password", "reverse_connect", b"reverse_connect", "security_mode", b"security_mode", "security_policy", b"security_policy", "server", b"server", "server_uri", b"server_uri", "tags", b"tags", "trusted_certificate_sha256", b"trusted_certificate_sha256", "username", b"username"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -359,6 +367,7 @@ class ConnectRequest(_message.Message):
         SOFTWARE_VERSION_FIELD_NUMBER: _builtins.int
         OBSERVED_REVISION_FIELD_NUMBER: _builtins.int
         CLOCK_FIELD_NUMBER: _builtins.int
+        LAST_WORDS_FIELD_NUMBER: _builtins.int
         software_version: _builtins.str
         """The gateway software's version."""
         observed_revision: _builtins.int
@@ -367,16 +376,21 @@ class ConnectRequest(_message.Message):
         def clock(self) -> _timestamp_pb2.Timestamp:
             """The gateway's clock."""
 
+        @_builtins.property
+        def last_words(self) -> _resources_pb2.LastWords:
+            """How the run before this one ended; unset in a box's first run."""
+
         def __init__(
             self,
             *,
             software_version: _builtins.str = ...,
             observed_revision: _builtins.int = ...,
             clock: _timestamp_pb2.Timestamp | None = ...,
+            last_words: _resources_pb2.LastWords | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "last_words", b"last_words"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "observed_revision", b"observed_revision", "software_version", b"software_version"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "last_words", b"last_words", "observed_revision", b"observed_revision", "software_version", b"software_version"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 

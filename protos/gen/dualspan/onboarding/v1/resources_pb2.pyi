@@ -56,6 +56,34 @@ GATEWAY_STATE_REVOKED: GatewayState.ValueType  # 4
 """Its certificates are revoked."""
 Global___GatewayState: _TypeAlias = GatewayState  # noqa: Y015
 
+class _GatewayEnd:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _GatewayEndEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_GatewayEnd.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    GATEWAY_END_UNSPECIFIED: _GatewayEnd.ValueType  # 0
+    """Not an end."""
+    GATEWAY_END_STOPPED: _GatewayEnd.ValueType  # 1
+    """Somebody stopped it."""
+    GATEWAY_END_FAILED: _GatewayEnd.ValueType  # 2
+    """An error ended it."""
+    GATEWAY_END_KILLED: _GatewayEnd.ValueType  # 3
+    """It ended without a word: killed, out of memory, or the power failed."""
+
+class GatewayEnd(_GatewayEnd, metaclass=_GatewayEndEnumTypeWrapper):
+    """How a run of the gateway software ended."""
+
+GATEWAY_END_UNSPECIFIED: GatewayEnd.ValueType  # 0
+"""Not an end."""
+GATEWAY_END_STOPPED: GatewayEnd.ValueType  # 1
+"""Somebody stopped it."""
+GATEWAY_END_FAILED: GatewayEnd.ValueType  # 2
+"""An error ended it."""
+GATEWAY_END_KILLED: GatewayEnd.ValueType  # 3
+"""It ended without a word: killed, out of memory, or the power failed."""
+Global___GatewayEnd: _TypeAlias = GatewayEnd  # noqa: Y015
+
 class _ConnectionState:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -241,6 +269,48 @@ class Gateway(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Gateway: _TypeAlias = Gateway  # noqa: Y015
+
+@_typing.final
+class LastWords(_message.Message):
+    """What a gateway wrote down locally as it ended, told when it connected again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    END_FIELD_NUMBER: _builtins.int
+    END_TIME_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    SOFTWARE_VERSION_FIELD_NUMBER: _builtins.int
+    end: Global___GatewayEnd.ValueType
+    """How it ended."""
+    detail: _builtins.str
+    """The error that ended it; for KILLED the last error that it had logged."""
+    software_version: _builtins.str
+    """The software's version in that run."""
+    @_builtins.property
+    def end_time(self) -> _timestamp_pb2.Timestamp:
+        """When; for KILLED, when it was last known to be alive."""
+
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """When that run had begun."""
+
+    def __init__(
+        self,
+        *,
+        end: Global___GatewayEnd.ValueType = ...,
+        end_time: _timestamp_pb2.Timestamp | None = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+        detail: _builtins.str = ...,
+        software_version: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "start_time", b"start_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail", "end", b"end", "end_time", b"end_time", "software_version", b"software_version", "start_time", b"start_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LastWords: _TypeAlias = LastWords  # noqa: Y015
 
 @_typing.final
 class GatewayStatus(_message.Message):
