@@ -11,6 +11,7 @@ from dualspan_cli.commands.onboarding import (
     budget,
     certificates,
     discovery,
+    gateways,
     guards,
     mapping,
     models,
@@ -50,3 +51,4 @@ onboarding.command("cancel")(writes.cancel)
 onboarding.add_typer(models.models, name="models")
 onboarding.add_typer(assets.assets, name="assets")
 onboarding.add_typer(mapping.mapping, name="mapping")
+onboarding.add_typer(gateways.gateways, name="gateways")
