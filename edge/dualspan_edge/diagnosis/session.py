@@ -78,7 +78,9 @@ async def try_session(test: SessionTest, checklist: Checklist, dial: Dial) -> No
     try:
         client = await dial(test.configuration, test.client)
     except (OSError, TimeoutError, GatewayError) as error:
-        raise checklist.stop(_TRUST, f"the server cannot be reached a second time: {error}", "try again") from error
+        words = "" if isinstance(error, OSError) else str(error)
+        finding, remedy = finding_and_remedy(words or "the server cannot be reached a second time; try again")
+        raise checklist.stop(_TRUST, finding, remedy) from error
     try:
         await _open(client, test, checklist)
         await _sign_in(client, test, checklist)

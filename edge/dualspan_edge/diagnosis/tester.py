@@ -25,12 +25,13 @@ from dualspan_edge.diagnosis.session import SessionTest, try_session
 from dualspan_edge.discovery.describing import describe_endpoint
 from dualspan_edge.discovery.reaching import silent_words, unreachable_words
 from dualspan_edge.errors import GatewayError, ServerRefusedError
-from dualspan_edge.opcua.dialling import Dial
+from dualspan_edge.opcua.dialling import MakeClient
 from dualspan_edge.opcua.security import MatchingEndpoint, match_endpoint
 from dualspan_edge.opcua.trust_desk import TrustDesk
 from dualspan_edge.opcua.unsecured import Endpoints, unsecured_channel, unsecured_client
 
 _TIMEOUT = 5.0
+_CALL_SECONDS = 20.0
 _CLOSE_ENOUGH_US = 2_000_000
 _TOO_FAR_US = 300_000_000
 
@@ -60,9 +61,19 @@ class ConnectionTester:
         self._trust = trust
         self._clock = clock
 
-    @property
-    def _dial(self) -> Dial:
-        return self._trust.dial
+    async def _dial(self, configuration: gateway.ServerConfiguration, make: MakeClient) -> Client:
+        """As a connection does it, but a person does not wait long for a server's call."""
+        if not configuration.reverse_connect:
+            return await self._trust.dial(configuration, make)
+        try:
+            async with asyncio.timeout(_CALL_SECONDS):
+                return await self._trust.dial(configuration, make)
+        except TimeoutError as error:
+            raise TimeoutError(
+                f"the server has not called within {_CALL_SECONDS:.0f} s; check there that reverse connect is switched "
+                "on, with the gateway's address and port, and that no firewall is in between. Some servers call only "
+                "while they are not connected: if values come from it, all is well"
+            ) from error
 
     async def run(
         self, command: gateway.ConnectResponse.Command, progress: Progress

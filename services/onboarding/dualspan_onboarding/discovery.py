@@ -2,7 +2,12 @@
 
 from urllib.parse import urlsplit
 
-from dualspan.onboarding.v1.discovery_pb2 import DiscoveredServer, DiscoverServersResponse, DiscoveryScope
+from dualspan.onboarding.v1.discovery_pb2 import (
+    DISCOVERY_SOURCE_ADDRESS,
+    DiscoveredServer,
+    DiscoverServersResponse,
+    DiscoveryScope,
+)
 from dualspan_onboarding.errors import malformed
 
 MOST_ADDRESSES = 200
@@ -39,7 +44,12 @@ def check_scope(scope: DiscoveryScope) -> DiscoveryScope:
 
 def clean_findings(found: DiscoverServersResponse) -> DiscoverServersResponse:
     """What a gateway found, as it can be kept: each server once, none without a usable address, none endless."""
-    servers = {one.discovery_url: one for one in found.servers[: 2 * MOST_SERVERS] if _keepable(one)}
+    servers: dict[str, DiscoveredServer] = {}
+    for one in found.servers[: 2 * MOST_SERVERS]:
+        # With and without a slash at the end, it is the same place.
+        one.discovery_url = one.discovery_url.rstrip("/")
+        if _keepable(one):
+            servers[one.discovery_url] = one
     cleaned = DiscoverServersResponse(
         asked_addresses=found.asked_addresses,
         open_addresses=found.open_addresses,
@@ -54,6 +64,19 @@ def clean_findings(found: DiscoverServersResponse) -> DiscoverServersResponse:
 def _keepable(server: DiscoveredServer) -> bool:
     url = server.discovery_url
     return 0 < len(url.encode()) <= _LONGEST_ADDRESS and url.isprintable() and server.ByteSize() <= _MOST_BYTES
+
+
+def seen_again(known: DiscoveredServer, now: DiscoveredServer) -> DiscoveredServer:
+    """A server as it is kept when it is found once more: what it said of itself stays known while it says nothing."""
+    if now.reached or not known.endpoints:
+        return now
+    kept = DiscoveredServer()
+    kept.CopyFrom(known)
+    if now.source == DISCOVERY_SOURCE_ADDRESS:
+        # It was asked and did not answer.
+        kept.reached, kept.detail = False, now.detail
+    kept.capabilities.extend(one for one in now.capabilities if one not in kept.capabilities)
+    return kept
 
 
 def place_of(url: str) -> tuple[str, int, str]:

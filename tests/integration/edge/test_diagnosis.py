@@ -48,8 +48,11 @@ def trust(tmp_path: Path) -> TrustDesk:
     return TrustDesk(OwnCertificates(tmp_path / "own", "box"), NoticeBoard())
 
 
-async def outcome_of(trust: TrustDesk, url: str, clock: PlatformClock | None = None, **settings: Any) -> Outcome:
-    way = {"endpoint_url": url, "security_mode": resources_pb2.SECURITY_MODE_SIGN_AND_ENCRYPT} | settings
+async def outcome_of(trust: TrustDesk, url: str, *, clock: PlatformClock | None = None, **settings: Any) -> Outcome:
+    way: dict[str, Any] = {
+        "endpoint_url": url,
+        "security_mode": resources_pb2.SECURITY_MODE_SIGN_AND_ENCRYPT,
+    } | settings
     command = ConnectResponse.Command()
     command.test_connection.opc_ua_server.CopyFrom(resources_pb2.OpcUaServer(**way))
     steps: list[int] = []
@@ -95,7 +98,7 @@ async def test_a_password_is_not_sent_to_a_server_that_nobody_approved(
         raise AssertionError("the password was sent")
 
     monkeypatch.setattr(Client, "activate_session", never)
-    settings = {"username": "operator", "password": "secret"}
+    settings: dict[str, Any] = {"username": "operator", "password": "secret"}
     monkeypatch.setattr("dualspan_edge.diagnosis.tester.ConnectionTester._match", _match_any_user)
     outcome = await outcome_of(trust, plant.url, **settings)
     assert outcome["USER"].verdict == FAILED
@@ -120,12 +123,12 @@ async def test_a_clock_that_is_wrong_is_said_with_whose_it_is(
         return Endpoints(endpoints.descriptions, shifted)
 
     monkeypatch.setattr(DiscoveryChannel, "endpoints", later)
-    approved = {"trusted_certificate_sha256": plant.certificate_sha256}
+    approved: dict[str, Any] = {"trusted_certificate_sha256": plant.certificate_sha256}
     outcome = await outcome_of(trust, plant.url, **approved)
     assert outcome["CLOCK"].verdict == WARNING
     assert "600 s ahead" in outcome["CLOCK"].finding
     assert "the server" in outcome["CLOCK"].remedy
-    outcome = await outcome_of(trust, plant.url, PlatformClock(-600_000_000), **approved)
+    outcome = await outcome_of(trust, plant.url, clock=PlatformClock(-600_000_000), **approved)
     assert "the gateway" in outcome["CLOCK"].remedy, "the server agrees with the platform"
 
 
@@ -201,13 +204,13 @@ async def test_a_server_of_another_make_that_does_not_trust_the_gateway(
         nobody = await outcome_of(trust, url)
         assert nobody.verdicts(FAILED) == ["ENDPOINT_MATCH"]
         assert "user name" in nobody["ENDPOINT_MATCH"].remedy
-        user = {"username": server.settings.username, "password": server.settings.password}
+        user: dict[str, Any] = {"username": server.settings.username, "password": server.settings.password}
         first = await outcome_of(trust, url, **user)
         assert first.verdicts(FAILED) == ["SERVER_TRUST", "GATEWAY_TRUST"]
         assert "does not trust the gateway" in first["GATEWAY_TRUST"].finding
         assert "rejected" in first["GATEWAY_TRUST"].remedy
         assert first["GATEWAY_TRUST"].status_code != 0
-        shown = {"trusted_certificate_sha256": first.response.endpoint.certificate_facts.sha256}
+        shown: dict[str, Any] = {"trusted_certificate_sha256": first.response.endpoint.certificate_facts.sha256}
         assert server.trust_rejected() == 1
         await _until_trusted(trust, url, user | shown)
         wrong = await outcome_of(trust, url, **(user | shown | {"password": "wrong"}))
@@ -219,7 +222,7 @@ async def test_a_server_of_another_make_that_does_not_trust_the_gateway(
         assert clear.verdicts(FAILED) == ["USER"], "no password without a certificate that is approved"
 
 
-async def _until_trusted(trust: TrustDesk, url: str, settings: dict[str, str]) -> None:
+async def _until_trusted(trust: TrustDesk, url: str, settings: dict[str, Any]) -> None:
     """The server looks into its folders every now and then."""
     for _ in range(100):
         if not (await outcome_of(trust, url, **settings)).verdicts(FAILED):

@@ -5,6 +5,7 @@ import contextlib
 import struct
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from asyncua import ua
@@ -22,13 +23,13 @@ from harness.node_opcua import NodeOpcUaSettings, run_node_opcua
 URI = "urn:others:machine"
 
 
-def configuration(uri: str = URI, **fields: object) -> gateway.ServerConfiguration:
+def configuration(uri: str = URI, **fields: Any) -> gateway.ServerConfiguration:
     return gateway.ServerConfiguration(
         server="machine",
         endpoint_url="opc.tcp://machine:4840",
         reverse_connect=True,
         server_uri=uri,
-        **fields,  # pyright: ignore[reportArgumentType]
+        **fields,
     )
 
 
@@ -72,7 +73,7 @@ async def test_values_of_a_server_that_calls_are_streamed(
     )
     tag.sampling_interval.FromMilliseconds(50)
     tag.publishing_interval.FromMilliseconds(100)
-    insecure = {"security_mode": onboarding.SECURITY_MODE_NONE}
+    insecure: dict[str, Any] = {"security_mode": onboarding.SECURITY_MODE_NONE}
     platform.onboarding.configure(configuration(tags=[tag], **insecure))
     box.start()
     settings = NodeOpcUaSettings(free_port(), str(tmp_path / "pki"), reverse_connect=[f"opc.tcp://127.0.0.1:{port}"])

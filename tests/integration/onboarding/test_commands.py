@@ -313,8 +313,9 @@ class Link(RuleBasedStateMachine):
         self.session = None
 
     @precondition(lambda self: self.operations)
-    @rule(data=st.data())
-    def somebody_cancels(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), told=st.booleans())
+    def somebody_cancels(self, data: st.DataObject, told: bool) -> None:
+        """The wish may reach the gateway at once."""
         name = self.operations[data.draw(st.sampled_from(sorted(self.operations)))]
 
         async def cancel() -> None:
@@ -322,6 +323,10 @@ class Link(RuleBasedStateMachine):
                 await self.use_cases.operations.request_cancel(connection, name)
 
         self.run(cancel())
+        if told:
+            self.time_passes(much_later=False)
+            if self.session is not None:
+                self.platform_sends(arrives=100)
 
     @rule(much_later=st.booleans())
     def time_passes(self, much_later: bool) -> None:
@@ -383,7 +388,7 @@ def test_every_command_ends_once_and_what_must_not_be_done_twice_is_not(
     run_state_machine_as_test(
         Link,
         settings=settings(
-            max_examples=25,
+            max_examples=40,
             stateful_step_count=30,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

@@ -1,8 +1,15 @@
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
-from dualspan.onboarding.v1.discovery_pb2 import DiscoveredServer, DiscoverServersResponse, DiscoveryScope
-from dualspan_onboarding.discovery import MOST_SERVERS, check_scope, clean_findings, place_of
+from dualspan.onboarding.v1.discovery_pb2 import (
+    DISCOVERY_SOURCE_ADDRESS,
+    DISCOVERY_SOURCE_FIND_SERVERS,
+    DiscoveredEndpoint,
+    DiscoveredServer,
+    DiscoverServersResponse,
+    DiscoveryScope,
+)
+from dualspan_onboarding.discovery import MOST_SERVERS, check_scope, clean_findings, place_of, seen_again
 from dualspan_runtime.errors import InvalidArgument
 
 
@@ -34,7 +41,7 @@ def test_a_scope_may_name_addresses_or_listen() -> None:
 
 
 def test_what_a_gateway_found_is_kept_once_and_bounded() -> None:
-    servers = [DiscoveredServer(discovery_url=url) for url in ("opc.tcp://b", "", "opc.tcp://a", "opc.tcp://a", "x\n")]
+    servers = [DiscoveredServer(discovery_url=url) for url in ("opc.tcp://b", "", "opc.tcp://a", "opc.tcp://a/", "x\n")]
     servers.append(DiscoveredServer(discovery_url="opc.tcp://huge", detail="x" * (2 << 20)))
     servers.append(DiscoveredServer(discovery_url="opc.tcp://c", server="tenants/rival/gateways/g/servers/s"))
     found = clean_findings(DiscoverServersResponse(servers=servers, notes=["n" * 1000] * 50))
@@ -43,6 +50,24 @@ def test_what_a_gateway_found_is_kept_once_and_bounded() -> None:
     assert len(found.notes) == 20
     many = [DiscoveredServer(discovery_url=f"opc.tcp://h{number:05}") for number in range(MOST_SERVERS + 10)]
     assert len(clean_findings(DiscoverServersResponse(servers=many)).servers) == MOST_SERVERS
+
+
+def test_what_is_known_of_a_server_stays_known_while_it_says_nothing() -> None:
+    endpoints = [DiscoveredEndpoint(endpoint_url="opc.tcp://a:4840")]
+    known = DiscoveredServer(discovery_url="opc.tcp://a:4840", reached=True, endpoints=endpoints, capabilities=["DA"])
+    announced = DiscoveredServer(source=DISCOVERY_SOURCE_FIND_SERVERS, capabilities=["DA", "HD"])
+    kept = seen_again(known, announced)
+    assert kept.reached
+    assert list(kept.endpoints) == endpoints
+    assert list(kept.capabilities) == ["DA", "HD"]
+    silent = DiscoveredServer(source=DISCOVERY_SOURCE_ADDRESS, detail="it does not answer")
+    kept = seen_again(known, silent)
+    assert not kept.reached
+    assert kept.detail == "it does not answer"
+    assert list(kept.endpoints) == endpoints
+    fresh = DiscoveredServer(source=DISCOVERY_SOURCE_ADDRESS, reached=True)
+    assert seen_again(known, fresh) == fresh
+    assert seen_again(announced, silent) == silent
 
 
 def test_two_urls_of_one_place_are_the_same() -> None:

@@ -76,10 +76,11 @@ def discover(
     if as_json:
         print_json(as_dict(found))
     else:
-        _print_found(found)
+        print_found(found)
 
 
-def _print_found(found: discovery_pb2.DiscoverServersResponse) -> None:
+def print_found(found: discovery_pb2.DiscoverServersResponse) -> None:
+    """What a search found, for a person."""
     for server in found.servers:
         _print_server(server)
     for note in found.notes:
@@ -212,10 +213,15 @@ def try_connection(
         response = discovery_pb2.TestConnectionResponse()
         return await follow(session, operation, response, title="Testing the connection")
 
-    _print_tested(with_session(use, tenant=tenant, data=data), as_json=as_json)
+    print_tested(with_session(use, tenant=tenant, data=data), as_json=as_json)
 
 
-def _print_tested(tested: discovery_pb2.TestConnectionResponse, *, as_json: bool) -> None:
+def print_tested(tested: discovery_pb2.TestConnectionResponse, *, as_json: bool) -> None:
+    """How a test went.
+
+    Raises:
+        typer.Exit: A step failed.
+    """
     if as_json:
         print_json(as_dict(tested))
     else:

@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 from dualspan.onboarding.v1.discovery_pb2 import DiscoveredServer, DiscoverServersResponse, DiscoveryScope
 from dualspan.onboarding.v1.gateway_service_pb2 import ConnectResponse
 from dualspan_onboarding.commands import Command
-from dualspan_onboarding.discovery import MOST_SERVERS, check_scope, clean_findings, place_of
+from dualspan_onboarding.discovery import MOST_SERVERS, check_scope, clean_findings, place_of, seen_again
 from dualspan_onboarding.names import GatewayName
 from dualspan_onboarding.service.audit import audit
 from dualspan_onboarding.service.commands import Commands, Work
@@ -57,7 +57,9 @@ class Discovery:
     async def succeeded(self, connection: Connection, command: Command, outcome: Message) -> Message:
         """Keep what was found; the response has it too."""
         found = clean_findings(outcome) if isinstance(outcome, DiscoverServersResponse) else DiscoverServersResponse()
-        await discovery.keep(connection, command.gateway, found.servers)
+        known = await discovery.known(connection, command.gateway, [one.discovery_url for one in found.servers])
+        kept = [seen_again(known.get(one.discovery_url, one), one) for one in found.servers]
+        await discovery.keep(connection, command.gateway, kept)
         await discovery.drop_oldest(connection, command.gateway, _MOST_KEPT)
         await self._name_configured(connection, command.gateway, found.servers)
         return found

@@ -1,6 +1,6 @@
 """Servers that gateways found."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from dualspan.onboarding.v1.discovery_pb2 import DiscoveredServer
 from dualspan_onboarding.names import GatewayName
@@ -18,6 +18,18 @@ async def keep(connection: Connection, gateway: GatewayName, found: Sequence[Dis
         [server.discovery_url for server in found],
         [server.SerializeToString() for server in found],
     )
+
+
+async def known(connection: Connection, gateway: GatewayName, urls: Sequence[str]) -> Mapping[str, DiscoveredServer]:
+    """Those of the servers that were found before, by URL, held until the transaction ends."""
+    rows = await connection.fetch(
+        "SELECT discovery_url, found FROM discovered_server WHERE tenant_id = $1 AND gateway_id = $2"
+        " AND discovery_url = ANY($3::text[]) FOR UPDATE",
+        gateway.tenant,
+        gateway.gateway,
+        urls,
+    )
+    return {row["discovery_url"]: DiscoveredServer.FromString(row["found"]) for row in rows}
 
 
 async def drop_oldest(connection: Connection, gateway: GatewayName, most: int) -> None:
