@@ -231,12 +231,15 @@ class Buffer:
             if loop.time() >= next_care:
                 next_care = loop.time() + _CARE_INTERVAL
                 await self._take_care()
+            # Not wait_for: before Python 3.12 it forgets to be cancelled when the event is set at the same moment.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._submitted.wait(), max(next_care - loop.time(), 0.0))
+                async with asyncio.timeout(max(next_care - loop.time(), 0.0)):
+                    await self._submitted.wait()
             if not self._submitted.is_set():
                 continue
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._urgent.wait(), self._limits.flush_interval)
+                async with asyncio.timeout(self._limits.flush_interval):
+                    await self._urgent.wait()
             batch, self._pending = self._pending, Batch()
             self._submitted.clear()
             self._urgent.clear()

@@ -16,6 +16,7 @@ from dualspan_bench.peers.install import PeerUnavailableError, from_npm
 _ROOT = Path(__file__).resolve().parents[2]
 _SOFTWARE = _ROOT / ".dualspan" / "peers"
 _PROGRAM = Path(__file__).with_name("node_opcua_server.js")
+_MANAGED_PROGRAM = Path(__file__).with_name("node_opcua_managed.js")
 _SECONDS_TO_START = 60.0
 
 
@@ -38,6 +39,7 @@ class NodeOpcUaSettings:
         counter_ms: How often `machine.Counter` counts, whose history it keeps; 0: there is none.
         alarm: Whether its tank `Tank` has an alarm that was raised before any client came.
         setpoint: Whether it has `machine.Setpoint`, a Float that may be written, and a method `machine.Add`.
+        press: Whether it has `Press`, with a type of its own, units, ranges, states, an array and a structure.
         reverse_connect: Clients that it calls.
         discovery_server: It is a local discovery server (Part 12), and nothing else.
         register_at: The local discovery server that it registers at.
@@ -57,9 +59,25 @@ class NodeOpcUaSettings:
     counter_ms: int = 0
     alarm: bool = False
     setpoint: bool = False
+    press: bool = False
     reverse_connect: Sequence[str] = ()
     discovery_server: bool = False
     register_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ManagedUsers:
+    """Who may sign in to a server that lets its certificates be managed, all with one password.
+
+    Attributes:
+        admin: Has the role SecurityAdmin.
+        operator: Has not.
+        password: Theirs.
+    """
+
+    admin: str = "admin"
+    operator: str = "operator"
+    password: str = "a password"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +103,9 @@ class NodeOpcUaServer:
 
 
 @cache
-def _folder() -> Path:
+def _folder(package: str) -> Path:
     try:
-        return from_npm(_SOFTWARE, "node-opcua", "2").folder
+        return from_npm(_SOFTWARE, package, "2").folder
     except PeerUnavailableError as error:
         pytest.skip(f"no server of another make here: {error}")
 
@@ -95,10 +113,25 @@ def _folder() -> Path:
 @contextlib.asynccontextmanager
 async def run_node_opcua(settings: NodeOpcUaSettings) -> AsyncGenerator[NodeOpcUaServer]:
     """Runs a server for the block. Skips the test where there is no npm."""
-    folder = await asyncio.to_thread(_folder)
+    wanted = asdict(settings) | {"reverse_connect": list(settings.reverse_connect) or None}
+    async with _running("node-opcua", _PROGRAM, wanted) as started:
+        yield NodeOpcUaServer(started["url"], started["uri"], settings)
+
+
+@contextlib.asynccontextmanager
+async def run_managed_node_opcua(port: int, pki: str, users: ManagedUsers) -> AsyncGenerator[str]:
+    """Runs a server whose trust list may be written over the wire (Part 12); its URL. Skips where there is no npm."""
+    wanted = asdict(users) | {"port": port, "pki": pki}
+    async with _running("node-opcua-server-configuration", _MANAGED_PROGRAM, wanted) as started:
+        yield started["url"]
+
+
+@contextlib.asynccontextmanager
+async def _running(package: str, program: Path, wanted: dict[str, object]) -> AsyncGenerator[dict[str, str]]:
+    folder = await asyncio.to_thread(_folder, package)
     process = await asyncio.create_subprocess_exec(
         "node",
-        str(_PROGRAM),
+        str(program),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
@@ -107,10 +140,8 @@ async def run_node_opcua(settings: NodeOpcUaSettings) -> AsyncGenerator[NodeOpcU
     assert process.stdin is not None
     assert process.stdout is not None
     try:
-        wanted = asdict(settings) | {"reverse_connect": list(settings.reverse_connect) or None}
         process.stdin.write(json.dumps(wanted).encode() + b"\n")
-        started = await asyncio.wait_for(_first_json(process.stdout), _SECONDS_TO_START)
-        yield NodeOpcUaServer(started["url"], started["uri"], settings)
+        yield await asyncio.wait_for(_first_json(process.stdout), _SECONDS_TO_START)
     finally:
         if process.returncode is None:
             process.kill()

@@ -3,7 +3,7 @@ const { once } = require("node:events");
 const readline = require("node:readline");
 const {
   DataType, MessageSecurityMode, OPCUACertificateManager, OPCUADiscoveryServer, OPCUAServer, RegisterServerMethod,
-  SecurityPolicy, StatusCodes, Variant,
+  SecurityPolicy, StatusCodes, Variant, VariantArrayType, standardUnits,
 } = require("node-opcua");
 
 const MODES = { None: MessageSecurityMode.None, Sign: MessageSecurityMode.Sign, SignAndEncrypt: MessageSecurityMode.SignAndEncrypt };
@@ -102,6 +102,40 @@ function addAlarm(server) {
   setLevel(90);
 }
 
+// What a browse has to understand: a type of its own, units, ranges, states, an array.
+function addPress(server) {
+  const space = server.engine.addressSpace;
+  const own = space.getOwnNamespace();
+  const type = own.addObjectType({ browseName: "PressType" });
+  const press = type.instantiate({ browseName: "Press", organizedBy: space.rootFolder.objects, nodeId: "s=press" });
+  own.addAnalogDataItem({
+    componentOf: press,
+    browseName: "Temperature",
+    nodeId: "s=press.Temperature",
+    description: "Of the mould",
+    dataType: "Double",
+    engineeringUnitsRange: { low: 20, high: 300 },
+    instrumentRange: { low: -50, high: 500 },
+    engineeringUnits: standardUnits.degree_celsius,
+    value: { get: () => new Variant({ dataType: DataType.Double, value: 180 }) },
+  });
+  own.addMultiStateDiscrete({
+    componentOf: press, browseName: "Mode", nodeId: "s=press.Mode", enumStrings: ["Idle", "Setup", "Automatic"], value: 2,
+  });
+  own.addTwoStateDiscrete({
+    componentOf: press, browseName: "Door", nodeId: "s=press.Door", trueState: "Open", falseState: "Closed", value: false,
+  });
+  own.addVariable({
+    componentOf: press,
+    browseName: "Profile",
+    nodeId: "s=press.Profile",
+    dataType: "Float",
+    valueRank: 1,
+    arrayDimensions: [4],
+    value: { dataType: DataType.Float, arrayType: VariantArrayType.Array, value: new Float32Array(4) },
+  });
+}
+
 function report(server) {
   process.on("SIGTERM", async () => {
     await server.shutdown(0);
@@ -156,6 +190,7 @@ async function main() {
   if (wanted.counter_ms) addCounter(server, wanted.counter_ms);
   if (wanted.alarm) addAlarm(server);
   if (wanted.setpoint) addSetpoint(server);
+  if (wanted.press) addPress(server);
   await server.start();
   report(server);
 }

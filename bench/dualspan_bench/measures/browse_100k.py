@@ -19,7 +19,7 @@ from dualspan_cli.processes import ChildProcess
 
 _CLIENTS = Path(__file__).parents[1] / "clients"
 # With 200 cells and their folder: 100 001 nodes, and two properties of every tenth variable.
-_ITEMS, _QUICK_ITEMS = 99_800, 2_000
+_ITEMS, _QUICK_ITEMS = 99_799, 2_000
 _STREAMED, _TICK_MS = 1_000, 100
 _LIMITS = ("--cells", "--max-nodes", "1000", "--max-references", "1000", "--continuation-points", "10")
 _SERVER = "1000 nodes a call, 1000 references an answer, 10 continuation points"

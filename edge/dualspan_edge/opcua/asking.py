@@ -167,7 +167,8 @@ class Asker:
     async def _call(self, request: int, parameters: bytes) -> bytes:
         posted = self._connection.protocol.post_encoded(request, parameters, _TIMEOUT_SECONDS)
         try:
-            body = await asyncio.wait_for(posted, _TIMEOUT_SECONDS)
+            async with asyncio.timeout(_TIMEOUT_SECONDS):
+                body = await posted
         except TimeoutError:
             raise TimeoutError(
                 f"the server did not answer within {_TIMEOUT_SECONDS:.0f} s; check how busy it is, then try again"
