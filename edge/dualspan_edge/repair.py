@@ -29,6 +29,7 @@ from dualspan_edge.opcua.words import status_words
 from dualspan_edge.repair_parts import (
     TagPart,
     Verdict,
+    is_busy,
     judge,
     samples_of,
     steps_of,
@@ -199,7 +200,7 @@ class Repairer:
         if fresh and not await self._look_back(work, fresh):
             return
         most = max(self._desk.pace.chunk // len(parts), 10)
-        waiting = parts
+        waiting = [part for part in parts if not self._is_postponed(part)]
         try:
             while waiting:
                 waiting = await self._read_chunk(work, waiting, most)

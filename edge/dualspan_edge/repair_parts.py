@@ -42,6 +42,20 @@ _NEVER = {
     ua.StatusCodes.BadIndexRangeInvalid: "the server does not read parts of arrays from history",
     ua.StatusCodes.BadIndexRangeNoData: "the array in history is shorter than the part that is asked for",
 }
+# What a server says that has no room, or no way to the node's source, at the moment.
+_BUSY = frozenset(
+    {
+        ua.StatusCodes.BadTimeout,
+        ua.StatusCodes.BadTooManyOperations,
+        ua.StatusCodes.BadNoContinuationPoints,
+        ua.StatusCodes.BadOutOfMemory,
+        ua.StatusCodes.BadResourceUnavailable,
+        ua.StatusCodes.BadCommunicationError,
+        ua.StatusCodes.BadNotConnected,
+        ua.StatusCodes.BadNoCommunication,
+        ua.StatusCodes.BadShutdown,
+    }
+)
 _NOT_BACK_THAT_FAR = "the server's history does not reach back that far: it begins later"
 _NOTHING_THERE = (
     "the server's history holds nothing of this time and nothing before it: it does not reach back that far, "
@@ -63,6 +77,11 @@ def judge(status: int) -> Verdict:
     if not status & _BAD or status == ua.StatusCodes.BadNoData:
         return Verdict.READABLE
     return Verdict.NEVER if status in _NEVER else Verdict.LATER
+
+
+def is_busy(status: int) -> bool:
+    """Whether the same question may be answered later; other refusals may be of the question's form."""
+    return status in _BUSY
 
 
 def unreadable(status: int) -> str:

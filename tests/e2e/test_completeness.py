@@ -71,7 +71,7 @@ async def told_until(site: PlantSite, end_us: int) -> Statement:
 async def test_a_gateway_that_was_off_for_seconds_is_repaired(site: PlantSite) -> None:
     since_us = now_us()
     await asyncio.sleep(1)
-    site.kill("gateway")
+    await site.kill_gateway()
     await asyncio.sleep(4)
     await site.revive("gateway")
     await site.caught_up(now_us())
@@ -99,13 +99,13 @@ async def test_killed_at_random_moments_during_a_repair(site: PlantSite) -> None
     """An hour of the plant; gateway and historian die again and again while it is filled."""
     seed = os.environ.get("DUALSPAN_TEST_SEED", "")
     moments = random.Random(f"{seed} repair")
-    site.kill("gateway")
+    await site.kill_gateway()
     since_us = await an_hour_ago(site)
     await site.revive("gateway")
     back_us = now_us()
     for victim in ["gateway", "historian"] * KILLS:
         await asyncio.sleep(moments.uniform(0.3, 1.5))
-        site.kill(victim)
+        await site.kill_gateway() if victim == "gateway" else site.kill(victim)
         await site.revive(victim)
     gaps = await site.repaired()
     until_us = now_us()
@@ -152,7 +152,7 @@ async def test_the_report_of_the_hour_verifies_and_a_flipped_byte_does_not(site:
 async def test_live_values_are_not_held_up_by_a_repair(site: PlantSite) -> None:
     """How old samples are when they are committed, while an hour is being filled and while nothing is."""
     quiet = await ages(site, 4.0)
-    site.kill("gateway")
+    await site.kill_gateway()
     await an_hour_ago(site)
     await site.revive("gateway")
     await site.caught_up(now_us())

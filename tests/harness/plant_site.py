@@ -37,6 +37,7 @@ from harness.site import (
     start_platform,
     until,
 )
+from plc_sim.control import ControlClient
 from plc_sim.model.plant import Plant
 from plc_sim.plants import make_plant
 
@@ -63,6 +64,7 @@ class PlantSite:
     session: Session
     client: Client
     simulator: ChildProcess
+    control: str
     uplink: Link
     plant: Plant
     tags: dict[int, str]
@@ -80,6 +82,12 @@ class PlantSite:
         for each in [process, *process.children(recursive=True)]:
             each.kill()
         psutil.wait_procs([process], timeout=10)
+
+    async def kill_gateway(self) -> None:
+        """kill -9. The plant forgets its subscriptions, as it would after ten minutes: there is room for five lives."""
+        self.kill("gateway")
+        async with await ControlClient.connect(self.control) as control:
+            await control.call(PLANT, "lose_subscriptions")
 
     async def revive(self, name: str) -> None:
         """Starts what was killed and waits until it is healthy."""
@@ -171,7 +179,7 @@ async def open_plant_site(
         tags = await _onboard(session, ready, plant)
         client = await stack.enter_async_context(await sign_in(platform))
         members = {member.name: member for member in supervisor.members}
-        yield PlantSite(folder, platform, members, session, client, simulator, uplink, plant, tags)
+        yield PlantSite(folder, platform, members, session, client, simulator, ready["control"], uplink, plant, tags)
 
 
 async def _start_plant(folder: Path, port: int) -> tuple[ChildProcess, dict[str, str]]:
