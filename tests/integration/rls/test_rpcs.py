@@ -368,6 +368,7 @@ async def running(database: ClonedDatabase, redis_url: str, free_port: Callable[
             names={
                 "gateways": "g1",
                 "servers": "press-1",
+                "snapshots": "1",
                 "tags": str(tag_id),
                 "operations": operation,
                 **await trust_of(onboarding, box),
