@@ -220,10 +220,10 @@ class Repairer:
         if response.service_result & 0x80000000:
             return await self._refused(work, response.service_result)
         for place, (part, answer) in enumerate(zip(parts, response.nodes, strict=True)):
-            verdict = judge(answer.status)
-            part.reaches_back = verdict is Verdict.READABLE and any(
-                (run.handle == place).any() for run in response.runs
-            )
+            found = any(bool((run.handle == place).any()) for run in response.runs)
+            part.reaches_back = judge(answer.status) is Verdict.READABLE and found
+            if is_busy(answer.status):
+                self._postpone(part, answer.status)
             if answer.continuation:
                 await release(self._connection, [HistoryNode(part.node, part.tag.index_range, answer.continuation)])
         return True

@@ -5,7 +5,7 @@ import pytest
 from asyncua import ua
 
 from dualspan.onboarding.v1 import gateway_service_pb2 as gateway
-from dualspan_edge.repair_parts import TagPart, Verdict, judge, steps_of, unreadable
+from dualspan_edge.repair_parts import TagPart, Verdict, is_busy, judge, steps_of, unreadable
 from dualspan_frame import BinaryColumn, Block, ValueKind
 
 GAP = "tenants/acme/gaps/7"
@@ -161,3 +161,8 @@ def test_statuses(status: int, verdict: Verdict) -> None:
 def test_words_say_why() -> None:
     assert unreadable(ua.StatusCodes.BadUserAccessDenied).startswith("access denied")
     assert "no history" in unreadable(ua.StatusCodes.BadHistoryOperationUnsupported)
+
+
+def test_a_server_that_is_busy_is_told_from_one_that_does_not_take_the_question() -> None:
+    assert is_busy(ua.StatusCodes.BadOutOfMemory)
+    assert not is_busy(ua.StatusCodes.BadInvalidTimestampArgument)
