@@ -171,6 +171,7 @@ async def look_at_method(connection: Connection, object_id: str, method_id: str)
     object_node, method_node = (parse_node_id(text, connection.namespaces) for text in (object_id, method_id))
     element = ua.RelativePathElement(
         ReferenceTypeId=standard_node(ua.ObjectIds.HasProperty),
+        IsInverse=False,  # pyright: ignore[reportArgumentType]  # a plain bool; asyncua's default is True
         IncludeSubtypes=True,  # pyright: ignore[reportArgumentType]  # a plain bool
         TargetName=ua.QualifiedName("InputArguments", 0),
     )
