@@ -6,6 +6,15 @@ from typing import Any
 
 from asyncua import ua
 
+from plc_sim.companions import (
+    DI,
+    IDENTIFICATION,
+    MACHINE_IDENTIFICATION,
+    NAMEPLATE,
+    URIS,
+    Companion,
+    TypeName,
+)
 from plc_sim.model.alarms import CONDITION_NAMES
 from plc_sim.model.plant import Machine, Plant, Variable
 from plc_sim.model.signal import Enumeration, Signal, Structure, StructureField, Unit
@@ -20,6 +29,7 @@ _ANALOG_UNIT_RANGE = node_id(17570)  # AnalogUnitRangeType (Part 8, 5.3.2.4)
 _UNIT_NAMESPACE = "http://www.opcfoundation.org/UA/units/un/cefact"
 _ENUMERATION_TYPE = node_id(ua.ObjectIds.Enumeration)
 _STRUCTURE_TYPE = node_id(ua.ObjectIds.Structure)
+_BASE_OBJECT = node_id(ua.ObjectIds.BaseObjectType)
 _HAS_SUBTYPE = node_id(ua.ObjectIds.HasSubtype)
 _HAS_ENCODING = node_id(ua.ObjectIds.HasEncoding)
 _SERVER = node_id(ua.ObjectIds.Server)
@@ -37,6 +47,10 @@ class Namespaces:
 
     variables: int
     types: int
+
+    def companion(self, uri: str) -> int:
+        """Index of a companion specification's namespace: they follow the plant's own."""
+        return self.types + 1 + URIS.index(uri)
 
 
 def variables_uri(plant: str) -> str:
@@ -58,6 +72,9 @@ class PlantNodes:
         self._read = read
         self._builder = NodeBuilder(server, namespaces.variables)
         self._types = NodeBuilder(server, namespaces.types)
+        self._namespaces = namespaces
+        self._companions = {uri: NodeBuilder(server, namespaces.companion(uri)) for uri in URIS}
+        self._object_types: dict[TypeName, ua.NodeId] = {}
         self._data_types: dict[str, ua.NodeId] = {}
 
     def build(self) -> None:
@@ -119,8 +136,21 @@ class PlantNodes:
             Name=field.name, Description=text(field.name), DataType=data_type, ValueRank=ua.Int32(-1), IsOptional=False
         )
 
+    def _object_type(self, kind: TypeName | None) -> ua.NodeId:
+        """A type of a companion specification; the base type of all objects if there is none."""
+        if kind is None:
+            return _BASE_OBJECT
+        known = self._object_types.get(kind)
+        if known is None:
+            parent = self._object_type(kind.parent)
+            known = self._companions[kind.uri].object_type(kind.number, kind.name, parent)
+            self._object_types[kind] = known
+        return known
+
     def _add_machine(self, root: ua.NodeId, machine: Machine) -> None:
-        node = self._builder.object(root, machine.name, machine.name, text(machine.label), events=True)
+        companion = machine.companion
+        kind = self._object_type(companion.machine if companion is not None else None)
+        node = self._builder.object(root, machine.name, machine.name, text(machine.label), type_id=kind, events=True)
         self._builder.refer(_SERVER, _HAS_NOTIFIER, node)
         self._add_identification(node, machine)
         folders: dict[str, ua.NodeId] = {}
@@ -130,13 +160,21 @@ class PlantNodes:
             for group in groups:
                 path = f"{path}/{group}"
                 if path not in folders:
-                    folders[path] = self._builder.object(parent, path, group, text(group))
+                    folders[path] = self._add_group(parent, path, group, companion)
                 parent = folders[path]
-            self._add_variable(parent, name, self._plant.variables[f"{machine.name}/{signal.path}"])
+            shared = companion is not None and signal.path in companion.variables
+            where = self._namespaces.companion(companion.uri) if companion is not None and shared else None
+            self._add_variable(parent, name, self._plant.variables[f"{machine.name}/{signal.path}"], where)
         for method in METHODS:
             self._add_method(node, machine, method)
 
         self._add_conditions(node, machine)
+
+    def _add_group(self, parent: ua.NodeId, path: str, name: str, companion: Companion | None) -> ua.NodeId:
+        """An object of a machine; one of the specification's where that has it."""
+        kind = companion.groups.get(name) if companion is not None else None
+        where = None if kind is None else self._namespaces.companion(kind.uri)
+        return self._builder.object(parent, path, name, text(name), type_id=self._object_type(kind), namespace=where)
 
     def _add_conditions(self, machine_node: ua.NodeId, machine: Machine) -> None:
         path = f"{machine.name}/Alarms"
@@ -156,9 +194,16 @@ class PlantNodes:
         self._builder.method(parent, path, method.name, text(method.label), text(method.purpose), inputs, outputs)
 
     def _add_identification(self, machine_node: ua.NodeId, machine: Machine) -> None:
-        """A nameplate as OPC UA for Machinery has it, with its BrowseNames."""
-        path = f"{machine.name}/Identification"
-        node = self._builder.object(machine_node, path, "Identification", text("Identification"))
+        """A nameplate as OPC UA for Machinery has it, with its type and BrowseNames."""
+        path = f"{machine.name}/{IDENTIFICATION}"
+        node = self._builder.object(
+            machine_node,
+            path,
+            IDENTIFICATION,
+            text(IDENTIFICATION),
+            type_id=self._object_type(MACHINE_IDENTIFICATION),
+            namespace=self._namespaces.companion(DI),
+        )
         plate = machine.identification
         values: dict[str, tuple[Any, ua.VariantType]] = {
             "Manufacturer": (text(plate.manufacturer), ua.VariantType.LocalizedText),
@@ -171,9 +216,10 @@ class PlantNodes:
         }
         for name, (value, kind) in values.items():
             variant = ua.Variant(value, kind)
-            self._builder.constant(node, f"{path}/{name}", name, variant, node_id(kind.value))
+            where = self._namespaces.companion(NAMEPLATE[name]) if name in NAMEPLATE else None
+            self._builder.constant(node, f"{path}/{name}", name, variant, node_id(kind.value), namespace=where)
 
-    def _add_variable(self, parent: ua.NodeId, name: str, variable: Variable) -> None:
+    def _add_variable(self, parent: ua.NodeId, name: str, variable: Variable, namespace: int | None) -> None:
         signal = variable.signal
         node = self._builder.variable(
             parent,
@@ -188,6 +234,7 @@ class PlantNodes:
             type_id=DATA_VARIABLE if signal.unit is None else _ANALOG_UNIT_RANGE,
             writable=signal.writable,
             locked=signal.locked,
+            namespace=namespace,
         )
         if signal.unit is not None:
             self._add_range(node, variable.identifier, signal, signal.unit)

@@ -8,6 +8,7 @@ from pathlib import Path
 from asyncua import ua
 from asyncua.ua.ua_binary import struct_from_binary
 
+from plc_sim import companions
 from plc_sim.model.alarms import AlarmBook, AlarmJournal
 from plc_sim.model.operator import Operator
 from plc_sim.model.plant import Plant, Variable
@@ -95,7 +96,7 @@ class PlantServer:
         space = server.iserver.aspace
         history = PlantHistory(lookup, lambda: namespaces.types)
         uris = [f"urn:dualspan:plc-sim:{self.plant.name}:spare{n}" for n in range(self._extra_namespaces)]
-        uris += [variables_uri(self.plant.name), types_uri(self.plant.name)]
+        uris += [variables_uri(self.plant.name), types_uri(self.plant.name), *companions.URIS]
         book = AlarmBook(self.plant, self.alarms, now_us())
         supertypes = supertypes_in(space)
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from plc_sim.companions import Companion
 from plc_sim.model.machine import COMMISSIONED_US, WEEK
 from plc_sim.model.overlay import Kind, Overlay, OverlayJournal, covered
 from plc_sim.model.signal import Signal
@@ -47,6 +48,7 @@ class Machine:
     identification: Identification
     timeline: Timeline
     signals: tuple[Signal, ...]
+    companion: Companion | None = None
 
 
 class Variable:

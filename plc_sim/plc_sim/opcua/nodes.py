@@ -86,15 +86,19 @@ class NodeBuilder:
         type_id: ua.NodeId = _BASE_OBJECT,
         reference: ua.NodeId = _HAS_COMPONENT,
         events: bool = False,
+        namespace: int | None = None,
     ) -> ua.NodeId:
-        """Add an object; with `events` clients may subscribe to its events."""
+        """Add an object; with `events` clients may subscribe to its events.
+
+        Its BrowseName is in this namespace unless one is given.
+        """
         attributes = ua.ObjectAttributes(
             SpecifiedAttributes=ua.UInt32(_OBJECT_MASK),
             DisplayName=display,
             Description=display,
             EventNotifier=ua.Byte(EVENTS if events else 0),
         )
-        return self._add(ua.NodeClass.Object, parent, identifier, name, attributes, type_id, reference)
+        return self._add(ua.NodeClass.Object, parent, identifier, name, attributes, type_id, reference, namespace)
 
     def variable(
         self,
@@ -112,8 +116,12 @@ class NodeBuilder:
         type_id: ua.NodeId = DATA_VARIABLE,
         writable: bool = False,
         locked: bool = False,
+        namespace: int | None = None,
     ) -> ua.NodeId:
-        """Add a variable whose value is made when it is read; `locked`: writable, but not by the users."""
+        """Add a variable whose value is made when it is read; `locked`: writable, but not by the users.
+
+        Its BrowseName is in this namespace unless one is given.
+        """
         user_level = READABLE | (HISTORY if history else 0) | (WRITABLE if writable and not locked else 0)
         level = user_level | (WRITABLE if writable else 0)
         attributes = ua.VariableAttributes(
@@ -129,7 +137,9 @@ class NodeBuilder:
             MinimumSamplingInterval=ua.Double(minimum_sampling_ms),
             Historizing=history,  # pyright: ignore[reportArgumentType]  # plain bool works
         )
-        node = self._add(ua.NodeClass.Variable, parent, identifier, name, attributes, type_id, _HAS_COMPONENT)
+        node = self._add(
+            ua.NodeClass.Variable, parent, identifier, name, attributes, type_id, _HAS_COMPONENT, namespace
+        )
         self._space.set_attribute_value_callback(node, ua.AttributeIds.Value, lambda _node, _attribute: read())
         return node
 
@@ -205,7 +215,7 @@ class NodeBuilder:
         self._space[node].attributes[ua.AttributeIds.DataTypeDefinition] = AttributeValue(value)
         return node
 
-    def object_type(self, identifier: int, name: str) -> ua.NodeId:
+    def object_type(self, identifier: int, name: str, parent: ua.NodeId = _BASE_OBJECT) -> ua.NodeId:
         """Add a type of objects."""
         attributes = ua.ObjectTypeAttributes(
             SpecifiedAttributes=ua.UInt32(_DATA_TYPE_MASK),
@@ -213,7 +223,7 @@ class NodeBuilder:
             Description=text(name),
             IsAbstract=False,
         )
-        return self._add(ua.NodeClass.ObjectType, _BASE_OBJECT, identifier, name, attributes, ua.NodeId(), _HAS_SUBTYPE)
+        return self._add(ua.NodeClass.ObjectType, parent, identifier, name, attributes, ua.NodeId(), _HAS_SUBTYPE)
 
     def encoding(self, data_type: ua.NodeId, identifier: int) -> ua.NodeId:
         """Add the "Default Binary" encoding of a structure."""

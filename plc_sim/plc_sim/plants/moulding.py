@@ -8,6 +8,7 @@ import struct
 
 import numpy as np
 
+from plc_sim.companions import IMM2MES
 from plc_sim.model.machine import MachineModel, Mode, Product, StopReason
 from plc_sim.model.plant import Identification, Machine
 from plc_sim.model.signal import Enumeration, Signal, Structure
@@ -332,6 +333,7 @@ def machines(seed: int) -> tuple[Machine, ...]:
             ),
             timeline=timeline(seed, "moulding", f"IMM{number:02}", MODEL),
             signals=signals,
+            companion=IMM2MES,
         )
         for number in range(1, MACHINES + 1)
     )

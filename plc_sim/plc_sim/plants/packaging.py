@@ -5,6 +5,7 @@ States and tag names follow ISA-TR88.00.02 (PackML). The machines of a line stop
 
 from dataclasses import dataclass
 
+from plc_sim.companions import PACKML
 from plc_sim.model.machine import MachineModel, Mode, StopReason
 from plc_sim.model.plant import Identification, Machine
 from plc_sim.model.schedule import line
@@ -164,6 +165,7 @@ def machines(seed: int) -> tuple[Machine, ...]:
                         *unit_signals(unit.model, motor_current(0.9 * unit.model.power_kw[Mode.RUNNING])),
                         *unit.signals,
                     ),
+                    companion=PACKML,
                 )
             )
     return tuple(found)
