@@ -119,6 +119,13 @@ def too_many_variables(most: int) -> FailedPrecondition:
     )
 
 
+def too_many_words() -> FailedPrecondition:
+    """The models have more words than one look can compare."""
+    return FailedPrecondition(
+        "TOO_MANY_WORDS", "The asset models have too many properties and words to compare at once. State which to use."
+    )
+
+
 def nodes_not_of_group(node_ids: Sequence[str]) -> NotFound:
     """Corrected nodes that are no variables of the machine."""
     return NotFound("NODES_NOT_OF_GROUP", f"The machine has no variables {shown(list(node_ids))}. List its variables.")

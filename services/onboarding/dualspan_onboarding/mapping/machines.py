@@ -1,6 +1,6 @@
 """Where machines begin in the tree of names, and what kinds of machines they are."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,6 +19,7 @@ _STRANGER = 0.03
 _LEAST = 2.2
 _TWINS = 0.7
 _REMEMBERED = 100_000
+_COMPARED = 200
 _CALLED = 0.5
 _FEW = 3.0
 _SHARE = 0.4
@@ -266,7 +267,7 @@ def _families(forest: Forest, roots: Sequence[_Root]) -> list[int]:
     for root in roots:
         depth = _depth(root.branch)
         shape = frozenset(forest.segments[variable][depth:] for variable in root.tally.variables)
-        for number, known in enumerate(shapes):
+        for number, known in _latest(shapes):
             if len(shape & known) >= _TWINS * len(shape | known):
                 families.append(number)
                 break
@@ -274,6 +275,12 @@ def _families(forest: Forest, roots: Sequence[_Root]) -> list[int]:
             families.append(len(shapes))
             shapes.append(shape)
     return families
+
+
+def _latest(shapes: Sequence[frozenset[tuple[str, ...]]]) -> Iterator[tuple[int, frozenset[tuple[str, ...]]]]:
+    """The latest families: twins stand near each other, and a server with thousands of machines takes no hours."""
+    for number in range(len(shapes) - 1, max(-1, len(shapes) - 1 - _COMPARED), -1):
+        yield number, shapes[number]
 
 
 def _depth(branch: Branch) -> int:

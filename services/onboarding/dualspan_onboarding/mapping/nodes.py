@@ -1,12 +1,14 @@
 """What the assistant looks at: variables with all that the server says of them, in a tree of their names."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from dualspan_onboarding.mapping.prefixes import common_prefixes
 
 _SEPARATOR = re.compile(r"[/.\\|:]+")
+# Names between the top and a variable that are looked at; a server can nest as deep as it likes.
+_DEEPEST = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +81,6 @@ class Branch:
             found = self.children[name] = Branch(name, path, self)
         return found
 
-    def below(self) -> Iterable["Branch"]:
-        """This branch and all below it, parents first."""
-        yield self
-        for child in self.children.values():
-            yield from child.below()
-
 
 @dataclass(frozen=True, slots=True)
 class Forest:
@@ -110,7 +106,7 @@ def split_path(path: Sequence[str], prefixes: dict[tuple[tuple[str, ...], str], 
             prefix = prefixes.get((tuple(path[:-1]), segment))
             parts = [prefix, segment[len(prefix) :].strip(" _-")] if prefix else parts
         names += parts
-    return names
+    return names if len(names) <= _DEEPEST else [*names[: _DEEPEST - 1], names[-1]]
 
 
 def names_below(root: str, browse_path: str) -> tuple[str, ...]:

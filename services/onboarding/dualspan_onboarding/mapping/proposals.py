@@ -131,15 +131,7 @@ class Assistant:
         members = machine.variables
         names = [forest.segments[number][machine.depth :] for number in members]
         reasons: dict[tuple[int, int], str] = {}
-        here = {int(column) for column in columns}
-        for row, number in enumerate(members):
-            found = [each for each in evidence.get(number, ()) if each.column in here]
-            if found:
-                strengths[row] *= _OTHERWISE
-            for each in found:
-                if strengths[row, each.column] < each.strength:
-                    strengths[row, each.column] = each.strength
-                    reasons[number, each.column] = each.reason
+        self._specify(members, columns, evidence, strengths, reasons)
         self._learn(machine, members, names, examples, strengths, reasons)
         options = [
             option
@@ -161,6 +153,25 @@ class Assistant:
             matches=tuple(shown),
             unmatched=tuple(plant.variables[n] for n in members if plant.variables[n].node_id not in matched),
         )
+
+    def _specify(
+        self,
+        members: Sequence[int],
+        columns: NDArray[np.int64],
+        evidence: Mapping[int, Sequence[Evidence]],
+        strengths: NDArray[np.float32],
+        reasons: dict[tuple[int, int], str],
+    ) -> None:
+        """What companion specifications say goes before what names are like."""
+        here = {int(column) for column in columns}
+        for row, number in enumerate(members):
+            found = [each for each in evidence.get(number, ()) if each.column in here]
+            if found:
+                strengths[row] *= _OTHERWISE
+            for each in found:
+                if strengths[row, each.column] < each.strength:
+                    strengths[row, each.column] = each.strength
+                    reasons[number, each.column] = each.reason
 
     def _learn(
         self,
@@ -292,8 +303,7 @@ def _model_confidence(machine: Machine) -> float:
 
 def _reason(variable: PlantVariable, asset_property: Property, have: units.Unit | None, want: units.Unit | None) -> str:
     """Why a name is taken for a property, in words."""
-    name = variable.path[-1]
-    words = [f"{name!r} reads like {asset_property.names.en!r}"]
+    words = [f"{'/'.join(variable.path[-2:])!r} reads like {asset_property.names.en!r}"]
     if have is not None and want is not None:
         words.append(
             f"its unit {variable.unit!r} agrees" if have is want else f"{variable.unit!r} becomes {want.ucum!r}"

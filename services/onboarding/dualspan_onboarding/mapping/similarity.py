@@ -17,7 +17,7 @@ _MACHINE = 0.55
 _IMPLIED = 0.85
 _CONFLICT = 0.22
 _UNEXPLAINED = 0.6
-_CHUNK = 2048
+_CHUNK = 512
 _PHASES = ("a", "b", "c")
 # A folder's words say less of a variable than its own.
 _ABOVE = 0.25

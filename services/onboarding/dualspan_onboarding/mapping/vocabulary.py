@@ -13,6 +13,8 @@ from dualspan_onboarding.mapping.lexicon import load
 from dualspan_onboarding.mapping.tokens import Slot, read_name
 
 _LEAST_WEIGHT = 1.0
+# Comparisons take memory for each pair of a phrase and a concept, and tenants bring models of their own.
+_MOST = 6000
 _UNKNOWN_WEIGHT = 1.6
 
 
@@ -28,8 +30,15 @@ class Phrase:
         return frozenset[str]().union(*self.words)
 
 
+class VocabularyTooLargeError(ValueError):
+    """The models have more words than can be compared at once."""
+
+
 class Vocabulary:
     """The properties of models as matrices.
+
+    Raises:
+        VocabularyTooLargeError: There are more than 6000 phrases or concepts.
 
     Attributes:
         properties: Every property once, however many models have it.
@@ -62,6 +71,8 @@ class Vocabulary:
         words = sorted({word for phrase in self.phrases for word in phrase.words}, key=sorted)
         word_number = {word: number for number, word in enumerate(words)}
         concepts = sorted(frozenset[str]().union(*words))
+        if max(len(self.phrases), len(concepts)) > _MOST:
+            raise VocabularyTooLargeError(f"{len(self.phrases)} phrases, {len(concepts)} concepts")
         self.words = tuple(words)
         self.concepts = {concept: number for number, concept in enumerate(concepts)}
         self.covers = np.zeros((len(self.phrases), len(concepts)), np.bool_)

@@ -14,6 +14,7 @@ from dualspan_onboarding.asset_errors import (
     nodes_not_of_group,
     proposal_unknown,
     too_many_variables,
+    too_many_words,
 )
 from dualspan_onboarding.asset_models.library import Library
 from dualspan_onboarding.asset_models.model import AssetModel
@@ -31,6 +32,7 @@ from dualspan_onboarding.browsed import BrowsedType
 from dualspan_onboarding.mapping.calibration import SURE
 from dualspan_onboarding.mapping.nodes import Plant, PlantObject, PlantVariable, names_below
 from dualspan_onboarding.mapping.proposals import Assistant, Example, Group, Match
+from dualspan_onboarding.mapping.vocabulary import VocabularyTooLargeError
 from dualspan_onboarding.model import BrowsedNode
 from dualspan_onboarding.names import ServerName
 from dualspan_onboarding.rules import below, check_browse_path, check_text
@@ -40,7 +42,7 @@ from dualspan_onboarding.service.browsing import snapshot_of
 from dualspan_onboarding.store import assets, browses, mappings
 from dualspan_runtime.database import Connection, Database
 
-_MOST_VARIABLES = 50_000
+_MOST_VARIABLES = 20_000
 _KEPT_ASSISTANTS = 4
 _SAID = "somebody has said so"
 
@@ -163,7 +165,10 @@ class Mappings:
         """An assistant for these models; the last few are kept."""
         texts = "\0".join(f"{m.id} {m.version} {m.source}" for m in models)
         key = hashlib.sha256(texts.encode()).hexdigest()
-        found = self._assistants.pop(key, None) or Assistant(models)
+        try:
+            found = self._assistants.pop(key, None) or Assistant(models)
+        except VocabularyTooLargeError as err:
+            raise too_many_words() from err
         self._assistants[key] = found
         while len(self._assistants) > _KEPT_ASSISTANTS:
             self._assistants.popitem(last=False)

@@ -99,6 +99,11 @@ async def insert(
         server.server,
         variables,
     )
+    await _insert_groups(connection, name, groups)
+    await insert_matches(connection, name, groups)
+
+
+async def _insert_groups(connection: Connection, name: ProposalName, groups: Sequence[StoredGroup]) -> None:
     await connection.executemany(
         f"INSERT INTO mapping_group (tenant_id, proposal_id, {_GROUP})"
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
@@ -121,7 +126,6 @@ async def insert(
             for group in groups
         ],
     )
-    await insert_matches(connection, name, groups)
 
 
 async def insert_matches(connection: Connection, name: ProposalName, groups: Sequence[StoredGroup]) -> None:
