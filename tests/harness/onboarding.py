@@ -3,7 +3,10 @@
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
+from dualspan.historian.v1.coverage_pb2 import GetGatewayCoverageRequest, GetGatewayCoverageResponse
+from dualspan_onboarding.clients import Coverage
 from dualspan_onboarding.migrations import MIGRATIONS
 from dualspan_onboarding.model import (
     BrowsedNode,
@@ -73,6 +76,15 @@ class UseCases:
         return session, server
 
 
+class NothingRecorded:
+    """The historian's answer, in process: no earlier box has recorded anything."""
+
+    async def GetGatewayCoverage(  # noqa: N802 - the contract's name
+        self, _request: GetGatewayCoverageRequest
+    ) -> GetGatewayCoverageResponse:
+        return GetGatewayCoverageResponse()
+
+
 def settings(**changes: object) -> ServerSettings:
     stated: dict[str, object] = {
         "display_name": "Press 1",
@@ -113,6 +125,7 @@ async def open_use_cases(stated: OnboardingSettings, limits: Limits, timing: Tim
         gateways = Gateways(opened, timing)
         browsing = Browsing(opened, operations, limits, timing)
         commands = Commands(opened, operations, vault, timing)
+        recorded: Any = NothingRecorded()
         yield UseCases(
             database=opened,
             operations=operations,
@@ -120,7 +133,7 @@ async def open_use_cases(stated: OnboardingSettings, limits: Limits, timing: Tim
             servers=Servers(opened, vault, browsing, commands, limits),
             browsing=browsing,
             tagging=Tagging(opened, limits),
-            sessions=Sessions(opened, gateways, vault, commands),
+            sessions=Sessions(opened, gateways, vault, commands, Coverage(recorded)),
             commands=commands,
             notices=Notices(opened),
             trust=Trust(opened),
