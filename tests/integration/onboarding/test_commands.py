@@ -178,6 +178,15 @@ async def test_another_gateway_cannot_speak_of_a_command(use_cases: UseCases) ->
     assert not owner.succeeded_ones
 
 
+async def test_a_stream_that_was_taken_over_takes_no_commands(use_cases: UseCases) -> None:
+    gateway, older = await connected(use_cases, Owner())
+    await asked(use_cases, gateway, work("one"))
+    newer = await use_cases.sessions.open(gateway, "1.0", 0)
+    assert await sent(use_cases, older) == []
+    (command,) = await sent(use_cases, newer)
+    assert list(command.discover.addresses) == ["one"]
+
+
 async def test_the_wish_to_stop_reaches_the_gateway_once(use_cases: UseCases) -> None:
     gateway, session = await connected(use_cases, Owner())
     operation = await asked(use_cases, gateway, work("one"))

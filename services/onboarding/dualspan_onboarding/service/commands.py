@@ -174,6 +174,8 @@ class Commands:
         """What a stream is to send now: commands, and which of them to stop. Each comes once per stream."""
         responses: list[ConnectResponse] = []
         async with self._database.transaction(session.gateway.tenant) as connection:
+            if not await commands.hold_session(connection, session):
+                return responses
             for sealed in await commands.claim_queued(connection, session):
                 request = await self._opened(connection, sealed)
                 if request is not None:

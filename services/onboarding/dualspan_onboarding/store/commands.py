@@ -80,6 +80,21 @@ async def count(connection: Connection, gateway: GatewayName) -> int:
     )
 
 
+async def hold_session(connection: Connection, session: Session) -> bool:
+    """Keep any other stream from taking over until the transaction ends; False if one has.
+
+    Without it, a stream could take commands at the moment at which it ends, and nobody would send them.
+    """
+    return bool(
+        await connection.fetchval(
+            "SELECT true FROM gateway WHERE tenant_id = $1 AND gateway_id = $2 AND session_id = $3 FOR SHARE",
+            session.gateway.tenant,
+            session.gateway.gateway,
+            session.session_id,
+        )
+    )
+
+
 async def claim_queued(connection: Connection, session: Session) -> Sequence[SealedCommand]:
     """Take every queued command of a gateway for the stream that sends it, oldest first."""
     rows = await connection.fetch(
