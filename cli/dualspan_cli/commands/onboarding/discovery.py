@@ -227,8 +227,14 @@ def print_tested(tested: discovery_pb2.TestConnectionResponse, *, as_json: bool)
     else:
         for check in tested.checks:
             _print_check(check)
+        if tested.gateway_certificate_sha1 and _failed(tested, discovery_pb2.CONNECTION_STEP_GATEWAY_TRUST):
+            messages.print(f"The gateway's certificate has the SHA-1 {tested.gateway_certificate_sha1}.", markup=False)
     if any(check.verdict == discovery_pb2.CONNECTION_VERDICT_FAILED for check in tested.checks):
         raise typer.Exit(EXIT_CANNOT_CONNECT)
+
+
+def _failed(tested: discovery_pb2.TestConnectionResponse, step: discovery_pb2.ConnectionStep.ValueType) -> bool:
+    return any(one.step == step and one.verdict == discovery_pb2.CONNECTION_VERDICT_FAILED for one in tested.checks)
 
 
 def _print_check(check: discovery_pb2.ConnectionCheck) -> None:
