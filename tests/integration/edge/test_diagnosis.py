@@ -213,7 +213,8 @@ async def test_a_server_of_another_make_that_does_not_trust_the_gateway(
         shown: dict[str, Any] = {"trusted_certificate_sha256": first.response.endpoint.certificate_facts.sha256}
         assert server.trust_rejected() == 1
         await _until_trusted(trust, url, user | shown)
-        wrong = await outcome_of(trust, url, **(user | shown | {"password": "wrong"}))
+        mistyped: dict[str, Any] = user | shown | {"password": "wrong"}
+        wrong = await outcome_of(trust, url, **mistyped)
         assert wrong.verdicts(FAILED) == ["USER"]
         assert "password" in wrong["USER"].finding
         well = await outcome_of(trust, url, **user, **shown)
