@@ -4,7 +4,16 @@ import pytest
 
 from dualspan.onboarding.v1 import budget_service_pb2, sampling_pb2, sampling_service_pb2
 from dualspan_onboarding.commands import CommandNews
-from dualspan_onboarding.model import Session, Tag, TagReport, TagState, VariableChoice
+from dualspan_onboarding.model import (
+    ConnectionState,
+    GatewayReport,
+    ServerReport,
+    Session,
+    Tag,
+    TagReport,
+    TagState,
+    VariableChoice,
+)
 from dualspan_onboarding.names import ServerName
 from dualspan_onboarding.sampling import Acquisition, AcquisitionMode, Address, DeadbandType, TagSource
 from dualspan_onboarding.service.budget import Budgets
@@ -210,3 +219,34 @@ async def _describe(use_cases: UseCases, session: Session, server: ServerName, n
     command = order.command.command_id
     news = CommandNews(command, "", 100, done=True, cancelled=False, error="", kind="describe_values", outcome=found)
     await use_cases.commands.save(session, news)
+
+
+async def test_limits_are_read_without_being_asked_for(use_cases: UseCases) -> None:
+    session, server = await use_cases.plant([variable(1)])
+    budgets = Budgets(use_cases.database, use_cases.commands)
+    await budgets.read_unknown()
+    assert not await use_cases.commands.orders(session), "it is not connected yet"
+    connected = ServerReport(server.server, ConnectionState.CONNECTED)
+    await use_cases.sessions.report(session, GatewayReport(), [connected])
+    await budgets.read_unknown()
+    await budgets.read_unknown()
+    (order,) = await use_cases.commands.orders(session)
+    assert order.command.read_limits.server == str(server), "once"
+
+
+async def test_refused_tags_are_a_notice_until_they_are_not(use_cases: UseCases) -> None:
+    session, server = await use_cases.plant([variable(1), variable(2)])
+    one, two = (await use_cases.tagging.accept(server, everything())).tag_ids
+    refused = TagReport(one, TagState.REFUSED, 0x80340000, "no such node", 0)
+    active = TagReport(two, TagState.ACTIVE, 0, "", 0)
+    await use_cases.sessions.report_configuration(session, 1, [refused, active], complete=True)
+    assert await _open_notices(use_cases) == [("TAGS_REFUSED", str(server))]
+    again = TagReport(one, TagState.ACTIVE, 0, "", 0)
+    await use_cases.sessions.report_configuration(session, 1, [again], complete=True)
+    assert await _open_notices(use_cases) == []
+
+
+async def _open_notices(use_cases: UseCases) -> list[tuple[str, str]]:
+    async with use_cases.database.transaction("acme") as connection:
+        rows = await connection.fetch("SELECT kind, resource FROM notice WHERE resolved_at IS NULL")
+    return [(row["kind"], row["resource"]) for row in rows]

@@ -1,7 +1,9 @@
 """The load budget of OPC UA servers: estimated for people, enforced wherever tags are added or sped up."""
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from google.longrunning.operations_pb2 import Operation
 from google.protobuf.message import Message
@@ -22,10 +24,13 @@ from dualspan_onboarding.service.commands import Commands, Work
 from dualspan_onboarding.service.servers import found_server
 from dualspan_onboarding.store import budget
 from dualspan_runtime.database import Connection, Database
-from dualspan_runtime.errors import DomainError
+from dualspan_runtime.errors import DomainError, FailedPrecondition, ResourceExhausted
 
 _LARGEST = 2**53
 _LONGEST_NAME = 200
+# An older gateway cannot read limits, and says so each time.
+_ASK_AGAIN_AFTER = timedelta(days=1)
+_ASKED_AT_ONCE = 20
 
 
 def load_of_new(tag: NewTag) -> TagLoad:
@@ -164,8 +169,21 @@ class Budgets:
         async with self._database.transaction(server.tenant) as connection:
             await found_server(connection, server)
             await audit(connection, server.tenant, "server.read_limits", server)
-            request = ConnectResponse.Command(read_limits=ReadServerLimitsRequest(server=str(server)))
-            return await self._commands.submit(connection, server.parent, Work(request, server=server.server))
+            return await self._submit(connection, server)
+
+    async def read_unknown(self) -> None:
+        """Have the limits of servers read that are connected and were never asked: nobody need think of it."""
+        async with self._database.platform_transaction(readonly=True) as connection:
+            found = await budget.unasked(connection, _ASK_AGAIN_AFTER, _ASKED_AT_ONCE)
+        for server in found:
+            async with self._database.transaction(server.tenant) as connection:
+                if await budget.mark_asked(connection, server):
+                    with contextlib.suppress(FailedPrecondition, ResourceExhausted):  # its gateway is away, or busy
+                        await self._submit(connection, server)
+
+    async def _submit(self, connection: Connection, server: ServerName) -> Operation:
+        request = ConnectResponse.Command(read_limits=ReadServerLimitsRequest(server=str(server)))
+        return await self._commands.submit(connection, server.parent, Work(request, server=server.server))
 
     async def succeeded(self, connection: Connection, command: Command, outcome: Message) -> Message:
         """Keep what the gateway read."""

@@ -1,6 +1,8 @@
 """What servers state of their limits, which vendor profile goes for them, and what their tags ask of them."""
 
 import dataclasses
+from collections.abc import Sequence
+from datetime import timedelta
 
 from asyncpg import Record
 
@@ -89,3 +91,28 @@ def _load(row: Record) -> TagLoad:
         register_node=row["register_node"],
         is_part=bool(row["field_path"]),
     )
+
+
+async def unasked(connection: Connection, patience: timedelta, limit: int) -> Sequence[ServerName]:
+    """Connected servers of every tenant whose limits nobody knows and nobody has asked for lately."""
+    rows = await connection.fetch(
+        "SELECT s.tenant_id, s.gateway_id, s.server_id FROM opc_ua_server AS s"
+        " LEFT JOIN server_limits AS l USING (tenant_id, gateway_id, server_id)"
+        " WHERE s.connection_state = 2 AND l.server_id IS NULL"
+        " AND (s.limits_asked_at IS NULL OR s.limits_asked_at < now() - $1::interval) LIMIT $2",
+        patience,
+        limit,
+    )
+    return [ServerName(row["tenant_id"], row["gateway_id"], row["server_id"]) for row in rows]
+
+
+async def mark_asked(connection: Connection, server: ServerName) -> bool:
+    """Note that a server's limits are being asked for; False if it is gone."""
+    row = await connection.fetchrow(
+        "UPDATE opc_ua_server SET limits_asked_at = now()"
+        " WHERE tenant_id = $1 AND gateway_id = $2 AND server_id = $3 RETURNING server_id",
+        server.tenant,
+        server.gateway,
+        server.server,
+    )
+    return row is not None

@@ -353,3 +353,31 @@ async def update_sampling(connection: Connection, tenant: str, tags: Sequence[Ta
         [t.queue_size for t in tags],
         *_columns([dataclasses.astuple(t.acquisition) for t in tags], 8),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """How many of a server's tags it refuses, of how many, and which is the first and why."""
+
+    count: int
+    total: int
+    browse_path: str
+    detail: str
+
+
+async def refused_by_server(connection: Connection, gateway: GatewayName) -> dict[ServerName, Refused]:
+    """What the servers of a gateway refuse, as far as it has reported; servers without tags are left out."""
+    rows = await connection.fetch(
+        "SELECT server_id, count(*) AS total, count(*) FILTER (WHERE state = 3) AS refused,"
+        " min(browse_path) FILTER (WHERE state = 3) AS first_path,"
+        " (array_agg(state_detail ORDER BY browse_path, tag_id) FILTER (WHERE state = 3))[1] AS first_detail"
+        " FROM tag WHERE tenant_id = $1 AND gateway_id = $2 AND deleted_at IS NULL GROUP BY server_id",
+        gateway.tenant,
+        gateway.gateway,
+    )
+    return {
+        ServerName(gateway.tenant, gateway.gateway, row["server_id"]): Refused(
+            row["refused"], row["total"], row["first_path"] or "", row["first_detail"] or ""
+        )
+        for row in rows
+    }
