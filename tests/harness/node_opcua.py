@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
+import fcntl
 import json
 import os
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -104,8 +105,12 @@ class NodeOpcUaServer:
 
 @cache
 def _folder(package: str) -> Path:
+    _SOFTWARE.mkdir(parents=True, exist_ok=True)
     try:
-        return from_npm(_SOFTWARE, package, "2").folder
+        # One test worker installs, the others wait for it.
+        with (_SOFTWARE / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            return from_npm(_SOFTWARE, package, "2").folder
     except PeerUnavailableError as error:
         pytest.skip(f"no server of another make here: {error}")
 
@@ -127,7 +132,7 @@ async def run_managed_node_opcua(port: int, pki: str, users: ManagedUsers) -> As
 
 
 @contextlib.asynccontextmanager
-async def _running(package: str, program: Path, wanted: dict[str, object]) -> AsyncGenerator[dict[str, str]]:
+async def _running(package: str, program: Path, wanted: Mapping[str, object]) -> AsyncGenerator[dict[str, str]]:
     folder = await asyncio.to_thread(_folder, package)
     process = await asyncio.create_subprocess_exec(
         "node",
