@@ -153,108 +153,103 @@ def _result_key(view: View) -> Ints:
     return view.cycles * 8 + product * 2 + view.last_was_good
 
 
-def _signals() -> tuple[Signal, ...]:
-    reasons = blocks.stop_text({reason.code: reason.text for reason in MODEL.reasons})
-    return (
-        *blocks.production(),
-        *blocks.energy(peak_kw=40.0),
-        blocks.enumeration("Status/Step", 500, "Curing step", "硫化步骤", STEP, _step),
-        blocks.text("Status/StopText", 1000, "Stop reason text", "停机原因", lambda v: v.reason, reasons),
-        blocks.text(
-            "Production/Article", 5000, "Article", "产品代码", lambda v: v.product, lambda key: PRODUCTS[key].code
+_REASONS = blocks.stop_text({reason.code: reason.text for reason in MODEL.reasons})
+
+
+_SIGNALS: tuple[Signal, ...] = (
+    *blocks.production(),
+    *blocks.energy(peak_kw=40.0),
+    blocks.enumeration("Status/Step", 500, "Curing step", "硫化步骤", STEP, _step),
+    blocks.text("Status/StopText", 1000, "Stop reason text", "停机原因", lambda v: v.reason, _REASONS),
+    blocks.text("Production/Article", 5000, "Article", "产品代码", lambda v: v.product, lambda key: PRODUCTS[key].code),
+    analog("Bladder/Pressure", 200, BAR, 0.0, 30.0, "Internal pressure", "胶囊内压", _internal_pressure, decimals=3),
+    analog("Bladder/Temperature", 500, CELSIUS, 0.0, 250.0, "Internal temperature", "胶囊内温", _internal_temperature),
+    analog(
+        "Mould/UpperTemperature",
+        500,
+        CELSIUS,
+        0.0,
+        250.0,
+        "Upper platen temperature",
+        "上热板温度",
+        _mould(0.0, "upper"),
+    ),
+    analog(
+        "Mould/LowerTemperature",
+        500,
+        CELSIUS,
+        0.0,
+        250.0,
+        "Lower platen temperature",
+        "下热板温度",
+        _mould(-0.8, "lower"),
+    ),
+    analog(
+        "Mould/JacketTemperature",
+        2000,
+        CELSIUS,
+        0.0,
+        250.0,
+        "Jacket temperature",
+        "模套温度",
+        _mould(-3.0, "jacket"),
+    ),
+    analog("Clamp/Force", 500, KILONEWTON, 0.0, 2000.0, "Clamping force", "合模力", _clamping, decimals=1),
+    analog(
+        "Clamp/Position",
+        500,
+        MILLIMETRE,
+        0.0,
+        900.0,
+        "Platen position",
+        "模板位置",
+        lambda v: (
+            np.interp(v.phase, [0.0, 0.04, 0.07, 0.98, 1.0], [850.0, 850.0, 0.0, 0.0, 850.0]) * v.run
+            + 850.0 * (1.0 - v.run)
         ),
-        analog(
-            "Bladder/Pressure", 200, BAR, 0.0, 30.0, "Internal pressure", "胶囊内压", _internal_pressure, decimals=3
-        ),
-        analog(
-            "Bladder/Temperature", 500, CELSIUS, 0.0, 250.0, "Internal temperature", "胶囊内温", _internal_temperature
-        ),
-        analog(
-            "Mould/UpperTemperature",
-            500,
-            CELSIUS,
-            0.0,
-            250.0,
-            "Upper platen temperature",
-            "上热板温度",
-            _mould(0.0, "upper"),
-        ),
-        analog(
-            "Mould/LowerTemperature",
-            500,
-            CELSIUS,
-            0.0,
-            250.0,
-            "Lower platen temperature",
-            "下热板温度",
-            _mould(-0.8, "lower"),
-        ),
-        analog(
-            "Mould/JacketTemperature",
-            2000,
-            CELSIUS,
-            0.0,
-            250.0,
-            "Jacket temperature",
-            "模套温度",
-            _mould(-3.0, "jacket"),
-        ),
-        analog("Clamp/Force", 500, KILONEWTON, 0.0, 2000.0, "Clamping force", "合模力", _clamping, decimals=1),
-        analog(
-            "Clamp/Position",
-            500,
-            MILLIMETRE,
-            0.0,
-            900.0,
-            "Platen position",
-            "模板位置",
-            lambda v: (
-                np.interp(v.phase, [0.0, 0.04, 0.07, 0.98, 1.0], [850.0, 850.0, 0.0, 0.0, 850.0]) * v.run
-                + 850.0 * (1.0 - v.run)
-            ),
-            decimals=1,
-        ),
-        analog("Hydraulics/Pressure", 200, BAR, 0.0, 250.0, "Hydraulic pressure", "液压压力", _hydraulic),
-        blocks.array(
-            "Hydraulics/PumpVibration",
-            10_000,
-            blocks.MILLIMETRE_PER_SECOND,
-            0.0,
-            20.0,
-            "Pump vibration spectrum",
-            "泵振动频谱",
-            16,
-            _vibration,
-            decimals=3,
-        ),
-        analog(
-            "Production/RemainingTime",
-            1000,
-            SECOND,
-            0.0,
-            1200.0,
-            "Remaining cure time",
-            "剩余硫化时间",
-            lambda v: np.where(v.in_cycle, (1.0 - v.phase) * 720.0 * v.scale, 0.0),
-            decimals=0,
-        ),
-        Signal(
-            "Production/LastResult",
-            BuiltInType.EXTENSION_OBJECT,
-            1000,
-            _result_key,
-            "Last result",
-            "上一循环结果",
-            structure=RESULT,
-            render=_result_body,
-        ),
-        blocks.flag("Loader/Ready", 1000, "Loader ready", "装胎机就绪", lambda v: v.running & (_step(v) != 1)),
-    )
+        decimals=1,
+    ),
+    analog("Hydraulics/Pressure", 200, BAR, 0.0, 250.0, "Hydraulic pressure", "液压压力", _hydraulic),
+    blocks.array(
+        "Hydraulics/PumpVibration",
+        10_000,
+        blocks.MILLIMETRE_PER_SECOND,
+        0.0,
+        20.0,
+        "Pump vibration spectrum",
+        "泵振动频谱",
+        16,
+        _vibration,
+        decimals=3,
+    ),
+    analog(
+        "Production/RemainingTime",
+        1000,
+        SECOND,
+        0.0,
+        1200.0,
+        "Remaining cure time",
+        "剩余硫化时间",
+        lambda v: np.where(v.in_cycle, (1.0 - v.phase) * 720.0 * v.scale, 0.0),
+        decimals=0,
+    ),
+    Signal(
+        "Production/LastResult",
+        BuiltInType.EXTENSION_OBJECT,
+        1000,
+        _result_key,
+        "Last result",
+        "上一循环结果",
+        structure=RESULT,
+        render=_result_body,
+    ),
+    blocks.flag("Loader/Ready", 1000, "Loader ready", "装胎机就绪", lambda v: v.running & (_step(v) != 1)),
+)
 
 
 def machines(seed: int) -> tuple[Machine, ...]:
     """The presses."""
-    signals = (*_signals(), *commands(PRODUCTS), *(setpoint.signal() for setpoint in SETPOINTS))
+    signals = (*_SIGNALS, *commands(PRODUCTS), *(setpoint.signal() for setpoint in SETPOINTS))
     return tuple(
         Machine(
             name=f"Press{number:02}",

@@ -27,7 +27,7 @@ from plc_sim.plants.blocks import (
     flag,
     timeline,
 )
-from plc_sim.plants.moulding_conditions import SETPOINTS, conditions
+from plc_sim.plants.moulding_conditions import CONDITIONS, SETPOINTS
 from plc_sim.plants.operating import commands
 
 MACHINES = 10
@@ -178,138 +178,134 @@ def _result_body(key: int) -> bytes:
     )
 
 
-def _shot() -> tuple[Signal, ...]:
-    """What happens within a cycle."""
-    return (
-        blocks.enumeration("Status/CyclePhase", 500, "Cycle phase", "循环阶段", PHASE, _phase),
-        analog(
-            "Injection/Pressure",
-            100,
-            BAR,
-            0.0,
-            2000.0,
-            "Injection pressure",
-            "注射压力",
-            _injection_pressure,
-            decimals=1,
-        ),
-        analog(
-            "Injection/ScrewPosition",
-            200,
-            MILLIMETRE,
-            0.0,
-            250.0,
-            "Screw position",
-            "螺杆位置",
-            lambda v: _POSITION(v) + 0.01 * np.abs(v.noise("position")),
-        ),
-        analog(
-            "Injection/Velocity", 200, MILLIMETRE_PER_SECOND, 0.0, 200.0, "Injection velocity", "注射速度", _VELOCITY
-        ),
-        analog(
-            "Injection/PeakPressure",
-            1000,
-            BAR,
-            0.0,
-            2000.0,
-            "Peak pressure",
-            "峰值压力",
-            _peak_pressure,
-            decimals=1,
-        ),
-        analog("Injection/Cushion", 1000, MILLIMETRE, 0.0, 50.0, "Cushion", "料垫", _cushion),
-        analog(
-            "Injection/FillTime",
-            1000,
-            SECOND,
-            0.0,
-            10.0,
-            "Fill time",
-            "充填时间",
-            lambda v: 0.07 * v.last_cycle_s * (1.0 + 0.01 * v.per_cycle("fill")),
-            decimals=3,
-        ),
-        analog(
-            "Production/CycleTime",
-            1000,
-            SECOND,
-            0.0,
-            120.0,
-            "Cycle time",
-            "循环时间",
-            lambda v: v.last_cycle_s,
-            decimals=2,
-        ),
-        analog("Clamp/Force", 500, KILONEWTON, 0.0, 3500.0, "Clamping force", "锁模力", _CLAMP, decimals=0),
-        analog("Mould/Opening", 500, MILLIMETRE, 0.0, 600.0, "Mould opening", "开模行程", _MOULD, decimals=1),
-        analog("Quality/PartWeight", 1000, GRAM, 0.0, 1000.0, "Part weight", "制品重量", _weight),
-        blocks.array(
-            "Quality/CavityPressures",
-            1000,
-            BAR,
-            0.0,
-            1000.0,
-            "Cavity pressures",
-            "型腔压力",
-            4,
-            _cavity_pressures,
-            1,
-        ),
-        Signal(
-            "Quality/LastShot",
-            BuiltInType.EXTENSION_OBJECT,
-            1000,
-            _result_key,
-            "Last shot",
-            "上一模次结果",
-            structure=RESULT,
-            render=_result_body,
-        ),
-    )
+_SHOT: tuple[Signal, ...] = (
+    blocks.enumeration("Status/CyclePhase", 500, "Cycle phase", "循环阶段", PHASE, _phase),
+    analog(
+        "Injection/Pressure",
+        100,
+        BAR,
+        0.0,
+        2000.0,
+        "Injection pressure",
+        "注射压力",
+        _injection_pressure,
+        decimals=1,
+    ),
+    analog(
+        "Injection/ScrewPosition",
+        200,
+        MILLIMETRE,
+        0.0,
+        250.0,
+        "Screw position",
+        "螺杆位置",
+        lambda v: _POSITION(v) + 0.01 * np.abs(v.noise("position")),
+    ),
+    analog("Injection/Velocity", 200, MILLIMETRE_PER_SECOND, 0.0, 200.0, "Injection velocity", "注射速度", _VELOCITY),
+    analog(
+        "Injection/PeakPressure",
+        1000,
+        BAR,
+        0.0,
+        2000.0,
+        "Peak pressure",
+        "峰值压力",
+        _peak_pressure,
+        decimals=1,
+    ),
+    analog("Injection/Cushion", 1000, MILLIMETRE, 0.0, 50.0, "Cushion", "料垫", _cushion),
+    analog(
+        "Injection/FillTime",
+        1000,
+        SECOND,
+        0.0,
+        10.0,
+        "Fill time",
+        "充填时间",
+        lambda v: 0.07 * v.last_cycle_s * (1.0 + 0.01 * v.per_cycle("fill")),
+        decimals=3,
+    ),
+    analog(
+        "Production/CycleTime",
+        1000,
+        SECOND,
+        0.0,
+        120.0,
+        "Cycle time",
+        "循环时间",
+        lambda v: v.last_cycle_s,
+        decimals=2,
+    ),
+    analog("Clamp/Force", 500, KILONEWTON, 0.0, 3500.0, "Clamping force", "锁模力", _CLAMP, decimals=0),
+    analog("Mould/Opening", 500, MILLIMETRE, 0.0, 600.0, "Mould opening", "开模行程", _MOULD, decimals=1),
+    analog("Quality/PartWeight", 1000, GRAM, 0.0, 1000.0, "Part weight", "制品重量", _weight),
+    blocks.array(
+        "Quality/CavityPressures",
+        1000,
+        BAR,
+        0.0,
+        1000.0,
+        "Cavity pressures",
+        "型腔压力",
+        4,
+        _cavity_pressures,
+        1,
+    ),
+    Signal(
+        "Quality/LastShot",
+        BuiltInType.EXTENSION_OBJECT,
+        1000,
+        _result_key,
+        "Last shot",
+        "上一模次结果",
+        structure=RESULT,
+        render=_result_body,
+    ),
+)
+"""What happens within a cycle."""
 
 
-def _orders() -> tuple[Signal, ...]:
-    """Article, order and words for people."""
-    reasons = blocks.stop_text({reason.code: reason.text for reason in MODEL.reasons})
-    return (
-        blocks.text(
-            "Production/Article", 5000, "Article", "产品代码", lambda v: v.product, lambda key: PRODUCTS[key].code
-        ),
-        blocks.text(
-            "Production/Order",
-            10_000,
-            "Production order",
-            "生产工单",
-            lambda v: np.cumsum(v.week.mode == Mode.SETUP)[v.segment] + v.week.number * 7,
-            _order,
-        ),
-        blocks.text("Status/StopText", 1000, "Stop reason text", "停机原因", lambda v: v.reason, reasons),
-        blocks.text(
-            "Status/Message",
-            1000,
-            "Message",
-            "状态信息",
-            lambda v: v.mode.astype(np.int64),
-            _message,
-            BuiltInType.LOCALIZED_TEXT,
-        ),
-        Signal(
-            "Setup/LastStart",
-            BuiltInType.DATETIME,
-            5000,
-            lambda v: v.week.start[v.segment],
-            "Last change of state",
-            "最近状态变化时间",
-        ),
-        flag("Robot/Ready", 1000, "Robot ready", "机械手就绪", lambda v: v.running),
-        flag(
-            "Mould/Protection",
-            500,
-            "Mould closed",
-            "模具闭合",
-            lambda v: v.in_cycle & (v.phase > 0.06) & (v.phase < 0.84),
-        ),
-    )
+_REASONS = blocks.stop_text({reason.code: reason.text for reason in MODEL.reasons})
+
+
+_ORDERS: tuple[Signal, ...] = (
+    blocks.text("Production/Article", 5000, "Article", "产品代码", lambda v: v.product, lambda key: PRODUCTS[key].code),
+    blocks.text(
+        "Production/Order",
+        10_000,
+        "Production order",
+        "生产工单",
+        lambda v: np.cumsum(v.week.mode == Mode.SETUP)[v.segment] + v.week.number * 7,
+        _order,
+    ),
+    blocks.text("Status/StopText", 1000, "Stop reason text", "停机原因", lambda v: v.reason, _REASONS),
+    blocks.text(
+        "Status/Message",
+        1000,
+        "Message",
+        "状态信息",
+        lambda v: v.mode.astype(np.int64),
+        _message,
+        BuiltInType.LOCALIZED_TEXT,
+    ),
+    Signal(
+        "Setup/LastStart",
+        BuiltInType.DATETIME,
+        5000,
+        lambda v: v.week.start[v.segment],
+        "Last change of state",
+        "最近状态变化时间",
+    ),
+    flag("Robot/Ready", 1000, "Robot ready", "机械手就绪", lambda v: v.running),
+    flag(
+        "Mould/Protection",
+        500,
+        "Mould closed",
+        "模具闭合",
+        lambda v: v.in_cycle & (v.phase > 0.06) & (v.phase < 0.84),
+    ),
+)
+"""Article, order and words for people."""
 
 
 def machines(seed: int) -> tuple[Machine, ...]:
@@ -317,9 +313,9 @@ def machines(seed: int) -> tuple[Machine, ...]:
     signals = (
         *blocks.production(),
         *blocks.energy(peak_kw=90.0),
-        *_shot(),
-        *conditions(),
-        *_orders(),
+        *_SHOT,
+        *CONDITIONS,
+        *_ORDERS,
         *commands(PRODUCTS),
         *(setpoint.signal() for setpoint in SETPOINTS),
     )

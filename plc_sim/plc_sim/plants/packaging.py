@@ -52,105 +52,103 @@ class _Unit:
     signals: tuple[Signal, ...]
 
 
-def _units() -> tuple[_Unit, ...]:
-    """The machines in the order of the flow."""
-    return (
-        _Unit(
-            "Depalletiser",
-            "Depalletiser",
-            "卸垛机",
-            MAKER,
-            _model(
-                11.0,
-                0.0004,
-                30.0,
-                StopReason(301, "Vacuum lost", 2.0, 4.0, "vacuum_leak", 45.0),
-                StopReason(302, "Pallet jam", 3.0, 5.0),
-            ),
-            packaging_units.depalletiser(),
+_UNITS: tuple[_Unit, ...] = (
+    _Unit(
+        "Depalletiser",
+        "Depalletiser",
+        "卸垛机",
+        MAKER,
+        _model(
+            11.0,
+            0.0004,
+            30.0,
+            StopReason(301, "Vacuum lost", 2.0, 4.0, "vacuum_leak", 45.0),
+            StopReason(302, "Pallet jam", 3.0, 5.0),
         ),
-        _Unit(
-            "Washer",
-            "Bottle washer",
-            "洗瓶机",
-            MAKER,
-            _model(
-                54.0,
-                0.001,
-                45.0,
-                StopReason(311, "Caustic temperature low", 1.0, 14.0, "caustic_heater", 60.0),
-                StopReason(312, "Bottle jam at infeed", 3.0, 6.0),
-            ),
-            packaging_units.washer(),
+        packaging_units.DEPALLETISER,
+    ),
+    _Unit(
+        "Washer",
+        "Bottle washer",
+        "洗瓶机",
+        MAKER,
+        _model(
+            54.0,
+            0.001,
+            45.0,
+            StopReason(311, "Caustic temperature low", 1.0, 14.0, "caustic_heater", 60.0),
+            StopReason(312, "Bottle jam at infeed", 3.0, 6.0),
         ),
-        _Unit(
-            "Filler",
-            "Filler and crowner",
-            "灌装压盖机",
-            MAKER,
-            _model(
-                38.0,
-                0.002,
-                14.0,
-                StopReason(321, "Filling valve leak", 1.0, 12.0, "filling_valve", 80.0),
-                StopReason(322, "Bottle burst", 3.0, 3.0),
-                StopReason(323, "Crown jam", 3.0, 4.0),
-            ),
-            packaging_units.filler(),
+        packaging_units.WASHER,
+    ),
+    _Unit(
+        "Filler",
+        "Filler and crowner",
+        "灌装压盖机",
+        MAKER,
+        _model(
+            38.0,
+            0.002,
+            14.0,
+            StopReason(321, "Filling valve leak", 1.0, 12.0, "filling_valve", 80.0),
+            StopReason(322, "Bottle burst", 3.0, 3.0),
+            StopReason(323, "Crown jam", 3.0, 4.0),
         ),
-        _Unit(
-            "Pasteuriser",
-            "Tunnel pasteuriser",
-            "隧道杀菌机",
-            MAKER,
-            _model(
-                61.0,
-                0.0005,
-                60.0,
-                StopReason(331, "Holding temperature low", 2.0, 16.0, "heat_exchanger", 100.0),
-                StopReason(332, "Belt overload", 1.0, 9.0),
-            ),
-            packaging_units.pasteuriser(),
+        packaging_units.FILLER,
+    ),
+    _Unit(
+        "Pasteuriser",
+        "Tunnel pasteuriser",
+        "隧道杀菌机",
+        MAKER,
+        _model(
+            61.0,
+            0.0005,
+            60.0,
+            StopReason(331, "Holding temperature low", 2.0, 16.0, "heat_exchanger", 100.0),
+            StopReason(332, "Belt overload", 1.0, 9.0),
         ),
-        _Unit(
-            "Labeller",
-            "Labeller",
-            "贴标机",
-            "Hanbo Labelling",
-            _model(
-                14.0,
-                0.0015,
-                16.0,
-                StopReason(341, "Glue temperature low", 1.0, 8.0, "glue_heater", 40.0),
-                StopReason(342, "Label misfeed", 4.0, 3.0),
-            ),
-            packaging_units.labeller(),
+        packaging_units.PASTEURISER,
+    ),
+    _Unit(
+        "Labeller",
+        "Labeller",
+        "贴标机",
+        "Hanbo Labelling",
+        _model(
+            14.0,
+            0.0015,
+            16.0,
+            StopReason(341, "Glue temperature low", 1.0, 8.0, "glue_heater", 40.0),
+            StopReason(342, "Label misfeed", 4.0, 3.0),
         ),
-        _Unit(
-            "Packer",
-            "Crate packer",
-            "装箱机",
-            MAKER,
-            _model(
-                17.0,
-                0.0003,
-                22.0,
-                StopReason(351, "Gripper air pressure low", 1.0, 7.0, "air_leak", 60.0),
-                StopReason(352, "Crate missing", 3.0, 3.0),
-            ),
-            packaging_units.packer(),
+        packaging_units.LABELLER,
+    ),
+    _Unit(
+        "Packer",
+        "Crate packer",
+        "装箱机",
+        MAKER,
+        _model(
+            17.0,
+            0.0003,
+            22.0,
+            StopReason(351, "Gripper air pressure low", 1.0, 7.0, "air_leak", 60.0),
+            StopReason(352, "Crate missing", 3.0, 3.0),
         ),
-    )
+        packaging_units.PACKER,
+    ),
+)
+"""The machines in the order of the flow."""
 
 
 def machines(seed: int) -> tuple[Machine, ...]:
     """The machines of all lines."""
-    units = _units()
     found: list[Machine] = []
     for number in range(1, LINES + 1):
         name = f"Line{number}"
-        schedules = line(seed, f"packaging/{name}", [unit.model for unit in units])
-        for position, (unit, schedule) in enumerate(zip(units, schedules, strict=True)):
+        schedules = line(seed, f"packaging/{name}", [unit.model for unit in _UNITS])
+        for position, (unit, schedule) in enumerate(zip(_UNITS, schedules, strict=True)):
             serial = f"DL{seed:02}{number}{position + 1}0"
             found.append(
                 Machine(
