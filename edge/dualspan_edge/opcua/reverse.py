@@ -6,7 +6,7 @@ in all. A call proves nothing; who the server is shows in the secured channel th
 
 import asyncio
 import struct
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -178,7 +178,7 @@ class ReverseListener:
         self._callers: set[_Caller] = set()
         self._waiting: dict[str, deque[_Caller]] = {}
         self._wanted: dict[str, deque[asyncio.Future[_Caller]]] = {}
-        self._expected: Counter[str] = Counter()
+        self._expected: frozenset[str] = frozenset()
         self._strangers: dict[tuple[str, str], Stranger] = {}
         self.bound: tuple[str, int] | None = None
 
@@ -206,8 +206,10 @@ class ReverseListener:
 
     def expect(self, server_uris: Iterable[str]) -> None:
         """Says which servers are configured to call; calls of others are noted and ended."""
-        self._expected = Counter(server_uris)
-        for uri in self._waiting.keys() - self._expected.keys() - self._wanted.keys():
+        self._expected = frozenset(server_uris)
+        for key in [key for key, one in self._strangers.items() if one.hello.server_uri in self._expected]:
+            del self._strangers[key]
+        for uri in self._waiting.keys() - self._expected - self._wanted.keys():
             for caller in self._waiting.pop(uri):
                 caller.give_up()
 

@@ -94,6 +94,8 @@ async def test_a_server_that_is_not_configured_is_noted_and_ended() -> None:
         writer.close()
         (stranger,) = listener.strangers()
         assert (stranger.hello.server_uri, stranger.peer) == ("urn:stranger", "127.0.0.1")
+        listener.expect(["urn:stranger"])
+        assert not listener.strangers(), "who is configured is no stranger"
 
 
 async def test_strangers_are_remembered_up_to_a_bound() -> None:
