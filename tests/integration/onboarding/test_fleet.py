@@ -62,7 +62,7 @@ async def enrol_when_revoked(onboarding: Onboarding, token: str) -> Box:
         try:
             return await onboarding.box_of(token)
         except grpc.aio.AioRpcError as err:
-            if err.code() != grpc.StatusCode.FAILED_PRECONDITION:
+            if err.code() != grpc.StatusCode.UNAVAILABLE:
                 raise
             await asyncio.sleep(0.1)
     raise AssertionError("the old box was not revoked")
