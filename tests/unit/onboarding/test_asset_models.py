@@ -117,7 +117,7 @@ def test_no_text_makes_the_parser_fail(text: str) -> None:
 
 @given(st.text(alphabet=st.characters(codec="utf-8"), max_size=40), st.integers(0, 30))
 def test_no_line_in_a_good_model_makes_the_parser_fail(text: str, place: int) -> None:
-    lines = GOOD.splitlines()
+    lines: list[str] = list(GOOD.splitlines())
     lines.insert(min(place, len(lines)), text)
     model, problems = parse("\n".join(lines))
     assert (model is None) == bool(problems)

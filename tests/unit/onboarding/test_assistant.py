@@ -152,8 +152,12 @@ def test_an_accepted_machine_pulls_its_twins(assistant: Assistant) -> None:
     plant = Plant(
         tuple(variable(f"Hall/Press {n}/{name}", types.get(name, "Double")) for n in (1, 2) for name in names)
     )
-    places = {tuple(name.split("/")): (f"{name.lower()}", 0) for name in ("State",)}
-    places |= {("GoodCount",): ("good-count", 0), ("Upper",): ("jacket-temperature", 0), ("Zweck7",): ("cure-time", 0)}
+    places: dict[tuple[str, ...], tuple[str, int]] = {
+        ("State",): ("state", 0),
+        ("GoodCount",): ("good-count", 0),
+        ("Upper",): ("jacket-temperature", 0),
+        ("Zweck7",): ("cure-time", 0),
+    }
     example = Example("press-9", "tyre-curing-press", places)
     before = proposed(assistant.propose(plant))
     assert "Hall/Press 1/Zweck7" not in before

@@ -62,7 +62,7 @@ def split_place(text: str) -> tuple[str, int]:
 
 def _row(asset: contract.Asset) -> dict[str, object]:
     level = contract.AssetLevel.Name(asset.level).removeprefix("ASSET_LEVEL_").lower()
-    return as_dict(asset) | {"level": level, "bindings": len(asset.bindings)}
+    return {**as_dict(asset), "level": level, "bindings": len(asset.bindings)}
 
 
 @assets.command("list")
