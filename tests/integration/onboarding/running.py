@@ -73,6 +73,7 @@ class Onboarding:
     channel: grpc.aio.Channel
     stub: OnboardingServiceAsyncStub
     engineer: grpc.aio.Metadata
+    address: str
 
     @property
     def operations(self) -> OperationsStub:
@@ -141,7 +142,7 @@ async def run_onboarding(
     async with build_onboarding(settings, timing=timing, limits=limits) as server:
         address = f"127.0.0.1:{server.port(ListenerKind.PEOPLE)}"
         async with open_channel(address) as channel:
-            yield Onboarding(settings, identity, channel, OnboardingServiceStub(channel), engineer)
+            yield Onboarding(settings, identity, channel, OnboardingServiceStub(channel), engineer, address)
 
 
 @dataclass(frozen=True)
