@@ -7,6 +7,7 @@ import asyncio
 import importlib
 import pkgutil
 import re
+import uuid
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -40,12 +41,17 @@ from dualspan.historian.v1.resources_pb2 import AGGREGATE_AVERAGE
 from dualspan.historian.v1.service_pb2_grpc import IngestServiceStub
 from dualspan.identity.v1 import resources_pb2 as identity_resources
 from dualspan.identity.v1 import service_pb2 as identity_messages
+from dualspan.onboarding.v1 import asset_service_pb2 as asset_messages
 from dualspan.onboarding.v1 import gateway_service_pb2 as gateway_messages
-from dualspan.onboarding.v1 import notice_pb2, trust_pb2
+from dualspan.onboarding.v1 import mapping_service_pb2 as mapping_messages
+from dualspan.onboarding.v1 import notice_pb2, trust_pb2, writes_pb2
 from dualspan.onboarding.v1 import resources_pb2 as resources
 from dualspan.onboarding.v1 import service_pb2 as onboarding_messages
+from dualspan.onboarding.v1.asset_service_pb2_grpc import AssetServiceStub
+from dualspan.onboarding.v1.mapping_service_pb2_grpc import MappingServiceStub
 from dualspan.onboarding.v1.notice_pb2_grpc import NoticeServiceStub
 from dualspan.onboarding.v1.trust_pb2_grpc import TrustServiceStub
+from dualspan.onboarding.v1.writes_pb2_grpc import WriteServiceStub
 from dualspan_frame import Block, Frame, ValueKind, encode_frame
 from dualspan_runtime.channels import open_channel
 from dualspan_runtime.errors import error_info
@@ -125,6 +131,15 @@ _FIELDS: dict[str, Callable[[Any], object]] = {
     "certificate_sha256": lambda request: setattr(request, "certificate_sha256", "0" * 64),
     "scope": lambda request: request.scope.addresses.append("plc7"),
     "server_id": lambda request: setattr(request, "server_id", "press-1"),
+    "source": lambda request: setattr(request, "source", OWN_MODEL.replace("mine", "theirs").replace("acme", "their")),
+    "asset_id": lambda request: setattr(request, "asset_id", "theirs"),
+    "group": lambda request: setattr(request, "group", "1"),
+    "write_guard": lambda request: setattr(
+        request.write_guard, "tag", f"{request.write_guard.name.partition('/writeGuards')[0]}/tags/1"
+    ),
+    "write_command": lambda request: request.write_command.MergeFrom(
+        writes_pb2.WriteCommand(guard=f"{request.parent}/writeGuards/setpoint", value=writes_pb2.WriteValue(number="1"))
+    ),
     "browse_path_prefix": lambda request: setattr(request, "browse_path_prefix", "/"),
 }
 _NAME_FIELDS = ("parent", "name", "gateway", "server")
@@ -335,6 +350,79 @@ async def trust_of(onboarding: Onboarding, box: Box) -> dict[str, str]:
     }
 
 
+OWN_MODEL = """
+schema: dualspan.asset-model/1
+id: mine
+version: 1.0.0
+industry: general
+names: {en: acme model, zh: acme}
+extends: [production-machine]
+"""
+
+
+async def assets_of(onboarding: Onboarding, database: ClonedDatabase, tag_id: int) -> dict[str, str]:
+    """An asset model, an asset with a bound tag, a proposal with a match, an application; their ids by collection."""
+    assets, who = AssetServiceStub(onboarding.channel), onboarding.engineer
+    create = asset_messages.CreateAssetModelRequest(parent=TENANT, source=OWN_MODEL)
+    await assets.CreateAssetModel(create, metadata=who)
+    machine = asset_messages.Asset(level=asset_messages.ASSET_LEVEL_MACHINE, model="mine")
+    await assets.CreateAsset(
+        asset_messages.CreateAssetRequest(parent=TENANT, asset=machine, asset_id="mill"), metadata=who
+    )
+    bind = asset_messages.BindPropertiesRequest(name=f"{TENANT}/assets/mill")
+    bind.bindings.add(property="good-count", tag=f"{TENANT}/tags/{tag_id}")
+    await assets.BindProperties(bind, metadata=who)
+    proposal = await MappingServiceStub(onboarding.channel).ProposeMapping(
+        mapping_messages.ProposeMappingRequest(server=SERVER), metadata=who
+    )
+    ids = {"proposal": proposal.name.rpartition("/")[2], "application": str(uuid.uuid4())}
+    connection = await asyncpg.connect(database.admin_url)
+    try:
+        # One variable is no machine: what a larger server would be proposed as is written down here.
+        await connection.execute(
+            "INSERT INTO onboarding.mapping_group VALUES ('acme', $1, 1, 'acme', 'acme', 'acme-1', 'mine', '1.0.0', 1,"
+            " 'acme', 0, '{}', NULL)",
+            ids["proposal"],
+        )
+        await connection.execute(
+            "INSERT INTO onboarding.mapping_match"
+            " VALUES ('acme', $1, 1, 'i=1', 'good-count', 0, 'acme', 1, 'acme', '', 1, 0, true)",
+            ids["proposal"],
+        )
+        await connection.execute(
+            "INSERT INTO onboarding.mapping_application VALUES ('acme', $1, $2, now(), NULL, '{mill}', '{}', '{1}')",
+            ids["application"],
+            ids["proposal"],
+        )
+        await connection.execute(
+            "INSERT INTO onboarding.mapping_change VALUES ('acme', $1, 'mill', 'good-count', 0, $2)",
+            ids["application"],
+            tag_id,
+        )
+    finally:
+        await connection.close()
+    return {
+        "assetModels": "mine",
+        "assets": "mill",
+        "mappingProposals": ids["proposal"],
+        "mappingApplications": ids["application"],
+    }
+
+
+async def writes_of(onboarding: Onboarding, tag_id: int) -> dict[str, str]:
+    """A guard of the tenant, and a write that waits for approval."""
+    stub = WriteServiceStub(onboarding.channel)
+    guard = writes_pb2.WriteGuard(
+        name=f"{TENANT}/writeGuards/setpoint", tag=f"{TENANT}/tags/{tag_id}", enabled=True, needs_approval=True
+    )
+    update = writes_pb2.UpdateWriteGuardRequest(write_guard=guard, allow_missing=True)
+    await stub.UpdateWriteGuard(update, metadata=onboarding.engineer)
+    command = writes_pb2.WriteCommand(guard=guard.name, value=writes_pb2.WriteValue(number="1"))
+    create = writes_pb2.CreateWriteCommandRequest(parent=TENANT, write_command=command)
+    made = await stub.CreateWriteCommand(create, metadata=onboarding.engineer)
+    return {"writeGuards": "setpoint", "writeCommands": made.name.rpartition("/")[2]}
+
+
 @asynccontextmanager
 async def running(database: ClonedDatabase, redis_url: str, free_port: Callable[[], int]) -> AsyncGenerator[Platform]:
     address = f"127.0.0.1:{free_port()}"
@@ -372,6 +460,8 @@ async def running(database: ClonedDatabase, redis_url: str, free_port: Callable[
                 "tags": str(tag_id),
                 "operations": operation,
                 **await trust_of(onboarding, box),
+                **await assets_of(onboarding, database, tag_id),
+                **await writes_of(onboarding, tag_id),
                 "users": "ada",
                 "apiTokens": token.name.rpartition("/")[2],
             },
