@@ -1,5 +1,8 @@
 """Gaps filled from real servers' history: one of another make, one that keeps none, and ones that mean no good."""
 
+# asyncua types its fields with classes of its own and takes plain values.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
+
 import asyncio
 from collections.abc import Callable
 from pathlib import Path

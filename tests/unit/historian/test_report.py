@@ -73,7 +73,7 @@ def test_every_moment_is_received_repaired_missing_or_pending(
     missing: set[int] = set()
     repaired: set[int] = set()
     for gap in found:
-        whole = moments([(gap.start_us, gap.end_us)])
+        whole = moments([] if gap.span is None else [gap.span])
         repair = repairs.get(gap.gap_id)
         if repair is None or repair.state == GapState.UNREPAIRABLE:
             missing |= whole
