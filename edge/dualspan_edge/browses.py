@@ -11,6 +11,7 @@ from dualspan_edge.supervisor import ServerSet
 
 _log = structlog.get_logger(__name__)
 _DEFAULT_MAX_NODES = 100_000
+_ALIVE_SECONDS = 10.0
 
 
 class Browses:
@@ -46,6 +47,20 @@ class Browses:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _browse(self, command: gateway.ConnectResponse.Browse) -> None:
+        alive = asyncio.ensure_future(self._say_alive(command.command_id))
+        try:
+            await self._tell_all(command)
+        finally:
+            alive.cancel()
+
+    async def _say_alive(self, command_id: str) -> None:
+        """A folder may have so many nodes that nothing is found for long; the platform answers if nobody waits."""
+        while True:
+            await asyncio.sleep(_ALIVE_SECONDS)
+            result = gateway.ConnectRequest.BrowseResult(command_id=command_id)
+            await self._outbox.put(gateway.ConnectRequest(browse_result=result))
+
+    async def _tell_all(self, command: gateway.ConnectResponse.Browse) -> None:
         done = gateway.ConnectRequest.BrowseResult(command_id=command.command_id, done=True)
         try:
             browser = self._servers.browse(

@@ -130,6 +130,17 @@ def _denied(node: str) -> ua.BrowseResult:
     return _refused(ua.StatusCodes.BadUserAccessDenied) if node == "denied/secret" else _result()
 
 
+def _states(node: str) -> ua.BrowseResult:
+    """Variables with more states than anybody could tell apart."""
+    if node == "states":
+        return _result(*(_reference(f"states/V{number}", kind=ua.NodeClass.Variable) for number in range(20)))
+    if node.endswith("EnumStrings"):
+        return _result()
+    stated = _reference(f"{node}/EnumStrings")
+    stated.ReferenceTypeId = node_id(ua.ObjectIds.HasProperty)
+    return _result(stated)
+
+
 def _wide(node: str) -> ua.BrowseResult:
     """Fifty harmless children, for what goes wrong with calls."""
     if "/" in node:
@@ -149,6 +160,7 @@ _NODES: dict[str, Callable[[str], ua.BrowseResult]] = {
     "nopoints": _no_points,
     "vanish": _points_vanish,
     "denied": _denied,
+    "states": _states,
     "few": _wide,
     "silent": _wide,
     "short": _wide,
@@ -190,12 +202,17 @@ class HostileSession(SimSession):
         if not nodes or _behaviour(nodes[0]) not in _NODES:
             return await super().read(params)
         await _misbehave(nodes)
-        text = "d" * HUGE if str(nodes[0].Identifier) == "huge/display" else "a node"
-        value = ua.Variant(ua.LocalizedText(text), ua.VariantType.LocalizedText)
-        return [
-            ua.DataValue(value) if each.AttributeId == ua.AttributeIds.Description else _NOTHING
-            for each in params.NodesToRead
-        ]
+        return [_value(str(each.NodeId.Identifier), each.AttributeId) for each in params.NodesToRead]
+
+
+def _value(node: str, attribute: int) -> ua.DataValue:
+    if attribute == ua.AttributeIds.Description:
+        text = "d" * HUGE if node == "huge/display" else "a node"
+        return ua.DataValue(ua.Variant(ua.LocalizedText(text), ua.VariantType.LocalizedText))
+    if attribute == ua.AttributeIds.Value and node.endswith("EnumStrings"):
+        states = [ua.LocalizedText("s" * 1000) for _ in range(1000)]
+        return ua.DataValue(ua.Variant(states, ua.VariantType.LocalizedText))
+    return _NOTHING
 
 
 _NOTHING = ua.DataValue(StatusCode=status_code(ua.StatusCodes.BadAttributeIdInvalid))

@@ -12,7 +12,9 @@ from dualspan_edge.errors import DecodeError
 
 MAX_NAME_BYTES = 1000
 MAX_TEXT_BYTES = 4000
-MAX_ELEMENTS = 1000
+MAX_ELEMENTS = 500
+# Of a text in an array: names of states, as a rule.
+MAX_ELEMENT_BYTES = 200
 _ARRAY_BIT, _DIMENSIONS_BIT, _TYPE_BITS = 0x80, 0x40, 0x3F
 
 _numeric_key = struct.Struct("<BHI").pack
@@ -199,9 +201,9 @@ class Cursor:
         encoding = self.byte()
         built_in = encoding & _TYPE_BITS
         if not encoding & _ARRAY_BIT:
-            return self._built_in(built_in)
+            return self._built_in(built_in, MAX_TEXT_BYTES)
         count = self.count(FIXED_SIZES.get(built_in, 1))
-        values = [self._built_in(built_in) for _ in range(min(count, MAX_ELEMENTS))]
+        values = [self._built_in(built_in, MAX_ELEMENT_BYTES) for _ in range(min(count, MAX_ELEMENTS))]
         for _ in range(count - len(values)):
             self._skip(built_in)
         if encoding & _DIMENSIONS_BIT:
@@ -213,18 +215,18 @@ class Cursor:
             raise DecodeError(f"an array of null at offset {self.position}")
         self.position = skip_built_in(self._body, self.position, self._end, built_in, 0)
 
-    def _built_in(self, built_in: int) -> object:
+    def _built_in(self, built_in: int, most: int) -> object:
         if built_in in _SCALARS:
             return self.scalar(built_in)
         match built_in:
             case 12:
-                return self.text(MAX_TEXT_BYTES)
+                return self.text(most)
             case 17:
                 return self.node_key()
             case 20:
                 return self.name()
             case 21:
-                return self.localized_text(MAX_TEXT_BYTES)
+                return self.localized_text(most)
             case 22:
                 return self.extension()
             case _:

@@ -37,6 +37,8 @@ _OF_CLASS = {
     METHOD: (_DESCRIPTION,),
 }
 _ANY_RANK = -2
+# What is said of a node, what may be said of it, and what may be said of all nodes beyond the ordinary.
+_ORDINARY_BYTES, _MOST_BYTES, _MOST_EXTRA_BYTES = 1_000, 60_000, 64_000_000
 _INT32 = 2**31
 
 
@@ -80,6 +82,7 @@ class Describer:
         self._findings = findings
         self._tree = TypeTree(asker, names)
         self._data_types = DataTypes(asker, self._tree)
+        self._extra_bytes = 0
 
     async def describe(
         self, found: Sequence[FoundNode]
@@ -90,8 +93,20 @@ class Describer:
         browsed = {node.key: self._plain(node, attributes) for node in found}
         await self._describe_variables([node for node in found if node.node_class == VARIABLE], attributes, browsed)
         usable = [node for node in browsed.values() if node.node_id]
+        for node in usable:
+            self._bound(node)
         self._findings.unusable_ids += len(browsed) - len(usable)
         return usable, types
+
+    def _bound(self, node: onboarding.BrowsedNode) -> None:
+        """Leaves the longest parts out where a server says more than anybody could read."""
+        size = node.ByteSize()
+        self._extra_bytes += max(size - _ORDINARY_BYTES, 0)
+        if size > _MOST_BYTES or self._extra_bytes > _MOST_EXTRA_BYTES:
+            node.ClearField("description")
+            for name in ("enum_values", "fields", "array_dimensions"):
+                node.details.ClearField(name)
+            self._findings.note("its descriptions, states and fields are too long, and some were left out")
 
     async def _attributes(self, found: Sequence[FoundNode]) -> Mapping[tuple[NodeKey, int], object]:
         """One attribute of all nodes after the other: values of one type stand together, and decode as columns."""

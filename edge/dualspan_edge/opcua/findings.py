@@ -46,6 +46,7 @@ class Findings:
                 self.unusable_ids,
                 "nodes have a NodeId that is malformed or in a namespace that the server does not list",
             ),
+            (self.elsewhere, "references lead to other servers, or to namespaces that this one does not list"),
             (self.repaired_texts, "texts are not UTF-8 and were repaired"),
         )
         found += [f"{count} {words}." for count, words in counted if count]

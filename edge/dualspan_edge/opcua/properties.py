@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from dualspan.onboarding.v1 import browse_pb2
-from dualspan_edge.decoder.cursor import MAX_ELEMENTS, MAX_TEXT_BYTES, Cursor, Extension, NodeKey
+from dualspan_edge.decoder.cursor import MAX_ELEMENT_BYTES, MAX_ELEMENTS, Cursor, Extension, NodeKey
 from dualspan_edge.errors import DecodeError
 from dualspan_edge.opcua.nodekeys import standard_key
 from dualspan_edge.opcua.units import code_of
@@ -74,7 +74,11 @@ def enum_of(values: Mapping[str, object]) -> list[browse_pb2.EnumValue]:
 @_tolerant
 def _enum_value(element: object) -> browse_pb2.EnumValue | None:
     cursor = _cursor_of(element, _ENUM_VALUE_ENCODING)
-    return None if cursor is None else browse_pb2.EnumValue(value=int(cursor.scalar(8)), name=cursor.localized_text())
+    return (
+        None
+        if cursor is None
+        else browse_pb2.EnumValue(value=int(cursor.scalar(8)), name=cursor.localized_text(MAX_ELEMENT_BYTES))
+    )
 
 
 @_tolerant
@@ -85,9 +89,9 @@ def enum_definition(value: object) -> list[browse_pb2.EnumValue] | None:
         return None
     found: list[browse_pb2.EnumValue] = []
     for _ in range(min(cursor.count(14), MAX_ELEMENTS)):
-        number, display = int(cursor.scalar(8)), cursor.localized_text()
-        cursor.localized_text(MAX_TEXT_BYTES)
-        found.append(browse_pb2.EnumValue(value=number, name=cursor.text() or display))
+        number, display = int(cursor.scalar(8)), cursor.localized_text(MAX_ELEMENT_BYTES)
+        cursor.localized_text(0)
+        found.append(browse_pb2.EnumValue(value=number, name=cursor.text(MAX_ELEMENT_BYTES) or display))
     return found
 
 
@@ -102,8 +106,8 @@ def structure_definition(value: object) -> list[tuple[browse_pb2.StructureField,
     cursor.int32()
     found: list[tuple[browse_pb2.StructureField, NodeKey]] = []
     for _ in range(min(cursor.count(20), MAX_ELEMENTS)):
-        name = cursor.text()
-        cursor.localized_text(MAX_TEXT_BYTES)
+        name = cursor.text(MAX_ELEMENT_BYTES)
+        cursor.localized_text(0)
         data_type, rank = cursor.node_key(), cursor.int32()
         cursor.skip(4 * cursor.count(4) + 4)
         optional = cursor.byte() != 0

@@ -17,7 +17,9 @@ from dualspan_onboarding.rules import MAX_BROWSE_PATH_BYTES, MAX_INTERVAL_US, is
 
 _MAX_NAME = 1000
 _MAX_DESCRIPTION = 2000
-_MAX_PARTS = 1000
+# Of states, fields and dimensions; and of their names.
+_MAX_PARTS = 500
+_MAX_PART_NAME = 200
 _MAX_WARNINGS = 20
 # Indexes are 16 bits; a plant's server has a few dozen namespaces.
 _MAX_NAMESPACES = 65_536
@@ -66,9 +68,13 @@ def _clean_details(details: VariableDetails) -> VariableDetails:
         engineering_units=_clean_units(details.engineering_units),
         eu_range=_clean_range(details.eu_range),
         instrument_range=_clean_range(details.instrument_range),
-        enum_values=tuple(EnumValue(v.value, _storable(v.name, _MAX_NAME)) for v in details.enum_values[:_MAX_PARTS]),
+        enum_values=tuple(
+            EnumValue(v.value, _storable(v.name, _MAX_PART_NAME)) for v in details.enum_values[:_MAX_PARTS]
+        ),
         fields=tuple(
-            StructureField(_storable(f.name, _MAX_NAME), _storable(f.data_type, _MAX_NAME), f.value_rank, f.is_optional)
+            StructureField(
+                _storable(f.name, _MAX_PART_NAME), _storable(f.data_type, _MAX_PART_NAME), f.value_rank, f.is_optional
+            )
             for f in details.fields[:_MAX_PARTS]
         ),
     )

@@ -198,6 +198,12 @@ class Onboarding(gateway_grpc.EnrolmentServiceServicer, gateway_grpc.GatewayServ
         for orders in self._orders:
             orders.put_nowait(self._order(command=command))
 
+    def cancel(self, command_id: str) -> None:
+        """Wants what was ordered no more."""
+        cancelled = gateway.ConnectResponse.CancelCommand(command_id=command_id)
+        for orders in self._orders:
+            orders.put_nowait(self._order(cancel_command=cancelled))
+
     def server_state(self) -> int:
         """How the gateway says that its first server stands."""
         return self.status.servers[0].state if self.status.servers else 0

@@ -128,6 +128,13 @@ async def test_huge_texts_are_cut(hostile: Connection) -> None:
     assert found.peak < 48 * MEGABYTES
 
 
+async def test_states_without_measure_are_left_out(hostile: Connection) -> None:
+    found = await _browse(hostile, "states")
+    assert len(found.paths) == 20
+    assert any("too long" in warning for warning in found.warnings)
+    assert found.peak < 96 * MEGABYTES
+
+
 async def test_texts_that_are_no_utf_8_are_repaired(hostile: Connection) -> None:
     found = await _browse(hostile, "text")
     assert found.paths == ["Te\ufffd\ufffdmp"]
@@ -179,6 +186,22 @@ async def test_time_is_bounded(hostile: Connection) -> None:
     found = await _browse(hostile, "deep", bounds=Bounds(seconds=0.0))
     assert found.truncated
     assert "took longer" in found.warnings[0]
+
+
+async def test_a_browse_that_nobody_wants_any_more_ends(
+    hostile_url: str, platform: Platform, box: RunningGateway
+) -> None:
+    platform.onboarding.configure(_configuration(hostile_url))
+    box.start()
+    await until(lambda: platform.onboarding.server_state() == onboarding.CONNECTION_STATE_CONNECTED, "connected")
+    for command in ("wanted", "unwanted"):
+        platform.onboarding.browse(command, "hostile", root_of("new"), max_nodes=4000)
+    await asyncio.sleep(0.1)
+    platform.onboarding.cancel("unwanted")
+    await until(lambda: "wanted" in platform.onboarding.finished, "the other one goes on")
+    await asyncio.sleep(0.5)
+    assert "unwanted" not in platform.onboarding.finished
+    assert len(platform.onboarding.browsed["wanted"]) == 4000
 
 
 async def test_other_servers_stream_on_while_one_misbehaves(
