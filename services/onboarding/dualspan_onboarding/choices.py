@@ -52,7 +52,7 @@ def _acquisition(
     node: BrowsedNode, address: Address, defaults: Defaults, variable: VariableChoice | None
 ) -> Acquisition:
     if variable is not None and variable.acquisition is not None:
-        fits = fitting if variable.expand else check_fits
+        fits = fitting if variable.expand or variable.lenient else check_fits
         return fits(variable.acquisition, address, node.kind)
     return fitting(defaults.acquisition or DEFAULT_ACQUISITION, address, node.kind)
 

@@ -254,7 +254,8 @@ class Tag:
 class VariableChoice:
     """A variable that a person wants as a tag; None where the person left it open.
 
-    With `expand`, every field or element of its value becomes a tag instead.
+    With `expand`, every field or element of its value becomes a tag instead. With `lenient`, settings that do not go
+    with the variable are left out instead of refused: they were not chosen for it.
     """
 
     node_id: str
@@ -265,6 +266,7 @@ class VariableChoice:
     address: Address = WHOLE_VALUE
     acquisition: Acquisition | None = None
     expand: bool = False
+    lenient: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,25 @@ class CompanionLink:
 
 
 @dataclass(frozen=True, slots=True)
+class SamplingDefault:
+    """How a property's tags are sampled unless somebody says otherwise; what is None is left to the server.
+
+    Attributes:
+        interval_us: Sampling interval, microseconds.
+        publishing_us: Publishing interval.
+        deadband: Changes of at most this are left out; 0: none are.
+        deadband_percent: The deadband is in per cent of the variable's EURange.
+        heartbeat_us: The last value is repeated after so long a silence; 0: never.
+    """
+
+    interval_us: int | None = None
+    publishing_us: int | None = None
+    deadband: float = 0.0
+    deadband_percent: bool = False
+    heartbeat_us: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Property:
     """Something that a kind of machine has and that a tag can be bound to; `unit` is a UCUM code or empty."""
 
@@ -61,6 +80,7 @@ class Property:
     indexed: bool = False
     words: tuple[str, ...] = ()
     companions: tuple[CompanionLink, ...] = ()
+    sampling: SamplingDefault | None = None
 
 
 @dataclass(frozen=True, slots=True)

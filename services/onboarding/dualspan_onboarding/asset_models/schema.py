@@ -16,6 +16,7 @@ from dualspan_onboarding.asset_models.model import (
     Problem,
     Property,
     Role,
+    SamplingDefault,
     State,
 )
 from dualspan_onboarding.asset_models.semver import Version
@@ -29,6 +30,10 @@ PACKML_STATES = (
 )  # fmt: skip
 ISO22400_TIMES = ("APT", "AUPT", "AUST", "AQT", "ATT", "AUBT", "ADET", "ADOT", "PMT", "POT")
 ISA95_STATES = ("producing", "not-producing", "out-of-service")
+_NUMBER = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?", re.ASCII)
+_SPAN = re.compile(r"([0-9]{1,7})(ms|s|min)", re.ASCII)
+_LONGEST_SPAN = 86_400_000_000
+_SPAN_UNITS = {"ms": 1000, "s": 1_000_000, "min": 60_000_000}
 _ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?", re.ASCII)
 _MAX_TEXT = 200
 _MAX_PROPERTIES = 500
@@ -143,7 +148,7 @@ class _Reader:
         return CompanionLink(namespace, self.text(link, "type"), self.texts(link, "path", 10))
 
     def property(self, tree: Tree) -> Property | None:
-        optional = ("unit", "indexed", "words", "companions")
+        optional = ("unit", "indexed", "words", "companions", "sampling")
         entry = self.mapping(tree, ("id", "names", "kind", "role", "domain"), optional)
         if entry is None:
             return None
@@ -164,7 +169,39 @@ class _Reader:
             indexed=self.flag(entry, "indexed"),
             words=self.texts(entry, "words"),
             companions=self.items(entry, "companions", self.companion),
+            sampling=self.sampling(entry, kind),
         )
+
+    def sampling(self, tree: Mapping, kind: str) -> SamplingDefault | None:
+        found = tree.entries.get("sampling")
+        entry = None if found is None else self.mapping(found, (), ("interval", "publishing", "deadband", "heartbeat"))
+        if entry is None:
+            return None
+        deadband = self.text(entry, "deadband")
+        number = deadband.removesuffix("%")
+        plain = bool(_NUMBER.fullmatch(number)) and (number == deadband or float(number) <= 100)
+        if deadband and not (plain and kind in {"float64", "int64"}):
+            remedy = "Write a number such as 0.5, or 2%, at a property that is a number."
+            self.complain(entry.entries["deadband"].place, f"deadband cannot be {deadband[:60]!r}.", remedy)
+            deadband = number = ""
+        return SamplingDefault(
+            interval_us=self.span(entry, "interval"),
+            publishing_us=self.span(entry, "publishing"),
+            deadband=float(number or 0),
+            deadband_percent=deadband.endswith("%"),
+            heartbeat_us=self.span(entry, "heartbeat", least=_SPAN_UNITS["s"]) or 0,
+        )
+
+    def span(self, tree: Mapping, key: str, least: int = 1) -> int | None:
+        """A span such as 500ms, 2s or 5min, in microseconds; None if there is none."""
+        text = self.text(tree, key)
+        found = _SPAN.fullmatch(text)
+        span = int(found[1]) * _SPAN_UNITS[found[2]] if found else 0
+        if text and not least <= span <= _LONGEST_SPAN:
+            remedy = "Write 500ms, 2s or 5min; a heartbeat of 1s at the least, nothing longer than a day."
+            self.complain(tree.entries[key].place, f"{key} cannot be {text[:60]!r}.", remedy)
+            return None
+        return span or None
 
     def _complain_of_unit(self, place: Place, unit: str) -> None:
         known = units.recognise(unit)

@@ -12,6 +12,8 @@ from dualspan_onboarding.asset_errors import (
     nothing_to_apply,
     proposal_unknown,
 )
+from dualspan_onboarding.asset_models.library import Library
+from dualspan_onboarding.asset_models.model import SamplingDefault
 from dualspan_onboarding.assets import (
     Application,
     ApplicationName,
@@ -31,6 +33,8 @@ from dualspan_onboarding.assets import (
 from dualspan_onboarding.mapping.calibration import SURE
 from dualspan_onboarding.model import VariableChoice
 from dualspan_onboarding.names import ServerName
+from dualspan_onboarding.sampling import Acquisition, DeadbandType
+from dualspan_onboarding.service.asset_models import library_of
 from dualspan_onboarding.service.assets import found_asset
 from dualspan_onboarding.service.audit import audit
 from dualspan_onboarding.service.tagging import Choice, Tagging
@@ -93,7 +97,7 @@ class MappingChanges:
         async with self._database.transaction(tenant) as connection:
             plan = await self._plan(connection, name, choice)
             difference = await self._difference(connection, plan)
-            variables = [VariableChoice(node_id, None, None, 0, "") for node_id in plan.node_ids]
+            variables = _variables(plan, await library_of(connection, tenant))
             wanted = Choice(variables, "", None, None, accept_over_budget=choice.accept_over_budget)
             await self._tagging.accept_within(connection, plan.server, wanted)
             ids = await tags.ids_by_node(connection, plan.server)
@@ -296,4 +300,30 @@ def _asset_of(group: StoredGroup, parent: AssetName | None) -> NewAsset:
         parent=None if parent is None else parent.asset,
         model=group.model,
         model_version=group.model_version,
+    )
+
+
+def _variables(plan: _Plan, library: Library) -> list[VariableChoice]:
+    """The variables of a plan, each sampled as its property's model says; the first property of a variable counts."""
+    chosen: dict[str, VariableChoice] = {}
+    for group, _, matches in plan.groups:
+        model = library.whole(group.model, group.model_version)
+        for match in matches:
+            known = model.property(match.slot.property) if model is not None else None
+            default = known.sampling if known is not None else None
+            chosen.setdefault(match.node_id, _sampled(match.node_id, default))
+    return list(chosen.values())
+
+
+def _sampled(node_id: str, default: SamplingDefault | None) -> VariableChoice:
+    if default is None:
+        return VariableChoice(node_id, None, None, 0, "")
+    kind = DeadbandType.PERCENT if default.deadband_percent else DeadbandType.ABSOLUTE
+    acquisition = Acquisition(
+        deadband_type=kind if default.deadband else DeadbandType.NONE,
+        deadband_value=default.deadband,
+        heartbeat_us=default.heartbeat_us,
+    )
+    return VariableChoice(
+        node_id, default.interval_us, default.publishing_us, 0, "", acquisition=acquisition, lenient=True
     )
