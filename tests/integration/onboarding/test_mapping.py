@@ -135,9 +135,7 @@ async def test_a_correction_reaches_the_twins_and_the_next_proposal(mapper: Mapp
 async def test_what_is_no_property_is_left_alone(mapper: Mapper) -> None:
     _, name, groups = await mapper.proposed()
     state = next(m for m in groups[0].matches if m.slot.property == "state")
-    (changed,) = await mapper.mappings.correct(
-        name, 1, [Correction(state.node_id, Slot("", 0))], "", with_twins=False
-    )
+    (changed,) = await mapper.mappings.correct(name, 1, [Correction(state.node_id, Slot("", 0))], "", with_twins=False)
     assert "state" not in {match.slot.property for match in changed.matches}
     assert state.browse_path in changed.unmatched
     await mapper.changes.apply(name, chosen(1))
