@@ -28,6 +28,8 @@ _INTEGERS = {
 _LONGEST_NUMBER = 60
 _LARGEST_EXPONENT = 400
 _LARGEST_FLOAT = Decimal(struct.unpack("<f", b"\xff\xff\x7f\x7f")[0])
+# To the next Float, if there were one, it is a step of 2**104.
+_HALF_STEP = Decimal(2**103)
 _FORMS = {_BOOLEAN: "boolean", _STRING: "text", _LOCALIZED_TEXT: "text", _GUID: "text", _BYTE_STRING: "binary"}
 
 
@@ -94,9 +96,11 @@ def _integer(value: writes.WriteValue, built_in: int, type_name: str) -> int:
 def _real(value: writes.WriteValue, built_in: int, type_name: str) -> float:
     number = _number(value, type_name)
     if built_in == _FLOAT:
-        if abs(number) > _LARGEST_FLOAT:
+        # Digits that round to the largest Float are it; what would become infinite is not.
+        single = float(np.float32(min(max(number, -_LARGEST_FLOAT), _LARGEST_FLOAT)))
+        if abs(number) > _LARGEST_FLOAT + _HALF_STEP:
             raise ValueRefused(f"the variable's type is {type_name}: {number} is too large for it")
-        return float(np.float32(float(number)))
+        return single
     real = float(number)
     if not math.isfinite(real):
         raise ValueRefused(f"the variable's type is {type_name}: {number} is too large for it")

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from asyncua import ua
 from asyncua.ua.uaerrors import UaStatusCodeError
+from asyncua.ua.uaprotocol_auto import Argument  # what values are decoded to; ua.Argument is another class
 
 from dualspan.onboarding.v1 import writes_pb2 as writes
 from dualspan_edge.errors import GatewayError, ServiceRefusedError
@@ -184,7 +185,7 @@ async def look_at_method(connection: Connection, object_id: str, method_id: str)
     node = ua.NodeId(expanded.Identifier, expanded.NamespaceIndex, expanded.NodeIdType)
     (answer,) = await read_attributes(connection.session, [(node, ua.AttributeIds.Value)], 1)
     arguments = value_of(answer)
-    if not isinstance(arguments, list) or not all(isinstance(argument, ua.Argument) for argument in arguments):
+    if not isinstance(arguments, list) or not all(isinstance(argument, Argument) for argument in arguments):
         raise ValueRefused("the server does not say what the method's arguments are")
     if any(argument.ValueRank not in _SCALAR_RANKS for argument in arguments):
         raise ValueRefused("the method takes arrays; only single values can be given")
