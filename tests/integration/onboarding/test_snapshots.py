@@ -154,6 +154,21 @@ async def test_a_difference_comes_in_pages_with_the_totals_of_all(use_cases: Use
     assert seen == sorted(node.node_id for node in map(variable, range(30)))
 
 
+async def test_a_browse_of_a_part_is_held_against_one_of_the_same_part(use_cases: UseCases) -> None:
+    session, server = await use_cases.plant([variable(1), variable(2)])
+    for nodes in ([variable(1)], [variable(1), variable(2)]):
+        await use_cases.browsing.start(server, "nsu=http://plant;s=Part", 0)
+        (browse,) = (await use_cases.sessions.orders(session, 0)).browses
+        await use_cases.browsing.save(session, BrowseNews(browse.command_id, nodes, done=True, error=""))
+    await use_cases.browsed(session, server, [variable(1)])
+    found = await compare(use_cases, SnapshotName(server, 3))
+    assert (found.base.name.number, found.totals[ChangeKind.ADDED]) == (2, 1)
+    found = await compare(use_cases, SnapshotName(server, 4))
+    assert (found.base.name.number, found.totals[ChangeKind.REMOVED]) == (1, 1)
+    with pytest.raises(NotFound, match="began at the same node"):
+        await compare(use_cases, SnapshotName(server, 2))
+
+
 async def test_nothing_differs_between_equal_snapshots(use_cases: UseCases) -> None:
     nodes: list[BrowsedNode] = [variable(number, details=DETAILS) for number in range(5)]
     session, server = await use_cases.plant(nodes)

@@ -14,6 +14,7 @@ from dualspan_runtime.database import Connection, Database
 
 # A comparison walks over both snapshots, which may have a million nodes each.
 _TIMEOUT_SECONDS = 120.0
+_MOST_KEPT = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class Comparing:
 
         Args:
             name: The later one.
-            base: Number of the earlier one; 0: the one before.
+            base: Number of the earlier one; 0: the last before it that began at the same node.
             cursor: From the last page; None for the first.
             limit: Most nodes of the page.
 
@@ -107,10 +108,11 @@ async def _base_of(connection: Connection, later: Snapshot, base: int) -> snapsh
         raise malformed("NOT_EARLIER", "base", f"base must be lower than {number}, the snapshot compared with it.")
     if base:
         return await stored_snapshot(connection, SnapshotName(server, base))
-    earlier = await snapshots.page(connection, server, number, 1)
-    if not earlier:
-        raise snapshot_unknown(f"snapshot of {server} before {number}")
-    return earlier[0]
+    # A browse of a part says nothing about the rest.
+    for earlier in await snapshots.page(connection, server, number, _MOST_KEPT):
+        if earlier.snapshot.root_node_id == later.root_node_id:
+            return earlier
+    raise snapshot_unknown(f"snapshot of {server} before {number} that began at the same node")
 
 
 def _change(kind: ChangeKind, before: BrowsedNode | None, after: BrowsedNode | None) -> NodeChange:

@@ -127,7 +127,9 @@ class CompareBrowseSnapshotsRequest(_message.Message):
     `snapshots/-` is the current one.
     """
     base: _builtins.int
-    """The number of the earlier one; the one before it if 0."""
+    """The number of the earlier one; if 0, the last before it that began at the
+    same node.
+    """
     page_size: _builtins.int
     """At most so many; 0 means 1000, more than 10 000 means 10 000."""
     page_token: _builtins.str
