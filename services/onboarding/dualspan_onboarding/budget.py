@@ -14,7 +14,8 @@ from enum import IntEnum
 
 from dualspan_onboarding.sampling import AcquisitionMode, TagSource
 
-FASTEST_SAMPLING_US = 10_000
+# What "as fast as the server can" is reckoned with, and what the gateway takes for it where it reads in cycles.
+FASTEST_SAMPLING_US, DEFAULT_READ_US = 10_000, 1_000_000
 DEFAULT_PUBLISHING_US = 1_000_000
 # The gateway asks for no more where the server states nothing, and for no more than 100 ever.
 _UNSTATED_SUBSCRIPTIONS = 32
@@ -219,12 +220,13 @@ def _add(total: _Sum, tag: TagLoad) -> None:
     if tag.source is TagSource.EVENTS:
         _add_item(total, tag, kind=0)
         return
-    sampling = tag.sampling_us or FASTEST_SAMPLING_US
+    is_read = tag.mode is AcquisitionMode.CYCLIC_READ
+    sampling = tag.sampling_us or (DEFAULT_READ_US if is_read else FASTEST_SAMPLING_US)
     rate = 1e6 / sampling
     weighted = rate * (4.0 if tag.is_part else _KIND_WEIGHT.get(tag.kind, 1.0))
     total.sampling += weighted
     total.fastest = min(total.fastest or sampling, sampling)
-    if tag.mode is AcquisitionMode.CYCLIC_READ:
+    if is_read:
         total.reads += rate
         return
     total.notifications += rate

@@ -81,6 +81,11 @@ def test_the_load_is_added_up() -> None:
     assert (load.longest_queue, load.fastest_sampling_us) == (1000, SECOND // 2)
 
 
+def test_a_cyclic_read_without_an_interval_is_one_a_second() -> None:
+    load = load_of(tags(5, sampling_us=0, mode=AcquisitionMode.CYCLIC_READ))
+    assert (load.read_load, load.sampling_load, load.monitored_items) == (5, 5, 0)
+
+
 def test_a_cpu_1511_bears_a_thousand_items_and_no_more() -> None:
     profile = profile_for(LIMITS)
     assert not estimate(tags(900), tags(100), UNKNOWN_LIMITS, profile).over
