@@ -153,8 +153,9 @@ class _Visit:
                 self._list, self._methods = trust_list, await self._children(trust_list)
                 return
         raise NotManageableError(
-            "the server does not offer to manage its certificates (OPC UA Part 12). Trust the gateway's certificate by "
-            "hand: `dualspan onboarding certificates gateway` says how"
+            f"the server shows the user {self._user} no management of its certificates (OPC UA Part 12): it offers "
+            "none, or shows it to users with the role SecurityAdmin only. Name such a user with --username, or trust "
+            "the gateway's certificate by hand: `dualspan onboarding certificates gateway` says how"
         )
 
     async def _children(self, parent: ua.NodeId) -> dict[str, ua.NodeId]:
