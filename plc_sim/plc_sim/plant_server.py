@@ -26,7 +26,7 @@ from plc_sim.plant_events import EventItems
 from plc_sim.plant_history import PlantHistory
 from plc_sim.plant_methods import PlantMethods
 from plc_sim.plant_nodes import Namespaces, PlantNodes, types_uri, variables_uri
-from plc_sim.plant_sampler import Loss, PlantSampler, make_lookup
+from plc_sim.plant_sampler import Lookup, Loss, PlantSampler, make_lookup
 from plc_sim.plant_services import PlantCalls
 from plc_sim.plant_writes import PlantWrites
 
@@ -105,29 +105,25 @@ class PlantServer:
             return PlantSampler(lookup, space.read_attribute_value, namespaces.types, self.losses, events)
 
         server.iserver.certificate_validator = self.trust_list.validate
-        await server.prepare(
-            sampler,
-            history,
-            lambda: uris,
-        )
+        await server.prepare(sampler, history, lambda: uris)
         PlantNodes(server, self.plant, namespaces, self._read).build()
-        operator = Operator(self.plant)
-        server.serve(
-            PlantWrites(server, lookup, operator, options.username),
-            PlantCalls(
-                server.iserver,
-                PlantMethods(operator, namespaces.variables, options.username),
-                ConditionMethods(
-                    book, namespaces.variables, server.subscription_service.subscriptions, options.username
-                ),
-                self.trust_list,
-            ),
-        )
+        self._serve(server, lookup, book)
         await self._warm()
         await server.start()
         self._port = server.port
         self._server = server
         self._warmer = asyncio.create_task(self._keep_warm())
+
+    def _serve(self, server: SimServer, lookup: Lookup, book: AlarmBook) -> None:
+        """Have the plant take what clients write and call."""
+        user, index = self._options.username, self.namespaces.variables
+        operator = Operator(self.plant)
+        machines = PlantMethods(operator, index, user)
+        conditions = ConditionMethods(book, index, server.subscription_service.subscriptions, user)
+        server.serve(
+            PlantWrites(server, lookup, operator, user),
+            PlantCalls(server.iserver, machines, conditions, self.trust_list),
+        )
 
     async def _warm(self) -> None:
         """Look every variable up, so that a client's first reads and notifications need not look back far."""

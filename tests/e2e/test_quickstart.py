@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ def folder() -> Iterator[Path]:
 
 
 @contextmanager
-def works(folder: Path) -> Iterator[dict[str, Any]]:
+def works(folder: Path) -> Generator[dict[str, Any]]:
     """The three halls behind one server."""
     command = [sys.executable, "-m", "plc_sim", "plants", "--plants=works", "--port-base=0", f"--data={folder}"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=child_environment({})) as process:
@@ -43,7 +43,7 @@ def works(folder: Path) -> Iterator[dict[str, Any]]:
 
 
 @contextmanager
-def gateway_ends(folder: Path) -> Iterator[None]:
+def gateway_ends(folder: Path) -> Generator[None]:
     """What the quickstart started outlives it; not the test."""
     try:
         yield
@@ -116,4 +116,4 @@ def test_a_thousand_variables_in_two_minutes(folder: Path) -> None:
 
 def verified(folder: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "dualspan_cli", "verify-report", str(folder / "report.json")]
-    return subprocess.run(command, env=dict(os.environ) | environment(folder), capture_output=True, check=False)
+    return subprocess.run(command, env=dict(os.environ) | environment(folder), capture_output=True, text=True, check=False)

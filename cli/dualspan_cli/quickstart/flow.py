@@ -168,7 +168,7 @@ class Flowing:
     async def _stored(self) -> int:
         request = historian.GetStorageStatisticsRequest(parent=self._tenant)
         statistics = await self._session.historian.GetStorageStatistics(request, metadata=self._session.metadata)
-        return int(statistics.samples_committed)
+        return int(statistics.committed_samples)
 
     async def prove(self) -> Statement:
         """A signed report of what has streamed since every tag was confirmed, verified here as anyone can.

@@ -16,8 +16,9 @@ from plc_sim.plant_server import PlantServer
 from plc_sim.plants import make_plant
 
 
-async def type_of(client: Client, node: Node) -> tuple[str, int | str]:
+async def type_of(client: Client, node: Node) -> tuple[str, object]:
     kind = await node.read_type_definition()
+    assert kind is not None
     uris = await client.get_namespace_array()
     return uris[kind.NamespaceIndex], kind.Identifier
 
