@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from subprocess import PIPE, Popen
@@ -258,7 +258,7 @@ async def _serve() -> None:
 
 
 @contextmanager
-def run_hostile_server() -> Iterator[str]:
+def run_hostile_server() -> Generator[str]:
     """Runs the server; its address."""
     environment = os.environ | {"PYTHONPATH": str(TESTS)}
     with Popen([sys.executable, "-m", "harness.hostile"], stdout=PIPE, env=environment, text=True) as process:
