@@ -131,7 +131,6 @@ _FIELDS: dict[str, Callable[[Any], object]] = {
     "certificate_sha256": lambda request: setattr(request, "certificate_sha256", "0" * 64),
     "scope": lambda request: request.scope.addresses.append("plc7"),
     "server_id": lambda request: setattr(request, "server_id", "press-1"),
-    "source": lambda request: setattr(request, "source", OWN_MODEL.replace("mine", "theirs").replace("acme", "their")),
     "asset_id": lambda request: setattr(request, "asset_id", "theirs"),
     "group": lambda request: setattr(request, "group", "1"),
     "write_guard": lambda request: setattr(
