@@ -105,8 +105,8 @@ async def _asyncua(bench: Workbench, items: int) -> tuple[Reading, Reading]:
     conditions = (
         f"asyncua {importlib.metadata.version('asyncua')}: get_children_descriptions of each node, one after the "
         f"other, and read_attributes in thousands for the same attributes, units and ranges; {found['nodes']:,.0f} "
-        f"nodes took {found['seconds']:.1f} s, the figure is extrapolated to {items:,} variables; no message security, nothing "
-        f"stored; {bench.machine}"
+        f"nodes took {found['seconds']:.1f} s, the figure is extrapolated to {items:,} variables; no message "
+        f"security, nothing stored; {bench.machine}"
     )
     return Reading(name, found["seconds"] * scale, conditions), Reading(name, None, "left out: it browsed a part")
 
