@@ -19,6 +19,7 @@ from dualspan.onboarding.v1 import service_pb2 as service
 from dualspan.onboarding.v1.budget_service_pb2_grpc import BudgetServiceStub
 from dualspan.onboarding.v1.completeness_pb2_grpc import PlantReportServiceStub
 from dualspan.onboarding.v1.mapping_service_pb2_grpc import MappingServiceStub
+from dualspan_cli.authorities import remember_authority
 from dualspan_cli.commands.onboarding.budget import print_load
 from dualspan_cli.errors import CommandError
 from dualspan_cli.onboarding import browse_server
@@ -185,6 +186,7 @@ class Flowing:
             ca = await self._session.identity.GetGatewayCa(GetGatewayCaRequest(), metadata=self._session.metadata)
             statement = verify_statement(envelope)
             check_signer(statement, {ca.fingerprint_sha256})
+            remember_authority(self._plan.settings, ca.fingerprint_sha256)
             self._plan.report.write_bytes(envelope)
             totals = statement.content["totals"]
             self._reached.report, self._reached.complete_tags = str(self._plan.report), int(totals["complete_tags"])
@@ -192,8 +194,8 @@ class Flowing:
                 f"{totals['complete_tags']} of {totals['tags']} tags complete, {totals['received_samples']} samples; "
                 f"signed, written to {self._plan.report}"
             )
-        self._talk.tell(f"anyone can verify it: dualspan verify-report {self._plan.report}")
-        self._talk.tell(f"--fingerprint {ca.fingerprint_sha256}")
+        self._talk.tell(f"verify it here: dualspan verify-report {self._plan.report}")
+        self._talk.tell(f"anywhere else, with --fingerprint {ca.fingerprint_sha256}")
         return statement
 
     async def _told(self, begin: float, end: float, step: Step) -> bytes:

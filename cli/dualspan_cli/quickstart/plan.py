@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dualspan_cli.settings import CliSettings
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -24,6 +26,7 @@ class Plan:
         prove_seconds: How much of the stream is proven.
         report: Where the report is written.
         gateway_folder: Data folder of the gateway on this machine.
+        settings: The command's; they say where the platform's CA is remembered.
     """
 
     url: str
@@ -38,6 +41,7 @@ class Plan:
     prove_seconds: float
     report: Path
     gateway_folder: Path
+    settings: CliSettings
 
 
 @dataclass(slots=True)

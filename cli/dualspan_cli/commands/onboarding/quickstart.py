@@ -53,6 +53,7 @@ def quickstart(
 
     if not server.startswith("opc.tcp://"):
         raise CommandError("BAD_SERVER", f"Write the server as opc.tcp://host:port/path, not {server!r}.", exit_code=2)
+    settings = settings_with(data)
     plan = Plan(
         url=server,
         gateway=gateway,
@@ -65,7 +66,8 @@ def quickstart(
         accept_over_budget=accept_over_budget,
         prove_seconds=max(prove_seconds, _SHORTEST_PROOF_S),
         report=report,
-        gateway_folder=gateway_data or settings_with(data).data_dir / "gateway",
+        gateway_folder=gateway_data or settings.data_dir / "gateway",
+        settings=settings,
     )
     talk = Talk(yes=yes, as_json=as_json)
 
