@@ -36,6 +36,9 @@ from dualspan_runtime.errors import DomainError, FailedPrecondition
 from harness.onboarding import UseCases, open_use_cases
 
 T = TypeVar("T")
+# How many of some messages arrive before the stream breaks; mostly it holds.
+ALL = 100
+ARRIVING = st.sampled_from([ALL, ALL, ALL, 0, 1])
 _tenants = (f"commands-{n}" for n in count(1))
 
 
@@ -203,6 +206,32 @@ async def test_the_wish_to_stop_reaches_the_gateway_once(use_cases: UseCases) ->
     assert (ended.error.code, reason_of(ended)) == (code_pb2.CANCELLED, "COMMAND_CANCELLED")
 
 
+async def test_a_write_that_has_begun_is_not_stopped_and_its_own_end_is_told(use_cases: UseCases) -> None:
+    go = asyncio.Event()
+
+    async def write(_command: ConnectResponse.Command, _progress: Progress) -> ConnectRequest.CommandReport:
+        await go.wait()
+        raise RuntimeError("the machine refuses")
+
+    registry = CommandRegistry(now_microseconds)
+    registry.register("discover", write)
+    gateway, session = await connected(use_cases, Owner())
+    operation = await asked(use_cases, gateway, work("one", repeatable=False))
+    (command,) = await sent(use_cases, session)
+    registry.accept(command)
+    await asyncio.sleep(0.05)
+    async with use_cases.database.transaction("acme") as connection:
+        await use_cases.operations.request_cancel(connection, operation.name)
+    await use_cases.commands.give_up_overdue()
+    (order,) = await use_cases.commands.orders(session)
+    registry.cancel(order.cancel_command.command_id)
+    go.set()
+    await asyncio.sleep(0.05)
+    for report in registry.take():
+        await reports(use_cases, session, report)
+    assert reason_of(await now_of(use_cases, "acme", operation.name)) == "COMMAND_FAILED"
+
+
 class Link(RuleBasedStateMachine):
     """One gateway, commands of both sorts, and a stream that breaks at any moment, noticed or not."""
 
@@ -262,8 +291,10 @@ class Link(RuleBasedStateMachine):
 
     @rule()
     def connect(self) -> None:
+        """A new stream begins with what waits for it."""
         self.session = self.run(self.use_cases.sessions.open(self.gateway, "1.0", 0))
         self.registry.tell_again()
+        self.platform_sends(arrives=ALL)
 
     @precondition(lambda self: self.session is not None)
     @rule(noticed=st.booleans())
@@ -274,7 +305,7 @@ class Link(RuleBasedStateMachine):
         self.session = None
 
     @precondition(lambda self: self.session is not None)
-    @rule(arrives=st.integers(0, 9))
+    @rule(arrives=ARRIVING)
     def platform_sends(self, arrives: int) -> None:
         """The first so many messages arrive; if that is not all, the stream is broken."""
         assert self.session is not None
@@ -305,7 +336,7 @@ class Link(RuleBasedStateMachine):
             done.set_result(well)
 
     @precondition(lambda self: self.session is not None)
-    @rule(arrives=st.integers(0, 9))
+    @rule(arrives=ARRIVING)
     def gateway_tells(self, arrives: int) -> None:
         assert self.session is not None
         told = self.registry.take()
@@ -314,12 +345,14 @@ class Link(RuleBasedStateMachine):
         if len(told) > arrives:
             self.stream_breaks(noticed=arrives % 2 == 0)
 
-    @rule()
-    def the_gateway_starts_again(self) -> None:
+    @rule(back=st.booleans())
+    def the_gateway_starts_again(self, back: bool) -> None:
         self.run(self.registry.stop())
         self.working = []
         self.registry = self.run(self._new_registry())
         self.session = None
+        if back:
+            self.connect()
 
     @precondition(lambda self: self.operations)
     @rule(data=st.data(), told=st.booleans())
@@ -335,7 +368,7 @@ class Link(RuleBasedStateMachine):
         if told:
             self.time_passes(much_later=False)
             if self.session is not None:
-                self.platform_sends(arrives=100)
+                self.platform_sends(arrives=ALL)
 
     @rule(much_later=st.booleans())
     def time_passes(self, much_later: bool) -> None:
@@ -363,10 +396,10 @@ class Link(RuleBasedStateMachine):
         """The stream holds and the machines answer: after that nothing is open, and every end is a true one."""
         self.connect()
         for _ in range(3 + len(self.operations)):
-            self.platform_sends(arrives=100)
+            self.platform_sends(arrives=ALL)
             self.a_machine_answers(well=True)
             self.a_machine_answers(well=True)
-            self.gateway_tells(arrives=100)
+            self.gateway_tells(arrives=ALL)
             self.time_passes(much_later=False)
         self.time_passes(much_later=True)
         for reference, name in self.operations.items():
