@@ -3,6 +3,7 @@
 import asyncio
 import datetime as dt
 import hashlib
+import ssl
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,8 +20,10 @@ from dualspan.onboarding.v1 import trust_pb2
 from dualspan_edge.opcua.certificates import create_application_instance, load_stored_instance, store_instance
 from dualspan_edge.opcua.own_certificates import OwnCertificates, at_part, sha256_of
 from dualspan_edge.opcua.trust_desk import REFUSED, UPCOMING
+from dualspan_edge.trust import first_certificate
 from dualspan_frame import ValueKind
 from harness.certificates import Authority, Wanted, certificate, der, key, key_pem
+from harness.node_opcua import ManagedUsers, run_managed_node_opcua
 from plc_sim.opcua.trust_list import TrustList
 
 COUNT = tag(2, "count", frame_pb2.VALUE_KIND_INT64)
@@ -281,6 +284,41 @@ async def test_the_gateways_next_certificate_is_shown_as_soon_as_a_server_takes_
     assert not platform.historian.gaps
     (only,) = platform.onboarding.certificates.applications
     assert (only.certificate, only.role) == (upcoming, trust_pb2.APPLICATION_CERTIFICATE_ROLE_IN_USE)
+
+
+async def test_a_server_of_another_make_takes_it_from_who_may_and_from_nobody_else(
+    platform: Platform, box: RunningGateway, tmp_path: Path, free_port: Callable[[], int]
+) -> None:
+    pki, users = tmp_path / "pki", ManagedUsers()
+    async with run_managed_node_opcua(free_port(), str(pki), users) as url:
+        configuration = gateway.ServerConfiguration(
+            server="plant", endpoint_url=url, username=users.operator, password=users.password
+        )
+        platform.onboarding.configure(configuration)
+        box.start()
+        await until(lambda: platform.onboarding.server_state() == UNTRUSTED, "its certificate waits", 30)
+        shown = platform.onboarding.status.servers[0].untrusted_certificate
+        configuration.trusted_certificate_sha256 = hashlib.sha256(shown).hexdigest()
+        platform.onboarding.configure(configuration)
+        await until(lambda: platform.onboarding.server_state() == CONNECTED, "it is approved", 30)
+        refused = await push(platform, "a")
+        # This make hides it from who may not use it.
+        assert "shows it to users with the role SecurityAdmin only" in refused.error
+        configuration.username = users.admin
+        platform.onboarding.configure(configuration)
+        await until(lambda: platform.onboarding.complete_revision == 3, "the configuration is in force")
+        report = await push(platform, "b")
+        assert report.error == ""
+        added, present = report.push_trust.added_sha256, report.push_trust.present_sha256
+        assert [*added, *present] == [own_certificate(box).hex()]
+        trusted = [hashlib.sha256(first_certificate(_der(file))).digest() for file in (pki / "trusted/certs").iterdir()]
+        assert own_certificate(box) in trusted
+    await box.stop()
+
+
+def _der(file: Path) -> bytes:
+    content = file.read_bytes()
+    return ssl.PEM_cert_to_DER_cert(content.decode()) if content.startswith(b"-----") else content
 
 
 def test_the_next_certificate_is_made_at_two_thirds_and_used_before_the_end(tmp_path: Path) -> None:
