@@ -34,8 +34,10 @@ def gateway(**changes: object) -> Gateway:
     return dataclasses.replace(healthy, **changes)  # pyright: ignore[reportArgumentType]
 
 
-def one(last_words: LastWords | None = None, replaced_at: datetime | None = None, **changes: object) -> FleetGateway:
-    return FleetGateway(gateway(**changes), Counts(10, 10), last_words, replaced_at)
+def one(
+    changes: dict[str, object] | None = None, last_words: LastWords | None = None, replaced_at: datetime | None = None
+) -> FleetGateway:
+    return FleetGateway(gateway(**changes or {}), Counts(10, 10), last_words, replaced_at)
 
 
 def test_nothing_is_said_of_a_gateway_that_is_well() -> None:
@@ -58,7 +60,7 @@ def test_nothing_is_said_of_a_gateway_that_is_well() -> None:
     ],
 )
 def test_what_is_wrong_is_said_with_what_to_do(changes: dict[str, object], health: Health, words: str) -> None:
-    found, attention = judge(one(**changes), NOW)
+    found, attention = judge(one(changes), NOW)
     assert found is health
     assert any(words in line for line in attention), attention
 
@@ -73,12 +75,12 @@ def test_what_is_wrong_is_said_with_what_to_do(changes: dict[str, object], healt
     ],
 )
 def test_last_words_are_news_for_a_day(end: GatewayEnd, ago: timedelta, *, is_news: bool) -> None:
-    health, attention = judge(one(LastWords(end, NOW - ago, detail="OSError: x")), NOW)
+    health, attention = judge(one(None, LastWords(end, NOW - ago, detail="OSError: x")), NOW)
     assert (health is Health.ATTENTION) is is_news
     assert any("OSError: x" in line for line in attention) is is_news
 
 
 def test_a_gateway_that_waits_for_its_new_box_says_so() -> None:
-    health, attention = judge(one(None, NOW, revoked_at=NOW), NOW)
+    health, attention = judge(one({"revoked_at": NOW}, None, NOW), NOW)
     assert health is Health.NONE
     assert "new box" in attention[0]
