@@ -183,7 +183,7 @@ async def test_limits_and_types_are_checked_again_where_the_machine_is(
 async def test_the_machines_mode_is_read_at_that_moment(plant: Plant, desk: Desk) -> None:
     node = await writable(plant, "setpoint", 1.0, ua.VariantType.Double)
     mode = await writable(plant, "mode", 2, ua.VariantType.Int32)
-    check = {"mode_server": "plant", "mode_node_id": mode, "mode_values": [number(3), number(5)]}
+    check: dict[str, Any] = {"mode_server": "plant", "mode_node_id": mode, "mode_values": [number(3), number(5)]}
     refused = await desk.write(node, number(2), **check)
     assert (refused.result, refused.machine_mode.number) == (REFUSED, "2")
     assert "another mode" in refused.detail
@@ -325,7 +325,7 @@ async def _run_a_press(desk: Desk) -> None:
 async def test_a_server_of_another_make_is_written_to_as_well(tmp_path: Path, free_port: Callable[[], int]) -> None:
     settings = NodeOpcUaSettings(free_port(), str(tmp_path / "pki"), setpoint=True)
     async with run_node_opcua(settings) as server:
-        way = {"endpoint_url": server.url, "security_mode": onboarding.SECURITY_MODE_NONE}
+        way: dict[str, Any] = {"endpoint_url": server.url, "security_mode": onboarding.SECURITY_MODE_NONE}
         async with desk_at(tmp_path, **way) as desk:
             namespace = server.application_uri
             setpoint = f"nsu={namespace};s=machine.Setpoint"

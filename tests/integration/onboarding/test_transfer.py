@@ -47,7 +47,8 @@ def rows(*lines: str, header: str = "gateway,server,node_id,queue_size") -> byte
 
 
 def brought(content: bytes, **stated: Any) -> Import:
-    return Import("acme", content, **({"gateway": GatewayName("acme", "g1")} | stated))
+    gateway: dict[str, Any] = {"gateway": GatewayName("acme", "g1")}
+    return Import("acme", content, **(gateway | stated))
 
 
 def counts(done: Imported) -> tuple[int, int, int, int]:

@@ -46,13 +46,13 @@ class Mode(StrEnum):
     REPLACE = "replace"
 
 
-_FORMATS: dict[FileFormat, transfer.TagFileFormat] = {
+_FORMATS: dict[FileFormat, transfer.TagFileFormat.ValueType] = {
     FileFormat.AUTO: transfer.TAG_FILE_FORMAT_UNSPECIFIED,
     FileFormat.CSV: transfer.TAG_FILE_FORMAT_CSV,
     FileFormat.XLSX: transfer.TAG_FILE_FORMAT_XLSX,
     FileFormat.PUBLISHED_NODES: transfer.TAG_FILE_FORMAT_PUBLISHED_NODES,
 }
-_MODES: dict[Mode, transfer.ImportMode] = {
+_MODES: dict[Mode, transfer.ImportMode.ValueType] = {
     Mode.CREATE: transfer.IMPORT_MODE_CREATE,
     Mode.UPDATE: transfer.IMPORT_MODE_UPDATE,
     Mode.MERGE: transfer.IMPORT_MODE_MERGE,
