@@ -32,13 +32,13 @@ async def browse_server(
         CommandError: The browse failed; the message is the gateway's.
     """
     request = service.BrowseServerRequest(name=server, root_node_id=root_node_id)
-    operation = await session.onboarding.BrowseServer(request, metadata=session.metadata)
+    operation = await session.onboarding.BrowseServer(request)
     operations = session.operations()
     step = Duration()
     step.FromTimedelta(_WAIT_STEP)
     while not operation.done:
         wait = operations_pb2.WaitOperationRequest(name=operation.name, timeout=step)
-        operation = await operations.WaitOperation(wait, metadata=session.metadata)
+        operation = await operations.WaitOperation(wait)
         metadata = service.BrowseServerMetadata()
         if operation.metadata.Unpack(metadata):
             progress(metadata.nodes)

@@ -117,11 +117,6 @@ class Session:
     tenant: str
     access: Access
 
-    @property
-    def metadata(self) -> tuple[tuple[str, str], ...]:
-        """To pass with each call: the channels add the token by themselves."""
-        return ()
-
     def operations(self) -> OperationsStub:
         """The long-running operations of onboarding."""
         return OperationsStub(self.onboarding_channel)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 from datetime import timedelta
-from functools import partial
 from typing import Annotated
 
 import typer
@@ -104,7 +103,7 @@ def create_tenant(
     async def use(session: Session) -> resources.Tenant:
         tenant = resources.Tenant(display_name=display_name or tenant_id)
         request = service.CreateTenantRequest(tenant=tenant, tenant_id=tenant_id)
-        return await session.identity.CreateTenant(request, metadata=session.metadata)
+        return await session.identity.CreateTenant(request)
 
     print_message(with_session(use, data=data), as_json=as_json, columns=_TENANT_COLUMNS)
 
@@ -115,7 +114,7 @@ def list_tenants(data: DataOption = None, as_json: JsonFlag = False) -> None:
 
     async def use(session: Session) -> list[resources.Tenant]:
         request = service.ListTenantsRequest(page_size=_PAGE)
-        call = partial(session.identity.ListTenants, metadata=session.metadata)
+        call = session.identity.ListTenants
         return await all_pages(call, request, lambda page: page.tenants)
 
     print_messages(with_session(use, data=data), as_json=as_json, columns=_TENANT_COLUMNS)
@@ -140,7 +139,7 @@ def create_user(
             user=resources.User(email=email, display_name=display_name, roles=parse_roles(role)),
             password=first_password,
         )
-        return await session.identity.CreateUser(request, metadata=session.metadata)
+        return await session.identity.CreateUser(request)
 
     user = with_session(use, tenant=tenant, data=data)
     if as_json:
@@ -157,7 +156,7 @@ def list_users(tenant: TenantOption = "", data: DataOption = None, as_json: Json
 
     async def use(session: Session) -> list[resources.User]:
         request = service.ListUsersRequest(parent=required_tenant(session), page_size=_PAGE)
-        call = partial(session.identity.ListUsers, metadata=session.metadata)
+        call = session.identity.ListUsers
         return await all_pages(call, request, lambda page: page.users)
 
     print_messages(with_session(use, tenant=tenant, data=data), as_json=as_json, columns=_USER_COLUMNS)
@@ -176,7 +175,7 @@ def set_password(
     async def use(session: Session) -> None:
         name = user if user.startswith("tenants/") else f"{required_tenant(session)}/users/{user}"
         request = service.SetPasswordRequest(name=name, current_password=current_password, new_password=password)
-        await session.identity.SetPassword(request, metadata=session.metadata)
+        await session.identity.SetPassword(request)
 
     with_session(use, tenant=tenant, data=data)
     messages.print("Password set.")
@@ -199,7 +198,7 @@ def create_token(
     async def use(session: Session) -> service.CreateApiTokenResponse:
         token = resources.ApiToken(display_name=display_name, roles=parse_roles(role), expire_time=expire_time)
         request = service.CreateApiTokenRequest(parent=required_tenant(session), api_token=token)
-        return await session.identity.CreateApiToken(request, metadata=session.metadata)
+        return await session.identity.CreateApiToken(request)
 
     answer = with_session(use, tenant=tenant, data=data)
     if as_json:
@@ -215,7 +214,7 @@ def list_tokens(tenant: TenantOption = "", data: DataOption = None, as_json: Jso
 
     async def use(session: Session) -> list[resources.ApiToken]:
         request = service.ListApiTokensRequest(parent=required_tenant(session), page_size=_PAGE)
-        call = partial(session.identity.ListApiTokens, metadata=session.metadata)
+        call = session.identity.ListApiTokens
         return await all_pages(call, request, lambda page: page.api_tokens)
 
     print_messages(with_session(use, tenant=tenant, data=data), as_json=as_json, columns=_TOKEN_COLUMNS)
@@ -232,9 +231,7 @@ def revoke_token(
 
     async def use(session: Session) -> resources.ApiToken:
         name = token if token.startswith("tenants/") else f"{required_tenant(session)}/apiTokens/{token}"
-        return await session.identity.RevokeApiToken(
-            service.RevokeApiTokenRequest(name=name), metadata=session.metadata
-        )
+        return await session.identity.RevokeApiToken(service.RevokeApiTokenRequest(name=name))
 
     print_message(with_session(use, tenant=tenant, data=data), as_json=as_json, columns=_TOKEN_COLUMNS)
 

@@ -53,7 +53,7 @@ def events(
         request.tag_ids.extend(await _notifiers(session, tags or []))
         stub: EventServiceAsyncStub = EventServiceStub(session.historian_channel)
         shown = 0
-        async for stored in _all(stub, request, session):
+        async for stored in _all(stub, request):
             _print(stored, as_json=as_json)
             shown += 1
             if shown == limit:
@@ -87,11 +87,9 @@ async def _notifiers(session: Session, wanted: Sequence[str]) -> list[int]:
     return chosen
 
 
-async def _all(
-    stub: EventServiceAsyncStub, request: service.ReadEventsRequest, session: Session
-) -> AsyncGenerator[service.StoredEvent]:
+async def _all(stub: EventServiceAsyncStub, request: service.ReadEventsRequest) -> AsyncGenerator[service.StoredEvent]:
     while True:
-        page = await stub.ReadEvents(request, metadata=session.metadata)
+        page = await stub.ReadEvents(request)
         for stored in page.events:
             yield stored
         if not page.next_page_token:

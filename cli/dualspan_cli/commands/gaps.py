@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Annotated
 
 import typer
@@ -44,7 +43,7 @@ def list_gaps(
 
     async def use(session: Session) -> list[resources.Gap]:
         request = service.ListGapsRequest(parent=required_tenant(session), page_size=1000, tag_id=tag)
-        call = partial(session.historian.ListGaps, metadata=session.metadata)
+        call = session.historian.ListGaps
         return await all_pages(call, request, lambda page: page.gaps)
 
     found = with_session(use, tenant=tenant, data=data)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from functools import partial
 from typing import Annotated
 
 import typer
@@ -68,7 +67,7 @@ def create_gateway(
             gateway=resources.Gateway(display_name=display_name or gateway, site=site),
             gateway_id=gateway,
         )
-        return await session.onboarding.CreateGateway(request, metadata=session.metadata)
+        return await session.onboarding.CreateGateway(request)
 
     print_message(with_session(use, tenant=tenant, data=data), as_json=as_json, columns=_GATEWAY_COLUMNS)
 
@@ -79,7 +78,7 @@ def list_gateways(tenant: TenantOption = "", data: DataOption = None, as_json: J
 
     async def use(session: Session) -> list[resources.Gateway]:
         request = service.ListGatewaysRequest(parent=required_tenant(session))
-        call = partial(session.onboarding.ListGateways, metadata=session.metadata)
+        call = session.onboarding.ListGateways
         return await all_pages(call, request, lambda page: page.gateways)
 
     print_messages(with_session(use, tenant=tenant, data=data), as_json=as_json, columns=_GATEWAY_COLUMNS)
@@ -100,7 +99,7 @@ def enrolment_token(
         length = Duration()
         length.FromTimedelta(timedelta(seconds=seconds))
         request = service.CreateEnrolmentTokenRequest(gateway=gateway_name(session, gateway), lifetime=length)
-        return await session.onboarding.CreateEnrolmentToken(request, metadata=session.metadata)
+        return await session.onboarding.CreateEnrolmentToken(request)
 
     answer = with_session(use, tenant=tenant, data=data)
     if as_json:
@@ -122,7 +121,7 @@ def revoke_gateway(
 
     async def use(session: Session) -> resources.Gateway:
         request = service.RevokeGatewayRequest(name=gateway_name(session, gateway), reason=reason)
-        return await session.onboarding.RevokeGateway(request, metadata=session.metadata)
+        return await session.onboarding.RevokeGateway(request)
 
     print_message(with_session(use, tenant=tenant, data=data), as_json=as_json, columns=_GATEWAY_COLUMNS)
 
@@ -145,7 +144,7 @@ def browse(
         request = service.ListBrowsedNodesRequest(
             parent=name, page_size=10_000, variables_only=True, browse_path_prefix=prefix
         )
-        call = partial(session.onboarding.ListBrowsedNodes, metadata=session.metadata)
+        call = session.onboarding.ListBrowsedNodes
         return await all_pages(call, request, lambda page: page.nodes)
 
     print_messages(with_session(use, tenant=tenant, data=data), as_json=as_json, columns=_NODE_COLUMNS)
@@ -187,7 +186,7 @@ def accept(
         request.publishing_interval.FromTimedelta(timedelta(seconds=parse_duration(publishing)))
         if sampling:
             request.sampling_interval.FromTimedelta(timedelta(seconds=parse_duration(sampling)))
-        return await session.onboarding.AcceptVariables(request, metadata=session.metadata)
+        return await session.onboarding.AcceptVariables(request)
 
     answer = with_session(use, tenant=tenant, data=data)
     if as_json:
@@ -230,7 +229,7 @@ def create_server(
             server_uri=calls_as,
         )
         request = service.CreateOpcUaServerRequest(parent=parent, opc_ua_server=wanted, opc_ua_server_id=server_id)
-        return await session.onboarding.CreateOpcUaServer(request, metadata=session.metadata)
+        return await session.onboarding.CreateOpcUaServer(request)
 
     print_message(with_session(use, tenant=tenant, data=data), as_json=as_json, columns=_SERVER_COLUMNS[:4])
 
@@ -246,7 +245,7 @@ def list_servers(
 
     async def use(session: Session) -> list[resources.OpcUaServer]:
         request = service.ListOpcUaServersRequest(parent=gateway_name(session, gateway))
-        call = partial(session.onboarding.ListOpcUaServers, metadata=session.metadata)
+        call = session.onboarding.ListOpcUaServers
         return await all_pages(call, request, lambda page: page.opc_ua_servers)
 
     found = with_session(use, tenant=tenant, data=data)
@@ -274,7 +273,7 @@ def approve(
         request = service.ApproveServerCertificateRequest(
             name=server_name(session, server), certificate_sha256=fingerprint.replace(":", "").lower()
         )
-        return await session.onboarding.ApproveServerCertificate(request, metadata=session.metadata)
+        return await session.onboarding.ApproveServerCertificate(request)
 
     print_message(with_session(use, tenant=tenant, data=data), as_json=as_json, columns=_SERVER_COLUMNS[:4])
 
@@ -285,7 +284,7 @@ def delete_server(server: ServerArgument, tenant: TenantOption = "", data: DataO
 
     async def use(session: Session) -> None:
         request = service.DeleteOpcUaServerRequest(name=server_name(session, server))
-        await session.onboarding.DeleteOpcUaServer(request, metadata=session.metadata)
+        await session.onboarding.DeleteOpcUaServer(request)
 
     with_session(use, tenant=tenant, data=data)
     messages.print("Removed. Its stored samples stay.")
@@ -310,5 +309,5 @@ def list_tags(
 async def find_tags(session: Session, query: str, server: str = "") -> list[resources.Tag]:
     """All tags of the tenant that match."""
     request = service.ListTagsRequest(parent=required_tenant(session), page_size=10_000, query=query, server=server)
-    call = partial(session.onboarding.ListTags, metadata=session.metadata)
+    call = session.onboarding.ListTags
     return await all_pages(call, request, lambda page: page.tags)

@@ -93,8 +93,8 @@ async def _ask(session: Session, scope: tuple[str, str, str], start: str, end: s
     request.start_time.FromMicroseconds(parse_time(start, now))
     request.end_time.FromMicroseconds(parse_time(end, now))
     stub: PlantReportServiceAsyncStub = PlantReportServiceStub(session.onboarding_channel)
-    answer = await stub.CreatePlantReport(request, metadata=session.metadata, timeout=_SECONDS)
-    ca = await session.identity.GetGatewayCa(GetGatewayCaRequest(), metadata=session.metadata)
+    answer = await stub.CreatePlantReport(request, timeout=_SECONDS)
+    ca = await session.identity.GetGatewayCa(GetGatewayCaRequest())
     return answer.envelope, ca.fingerprint_sha256
 
 

@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
-from functools import partial
 
 import grpc
 from google.protobuf.field_mask_pb2 import FieldMask
@@ -51,13 +50,11 @@ class Onboarding:
         """
         gateway = resources.Gateway(display_name="Demonstration gateway", site=SITE)
         request = service.CreateGatewayRequest(parent=self._session.tenant, gateway=gateway, gateway_id=GATEWAY)
-        await unless_there(self._stub.CreateGateway(request, metadata=self._session.metadata))
+        await unless_there(self._stub.CreateGateway(request))
         found = await self._gateway()
         if is_known and found.state not in {resources.GATEWAY_STATE_PENDING, resources.GATEWAY_STATE_REVOKED}:
             return ""
-        answer = await self._stub.CreateEnrolmentToken(
-            service.CreateEnrolmentTokenRequest(gateway=self.gateway), metadata=self._session.metadata
-        )
+        answer = await self._stub.CreateEnrolmentToken(service.CreateEnrolmentTokenRequest(gateway=self.gateway))
         return answer.enrolment_token
 
     async def until_online(self) -> None:
@@ -82,10 +79,10 @@ class Onboarding:
         request = service.CreateOpcUaServerRequest(
             parent=self.gateway, opc_ua_server=wanted, opc_ua_server_id=plant.plant
         )
-        if not await unless_there(self._stub.CreateOpcUaServer(request, metadata=self._session.metadata)):
+        if not await unless_there(self._stub.CreateOpcUaServer(request)):
             mask = FieldMask(paths=["endpoint_url", "username", "password"])
             update = service.UpdateOpcUaServerRequest(opc_ua_server=wanted, update_mask=mask)
-            await self._stub.UpdateOpcUaServer(update, metadata=self._session.metadata)
+            await self._stub.UpdateOpcUaServer(update)
         return name
 
     async def approve(self, name: str, plant: PlantServer) -> None:
@@ -111,7 +108,7 @@ class Onboarding:
                 f"{plant.certificate_sha256}. Nothing was approved.",
             )
         request = service.ApproveServerCertificateRequest(name=name, certificate_sha256=seen)
-        await self._stub.ApproveServerCertificate(request, metadata=self._session.metadata)
+        await self._stub.ApproveServerCertificate(request)
 
     async def until_connected(self, name: str) -> None:
         """Waits until the gateway has a session with the server."""
@@ -128,7 +125,7 @@ class Onboarding:
     async def accept_all(self, name: str) -> int:
         """Makes a tag of every readable variable; returns how many there are now."""
         nodes = service.ListBrowsedNodesRequest(parent=name, page_size=10_000, variables_only=True)
-        call = partial(self._stub.ListBrowsedNodes, metadata=self._session.metadata)
+        call = self._stub.ListBrowsedNodes
         request = service.AcceptVariablesRequest(
             server=name,
             variables=[
@@ -138,13 +135,13 @@ class Onboarding:
             ],
         )
         request.publishing_interval.FromTimedelta(_PUBLISHING)
-        answer = await self._stub.AcceptVariables(request, metadata=self._session.metadata)
+        answer = await self._stub.AcceptVariables(request)
         return answer.created + answer.existing
 
     async def tags(self, server: str = "") -> list[resources.Tag]:
         """The tags of a server, or all."""
         request = service.ListTagsRequest(parent=self._session.tenant, page_size=10_000, server=server)
-        call = partial(self._stub.ListTags, metadata=self._session.metadata)
+        call = self._stub.ListTags
         return await all_pages(call, request, lambda page: page.tags)
 
     async def until_active(self, progress: Callable[[int, int], None]) -> list[resources.Tag]:
@@ -172,11 +169,11 @@ class Onboarding:
 
     async def _gateway(self) -> resources.Gateway:
         request = service.GetGatewayRequest(name=self.gateway)
-        return await self._stub.GetGateway(request, metadata=self._session.metadata)
+        return await self._stub.GetGateway(request)
 
     async def _server(self, name: str) -> resources.OpcUaServer:
         request = service.GetOpcUaServerRequest(name=name)
-        return await self._stub.GetOpcUaServer(request, metadata=self._session.metadata)
+        return await self._stub.GetOpcUaServer(request)
 
 
 async def unless_there(call: Awaitable[object]) -> bool:

@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -184,7 +183,7 @@ def _same(
 async def open_gaps(session: Session, since_us: int) -> list[historian_resources.Gap]:
     """The rows of the gap ledger that reach into the time since then."""
     request = historian.ListGapsRequest(parent=session.tenant, page_size=1000)
-    call = partial(session.historian.ListGaps, metadata=session.metadata)
+    call = session.historian.ListGaps
     gaps = await all_pages(call, request, lambda page: page.gaps)
     return [
         gap
@@ -239,4 +238,4 @@ async def until_still(session: Session) -> None:
 
 async def _statistics(session: Session) -> historian.StorageStatistics:
     request = historian.GetStorageStatisticsRequest(parent=session.tenant)
-    return await session.historian.GetStorageStatistics(request, metadata=session.metadata)
+    return await session.historian.GetStorageStatistics(request)

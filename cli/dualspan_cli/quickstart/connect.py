@@ -78,9 +78,9 @@ class Connecting:
         self._reached.gateway, self._reached.gateway_pid = name, pid
 
     async def _enrol(self, box: Box, name: str, *, is_known: bool, step: Step) -> None:
-        stub, metadata = self._session.onboarding, self._session.metadata
+        stub = self._session.onboarding
         try:
-            found = await stub.GetGateway(service.GetGatewayRequest(name=name), metadata=metadata)
+            found = await stub.GetGateway(service.GetGatewayRequest(name=name))
         except grpc.aio.AioRpcError as err:
             if err.code() is not grpc.StatusCode.NOT_FOUND:
                 raise
@@ -88,7 +88,7 @@ class Connecting:
             request = service.CreateGatewayRequest(
                 parent=self._tenant, gateway=wanted, gateway_id=name.rpartition("/")[2]
             )
-            found = await stub.CreateGateway(request, metadata=metadata)
+            found = await stub.CreateGateway(request)
         if is_known and found.state not in _ENROLLABLE:
             return
         if not is_known and found.state not in _ENROLLABLE:
@@ -98,13 +98,13 @@ class Connecting:
                 f"`dualspan onboarding gateways replace {name.rpartition('/')[2]}`.",
             )
         step.progress("enrolling")
-        answer = await stub.CreateEnrolmentToken(service.CreateEnrolmentTokenRequest(gateway=name), metadata=metadata)
+        answer = await stub.CreateEnrolmentToken(service.CreateEnrolmentTokenRequest(gateway=name))
         await box.enrol(answer.enrolment_token)
 
     async def _until_online(self, name: str, step: Step) -> None:
         async def state() -> tuple[bool, str]:
             request = service.GetGatewayRequest(name=name)
-            found = await self._session.onboarding.GetGateway(request, metadata=self._session.metadata)
+            found = await self._session.onboarding.GetGateway(request)
             return found.state == resources.GATEWAY_STATE_ONLINE, f"it is {_state_words(found.state)}"
 
         await settled(state, step, "the gateway to connect", f"Look at it with `dualspan onboarding gateways`. {name}")
@@ -119,7 +119,7 @@ class Connecting:
         scope = discovery_pb2.DiscoveryScope(addresses=[self._plan.url])
         request = discovery_pb2.DiscoverServersRequest(parent=self._reached.gateway, scope=scope)
         with self._talk.step("discover", "What is at the address") as step:
-            operation = await stub.DiscoverServers(request, metadata=self._session.metadata)
+            operation = await stub.DiscoverServers(request)
             found = await finish(self._session, operation, discovery_pb2.DiscoverServersResponse(), step.progress)
             server = next((one for one in found.servers if one.reached and one.endpoints), None)
             if server is None:
@@ -154,7 +154,7 @@ class Connecting:
             parent=self._reached.gateway, opc_ua_server=wanted, opc_ua_server_id=server_id
         )
         try:
-            await self._session.onboarding.CreateOpcUaServer(request, metadata=self._session.metadata)
+            await self._session.onboarding.CreateOpcUaServer(request)
         except grpc.aio.AioRpcError as err:
             if err.code() is not grpc.StatusCode.ALREADY_EXISTS:
                 raise
@@ -203,11 +203,11 @@ class Connecting:
                 "The server's certificate was approved without a fingerprint to compare it with."
             )
         request = service.ApproveServerCertificateRequest(name=server.name, certificate_sha256=seen)
-        await self._session.onboarding.ApproveServerCertificate(request, metadata=self._session.metadata)
+        await self._session.onboarding.ApproveServerCertificate(request)
 
     async def _server(self) -> resources.OpcUaServer:
         request = service.GetOpcUaServerRequest(name=self._reached.server)
-        return await self._session.onboarding.GetOpcUaServer(request, metadata=self._session.metadata)
+        return await self._session.onboarding.GetOpcUaServer(request)
 
     async def _until_seen(self, step: Step) -> resources.OpcUaServer:
         async def state() -> tuple[bool, str]:

@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections import Counter
 from datetime import timedelta
-from functools import partial
 from typing import TYPE_CHECKING
 
 from dualspan.historian.v1 import service_pb2 as historian
@@ -73,13 +72,11 @@ class Flowing:
     async def name_machines(self) -> None:
         """Assets for machines that are recognized, with their properties bound."""
         stub: MappingServiceAsyncStub = MappingServiceStub(self._session.onboarding_channel)
-        metadata = self._session.metadata
         with self._talk.step("propose", "Recognize machines") as step:
             request = mapping.ProposeMappingRequest(server=self._reached.server)
-            proposal = await stub.ProposeMapping(request, metadata=metadata)
+            proposal = await stub.ProposeMapping(request)
             listing = mapping.ListMappingGroupsRequest(parent=proposal.name, page_size=200)
-            call = partial(stub.ListMappingGroups, metadata=metadata)
-            groups = await all_pages(call, listing, lambda page: page.groups)
+            groups = await all_pages(stub.ListMappingGroups, listing, lambda page: page.groups)
             step.outcome = _proposed(proposal, groups)
         fresh = [group for group in groups if not group.asset and any(match.sure for match in group.matches)]
         if not fresh or not self._talk.choose(f"Make {len(fresh)} assets of them?", proposed=True):
@@ -89,7 +86,7 @@ class Flowing:
                 groups=[group.group for group in fresh], accept_over_budget=self._plan.accept_over_budget
             )
             apply = mapping.ApplyMappingRequest(name=proposal.name, choice=choice)
-            applied = await stub.ApplyMapping(apply, metadata=metadata, timeout=_REPORT_S)
+            applied = await stub.ApplyMapping(apply, timeout=_REPORT_S)
             self._reached.assets, self._reached.bindings = applied.assets, applied.bindings
             step.outcome = f"{applied.assets} assets with {applied.bindings} properties, {applied.tags} tags"
         self._talk.tell(f"undo with `dualspan onboarding mapping undo {applied.name.rpartition('/')[2]}`")
@@ -105,16 +102,14 @@ class Flowing:
                 accept_over_budget=self._plan.accept_over_budget,
             )
             request.publishing_interval.FromTimedelta(_PUBLISHING)
-            answer = await self._session.onboarding.AcceptVariables(
-                request, metadata=self._session.metadata, timeout=_REPORT_S
-            )
+            answer = await self._session.onboarding.AcceptVariables(request, timeout=_REPORT_S)
             step.outcome = f"{answer.created} more tags, {answer.existing} were there"
 
     async def _bearable(self) -> bool:
         stub: BudgetServiceAsyncStub = BudgetServiceStub(self._session.onboarding_channel)
         request = budget.EstimateLoadRequest(server=self._reached.server, browse_path_prefix=_ALL)
         request.publishing_interval.FromTimedelta(_PUBLISHING)
-        load = await stub.EstimateLoad(request, metadata=self._session.metadata)
+        load = await stub.EstimateLoad(request)
         if load.within_budget or self._plan.accept_over_budget:
             return self._talk.choose("Store all other readable variables too?", proposed=True)
         print_load(load)
@@ -145,7 +140,7 @@ class Flowing:
 
         async def state() -> tuple[bool, str]:
             request = service.ListTagsRequest(parent=self._tenant, server=self._reached.server, page_size=10_000)
-            call = partial(self._session.onboarding.ListTags, metadata=self._session.metadata)
+            call = self._session.onboarding.ListTags
             found[:] = await all_pages(call, request, lambda page: page.tags)
             confirmed = sum(tag.state != resources.TAG_STATE_PENDING for tag in found)
             return confirmed == len(found), f"{confirmed} of {len(found)}"
@@ -168,7 +163,7 @@ class Flowing:
 
     async def _stored(self) -> int:
         request = historian.GetStorageStatisticsRequest(parent=self._tenant)
-        statistics = await self._session.historian.GetStorageStatistics(request, metadata=self._session.metadata)
+        statistics = await self._session.historian.GetStorageStatistics(request)
         return int(statistics.committed_samples)
 
     async def prove(self) -> Statement:
@@ -183,7 +178,7 @@ class Flowing:
             await asyncio.sleep(self._plan.prove_seconds)
             end = time.time() - 1.0
             envelope = await self._told(begin, max(end, begin + 1.0), step)
-            ca = await self._session.identity.GetGatewayCa(GetGatewayCaRequest(), metadata=self._session.metadata)
+            ca = await self._session.identity.GetGatewayCa(GetGatewayCaRequest())
             statement = verify_statement(envelope)
             check_signer(statement, {ca.fingerprint_sha256})
             remember_authority(self._plan.settings, ca.fingerprint_sha256)
@@ -207,7 +202,7 @@ class Flowing:
         envelopes: list[bytes] = []
 
         async def state() -> tuple[bool, str]:
-            answer = await stub.CreatePlantReport(request, metadata=self._session.metadata, timeout=_REPORT_S)
+            answer = await stub.CreatePlantReport(request, timeout=_REPORT_S)
             envelopes[:] = [answer.envelope]
             pending = answer.totals.pending_time.ToTimedelta()
             return not pending, "the gateway has still to tell of a part"

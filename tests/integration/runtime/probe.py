@@ -16,6 +16,7 @@ from cryptography.x509 import load_pem_x509_certificate
 from google.protobuf.duration_pb2 import Duration
 from integration.identity.running import Identity, platform
 
+from dualspan.historian.v1 import repair_pb2 as repair
 from dualspan.historian.v1 import service_pb2 as historian
 from dualspan.historian.v1.service_pb2_grpc import (
     HistorianServiceServicer,
@@ -126,6 +127,12 @@ class IngestProbe(IngestServiceServicer):
                 yield historian.IngestResponse(ack=ack)
         finally:
             self._seen.streams_ended += 1
+
+    async def ListRepairableGaps(
+        self, request: repair.ListRepairableGapsRequest, context: Any
+    ) -> repair.ListRepairableGapsResponse:
+        self._seen.note()
+        return repair.ListRepairableGapsResponse()
 
 
 class EnrolmentProbe(EnrolmentServiceServicer):

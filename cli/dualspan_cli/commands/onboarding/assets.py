@@ -79,7 +79,7 @@ def list_assets(
         request = contract.ListAssetsRequest(
             parent=required_tenant(session), under=asset_name(session, under), model=model, page_size=1000
         )
-        call = partial(stub(session).ListAssets, metadata=session.metadata)
+        call = partial(stub(session).ListAssets)
         return await all_pages(call, request, lambda page: page.assets)
 
     found = with_session(use, tenant=tenant, data=data)
@@ -95,7 +95,7 @@ def show_asset(
 
     async def use(session: Session) -> contract.Asset:
         request = contract.GetAssetRequest(name=asset_name(session, asset))
-        return await stub(session).GetAsset(request, metadata=session.metadata)
+        return await stub(session).GetAsset(request)
 
     found = with_session(use, tenant=tenant, data=data)
     if as_json:
@@ -139,7 +139,7 @@ def create_asset(
             model_version=version,
         )
         request = contract.CreateAssetRequest(parent=required_tenant(session), asset=wanted, asset_id=asset)
-        return await stub(session).CreateAsset(request, metadata=session.metadata)
+        return await stub(session).CreateAsset(request)
 
     print_message(with_session(use, tenant=tenant, data=data), as_json=as_json, columns=_COLUMNS)
 
@@ -169,7 +169,7 @@ def update_asset(
         )
         request = contract.UpdateAssetRequest(asset=wanted)
         request.update_mask.paths.extend(paths)
-        return await stub(session).UpdateAsset(request, metadata=session.metadata)
+        return await stub(session).UpdateAsset(request)
 
     print_message(with_session(use, tenant=tenant, data=data), as_json=as_json, columns=_COLUMNS)
 
@@ -185,7 +185,7 @@ def delete_asset(
 
     async def use(session: Session) -> None:
         request = contract.DeleteAssetRequest(name=asset_name(session, asset), with_descendants=with_parts)
-        await stub(session).DeleteAsset(request, metadata=session.metadata)
+        await stub(session).DeleteAsset(request)
 
     with_session(use, tenant=tenant, data=data)
     messages.print("Removed. Its tags and their samples stay.")
@@ -214,7 +214,7 @@ def bind(
                 request.bindings.add(property=name, index=number, tag=f"{required_tenant(session)}/tags/{tag}")
             else:
                 request.unbindings.add(property=name, index=number)
-        return await stub(session).BindProperties(request, metadata=session.metadata)
+        return await stub(session).BindProperties(request)
 
     found = with_session(use, tenant=tenant, data=data)
     if as_json:

@@ -76,7 +76,7 @@ def nodes(
             browse_path_prefix=prefix,
             snapshot=snapshot,
         )
-        call = partial(session.onboarding.ListBrowsedNodes, metadata=session.metadata)
+        call = session.onboarding.ListBrowsedNodes
         return await all_pages(call, request, lambda page: page.nodes)
 
     found = with_session(use, tenant=tenant, data=data)
@@ -93,7 +93,7 @@ def snapshots(
 
     async def use(session: Session) -> list[browse_pb2.BrowseSnapshot]:
         request = snapshot_service_pb2.ListBrowseSnapshotsRequest(parent=server_name(session, server))
-        call = partial(_stub(session).ListBrowseSnapshots, metadata=session.metadata)
+        call = partial(_stub(session).ListBrowseSnapshots)
         return await all_pages(call, request, lambda page: page.snapshots)
 
     found = with_session(use, tenant=tenant, data=data)
@@ -132,10 +132,10 @@ def compare(
         name = f"{server_name(session, server)}/snapshots/{snapshot or '-'}"
         request = snapshot_service_pb2.CompareBrowseSnapshotsRequest(name=name, base=base, page_size=limit or 10_000)
         call = _stub(session).CompareBrowseSnapshots
-        found = page = await call(request, metadata=session.metadata)
+        found = page = await call(request)
         while page.next_page_token and not limit:
             request.page_token = page.next_page_token
-            page = await call(request, metadata=session.metadata)
+            page = await call(request)
             found.changes.extend(page.changes)
         return found
 

@@ -84,7 +84,7 @@ def estimate(
             group.sampling_interval.FromTimedelta(timedelta(seconds=1))
         if count:
             request.groups.append(group)
-        return await _stub(session).EstimateLoad(request, metadata=session.metadata)
+        return await _stub(session).EstimateLoad(request)
 
     load = with_session(use, tenant=tenant, data=data)
     if as_json:
@@ -103,7 +103,7 @@ def read_limits(
 
     async def use(session: Session) -> service.ServerLimits:
         request = service.ReadServerLimitsRequest(server=server_name(session, server))
-        operation = await _stub(session).ReadServerLimits(request, metadata=session.metadata)
+        operation = await _stub(session).ReadServerLimits(request)
         return await follow(session, operation, service.ServerLimits(), title="Reading limits")
 
     _print_limits(with_session(use, tenant=tenant, data=data), as_json=as_json)
@@ -117,7 +117,7 @@ def limits(
 
     async def use(session: Session) -> service.ServerLimits:
         request = service.GetServerLimitsRequest(server=server_name(session, server))
-        return await _stub(session).GetServerLimits(request, metadata=session.metadata)
+        return await _stub(session).GetServerLimits(request)
 
     _print_limits(with_session(use, tenant=tenant, data=data), as_json=as_json)
 
@@ -140,7 +140,7 @@ def profiles(tenant: TenantOption = "", data: DataOption = None, as_json: JsonFl
 
     async def use(session: Session) -> list[service.VendorProfile]:
         request = service.ListVendorProfilesRequest(parent=required_tenant(session))
-        call = partial(_stub(session).ListVendorProfiles, metadata=session.metadata)
+        call = partial(_stub(session).ListVendorProfiles)
         return await all_pages(call, request, lambda page: page.vendor_profiles)
 
     found = with_session(use, tenant=tenant, data=data)
@@ -170,7 +170,7 @@ def choose_profile(
 
     async def use(session: Session) -> service.LoadEstimate:
         request = service.ChooseVendorProfileRequest(server=server_name(session, server), profile=profile)
-        return await _stub(session).ChooseVendorProfile(request, metadata=session.metadata)
+        return await _stub(session).ChooseVendorProfile(request)
 
     load = with_session(use, tenant=tenant, data=data)
     if as_json:

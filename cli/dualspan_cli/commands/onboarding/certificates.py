@@ -12,9 +12,9 @@ import typer
 from dualspan.onboarding.v1 import trust_pb2
 from dualspan.onboarding.v1.trust_pb2_grpc import TrustServiceStub
 from dualspan_cli.commands.gateways import GatewayArgument, ServerArgument, gateway_name, server_name
+from dualspan_cli.commands.onboarding.following import finish
 from dualspan_cli.commands.options import DataOption, TenantOption, with_session
 from dualspan_cli.errors import CommandError
-from dualspan_cli.gateway_work import wait_for_gateway
 from dualspan_cli.output import JsonFlag, as_dict, messages, print_json, print_messages, print_rows, screen
 from dualspan_cli.session import Session, all_pages, required_tenant
 
@@ -65,7 +65,7 @@ def calendar(
 
     async def use(session: Session) -> list[trust_pb2.Certificate]:
         request = trust_pb2.ListCertificatesRequest(parent=required_tenant(session), page_size=1000)
-        call = partial(stub_of(session).ListCertificates, metadata=session.metadata)
+        call = partial(stub_of(session).ListCertificates)
         return await all_pages(call, request, lambda page: page.certificates)
 
     found = with_session(use, tenant=tenant, data=data)
@@ -94,7 +94,7 @@ def gateway_certificates(
 
     async def use(session: Session) -> trust_pb2.GetApplicationCertificatesResponse:
         request = trust_pb2.GetApplicationCertificatesRequest(name=gateway_name(session, gateway))
-        return await stub_of(session).GetApplicationCertificates(request, metadata=session.metadata)
+        return await stub_of(session).GetApplicationCertificates(request)
 
     found = with_session(use, tenant=tenant, data=data)
     if out is not None and found.certificates:
@@ -145,9 +145,9 @@ def push(
 
     async def use(session: Session) -> trust_pb2.PushTrustResponse:
         request = trust_pb2.PushTrustRequest(name=server_name(session, server), username=username, password=password)
-        operation = await stub_of(session).PushTrust(request, metadata=session.metadata)
+        operation = await stub_of(session).PushTrust(request)
         with messages.status("Waiting for the gateway…") as status:
-            return await wait_for_gateway(session, operation, trust_pb2.PushTrustResponse(), status.update)
+            return await finish(session, operation, trust_pb2.PushTrustResponse(), status.update)
 
     answer = with_session(use, tenant=tenant, data=data)
     if as_json:

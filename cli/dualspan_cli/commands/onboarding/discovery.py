@@ -68,7 +68,7 @@ def discover(
         )
         scope.answer_timeout.FromTimedelta(timedelta(seconds=seconds))
         request = discovery_pb2.DiscoverServersRequest(parent=gateway_name(session, gateway), scope=scope)
-        operation = await _stub(session).DiscoverServers(request, metadata=session.metadata)
+        operation = await _stub(session).DiscoverServers(request)
         response = discovery_pb2.DiscoverServersResponse()
         return await follow(session, operation, response, title="Looking for servers")
 
@@ -100,7 +100,7 @@ def discovered(
 
     async def use(session: Session) -> list[discovery_pb2.DiscoveredServer]:
         request = discovery_pb2.ListDiscoveredServersRequest(parent=gateway_name(session, gateway))
-        call = partial(_stub(session).ListDiscoveredServers, metadata=session.metadata)
+        call = partial(_stub(session).ListDiscoveredServers)
         return await all_pages(call, request, lambda page: page.discovered_servers)
 
     found = with_session(use, tenant=tenant, data=data)
@@ -209,7 +209,7 @@ def try_connection(
                     trusted_certificate_sha256=certificate_sha256,
                 )
             )
-        operation = await _stub(session).TestConnection(request, metadata=session.metadata)
+        operation = await _stub(session).TestConnection(request)
         response = discovery_pb2.TestConnectionResponse()
         return await follow(session, operation, response, title="Testing the connection")
 

@@ -54,7 +54,7 @@ async def finish(
     except asyncio.CancelledError:
         # Ctrl-C: the gateway need not go on for nobody.
         cancel = operations_pb2.CancelOperationRequest(name=operation.name)
-        await session.operations().CancelOperation(cancel, metadata=session.metadata)
+        await session.operations().CancelOperation(cancel)
         raise
     if operation.HasField("error"):
         raise CommandError(_reason(operation), operation.error.message)
@@ -70,7 +70,7 @@ async def _ended(
     step.FromTimedelta(_WAIT_STEP)
     while not operation.done:
         wait = operations_pb2.WaitOperationRequest(name=operation.name, timeout=step)
-        operation = await operations.WaitOperation(wait, metadata=session.metadata)
+        operation = await operations.WaitOperation(wait)
         metadata = GatewayCommandMetadata()
         if operation.metadata.Unpack(metadata) and metadata.step:
             progress(f"{metadata.step} ({metadata.percent} %)")

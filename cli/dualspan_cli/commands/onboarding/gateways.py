@@ -52,7 +52,7 @@ def list_gateways(
 
     async def use(session: Session) -> list[fleet_pb2.FleetGateway]:
         request = fleet_pb2.ListGatewayHealthRequest(parent=required_tenant(session), page_size=1000)
-        call = partial(_stub(session).ListGatewayHealth, metadata=session.metadata)
+        call = partial(_stub(session).ListGatewayHealth)
         return await all_pages(call, request, lambda page: page.gateways)
 
     fleet = with_session(use, tenant=tenant, data=data)
@@ -171,7 +171,7 @@ def rename(
         request = fleet_pb2.UpdateGatewayRequest(gateway=changed)
         stated = {"display_name": display_name, "site": site}
         request.update_mask.paths.extend(field for field, value in stated.items() if value is not None)
-        return await _stub(session).UpdateGateway(request, metadata=session.metadata)
+        return await _stub(session).UpdateGateway(request)
 
     print_message(with_session(use, tenant=tenant, data=data), as_json=as_json, columns=_COLUMNS)
 
@@ -194,7 +194,7 @@ def replace(
     async def use(session: Session) -> fleet_pb2.ReplaceGatewayResponse:
         request = fleet_pb2.ReplaceGatewayRequest(name=gateway_name(session, gateway), reason=reason)
         request.lifetime.FromTimedelta(timedelta(seconds=seconds))
-        return await _stub(session).ReplaceGateway(request, metadata=session.metadata)
+        return await _stub(session).ReplaceGateway(request)
 
     answer = with_session(use, tenant=tenant, data=data)
     if as_json:

@@ -61,7 +61,7 @@ def list_guards(tenant: TenantOption = "", data: DataOption = None, as_json: Jso
 
     async def use(session: Session) -> list[writes.WriteGuard]:
         request = writes.ListWriteGuardsRequest(parent=required_tenant(session))
-        fetch = partial(stub_of(session).ListWriteGuards, metadata=session.metadata)
+        fetch = partial(stub_of(session).ListWriteGuards)
         return await all_pages(fetch, request, lambda page: page.write_guards)
 
     found = with_session(use, tenant=tenant, data=data)
@@ -112,7 +112,7 @@ def set_guard(
         if lifetime:
             wanted.lifetime.FromTimedelta(timedelta(seconds=parse_duration(lifetime)))
         request = writes.UpdateWriteGuardRequest(write_guard=wanted, allow_missing=True)
-        return await stub_of(session).UpdateWriteGuard(request, metadata=session.metadata)
+        return await stub_of(session).UpdateWriteGuard(request)
 
     made = with_session(use, tenant=tenant, data=data)
     if as_json:
@@ -125,7 +125,7 @@ async def _present(session: Session, guard: str) -> writes.WriteGuard:
     """The guard as it is; an empty one if there is none."""
     name = guard_name(session, guard)
     try:
-        return await stub_of(session).GetWriteGuard(writes.GetWriteGuardRequest(name=name), metadata=session.metadata)
+        return await stub_of(session).GetWriteGuard(writes.GetWriteGuardRequest(name=name))
     except grpc.aio.AioRpcError as err:
         if err.code() is not grpc.StatusCode.NOT_FOUND:
             raise
@@ -173,7 +173,7 @@ def delete_guard(guard: GuardArgument, tenant: TenantOption = "", data: DataOpti
 
     async def use(session: Session) -> None:
         request = writes.DeleteWriteGuardRequest(name=guard_name(session, guard))
-        await stub_of(session).DeleteWriteGuard(request, metadata=session.metadata)
+        await stub_of(session).DeleteWriteGuard(request)
 
     with_session(use, tenant=tenant, data=data)
     messages.print("Removed.")

@@ -51,7 +51,7 @@ def _proposal_name(session: Session, proposal: str) -> str:
 
 async def _groups(session: Session, name: str) -> list[contract.MappingGroup]:
     request = contract.ListMappingGroupsRequest(parent=name, page_size=200)
-    call = partial(stub(session).ListMappingGroups, metadata=session.metadata)
+    call = partial(stub(session).ListMappingGroups)
     return await all_pages(call, request, lambda page: page.groups)
 
 
@@ -90,7 +90,7 @@ def propose(
             server=server_name(session, server), browse_path_prefix=prefix, models=model or ()
         )
         with messages.status("Comparing names, units and types…"):
-            made = await stub(session).ProposeMapping(request, metadata=session.metadata, timeout=240)
+            made = await stub(session).ProposeMapping(request, timeout=240)
             return made, await _groups(session, made.name)
 
     made, groups = with_session(use, tenant=tenant, data=data)
@@ -175,7 +175,7 @@ def correct(
             if variable not in nodes:
                 raise CommandError("VARIABLE_NOT_FOUND", f"The machine has no variable {variable!r}.", exit_code=2)
             request.corrections.add(node_id=nodes[variable], property=target, index=number)
-        return list((await stub(session).CorrectMapping(request, metadata=session.metadata)).groups)
+        return list((await stub(session).CorrectMapping(request)).groups)
 
     changed = with_session(use, tenant=tenant, data=data)
     if as_json:
@@ -191,13 +191,11 @@ async def _nodes_of(session: Session, proposal: str, group: str) -> dict[str, st
     found = [each for each in await _groups(session, proposal) if each.group == group]
     if not found:
         raise CommandError("GROUP_NOT_FOUND", f"The proposal has no group {group}.", exit_code=2)
-    made = await stub(session).GetMappingProposal(
-        contract.GetMappingProposalRequest(name=proposal), metadata=session.metadata
-    )
+    made = await stub(session).GetMappingProposal(contract.GetMappingProposalRequest(name=proposal))
     request = service.ListBrowsedNodesRequest(
         parent=made.server, page_size=10_000, variables_only=True, browse_path_prefix=found[0].browse_path
     )
-    call = partial(session.onboarding.ListBrowsedNodes, metadata=session.metadata)
+    call = session.onboarding.ListBrowsedNodes
     nodes = await all_pages(call, request, lambda page: page.nodes)
     return {node.browse_path.removeprefix(found[0].browse_path).lstrip("/"): node.node_id for node in nodes}
 
@@ -246,7 +244,7 @@ def preview(
     async def use(session: Session) -> contract.MappingDifference:
         choice = _choice(session, group, twins, confidence, parent, over=False)
         request = contract.PreviewMappingRequest(name=_proposal_name(session, proposal), choice=choice)
-        return await stub(session).PreviewMapping(request, metadata=session.metadata)
+        return await stub(session).PreviewMapping(request)
 
     difference = with_session(use, tenant=tenant, data=data)
     if as_json:
@@ -273,7 +271,7 @@ def apply(
         choice = _choice(session, group, twins, confidence, parent, over=over_budget)
         request = contract.ApplyMappingRequest(name=_proposal_name(session, proposal), choice=choice)
         with messages.status("Applying…"):
-            return await stub(session).ApplyMapping(request, metadata=session.metadata, timeout=120)
+            return await stub(session).ApplyMapping(request, timeout=120)
 
     made = with_session(use, tenant=tenant, data=data)
     if as_json:
@@ -294,7 +292,7 @@ def undo(
 
     async def use(session: Session) -> contract.MappingApplication:
         name = application if "/" in application else f"{required_tenant(session)}/mappingApplications/{application}"
-        return await stub(session).UndoMapping(contract.UndoMappingRequest(name=name), metadata=session.metadata)
+        return await stub(session).UndoMapping(contract.UndoMappingRequest(name=name))
 
     undone = with_session(use, tenant=tenant, data=data)
     if as_json:
@@ -312,7 +310,7 @@ def applied(tenant: TenantOption = "", data: DataOption = None, as_json: JsonFla
 
     async def use(session: Session) -> list[contract.MappingApplication]:
         request = contract.ListMappingApplicationsRequest(parent=required_tenant(session))
-        call = partial(stub(session).ListMappingApplications, metadata=session.metadata)
+        call = partial(stub(session).ListMappingApplications)
         return await all_pages(call, request, lambda page: page.mapping_applications)
 
     print_messages(with_session(use, tenant=tenant, data=data), as_json=as_json, columns=_APPLICATION_COLUMNS)

@@ -64,7 +64,7 @@ def list_models(
 
     async def use(session: Session) -> list[contract.AssetModel]:
         request = contract.ListAssetModelsRequest(parent=required_tenant(session), industry=industry)
-        call = partial(stub(session).ListAssetModels, metadata=session.metadata)
+        call = partial(stub(session).ListAssetModels)
         return await all_pages(call, request, lambda page: page.asset_models)
 
     found = with_session(use, tenant=tenant, data=data)
@@ -86,7 +86,7 @@ def show_model(
     async def use(session: Session) -> contract.AssetModel:
         name = f"{required_tenant(session)}/assetModels/{model}"
         request = contract.GetAssetModelRequest(name=name, version=version)
-        return await stub(session).GetAssetModel(request, metadata=session.metadata)
+        return await stub(session).GetAssetModel(request)
 
     found = with_session(use, tenant=tenant, data=data)
     if source and not as_json:
@@ -119,7 +119,7 @@ def validate_model(
 
     async def use(session: Session) -> contract.ValidateAssetModelResponse:
         request = contract.ValidateAssetModelRequest(parent=required_tenant(session), source=text)
-        return await stub(session).ValidateAssetModel(request, metadata=session.metadata)
+        return await stub(session).ValidateAssetModel(request)
 
     answer = with_session(use, tenant=tenant, data=data)
     if as_json:
@@ -145,6 +145,6 @@ def create_model(
 
     async def use(session: Session) -> contract.AssetModel:
         request = contract.CreateAssetModelRequest(parent=required_tenant(session), source=text)
-        return await stub(session).CreateAssetModel(request, metadata=session.metadata)
+        return await stub(session).CreateAssetModel(request)
 
     print_message(with_session(use, tenant=tenant, data=data), as_json=as_json, columns=("name", "version", "industry"))

@@ -70,7 +70,7 @@ def list_notices(
         request = notice_pb2.ListNoticesRequest(
             parent=parent, page_size=1000, show_resolved=show_resolved, resource=about
         )
-        call = partial(_stub(session).ListNotices, metadata=session.metadata)
+        call = partial(_stub(session).ListNotices)
         return await all_pages(call, request, lambda page: page.notices)
 
     found = with_session(use, tenant=tenant, data=data)
@@ -96,6 +96,6 @@ def acknowledge(
     async def use(session: Session) -> notice_pb2.Notice:
         name = notice if notice.startswith("tenants/") else f"{required_tenant(session)}/notices/{notice}"
         request = notice_pb2.AcknowledgeNoticeRequest(name=name, note=note)
-        return await _stub(session).AcknowledgeNotice(request, metadata=session.metadata)
+        return await _stub(session).AcknowledgeNotice(request)
 
     print_message(with_session(use, tenant=tenant, data=data), as_json=as_json, columns=_COLUMNS)

@@ -97,7 +97,7 @@ def sampling(
 
     async def use(session: Session) -> service.UpdateTagsResponse:
         request.server = server_name(session, server)
-        return await _stub(session).UpdateTags(request, metadata=session.metadata)
+        return await _stub(session).UpdateTags(request)
 
     answer = with_session(use, tenant=tenant, data=data)
     if as_json:
@@ -153,7 +153,7 @@ def describe(
 
     async def use(session: Session) -> service.DescribeValuesResponse:
         request = service.DescribeValuesRequest(server=server_name(session, server), node_ids=node)
-        operation = await _stub(session).DescribeValues(request, metadata=session.metadata)
+        operation = await _stub(session).DescribeValues(request)
         return await follow(session, operation, service.DescribeValuesResponse(), title="Looking into values")
 
     answer = with_session(use, tenant=tenant, data=data)

@@ -103,7 +103,7 @@ def import_tags(
             accept_over_budget=accept_over_budget,
         )
         with messages.status("Comparing…" if dry else "Importing…"):
-            return await _stub(session).ImportTags(request, metadata=session.metadata, timeout=_LONGEST_SECONDS)
+            return await _stub(session).ImportTags(request, timeout=_LONGEST_SECONDS)
 
     async def use(session: Session) -> transfer.ImportTagsResponse:
         shown = await attempt(session, dry=True)
@@ -224,7 +224,7 @@ def export_tags(
             gateway=gateway_name(session, gateway) if gateway else "",
             server=server_name(session, server) if server else "",
         )
-        return await _stub(session).ExportTags(request, metadata=session.metadata, timeout=_LONGEST_SECONDS)
+        return await _stub(session).ExportTags(request, timeout=_LONGEST_SECONDS)
 
     answer = with_session(use, tenant=tenant, data=data)
     if file is not None:

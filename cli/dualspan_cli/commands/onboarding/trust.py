@@ -87,7 +87,7 @@ def list_entries(tenant: TenantOption = "", data: DataOption = None, as_json: Js
 
     async def use(session: Session) -> list[trust_pb2.TrustedCertificate]:
         request = trust_pb2.ListTrustedCertificatesRequest(parent=required_tenant(session), page_size=1000)
-        call = partial(stub_of(session).ListTrustedCertificates, metadata=session.metadata)
+        call = partial(stub_of(session).ListTrustedCertificates)
         return await all_pages(call, request, lambda page: page.trusted_certificates)
 
     _print(with_session(use, tenant=tenant, data=data), as_json=as_json)
@@ -122,7 +122,7 @@ def add(
             note=note,
         )
         request = trust_pb2.CreateTrustedCertificateRequest(parent=required_tenant(session), trusted_certificate=wanted)
-        return await stub_of(session).CreateTrustedCertificate(request, metadata=session.metadata)
+        return await stub_of(session).CreateTrustedCertificate(request)
 
     entry = with_session(call, tenant=tenant, data=data)
     _print([entry], as_json=as_json)
@@ -147,7 +147,7 @@ def update_revocation_list(
         request = trust_pb2.UpdateRevocationListRequest(
             name=_name(session, entry), revocation_list=_content(revocation_list)
         )
-        return await stub_of(session).UpdateRevocationList(request, metadata=session.metadata)
+        return await stub_of(session).UpdateRevocationList(request)
 
     _print([with_session(call, tenant=tenant, data=data)], as_json=as_json)
 
@@ -158,7 +158,7 @@ def remove(entry: EntryArgument, tenant: TenantOption = "", data: DataOption = N
 
     async def call(session: Session) -> None:
         request = trust_pb2.DeleteTrustedCertificateRequest(name=_name(session, entry))
-        await stub_of(session).DeleteTrustedCertificate(request, metadata=session.metadata)
+        await stub_of(session).DeleteTrustedCertificate(request)
 
     with_session(call, tenant=tenant, data=data)
     messages.print("Removed.")

@@ -139,7 +139,7 @@ def _ask(
         )
         if lifetime:
             request.lifetime.FromTimedelta(timedelta(seconds=parse_duration(lifetime)))
-        made = await stub_of(session).CreateWriteCommand(request, metadata=session.metadata)
+        made = await stub_of(session).CreateWriteCommand(request)
         return await _followed(session, made)
 
     _show(with_session(use, tenant=tenant, data=data), as_json=as_json)
@@ -153,7 +153,7 @@ async def _followed(session: Session, command: writes.WriteCommand) -> writes.Wr
         while command.state == writes.WRITE_STATE_QUEUED and loop.time() < ends:
             await asyncio.sleep(_POLL_SECONDS)
             request = writes.GetWriteCommandRequest(name=command.name)
-            command = await stub_of(session).GetWriteCommand(request, metadata=session.metadata)
+            command = await stub_of(session).GetWriteCommand(request)
     return command
 
 
@@ -199,7 +199,7 @@ def approve(
 
     async def use(session: Session) -> writes.WriteCommand:
         request = writes.ApproveWriteCommandRequest(name=command_name(session, command), comment=comment)
-        approved = await stub_of(session).ApproveWriteCommand(request, metadata=session.metadata)
+        approved = await stub_of(session).ApproveWriteCommand(request)
         return await _followed(session, approved)
 
     _show(with_session(use, tenant=tenant, data=data), as_json=as_json)
@@ -216,7 +216,7 @@ def reject(
 
     async def use(session: Session) -> writes.WriteCommand:
         request = writes.RejectWriteCommandRequest(name=command_name(session, command), comment=comment)
-        return await stub_of(session).RejectWriteCommand(request, metadata=session.metadata)
+        return await stub_of(session).RejectWriteCommand(request)
 
     print_message(with_session(use, tenant=tenant, data=data), as_json=as_json, columns=COMMAND_COLUMNS)
 
@@ -228,7 +228,7 @@ def cancel(
 
     async def use(session: Session) -> writes.WriteCommand:
         request = writes.CancelWriteCommandRequest(name=command_name(session, command))
-        return await stub_of(session).CancelWriteCommand(request, metadata=session.metadata)
+        return await stub_of(session).CancelWriteCommand(request)
 
     print_message(with_session(use, tenant=tenant, data=data), as_json=as_json, columns=COMMAND_COLUMNS)
 
@@ -248,7 +248,7 @@ def list_writes(
             state=writes.WRITE_STATE_PENDING_APPROVAL if pending else writes.WRITE_STATE_UNSPECIFIED,
             guard=guard_name(session, guard) if guard else "",
         )
-        fetch = partial(stub_of(session).ListWriteCommands, metadata=session.metadata)
+        fetch = partial(stub_of(session).ListWriteCommands)
         return await all_pages(fetch, request, lambda page: page.write_commands)
 
     print_messages(with_session(use, tenant=tenant, data=data), as_json=as_json, columns=COMMAND_COLUMNS)
