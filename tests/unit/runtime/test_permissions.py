@@ -1,13 +1,15 @@
+import importlib
+import pkgutil
 from itertools import pairwise
 
 import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool
 from google.protobuf.descriptor import MethodDescriptor
 
+import dualspan
 from dualspan.historian.v1 import service_pb2 as historian
 from dualspan.identity.v1 import service_pb2 as identity
 from dualspan.identity.v1.resources_pb2 import User
-from dualspan.onboarding.v1 import gateway_service_pb2 as gateway
 from dualspan.onboarding.v1 import service_pb2 as onboarding
 from dualspan.onboarding.v1.resources_pb2 import OpcUaServer
 from dualspan.runtime.v1.access_pb2 import permission as permission_option
@@ -18,7 +20,6 @@ from dualspan_runtime.principal import ANONYMOUS, Principal, PrincipalKind
 from dualspan_runtime.roles import ALL_PERMISSIONS, ROLE_PERMISSIONS, SPECIAL_PERMISSIONS, role_name, role_number
 from dualspan_runtime.tenancy import tenant_reader
 
-CONTRACTS = (historian, identity, gateway, onboarding)
 USER = Principal(PrincipalKind.USER, "users/u", "acme", frozenset({"viewer"}))
 ROOT = Principal(PrincipalKind.USER, "users/r", "acme", frozenset({"platform_admin"}))
 GATEWAY = Principal(PrincipalKind.GATEWAY, "gateways/g", "acme", serial="1")
@@ -26,7 +27,13 @@ SERVICE = Principal(PrincipalKind.SERVICE, "services/historian")
 
 
 def all_methods() -> list[MethodDescriptor]:
-    services = [service for file in CONTRACTS for service in file.DESCRIPTOR.services_by_name.values()]
+    """Of every contract that there is, so that a new one cannot be forgotten."""
+    contracts = [
+        importlib.import_module(module.name)
+        for module in pkgutil.walk_packages(dualspan.__path__, "dualspan.")
+        if module.name.endswith("_pb2")
+    ]
+    services = [service for file in contracts for service in file.DESCRIPTOR.services_by_name.values()]
     return [method for service in services for method in service.methods]
 
 
