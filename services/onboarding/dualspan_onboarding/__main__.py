@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 
 from google.longrunning.operations_pb2_grpc import add_OperationsServicer_to_server
+from grpc.aio import Channel
 
 from dualspan.historian.v1.completeness_pb2_grpc import CompletenessServiceStub
 from dualspan.historian.v1.coverage_pb2_grpc import CoverageServiceStub
@@ -83,12 +85,152 @@ from dualspan_runtime.settings import read_settings
 from dualspan_runtime.trust import IdentityTrust
 
 
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What the servicers share; each is there once, so that all of them see the same state."""
+
+    database: Database
+    identity: Identity
+    to_historian: Channel
+    timing: Timing
+    limits: Limits
+    operations: OperationStore
+    vault: Vault
+    tokens: PageTokens
+    gateways: Gateways
+    enrolment: Enrolment
+    browsing: Browsing
+    commands: Commands
+    notices: Notices
+    trust: Trust
+    calendar: Calendar
+    tagging: Tagging
+    wakeups: Wakeups
+    writing: Writing
+    budgets: Budgets
+
+
+def _parts(
+    settings: OnboardingSettings,
+    database: Database,
+    identity: Identity,
+    to_historian: Channel,
+    timing: Timing,
+    limits: Limits,
+) -> _Parts:
+    secret = settings.platform.service_secret.get_secret_value()
+    operations, vault, gateways = OperationStore(), Vault(secret), Gateways(database, timing)
+    commands = Commands(database, operations, vault, timing)
+    return _Parts(
+        database=database,
+        identity=identity,
+        to_historian=to_historian,
+        timing=timing,
+        limits=limits,
+        operations=operations,
+        vault=vault,
+        tokens=PageTokens(secret),
+        gateways=gateways,
+        enrolment=Enrolment(database, gateways, identity, settings.addresses),
+        browsing=Browsing(database, operations, limits, timing),
+        commands=commands,
+        notices=Notices(database),
+        trust=Trust(database),
+        calendar=Calendar(database, identity, timing),
+        tagging=Tagging(database, limits),
+        wakeups=Wakeups(database, timing.session_poll),
+        writing=Writing(database, commands),
+        budgets=Budgets(database, commands),
+    )
+
+
+def _for_connections(parts: _Parts) -> list[Binding]:
+    """Gateways and servers: what there is, how it is reached, who trusts whom, what a person must look at."""
+    database, commands, gateways, tokens = parts.database, parts.commands, parts.gateways, parts.tokens
+    people = OnboardingServicer(
+        gateways=gateways,
+        enrolment=parts.enrolment,
+        servers=Servers(database, parts.vault, parts.browsing, commands, parts.limits),
+        browsing=parts.browsing,
+        tagging=parts.tagging,
+        tokens=tokens,
+    )
+    tests = ConnectionTests(database, commands, gateways, parts.vault)
+    discovery = DiscoveryServicer(Discovery(database, commands, gateways), tests, tokens)
+    trust = TrustServicer(parts.trust, parts.calendar, TrustPushes(database, commands), tokens)
+    fleet = FleetServicer(Fleet(database, gateways, parts.enrolment), tokens)
+    return [
+        Binding(add_OnboardingServiceServicer_to_server, people),
+        Binding(add_NoticeServiceServicer_to_server, NoticeServicer(parts.notices, tokens)),
+        Binding(add_TrustServiceServicer_to_server, trust),
+        Binding(add_DiscoveryServiceServicer_to_server, discovery),
+        Binding(add_FleetServiceServicer_to_server, fleet),
+        Binding(add_OperationsServicer_to_server, OperationsServicer(database, parts.operations, tokens)),
+    ]
+
+
+def _for_tags(parts: _Parts) -> list[Binding]:
+    """Tags: what a server offers, what is sampled and how, what it means, how complete it is, what is written."""
+    database, commands, tagging, tokens = parts.database, parts.commands, parts.tagging, parts.tokens
+    transfers = TransferServicer(Transfers(database, parts.vault, parts.limits))
+    reports = PlantReports(database, CompletenessServiceStub(parts.to_historian))
+    assets = AssetServicer(AssetModels(database), Assets(database), tokens)
+    mappings = MappingServicer(Mappings(database), MappingChanges(database, tagging), tokens)
+    writes = WriteServicer(WriteGuards(database), parts.writing, tokens)
+    return [
+        Binding(add_SnapshotServiceServicer_to_server, SnapshotServicer(Comparing(database), tokens)),
+        Binding(add_BudgetServiceServicer_to_server, BudgetServicer(parts.budgets, tagging, tokens)),
+        Binding(add_SamplingServiceServicer_to_server, SamplingServicer(Sampling(database, commands))),
+        Binding(add_TransferServiceServicer_to_server, transfers),
+        Binding(add_WriteServiceServicer_to_server, writes),
+        Binding(add_PlantReportServiceServicer_to_server, PlantReportServicer(reports)),
+        Binding(add_AssetServiceServicer_to_server, assets),
+        Binding(add_MappingServiceServicer_to_server, mappings),
+    ]
+
+
+def _for_gateways(parts: _Parts) -> Binding:
+    coverage = Coverage(CoverageServiceStub(parts.to_historian))
+    servicer = GatewayServicer(
+        enrolment=parts.enrolment,
+        sessions=Sessions(parts.database, parts.gateways, parts.vault, parts.commands, coverage),
+        browsing=parts.browsing,
+        commands=parts.commands,
+        notices=parts.notices,
+        trust=parts.trust,
+        wakeups=parts.wakeups,
+        timing=parts.timing,
+    )
+    return Binding(add_GatewayServiceServicer_to_server, servicer)
+
+
+def _reconciler(parts: _Parts) -> Reconciler:
+    historian = Historian(HistorianServiceStub(parts.to_historian))
+    sweeps = [
+        parts.commands.give_up_overdue,
+        parts.calendar.watch,
+        parts.calendar.watch_authority,
+        WaitingVariables(parts.database, parts.limits).settle,
+        parts.writing.expire,
+        parts.budgets.read_unknown,
+    ]
+    return Reconciler(parts.database, parts.identity, historian, parts.browsing, parts.timing, sweeps=sweeps)
+
+
+def _listeners(settings: OnboardingSettings, parts: _Parts) -> list[Listener]:
+    enrolment = Binding(add_EnrolmentServiceServicer_to_server, EnrolmentServicer(parts.enrolment))
+    return [
+        Listener.people(settings, [*_for_connections(parts), *_for_tags(parts)]),
+        Listener.gateways(settings, [_for_gateways(parts)]),
+        Listener.enrolment(settings, settings.enrol_listen, [enrolment]),
+    ]
+
+
 @asynccontextmanager
 async def build(
     settings: OnboardingSettings, *, timing: Timing | None = None, limits: Limits | None = None
 ) -> AsyncGenerator[Server]:
-    timing, limits = timing or Timing(), limits or Limits()
-    platform, secret = settings.platform, settings.platform.service_secret.get_secret_value()
+    platform = settings.platform
     connect = partial(open_channel, service="onboarding", secret=platform.service_secret)
     async with (
         Database.open(settings, schema=MIGRATIONS) as database,
@@ -96,94 +238,11 @@ async def build(
         connect(platform.identity_address) as to_identity,
         connect(platform.historian_address) as to_historian,
     ):
-        identity, historian = Identity(IdentityServiceStub(to_identity)), Historian(HistorianServiceStub(to_historian))
-        operations, vault, tokens = OperationStore(), Vault(secret), PageTokens(secret)
-        gateways = Gateways(database, timing)
-        enrolment = Enrolment(database, gateways, identity, settings.addresses)
-        browsing = Browsing(database, operations, limits, timing)
-        commands = Commands(database, operations, vault, timing)
-        notices, servers_trust = Notices(database), Trust(database)
-        calendar = Calendar(database, identity, timing)
-        tagging = Tagging(database, limits)
-        wakeups = Wakeups(database, timing.session_poll)
-        writing = Writing(database, commands)
-        budgets = Budgets(database, commands)
-        reconciler = Reconciler(
-            database,
-            identity,
-            historian,
-            browsing,
-            timing,
-            sweeps=[
-                commands.give_up_overdue,
-                calendar.watch,
-                calendar.watch_authority,
-                WaitingVariables(database, limits).settle,
-                writing.expire,
-                budgets.read_unknown,
-            ],
-        )
-        for_people = OnboardingServicer(
-            gateways=gateways,
-            enrolment=enrolment,
-            servers=Servers(database, vault, browsing, commands, limits),
-            browsing=browsing,
-            tagging=tagging,
-            tokens=tokens,
-        )
-        for_gateways = GatewayServicer(
-            enrolment=enrolment,
-            sessions=Sessions(database, gateways, vault, commands, Coverage(CoverageServiceStub(to_historian))),
-            browsing=browsing,
-            commands=commands,
-            notices=notices,
-            trust=servers_trust,
-            wakeups=wakeups,
-            timing=timing,
-        )
-        for_budgets = BudgetServicer(budgets, tagging, tokens)
-        for_sampling = SamplingServicer(Sampling(database, commands))
-        for_transfers = TransferServicer(Transfers(database, vault, limits))
-        for_trust = TrustServicer(servers_trust, calendar, TrustPushes(database, commands), tokens)
-        for_discovery = DiscoveryServicer(
-            Discovery(database, commands, gateways), ConnectionTests(database, commands, gateways, vault), tokens
-        )
-        reports = PlantReports(database, CompletenessServiceStub(to_historian))
-        for_assets = AssetServicer(AssetModels(database), Assets(database), tokens)
-        for_mappings = MappingServicer(Mappings(database), MappingChanges(database, tagging), tokens)
-        for_writes = WriteServicer(WriteGuards(database), writing, tokens)
-        for_fleet = FleetServicer(Fleet(database, gateways, enrolment), tokens)
-        for_operations = OperationsServicer(database, operations, tokens)
-        listeners = [
-            Listener.people(
-                settings,
-                [
-                    Binding(add_OnboardingServiceServicer_to_server, for_people),
-                    Binding(add_NoticeServiceServicer_to_server, NoticeServicer(notices, tokens)),
-                    Binding(add_TrustServiceServicer_to_server, for_trust),
-                    Binding(add_SnapshotServiceServicer_to_server, SnapshotServicer(Comparing(database), tokens)),
-                    Binding(add_BudgetServiceServicer_to_server, for_budgets),
-                    Binding(add_SamplingServiceServicer_to_server, for_sampling),
-                    Binding(add_TransferServiceServicer_to_server, for_transfers),
-                    Binding(add_WriteServiceServicer_to_server, for_writes),
-                    Binding(add_DiscoveryServiceServicer_to_server, for_discovery),
-                    Binding(add_PlantReportServiceServicer_to_server, PlantReportServicer(reports)),
-                    Binding(add_AssetServiceServicer_to_server, for_assets),
-                    Binding(add_MappingServiceServicer_to_server, for_mappings),
-                    Binding(add_FleetServiceServicer_to_server, for_fleet),
-                    Binding(add_OperationsServicer_to_server, for_operations),
-                ],
-            ),
-            Listener.gateways(settings, [Binding(add_GatewayServiceServicer_to_server, for_gateways)]),
-            Listener.enrolment(
-                settings,
-                settings.enrol_listen,
-                [Binding(add_EnrolmentServiceServicer_to_server, EnrolmentServicer(enrolment))],
-            ),
-        ]
-        background = [wakeups.run, partial(reconciler.run, wakeups)]
+        identity = Identity(IdentityServiceStub(to_identity))
+        parts = _parts(settings, database, identity, to_historian, timing or Timing(), limits or Limits())
+        background = [parts.wakeups.run, partial(_reconciler(parts).run, parts.wakeups)]
         async with start_server(
-            "onboarding", settings, trust=trust, listeners=listeners, background=background
+            "onboarding", settings, trust=trust, listeners=_listeners(settings, parts), background=background
         ) as server:
             yield server
 
