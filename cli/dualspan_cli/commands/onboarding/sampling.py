@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -80,13 +81,8 @@ def sampling(
         accept_over_budget=accept_over_budget,
         validate_only=dry_run,
     )
-    for field, text in (("sampling_interval", interval), ("publishing_interval", publishing)):
-        _set_span(request, field, text, request)
-    if queue is not None:
-        request.queue_size = queue
-        request.update_mask.paths.append("queue_size")
+    _set_rhythm(request, interval=interval, publishing=publishing, heartbeat=heartbeat, queue=queue)
     _set_deadband(request, deadband)
-    _set_span(request.acquisition, "heartbeat_interval", heartbeat, request)
     _set(request, "trigger", trigger and _number("DATA_CHANGE_TRIGGER", trigger))
     _set(request, "mode", mode and _number("ACQUISITION_MODE", mode))
     _set(request, "discard_newest", _newest(discard))
@@ -94,12 +90,7 @@ def sampling(
     _set(request, "minimum_severity", severity)
     if not request.update_mask.paths:
         raise CommandError("NOTHING_TO_CHANGE", "Say what is to be different, such as --sampling 250ms.", exit_code=2)
-
-    async def use(session: Session) -> service.UpdateTagsResponse:
-        request.server = server_name(session, server)
-        return await _stub(session).UpdateTags(request)
-
-    answer = with_session(use, tenant=tenant, data=data)
+    answer = with_session(partial(_update, request, server), tenant=tenant, data=data)
     if as_json:
         print_json(as_dict(answer))
         return
@@ -108,10 +99,26 @@ def sampling(
     messages.print(f"{answer.changed} of {answer.matched} tags {words}.")
 
 
+async def _update(request: service.UpdateTagsRequest, server: str, session: Session) -> service.UpdateTagsResponse:
+    request.server = server_name(session, server)
+    return await _stub(session).UpdateTags(request)
+
+
 def _set(request: service.UpdateTagsRequest, field: str, value: object) -> None:
     if value is not None:
         setattr(request.acquisition, field, value)
         request.update_mask.paths.append(f"acquisition.{field}")
+
+
+def _set_rhythm(
+    request: service.UpdateTagsRequest, *, interval: str, publishing: str, heartbeat: str, queue: int | None
+) -> None:
+    _set_span(request, "sampling_interval", interval, request)
+    _set_span(request, "publishing_interval", publishing, request)
+    _set_span(request.acquisition, "heartbeat_interval", heartbeat, request)
+    if queue is not None:
+        request.queue_size = queue
+        request.update_mask.paths.append("queue_size")
 
 
 def _set_span(target: Message, field: str, text: str, request: service.UpdateTagsRequest) -> None:
