@@ -78,6 +78,7 @@ class VendorProfile:
         title: For people.
         limits: By quantity: `sessions`, `subscriptions_per_session`, `monitored_items`, `sampling_load` and so on.
         source: Where the figures come from.
+        is_verified: Somebody has held the figures against the vendor's data sheet.
         is_fallback: It goes for servers that nobody knows; what a server states of itself overrides it.
     """
 
@@ -85,6 +86,7 @@ class VendorProfile:
     title: str
     limits: Mapping[str, float]
     source: str
+    is_verified: bool = False
     is_fallback: bool = False
 
 
@@ -276,7 +278,8 @@ def estimate(
         *_counts(before, after, limits, bounds),
         *_rates(before, after, bounds),
     )
-    warnings = (*_notes(after, bounds), *(figure.detail for figure in figures if figure.over))
+    over = (figure.detail for figure in figures if figure.over)
+    warnings = (*_notes(after, bounds), *over, *_doubts(figures, profile))
     return Estimate(figures, profile.profile_id, limits.read_at is not None, warnings)
 
 
@@ -361,6 +364,16 @@ def _rates(before: Load, after: Load, bounds: _Bounds) -> Iterable[Figure]:
         "queue_memory", "bytes", before.queue_bytes, after.queue_bytes, bounds.most("queue_memory"),
         "the server would shorten queues and lose values: publish more often",
     )  # fmt: skip
+
+
+def _doubts(figures: Iterable[Figure], profile: VendorProfile) -> Iterable[str]:
+    """That a profile is no statement of the server, where it decides; of the fallback, only where it is exceeded."""
+    said = [one for one in figures if one.source is LimitSource.PROFILE and (one.over or not profile.is_fallback)]
+    if said and not profile.is_verified:
+        yield (
+            f"limits that the profile {profile.profile_id} says are not verified against a data sheet and may be "
+            "wrong; a lower one that the server states of itself goes before them"
+        )
 
 
 def _notes(load: Load, bounds: _Bounds) -> Iterable[str]:

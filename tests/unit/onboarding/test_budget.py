@@ -37,6 +37,7 @@ def test_every_profile_says_where_its_figures_come_from() -> None:
     assert {"siemens-s7-1200", "siemens-s7-1500-basic", "kepware", "ignition", "beckhoff", FALLBACK} <= profiles.keys()
     for profile in profiles.values():
         assert len(profile.source) > 40
+        assert profile.is_verified != ("Not verified against a data sheet" in profile.source)
         assert all(value > 0 for value in profile.limits.values())
 
 
@@ -95,6 +96,19 @@ def test_a_cpu_1511_bears_a_thousand_items_and_no_more() -> None:
     assert (items.present, items.wanted, items.limit, items.source) == (900, 1001, 1000, LimitSource.PROFILE)
     assert "BadTooManyMonitoredItems" in items.detail
     assert any("have not been read" in warning for warning in found.warnings)
+
+
+def doubts(found: Estimate) -> bool:
+    return any("may be wrong" in warning for warning in found.warnings)
+
+
+def test_a_limit_of_a_profile_that_nobody_verified_is_said_to_be_doubtful() -> None:
+    profile = profile_for(LIMITS)
+    assert doubts(estimate([], tags(1), UNKNOWN_LIMITS, profile))
+    assert not doubts(estimate([], tags(1), UNKNOWN_LIMITS, dataclasses.replace(profile, is_verified=True)))
+    nobody = all_profiles()[FALLBACK]
+    assert not doubts(estimate([], tags(1), LIMITS, nobody)), "what the fallback says decides nothing here"
+    assert doubts(estimate([], tags(1, sampling_us=1), LIMITS, nobody)), "it is exceeded"
 
 
 def test_a_faster_interval_is_load_too() -> None:

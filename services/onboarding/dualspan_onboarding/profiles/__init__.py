@@ -29,6 +29,7 @@ _QUANTITIES = frozenset(
     }
 )
 FALLBACK = "generic"
+_UNVERIFIED = "Not verified against a data sheet, common practice; may be wrong."
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +50,14 @@ def _rule(entry: Mapping[str, Any]) -> _Rule:
     unknown = limits.keys() - _QUANTITIES
     if unknown:
         raise ValueError(f"profile {entry['id']}: no such quantities: {', '.join(sorted(unknown))}")
-    match = entry.get("match", {})
+    match, is_verified = entry.get("match", {}), bool(entry["verified"])
+    source = " ".join(str(entry["source"]).split())
     profile = VendorProfile(
         profile_id=entry["id"],
         title=entry["title"],
         limits=limits,
-        source=" ".join(str(entry["source"]).split()),
+        source=source if is_verified else f"{_UNVERIFIED} {source}",
+        is_verified=is_verified,
         is_fallback=entry["id"] == FALLBACK,
     )
     pattern = re.compile(match.get("manufacturer", ".^"), re.IGNORECASE)
