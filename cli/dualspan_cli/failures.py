@@ -12,6 +12,7 @@ from dualspan_cli.errors import CommandError
 if TYPE_CHECKING:
     from dualspan_sdk import DualSpanError
 
+EXIT_BAD_INPUT = 2
 EXIT_UNAUTHENTICATED = 5
 EXIT_PERMISSION_DENIED = 6
 EXIT_NOT_FOUND = 7
@@ -19,6 +20,7 @@ EXIT_CONFLICT = 8
 EXIT_UNAVAILABLE = 9
 
 _EXIT_CODES = {
+    grpc.StatusCode.INVALID_ARGUMENT: EXIT_BAD_INPUT,
     grpc.StatusCode.UNAUTHENTICATED: EXIT_UNAUTHENTICATED,
     grpc.StatusCode.PERMISSION_DENIED: EXIT_PERMISSION_DENIED,
     grpc.StatusCode.NOT_FOUND: EXIT_NOT_FOUND,

@@ -25,6 +25,12 @@ def test_a_service_error_keeps_its_reason_and_words() -> None:
     assert (failure.reason, failure.words, failure.exit_code) == ("GATEWAY_NOT_FOUND", "There is no gateway g1.", 7)
 
 
+def test_what_a_service_cannot_read_ends_as_what_the_command_cannot_read() -> None:
+    failure = explain(rpc_error(grpc.StatusCode.INVALID_ARGUMENT, "It is no name.", "MALFORMED_NAME"))
+    assert (failure.reason, failure.exit_code) == ("MALFORMED_NAME", 2)
+    assert explain(DualSpanError("INVALID_ARGUMENT", "INVALID_PERIOD", "It ends before it begins.")).exit_code == 2
+
+
 @pytest.mark.parametrize(
     ("code", "exit_code", "hint"),
     [
