@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from dualspan_cli.statements import Statement
 
 _SECONDS = 290.0
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def verify_report(
@@ -27,13 +29,14 @@ def verify_report(
 ) -> None:
     """Verify a completeness report without asking any platform.
 
-    Exit codes: 0 valid, 1 not valid or signed by somebody else, 4 intact, but who signed it is not known here.
+    Exit codes: 0 valid, 1 not valid or signed by somebody else, 2 a file or the fingerprint cannot be read, 4 intact,
+    but who signed it is not known here.
     """
     from dualspan_cli.authorities import known_authorities
     from dualspan_cli.statements import check_signer, fingerprint_of, verify_statement
 
+    trusted = {_fingerprint(fingerprint)} if fingerprint else set[str]()
     statement = verify_statement(_content_of(file))
-    trusted = {fingerprint.replace(":", "").strip().lower()} if fingerprint else set[str]()
     if ca is not None:
         trusted.add(fingerprint_of(_content_of(ca)))
     check_signer(statement, trusted or known_authorities(settings_with(None)))
@@ -96,6 +99,14 @@ async def _ask(session: Session, scope: tuple[str, str, str], start: str, end: s
     answer = await stub.CreatePlantReport(request, timeout=_SECONDS)
     ca = await session.identity.GetGatewayCa(GetGatewayCaRequest())
     return answer.envelope, ca.fingerprint_sha256
+
+
+def _fingerprint(text: str) -> str:
+    digits = text.replace(":", "").strip().lower()
+    if _SHA256.fullmatch(digits) is None:
+        words = f"{text!r} is no SHA-256: --fingerprint takes its 64 hex digits, with or without colons."
+        raise CommandError("MALFORMED_FINGERPRINT", words, exit_code=2)
+    return digits
 
 
 def _server_name(parent: str, server: str) -> str:
