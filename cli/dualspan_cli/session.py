@@ -125,6 +125,9 @@ class Session:
 def choose_access(settings: CliSettings, *, is_named: bool = False) -> Access:
     """What the environment says goes first, then a data folder that was named, `sign-in`, the platform of this machine.
 
+    A folder that DUALSPAN_DATA_DIR names counts while a platform runs there: it may be set for a shell's whole life,
+    also where nothing runs. Who has signed in to that very platform stays who they are.
+
     Args:
         settings: The command's.
         is_named: The data folder stands on the command line.
@@ -134,6 +137,8 @@ def choose_access(settings: CliSettings, *, is_named: bool = False) -> Access:
     """
     running = RunningPlatform.find(settings.data_dir)
     credential = None if is_named and running else Credential.load(settings.credential_file)
+    if running and "data_dir" in settings.model_fields_set and credential and credential.addresses != where(running):
+        credential = None
     addresses = known_addresses(settings, credential, running)
     if secret := settings.token.get_secret_value():
         return Access(addresses, exchange_secret=secret)
@@ -158,12 +163,16 @@ def choose_access(settings: CliSettings, *, is_named: bool = False) -> Access:
     )
 
 
+def where(running: RunningPlatform) -> Addresses:
+    """The addresses of a platform on this machine."""
+    return Addresses(running.identity_address, running.onboarding_address, running.historian_address)
+
+
 def local_access(data_dir: Path, running: RunningPlatform) -> Access:
     """Acts as a platform on this machine itself, and reads as its first tenant: who can read its files may do so."""
     path = data_dir / SIGN_IN_FILE
     first = json.loads(path.read_text()) if path.exists() else {"tenant": "", "api_token": ""}
-    addresses = Addresses(running.identity_address, running.onboarding_address, running.historian_address)
-    return Access(addresses, first["api_token"], running.service_secret, first["tenant"])
+    return Access(where(running), first["api_token"], running.service_secret, first["tenant"])
 
 
 @asynccontextmanager
@@ -228,7 +237,7 @@ def known_addresses(settings: CliSettings, credential: Credential | None, runnin
     if credential is not None:
         known = credential.addresses
     elif running is not None:
-        known = Addresses(running.identity_address, running.onboarding_address, running.historian_address)
+        known = where(running)
     else:
         known = Addresses("127.0.0.1:7401", "127.0.0.1:7402", "127.0.0.1:7403")
     return Addresses(

@@ -16,7 +16,12 @@ Result = TypeVar("Result")
 
 TenantOption = Annotated[str, typer.Option("--tenant", help="Tenant to act in; your own if not given.")]
 DataOption = Annotated[
-    Path | None, typer.Option("--data", help="Data folder; DUALSPAN_DATA_DIR or a folder of your user if not given.")
+    Path | None,
+    typer.Option(
+        "--data",
+        help="Data folder; DUALSPAN_DATA_DIR or a folder of your user if not given. What runs on a folder that you "
+        "name either way goes before a sign-in elsewhere.",
+    ),
 ]
 
 
