@@ -36,6 +36,11 @@ def gateway_name(session: Session, gateway: str) -> str:
     return gateway if gateway.startswith("tenants/") else f"{required_tenant(session)}/gateways/{gateway}"
 
 
+async def found_gateway(session: Session, gateway: str) -> resources.Gateway:
+    """The gateway itself; the service's NotFound says that there is none."""
+    return await session.onboarding.GetGateway(service.GetGatewayRequest(name=gateway_name(session, gateway)))
+
+
 def server_name(session: Session, server: str) -> str:
     """The full name of a server from GATEWAY/SERVER.
 

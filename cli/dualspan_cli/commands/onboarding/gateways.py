@@ -14,7 +14,7 @@ from rich.text import Text
 from dualspan.onboarding.v1 import fleet_pb2
 from dualspan.onboarding.v1 import resources_pb2 as resources
 from dualspan.onboarding.v1.fleet_pb2_grpc import FleetServiceStub
-from dualspan_cli.commands.gateways import GatewayArgument, gateway_name
+from dualspan_cli.commands.gateways import GatewayArgument, found_gateway, gateway_name
 from dualspan_cli.commands.options import DataOption, TenantOption, with_session
 from dualspan_cli.errors import CommandError
 from dualspan_cli.output import JsonFlag, as_dict, messages, print_json, print_message, screen
@@ -187,9 +187,11 @@ def replace(
     as_json: JsonFlag = False,
 ) -> None:
     """Let a new box take over: revokes the old box, keeps servers and tags, prints the token for the new one."""
-    if not yes and not as_json:
-        typer.confirm(f"The box that is {gateway} now stops streaming within a minute. Go on?", abort=True, err=True)
     seconds = parse_duration(lifetime)
+    if not yes and not as_json:
+        known = with_session(partial(found_gateway, gateway=gateway), tenant=tenant, data=data)
+        label = known.name.rpartition("/")[2]
+        typer.confirm(f"The box that is {label} now stops streaming within a minute. Go on?", abort=True, err=True)
 
     async def use(session: Session) -> fleet_pb2.ReplaceGatewayResponse:
         request = fleet_pb2.ReplaceGatewayRequest(name=gateway_name(session, gateway), reason=reason)
