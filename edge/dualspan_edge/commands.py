@@ -42,6 +42,7 @@ class _Kind:
     handler: Handler
     slots: asyncio.Semaphore
     longest: float
+    begins_itself: bool
 
 
 @dataclass(slots=True)
@@ -72,7 +73,13 @@ class CommandRegistry:
         self.changed = asyncio.Event()
 
     def register(
-        self, kind: str, handler: Handler, *, at_once: int = _AT_ONCE, longest: float = _LONGEST_SECONDS
+        self,
+        kind: str,
+        handler: Handler,
+        *,
+        at_once: int = _AT_ONCE,
+        longest: float = _LONGEST_SECONDS,
+        begins_itself: bool = False,
     ) -> None:
         """Says who carries out commands of a kind.
 
@@ -81,8 +88,10 @@ class CommandRegistry:
             handler: Who.
             at_once: So many of them run at the same time; the others wait.
             longest: Seconds after which one is stopped.
+            begins_itself: The handler looks at the clock itself (`check_in_time`) and says when it begins what cannot
+                be taken back (`begin`); until then it can be cancelled.
         """
-        self._kinds[kind] = _Kind(handler, asyncio.Semaphore(at_once), longest)
+        self._kinds[kind] = _Kind(handler, asyncio.Semaphore(at_once), longest, begins_itself)
 
     def accept(self, command: gateway.ConnectResponse.Command) -> None:
         """Takes a command; one that is known already goes on as it is."""
@@ -145,8 +154,8 @@ class CommandRegistry:
         """Supervised: whatever a handler does, its command ends with an outcome or with words."""
         try:
             async with kind.slots:
-                self._check_in_time(run.command)
-                run.begun = True
+                if not kind.begins_itself:
+                    self.begin(run.command)
                 async with asyncio.timeout(kind.longest):
                     outcome = await kind.handler(run.command, lambda step, percent: self._progress(run, step, percent))
             self._end(run, outcome)
@@ -159,7 +168,15 @@ class CommandRegistry:
             _log.warning("command_failed", command=run.command.command_id, error=words)
             self._end(run, error=words)
 
-    def _check_in_time(self, command: gateway.ConnectResponse.Command) -> None:
+    def begin(self, command: gateway.ConnectResponse.Command) -> None:
+        """From now on the command may have an effect; raises Expired if it came too late for that."""
+        self.check_in_time(command)
+        run = self._runs.get(_key(command.command_id))
+        if run is not None:
+            run.begun = True
+
+    def check_in_time(self, command: gateway.ConnectResponse.Command) -> None:
+        """Raises Expired if the command must not be begun any more."""
         if command.HasField("expire_time") and self._platform_now() > command.expire_time.ToMicroseconds():
             raise Expired("the gateway came to it too late and did not begin it; ask again")
 

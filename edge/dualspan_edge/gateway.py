@@ -91,7 +91,7 @@ class Gateway:
         commands.register("test_connection", ConnectionTester(trust, servers.clock).run)
         commands.register("push_trust", TrustPusher(trust, servers.configuration_of).run, longest=120.0)
         Inspection(servers).register(commands)
-        WriteDesk(servers, enabled=self._settings.writes).register(commands)
+        WriteDesk(servers, commands, enabled=self._settings.writes).register()
         return commands
 
     async def _platform(self, servers: ServerSet, commands: CommandRegistry, status: StatusWriter) -> None:

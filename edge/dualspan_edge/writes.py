@@ -18,7 +18,7 @@ from dualspan.onboarding.v1 import writes_pb2 as writes
 from dualspan_edge.clock import now_microseconds
 from dualspan_edge.commands import CommandRegistry, Progress
 from dualspan_edge.opcua.connection import Connection
-from dualspan_edge.opcua.scalars import ValueRefused, check_limits, decimal_of, from_variant, same, to_variant
+from dualspan_edge.opcua.scalars import ValueRefused, check_limits, clipped, decimal_of, from_variant, same, to_variant
 from dualspan_edge.opcua.server import failure_words
 from dualspan_edge.opcua.writing import (
     OutcomeUnknown,
@@ -36,6 +36,7 @@ _LONGEST_SECONDS = 120.0
 # A controller takes a value over at its next cycle.
 _READ_BACK_SECONDS = 3.0
 _READ_BACK_EVERY = 0.1
+_MOST_OUTPUTS = 50
 _SWITCHED_OFF = (
     "writing is switched off at this gateway; whoever answers for the plant sets DUALSPAN_GATEWAY_WRITES=true there"
 )
@@ -55,18 +56,20 @@ class WriteDesk:
 
     Args:
         servers: What can be written to.
+        commands: Knows until when a command may begin, and is told when it does.
         enabled: The gateway's own setting.
     """
 
-    def __init__(self, servers: ServerSet, *, enabled: bool) -> None:
+    def __init__(self, servers: ServerSet, commands: CommandRegistry, *, enabled: bool) -> None:
         self._servers = servers
+        self._commands = commands
         self._enabled = enabled
         self._turns: dict[str, asyncio.Lock] = {}
 
-    def register(self, commands: CommandRegistry) -> None:
-        """Takes both kinds of commands."""
-        commands.register("write", self.write, longest=_LONGEST_SECONDS)
-        commands.register("call", self.call, longest=_LONGEST_SECONDS)
+    def register(self) -> None:
+        """Takes both kinds of commands; how long one takes is bounded here, from when it has its turn."""
+        self._commands.register("write", self.write, begins_itself=True)
+        self._commands.register("call", self.call, begins_itself=True)
 
     async def write(
         self, command: gateway.ConnectResponse.Command, progress: Progress
@@ -75,7 +78,7 @@ class WriteDesk:
         work = command.write
         attempt = _Attempt(Outcome())
         async with self._turn(work.server):
-            await self._supervised(attempt, self._write(work, attempt, progress))
+            await self._supervised(attempt, self._write(command, attempt, progress))
         _log.info("write", server=work.server, node=work.node_id, **_logged(attempt.outcome))
         return gateway.ConnectRequest.CommandReport(write=attempt.outcome)
 
@@ -86,7 +89,7 @@ class WriteDesk:
         work = command.call
         attempt = _Attempt(Outcome())
         async with self._turn(work.server):
-            await self._supervised(attempt, self._call(work, attempt, progress))
+            await self._supervised(attempt, self._call(command, attempt, progress))
         _log.info("call", server=work.server, method=work.method_id, **_logged(attempt.outcome))
         return gateway.ConnectRequest.CommandReport(call=attempt.outcome)
 
@@ -97,7 +100,15 @@ class WriteDesk:
         """Every end of a command is an outcome: nothing was done, it was done, or nobody knows."""
         outcome = attempt.outcome
         try:
-            await work
+            async with asyncio.timeout(_LONGEST_SECONDS):
+                await work
+        except asyncio.CancelledError:
+            # Whoever stops it now cannot take it back any more, and must hear what came of it.
+            if not attempt.sent:
+                raise
+            if outcome.result == Outcome.RESULT_UNSPECIFIED:
+                outcome.result = Outcome.RESULT_UNKNOWN
+            outcome.detail = "the gateway stopped before it knew what came of it; look at the machine"
         except OutcomeUnknown as unknown:
             outcome.result, outcome.detail = Outcome.RESULT_UNKNOWN, f"{unknown}; look at the machine"
         except Refused as refused:
@@ -109,20 +120,21 @@ class WriteDesk:
                 outcome.result = Outcome.RESULT_UNKNOWN
             outcome.detail = failure_words(error)
 
-    async def _write(self, work: writes.VariableWrite, attempt: _Attempt, progress: Progress) -> None:
-        outcome = attempt.outcome
+    async def _write(self, command: gateway.ConnectResponse.Command, attempt: _Attempt, progress: Progress) -> None:
+        self._commands.check_in_time(command)
+        work, outcome = command.write, attempt.outcome
         connection = self._connection(work.server)
         progress("looking at the machine", 10)
         await self._check_mode(work.check, outcome)
         target = await look_at(connection, work.node_id)
         outcome.data_type = target.type_name
         if target.present is not None:
-            outcome.before.CopyFrom(target.present)
+            outcome.before.CopyFrom(clipped(target.present))
         (limits,) = work.check.limits or (writes.WriteLimits(),)
         check_limits(work.value, limits, target.present)
         variant = to_variant(work.value, target.built_in, target.type_name)
         progress("writing", 50)
-        attempt.sent = True
+        self._begin(command, attempt)
         outcome.status_code = await write(connection, target.node, variant)
         outcome.result = Outcome.RESULT_EXECUTED
         outcome.execute_time.FromMicroseconds(now_microseconds())
@@ -144,23 +156,30 @@ class WriteDesk:
                 break
             await asyncio.sleep(_READ_BACK_EVERY)
         if after is not None:
-            outcome.after.CopyFrom(after)
+            outcome.after.CopyFrom(clipped(after))
         if not outcome.matches:
             outcome.detail = "the server took the value, but the variable has another one"
 
-    async def _call(self, work: writes.MethodCall, attempt: _Attempt, progress: Progress) -> None:
-        outcome = attempt.outcome
+    async def _call(self, command: gateway.ConnectResponse.Command, attempt: _Attempt, progress: Progress) -> None:
+        self._commands.check_in_time(command)
+        work, outcome = command.call, attempt.outcome
         connection = self._connection(work.server)
         progress("looking at the machine", 10)
         await self._check_mode(work.check, outcome)
         method = await look_at_method(connection, work.object_id, work.method_id)
         arguments = _arguments(work, method.arguments)
         progress("calling", 50)
-        attempt.sent = True
+        self._begin(command, attempt)
         outcome.status_code, outputs = await call(connection, method, arguments)
         outcome.result, outcome.matches = Outcome.RESULT_EXECUTED, True
         outcome.execute_time.FromMicroseconds(now_microseconds())
-        outcome.outputs.extend(value for output in outputs if (value := from_variant(output)) is not None)
+        values = (from_variant(output) for output in outputs[:_MOST_OUTPUTS])
+        outcome.outputs.extend(clipped(value) for value in values if value is not None)
+
+    def _begin(self, command: gateway.ConnectResponse.Command, attempt: _Attempt) -> None:
+        """The last look at the clock, with nothing between it and the sending."""
+        self._commands.begin(command)
+        attempt.sent = True
 
     def _connection(self, server: str) -> Connection:
         if not self._enabled:
@@ -174,7 +193,7 @@ class WriteDesk:
         mode = await read_value(self._servers.connected(check.mode_server).connection, check.mode_node_id)
         if mode is None:
             raise ValueRefused("the machine's mode cannot be read, so nothing is written")
-        outcome.machine_mode.CopyFrom(mode)
+        outcome.machine_mode.CopyFrom(clipped(mode))
         if not any(same(allowed, mode) for allowed in check.mode_values):
             raise ValueRefused("the machine is in another mode than the guard allows")
 

@@ -27,6 +27,8 @@ _INTEGERS = {
 }
 _LONGEST_NUMBER = 60
 _LARGEST_EXPONENT = 400
+# Characters or bytes of a value that an outcome shows.
+_LONGEST_SHOWN = 1000
 _LARGEST_FLOAT = Decimal(struct.unpack("<f", b"\xff\xff\x7f\x7f")[0])
 # To the next Float, if there were one, it is a step of 2**104.
 _HALF_STEP = Decimal(2**103)
@@ -161,6 +163,16 @@ def _text(content: object) -> str | None:
             return content.Text or ""
         case _:
             return None
+
+
+def clipped(value: writes.WriteValue) -> writes.WriteValue:
+    """A value for people to look at: what is longer than anybody reads says so and how it begins."""
+    if len(value.text) > _LONGEST_SHOWN:
+        return writes.WriteValue(text=f"{value.text[:_LONGEST_SHOWN]}… (clipped, {len(value.text)} characters)")
+    if len(value.binary) > _LONGEST_SHOWN:
+        begins = value.binary[: _LONGEST_SHOWN // 2].hex()
+        return writes.WriteValue(text=f"{begins}… (hex, clipped, {len(value.binary)} bytes)")
+    return value
 
 
 def same(one: writes.WriteValue, other: writes.WriteValue | None, tolerance: Decimal = Decimal(0)) -> bool:

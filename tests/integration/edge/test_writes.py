@@ -25,6 +25,8 @@ from dualspan.onboarding.v1.writes_pb2 import (
     WriteOutcome,
     WriteValue,
 )
+from dualspan_edge.clock import now_microseconds
+from dualspan_edge.commands import CommandRegistry
 from dualspan_edge.errors import GatewayError
 from dualspan_edge.opcua.certificates import load_application_instance
 from dualspan_edge.opcua.connection import Connection, connect
@@ -99,7 +101,8 @@ async def desk_at(folder: Path, *, enabled: bool = True, **way: Any) -> AsyncGen
     connection = await connect(configuration, instance, None)
     servers = Servers({"plant": connection})
     try:
-        yield Desk(WriteDesk(servers, enabled=enabled), servers)  # pyright: ignore[reportArgumentType] - what it uses
+        commands = CommandRegistry(now_microseconds)
+        yield Desk(WriteDesk(servers, commands, enabled=enabled), servers)  # pyright: ignore[reportArgumentType] - what it uses
     finally:
         await connection.close(keep_session=False)
 
@@ -152,7 +155,8 @@ async def test_a_value_is_written_in_the_variables_own_type_and_read_back(
 
 async def test_nothing_is_written_at_a_gateway_that_was_not_switched_on(plant: Plant, desk: Desk) -> None:
     node = await writable(plant, "setpoint", 1.0, ua.VariantType.Double)
-    desk.desk = WriteDesk(desk.servers, enabled=False)  # pyright: ignore[reportArgumentType] - what it uses
+    commands = CommandRegistry(now_microseconds)
+    desk.desk = WriteDesk(desk.servers, commands, enabled=False)  # pyright: ignore[reportArgumentType] - what it uses
     outcome = await desk.write(node, number(2))
     assert (outcome.result, "DUALSPAN_GATEWAY_WRITES" in outcome.detail) == (REFUSED, True)
     called = await desk.call(f"nsu={NAMESPACE};s=machine.", f"nsu={NAMESPACE};s=machine.Start")
