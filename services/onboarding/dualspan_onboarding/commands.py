@@ -62,6 +62,11 @@ class Command:
         return f"{self.command_id}.{self.attempt}"
 
     @property
+    def in_doubt(self) -> bool:
+        """It may have been carried out, and must not be carried out again: only an outcome says what became of it."""
+        return not self.repeatable and self.state in {CommandState.SENT, CommandState.LOST}
+
+    @property
     def resource(self) -> GatewayName | ServerName:
         """What it is about."""
         if not self.server:

@@ -218,12 +218,11 @@ def command_stalled(gateway: object) -> Unavailable:
     return Unavailable("COMMAND_STALLED", f"{gateway} has said nothing of it for too long. Check it, then ask again.")
 
 
-def command_unknown(gateway: object) -> Unavailable:
+def command_unknown(gateway: object, why: str = "lost its connection after it was told") -> Unavailable:
     """It was sent, must not be sent again, and nobody knows what became of it."""
     return Unavailable(
         "OUTCOME_UNKNOWN",
-        f"{gateway} lost its connection after it was told. It may have been carried out or not: look at the machine "
-        "before you ask again.",
+        f"{gateway} {why}. It may have been carried out or not: look at the machine before you ask again.",
     )
 
 

@@ -229,7 +229,7 @@ async def test_a_write_that_has_begun_is_not_stopped_and_its_own_end_is_told(use
     await asyncio.sleep(0.05)
     for report in registry.take():
         await reports(use_cases, session, report)
-    assert reason_of(await now_of(use_cases, "acme", operation.name)) == "COMMAND_FAILED"
+    assert reason_of(await now_of(use_cases, "acme", operation.name)) == "OUTCOME_UNKNOWN"
 
 
 class Link(RuleBasedStateMachine):

@@ -333,6 +333,51 @@ async def test_the_outcome_is_what_the_gateway_says(
     assert len(await plant.notices()) == notices
 
 
+@pytest.mark.parametrize("error", ["the server does not answer in time", ""], ids=["words", "nothing"])
+async def test_what_was_sent_and_ends_without_an_outcome_is_unknown(plant: Plant, error: str) -> None:
+    await plant.guard()
+    asked = await plant.ask()
+    (command,) = await plant.sent()
+    news = CommandNews(command.command_id, "", 50, done=True, cancelled=False, error=error, kind="", outcome=None)
+    await plant.use_cases.commands.save(plant.session, news)
+    kept = await plant.writing.get(asked.name)
+    assert (kept.state, error in kept.detail) == (WriteState.UNKNOWN, True)
+    assert await plant.notices() == ["WRITE_TO_BE_LOOKED_AT"]
+
+
+@pytest.mark.parametrize(("told", "state"), [(True, WriteState.UNKNOWN), (False, WriteState.FAILED)])
+async def test_a_server_that_is_deleted_leaves_in_doubt_what_its_gateway_was_told(
+    plant: Plant, told: bool, state: WriteState
+) -> None:
+    await plant.guard()
+    asked = await plant.ask()
+    if told:
+        assert len(await plant.sent()) == 1
+    await plant.use_cases.servers.delete(plant.server)
+    assert await plant.state(asked) is state
+    assert await plant.notices() == ["WRITE_TO_BE_LOOKED_AT"] * int(told)
+
+
+async def test_a_gateway_cannot_make_an_outcome_large(plant: Plant) -> None:
+    await plant.guard()
+    asked = await plant.ask()
+    (command,) = await plant.sent()
+    text, binary = WriteValue(text="a\x00" * 1_000_000), WriteValue(binary=b"x" * 1_000_000)
+    digits = WriteValue(number="1" * 1_000_000)
+    await plant.answer(
+        command,
+        result=WriteOutcome.RESULT_EXECUTED,
+        matches=True,
+        before=text,
+        after=binary,
+        machine_mode=digits,
+        outputs=[text] * 60,
+    )
+    kept = (await plant.writing.get(asked.name)).outcome or b""
+    assert 1000 < len(kept) < 200_000
+    assert WriteOutcome.FromString(kept).before.text.startswith("a\N{REPLACEMENT CHARACTER}a")
+
+
 async def test_the_same_request_is_one_command_and_another_is_refused(plant: Plant) -> None:
     await plant.guard()
     request_id = str(uuid.uuid4())

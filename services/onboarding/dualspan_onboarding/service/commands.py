@@ -24,6 +24,7 @@ from dualspan_onboarding.errors import (
     command_failed,
     command_sealed,
     command_unanswered,
+    command_unknown,
     gateway_offline,
     server_unknown,
     too_many,
@@ -225,7 +226,7 @@ class Commands:
             elif news.outcome is not None and news.kind == command.kind in self._kinds and not news.error:
                 await self._succeed(connection, command, news.outcome)
             else:
-                await self._fail(connection, command, error or _error_of(command, news))
+                await self._fail(connection, command, _error_of(command, news, error))
 
     async def _succeed(self, connection: Connection, command: Command, outcome: Message) -> None:
         response = await self._kinds[command.kind].succeeded(connection, command, outcome)
@@ -244,7 +245,8 @@ class Commands:
     async def abandon(self, connection: Connection, server: ServerName) -> None:
         """End what is not finished about a server that goes away."""
         for command in await commands.of_server(connection, server.parent, server.server):
-            await self._fail(connection, command, server_unknown(server))
+            gone = command_unknown(command.gateway, "was told of it before its server was deleted")
+            await self._fail(connection, command, gone if command.in_doubt else server_unknown(server))
 
     async def give_up_overdue(self) -> None:
         """Fail the commands that were waited for long enough, and carry on the wish that one stop."""
@@ -271,9 +273,14 @@ class Commands:
             await self._fail(connection, command, error)
 
 
-def _error_of(command: Command, news: CommandNews) -> DomainError:
+def _error_of(command: Command, news: CommandNews, refusal: DomainError | None) -> DomainError:
+    """Why there is no outcome; words alone do not say that what was sent has not been carried out."""
     if news.cancelled and command.cancel_wanted:
         return command_cancelled(command.resource)
+    if command.in_doubt:
+        return command_unknown(command.gateway, f"ended it without an outcome ({news.error or 'and said nothing'})")
+    if refusal is not None:
+        return refusal
     return command_failed(news.error) if news.error else command_unanswered(command.gateway)
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from google.protobuf.message import Message
 
-from dualspan.onboarding.v1.writes_pb2 import WriteOutcome
+from dualspan.onboarding.v1.writes_pb2 import WriteOutcome, WriteValue
 from dualspan_onboarding.commands import Command
 from dualspan_onboarding.errors import malformed
 from dualspan_onboarding.notices import MAX_TEXT, Severity, storable
@@ -45,6 +45,8 @@ from dualspan_runtime.principal import PrincipalKind
 _STEP = 100
 _LONGEST_WORDS = 500
 _MOST_OUTPUTS = 50
+# What a gateway clips is marked at its end, so a little more than that.
+_LONGEST_VALUE, _LONGEST_NUMBER = 1100, 100
 _UNKNOWN_REASONS = frozenset({"OUTCOME_UNKNOWN"})
 _PENDING, _DOUBT = "WRITE_NEEDS_APPROVAL", "WRITE_TO_BE_LOOKED_AT"
 _ACTOR = "services/onboarding"
@@ -255,8 +257,8 @@ class Writing:
         found = await writes.find(connection, _name_of(command), hold=True)
         if found is None or found.ended:
             return
-        unknown = error.reason in _UNKNOWN_REASONS
-        await self._end(connection, found, WriteState.UNKNOWN if unknown else WriteState.FAILED, error.message, None)
+        state = WriteState.UNKNOWN if error.reason in _UNKNOWN_REASONS else WriteState.FAILED
+        await self._end(connection, found, state, storable(error.message, MAX_TEXT), None)
 
     async def _end(
         self, connection: Connection, command: WriteCommand, state: WriteState, detail: str, outcome: bytes | None
@@ -293,7 +295,25 @@ def _clean(said: WriteOutcome) -> WriteOutcome:
     kept.CopyFrom(said)
     kept.detail, kept.data_type = storable(said.detail, MAX_TEXT), storable(said.data_type, 200)
     del kept.outputs[_MOST_OUTPUTS:]
+    for field in ("before", "after", "machine_mode"):
+        if kept.HasField(field):
+            _clip(getattr(kept, field))
+    for value in kept.outputs:
+        _clip(value)
     return kept
+
+
+def _clip(value: WriteValue) -> None:
+    """The gateway has clipped its values and said so; this holds whatever a gateway sends."""
+    match value.WhichOneof("value"):
+        case "number":
+            value.number = storable(value.number, _LONGEST_NUMBER)
+        case "text":
+            value.text = storable(value.text, _LONGEST_VALUE)
+        case "binary":
+            value.binary = value.binary[:_LONGEST_VALUE]
+        case _:
+            pass
 
 
 def _same_request(known: WriteCommand, wanted: Request) -> WriteCommand:
