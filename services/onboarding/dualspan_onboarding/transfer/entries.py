@@ -1,5 +1,6 @@
 """What a file says: entries with their place, what is wrong with them, and what has no counterpart here."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
@@ -176,6 +177,7 @@ class TagFile:
 
 def shown(value: object) -> str:
     """A value of a file as a message may have it: short, one line, nothing that a protocol refuses."""
-    text = value if isinstance(value, str) else repr(value)
+    # A number as JSON writes it: NaN, not nan.
+    text = value if isinstance(value, str) else json.dumps(value) if isinstance(value, float) else repr(value)
     text = "".join(c if c.isprintable() else "�" for c in text[: _MAX_SHOWN + 1])
     return text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "…"

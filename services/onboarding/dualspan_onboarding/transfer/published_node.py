@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dualspan_onboarding.rules import MAX_INTERVAL_US, MAX_QUEUE_SIZE
+from dualspan_onboarding.rules import DEFAULT_INTERVAL_US, MAX_INTERVAL_US, MAX_QUEUE_SIZE
 from dualspan_onboarding.sampling import (
     WHOLE_VALUE,
     AcquisitionMode,
@@ -89,17 +89,17 @@ def interval_of(members: Mapping[str, Member], key: str, unit: int) -> int | Non
     number = plain.value
     if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
         of_type(plain, int)
-    return _bounded(plain, round(number * unit))
+    return _bounded(plain, number * unit)
 
 
-def _bounded(member: Member, microseconds: int) -> int:
+def _bounded(member: Member, microseconds: float) -> int:
     if not 0 <= microseconds <= MAX_INTERVAL_US:
         raise Refused(
             "INTERVAL_OUT_OF_RANGE",
             f"{member.name} is {shown(member.value)}, which is not between 0 and 24 hours.",
             "Write an interval of a day at the most.",
         )
-    return microseconds
+    return round(microseconds)
 
 
 def _timespan(member: Member) -> int:
@@ -259,8 +259,11 @@ def _intervals(members: Mapping[str, Member], node: ReadNode) -> None:
     plain = _said(members, "opcsamplinginterval")
     if plain is not None and plain.value == -1 and _said(members, "opcsamplingintervaltimespan") is None:
         # Part 4, 7.21: the subscription's own interval.
-        if "publishing_interval_us" in node.settings:
-            node.settings["sampling_interval_us"] = node.settings["publishing_interval_us"]
+        interval = int(node.settings.get("publishing_interval_us", DEFAULT_INTERVAL_US))
+        node.settings["sampling_interval_us"] = interval
+        if node.address.source is not TagSource.EVENTS:
+            words = f"-1 means the publishing interval: the value is sampled every {interval / 1000:g} ms."
+            _remark(node, plain, words)
         return
     sampling = _interval(members, "opcsamplinginterval", 1000)
     if sampling is not None:

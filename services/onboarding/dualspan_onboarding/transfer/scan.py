@@ -68,11 +68,9 @@ def _integer(digits: str) -> int | float:
     return int(digits) if len(digits) <= _LONGEST_NUMBER else float("inf")
 
 
-def _constant(name: str) -> float:
-    raise ValueError(f"{name} is no JSON")
-
-
-_DECODER = json.JSONDecoder(object_pairs_hook=_pairs, parse_int=_integer, parse_constant=_constant)
+# NaN and Infinity are no JSON, but some programs write them: they are read, and refused where they stand, so that the
+# rest of the file is none the worse.
+_DECODER = json.JSONDecoder(object_pairs_hook=_pairs, parse_int=_integer)
 
 
 class Scanner:

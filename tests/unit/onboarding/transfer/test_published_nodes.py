@@ -1,4 +1,5 @@
 import json
+import re
 from typing import Any
 
 import pytest
@@ -263,7 +264,6 @@ def test_a_node_in_the_entry_itself_is_read_as_the_first_releases_wrote_it() -> 
         ("", 1, "NOT_JSON"),
         ("[\n{\n]", 3, "NOT_JSON"),
         ('[\n{"EndpointUrl": "x"\n"OpcNodes": []}]', 3, "NOT_JSON"),
-        ('[{"OpcNodes": [{"Id": NaN}]}]', 1, "NOT_JSON"),
         ("[" * 5000, 1, "NOT_JSON"),
         ('[{"OpcNodes": [' + "[" * 100_000 + "]}]", 1, "NOT_JSON"),
         ("[]\n\nx", 3, "NOT_JSON"),
@@ -273,6 +273,44 @@ def test_what_is_no_json_is_refused_as_a_whole_with_its_line(text: str, line: in
     with pytest.raises(FileRefused) as refused:
         read_published_nodes(text)
     assert (refused.value.problem.place.line, refused.value.problem.reason) == (line, reason)
+
+
+@pytest.mark.parametrize(
+    ("member", "field"),
+    [
+        ('"Id": NaN', "Id"),
+        ('"Id": "i=1", "OpcSamplingInterval": NaN', "OpcSamplingInterval"),
+        ('"Id": "i=1", "HeartbeatInterval": -Infinity', "HeartbeatInterval"),
+        ('"Id": "i=1", "DeadbandType": "Absolute", "DeadbandValue": Infinity', "DeadbandValue"),
+    ],
+)
+def test_a_number_that_is_none_is_named_where_it_stands(member: str, field: str) -> None:
+    text = f'[{{"EndpointUrl": "{URL}", "OpcNodes": [\n{{"Id": "i=2"}},\n{{{member}}}]}}]'
+    file = read_published_nodes(text)
+    (problem,) = file.problems
+    assert (problem.place.line, problem.place.entry) == (3, "[0].OpcNodes[1]")
+    assert (problem.place.field, problem.reason) == (field, "WRONG_TYPE")
+    assert re.search("NaN|Infinity", problem.message), "as the file has it"
+    assert len(file.entries) == 1
+
+
+def test_an_interval_beyond_all_floats_is_out_of_range() -> None:
+    (problem,) = read(entry({"Id": "i=1", "OpcSamplingInterval": 1e308})).problems
+    assert problem.reason == "INTERVAL_OUT_OF_RANGE"
+
+
+@pytest.mark.parametrize(
+    ("members", "publishing", "milliseconds"),
+    [({}, {"OpcPublishingInterval": 200}, 200), ({"DataSetSamplingInterval": 50}, {}, 1000)],
+)
+def test_a_sampling_interval_of_minus_one_is_that_of_publishing_and_says_so(
+    members: dict[str, Any], publishing: dict[str, Any], milliseconds: int
+) -> None:
+    file = read(entry({"Id": "i=1", "OpcSamplingInterval": -1} | publishing, **members))
+    (found,), (remark,) = file.entries, file.remarks
+    assert found.settings["sampling_interval_us"] == milliseconds * 1000
+    assert (remark.place.field, remark.value) == ("OpcSamplingInterval", "-1")
+    assert f"the publishing interval: the value is sampled every {milliseconds} ms" in remark.message
 
 
 def test_names_that_stand_twice_are_a_problem_wherever_they_stand() -> None:
