@@ -8,6 +8,7 @@ from dualspan.onboarding.v1.discovery_pb2 import (
     DiscoverServersResponse,
     DiscoveryScope,
 )
+from dualspan_onboarding.discovery_addresses import check_address
 from dualspan_onboarding.errors import malformed
 
 MOST_ADDRESSES = 200
@@ -21,7 +22,7 @@ _MOST_BYTES = 1 << 20
 
 
 def check_scope(scope: DiscoveryScope) -> DiscoveryScope:
-    """Return a scope that can be sent to a gateway, which reads the addresses; raises InvalidArgument."""
+    """Return a scope that can be sent to a gateway, which has the last word; raises InvalidArgument."""
     if not scope.addresses and not scope.multicast:
         raise malformed("SCOPE_EMPTY", "scope.addresses", "Name an address, a range or a network, or set multicast.")
     if len(scope.addresses) > MOST_ADDRESSES:
@@ -30,6 +31,7 @@ def check_scope(scope: DiscoveryScope) -> DiscoveryScope:
         if not address.strip() or len(address) > _LONGEST_ADDRESS or not address.isprintable():
             words = f"{address[:100]!r} is no address: write plc7, 10.0.0.7:4840, 10.0.0.0/24 or opc.tcp://plc7:4840."
             raise malformed("MALFORMED_ADDRESS", "scope.addresses", words)
+        check_address(address)
     if len(scope.ports) > MOST_PORTS or any(not 0 < port < 65536 for port in scope.ports):
         words = f"At most {MOST_PORTS} ports, each from 1 to 65535."
         raise malformed("MALFORMED_PORTS", "scope.ports", words)
