@@ -1,10 +1,22 @@
 import json
+from types import SimpleNamespace
+from typing import cast
 
+import grpc
 import pytest
 import typer
 
-from dualspan.onboarding.v1 import discovery_pb2, resources_pb2
-from dualspan_cli.commands.onboarding.discovery import EXIT_CANNOT_CONNECT, print_found, print_tested
+from dualspan.onboarding.v1 import discovery_pb2, resources_pb2, service_pb2
+from dualspan_cli.commands.onboarding.discovery import (
+    EXIT_CANNOT_CONNECT,
+    discover,
+    nothing_to_look_at,
+    print_found,
+    print_tested,
+    try_connection,
+)
+from dualspan_cli.errors import CommandError
+from dualspan_cli.session import Session
 
 HOSTILE = "\x1b[2J\x1b]0;owned\x07[bold]not bold[/bold] \u202e"
 
@@ -82,3 +94,37 @@ def test_a_test_that_failed_is_an_exit_code(capsys: pytest.CaptureFixture[str]) 
     assert json.loads(capsys.readouterr().out)["checks"][0]["verdict"] == "CONNECTION_VERDICT_FAILED"
     checks[0].verdict = discovery_pb2.CONNECTION_VERDICT_WARNING
     print_tested(discovery_pb2.TestConnectionResponse(checks=checks), as_json=False)
+
+
+@pytest.mark.parametrize(
+    "target", ["opc.tcp://plc7:4840", "box", "box/", "/press", "tenants/home/gateways/box/servers/s"]
+)
+def test_a_test_shows_both_forms_of_what_it_takes(target: str) -> None:
+    with pytest.raises(CommandError, match=r"GATEWAY/SERVER, or .* GATEWAY --url opc\.tcp://") as refused:
+        try_connection(target, url="")
+    assert refused.value.exit_code == 2
+
+
+@pytest.mark.parametrize("address", ["opc.tcp://plc7:4840", "10.0.0.7:4840", "10.0.0.0/24"])
+def test_an_address_in_the_place_of_the_gateway_is_told(address: str) -> None:
+    with pytest.raises(CommandError, match="The gateway that looks comes first") as refused:
+        discover(address, timeout="2s")
+    assert refused.value.exit_code == 2
+
+
+class Fleet:
+    """The onboarding service with one gateway."""
+
+    async def GetGateway(self, request: service_pb2.GetGatewayRequest) -> resources_pb2.Gateway:  # noqa: N802
+        if request.name != "tenants/home/gateways/box":
+            raise grpc.aio.AioRpcError(grpc.StatusCode.NOT_FOUND, grpc.aio.Metadata(), grpc.aio.Metadata())
+        return resources_pb2.Gateway(name=request.name)
+
+
+@pytest.mark.parametrize(("gateway", "words"), [("box", "there is one of that id"), ("nonsense", "there is none")])
+async def test_one_word_is_the_gateway_and_whether_it_exists_is_said(gateway: str, words: str) -> None:
+    session = cast("Session", SimpleNamespace(onboarding=Fleet(), tenant="tenants/home"))
+    told = await nothing_to_look_at(session, gateway)
+    assert (told.reason, told.exit_code) == ("SCOPE_EMPTY", 2)
+    assert words in str(told)
+    assert "GATEWAY ADDRESS" in str(told)

@@ -6,14 +6,16 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
+import grpc
 import typer
 
 from dualspan.onboarding.v1 import discovery_pb2, resources_pb2
 from dualspan.onboarding.v1.discovery_pb2_grpc import DiscoveryServiceStub
-from dualspan_cli.commands.gateways import gateway_name
+from dualspan_cli.commands.gateways import found_gateway, gateway_name
 from dualspan_cli.commands.onboarding.following import follow
 from dualspan_cli.commands.options import DataOption, TenantOption, with_session
 from dualspan_cli.errors import CommandError
+from dualspan_cli.failures import EXIT_BAD_INPUT
 from dualspan_cli.output import JsonFlag, as_dict, messages, print_json, print_messages, screen
 from dualspan_cli.session import Session, all_pages
 from dualspan_cli.times import parse_duration
@@ -34,6 +36,9 @@ _MARKS = {
 }
 EXIT_CANNOT_CONNECT = 1
 GatewayArgument = Annotated[str, typer.Argument(help="The gateway to look from.")]
+
+
+_DISCOVER = "dualspan onboarding discover GATEWAY ADDRESS…"
 
 
 def _stub(session: Session) -> DiscoveryServiceAsyncStub:
@@ -57,6 +62,11 @@ def discover(
 ) -> None:
     """Find OPC UA servers at the addresses that you name, and nowhere else."""
     seconds = parse_duration(timeout)
+    if not gateway.startswith("tenants/") and set(gateway) & set(":/"):
+        words = f"The gateway that looks comes first, and {gateway!r} is an address: {_DISCOVER}"
+        raise CommandError("BAD_GATEWAY", words, exit_code=EXIT_BAD_INPUT)
+    if not addresses and not multicast:
+        raise with_session(partial(nothing_to_look_at, gateway=gateway), tenant=tenant, data=data)
 
     async def use(session: Session) -> discovery_pb2.DiscoverServersResponse:
         scope = discovery_pb2.DiscoveryScope(
@@ -77,6 +87,19 @@ def discover(
         print_json(as_dict(found))
     else:
         print_found(found)
+
+
+async def nothing_to_look_at(session: Session, gateway: str) -> CommandError:
+    """What to say where one word was given: it is the gateway, also if an address was meant."""
+    try:
+        await found_gateway(session, gateway)
+        known = "there is one of that id"
+    except grpc.aio.AioRpcError as error:
+        if error.code() not in {grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT}:
+            raise
+        known = "there is none of that id (`dualspan gateways list` has them)"
+    words = f"{gateway!r} is taken as the gateway that looks, and {known}. Name addresses after it, or --multicast"
+    return CommandError("SCOPE_EMPTY", f"{words}: {_DISCOVER}", exit_code=EXIT_BAD_INPUT)
 
 
 def print_found(found: discovery_pb2.DiscoverServersResponse) -> None:
@@ -192,10 +215,13 @@ def try_connection(
 ) -> None:
     """Try to connect to a server, step by step; say what is wrong and what to do."""
     gateway, _, server = target.partition("/")
-    if bool(server) == bool(url):
-        raise CommandError("SUBJECT_MISSING", "Name GATEWAY/SERVER, or GATEWAY and --url.", exit_code=2)
+    if bool(server) == bool(url) or not gateway or set(server) & set(":/"):
+        words = (
+            "Write a configured server as GATEWAY/SERVER, or settings to try as GATEWAY --url opc.tcp://host:port/path"
+        )
+        raise CommandError("SUBJECT_MISSING", f"{words}, not {target!r}.", exit_code=EXIT_BAD_INPUT)
     if security not in _MODES:
-        raise CommandError("BAD_SECURITY", f"--security is one of {', '.join(_MODES)}.", exit_code=2)
+        raise CommandError("BAD_SECURITY", f"--security is one of {', '.join(_MODES)}.", exit_code=EXIT_BAD_INPUT)
 
     async def use(session: Session) -> discovery_pb2.TestConnectionResponse:
         request = discovery_pb2.TestConnectionRequest(parent=gateway_name(session, gateway), server_id=server)
