@@ -20,6 +20,7 @@ from dualspan.onboarding.v1 import trust_pb2
 from dualspan_edge.errors import GatewayError
 from dualspan_edge.opcua.connection import Connection, connect
 from dualspan_edge.opcua.nodeids import standard_node
+from dualspan_edge.opcua.services import read_attributes, value_of
 from dualspan_edge.opcua.trust_desk import TrustDesk
 from dualspan_edge.opcua.words import status_words
 
@@ -129,6 +130,7 @@ class _Visit:
         self._progress = progress
         self._methods: dict[str, ua.NodeId] = {}
         self._list = ua.NodeId()
+        self._last_update: object = None
 
     async def push(self, certificates: Sequence[bytes]) -> trust_pb2.PushTrustResponse:
         self._progress("Looking for the server's trust list", 20)
@@ -193,6 +195,7 @@ class _Visit:
 
     async def _read_list(self) -> list[bytes] | None:
         """The trusted certificates, DER; None if the server does not let them be read."""
+        self._last_update = await self._updated_at()
         try:
             handle = _handle(await self._call("Open", ua.Variant(_READ, ua.VariantType.Byte)))
         except UaStatusCodeError as error:
@@ -206,12 +209,25 @@ class _Visit:
             await self._call("Close", handle)
         return _decoded(content)
 
+    async def _updated_at(self) -> object:
+        """When the server says that its list was changed last; None if it does not say."""
+        node = self._methods.get("LastUpdateTime")
+        if node is None:
+            return None
+        (answer,) = await read_attributes(self._connection.session, [(node, ua.AttributeIds.Value)], 1)
+        return value_of(answer)
+
     async def _read_all(self, handle: ua.Variant) -> bytes:
+        """The file; empty if what the server answers is none."""
         content = bytearray()
         while True:
-            (part,) = await self._call("Read", handle, ua.Variant(_PORTION, ua.VariantType.Int32))
-            if not isinstance(part, bytes) or not part:
+            parts = await self._call("Read", handle, ua.Variant(_PORTION, ua.VariantType.Int32))
+            part = parts[0] if len(parts) == 1 else parts
+            # At the end of the file a null ByteString is as good as an empty one.
+            if part == b"" or (part is None and content):
                 return bytes(content)
+            if not isinstance(part, bytes):
+                return b""
             content += part
             if len(content) > _MOST_BYTES:
                 raise NotManageableError("the server's trust list is larger than any that is taken; look at it there")
@@ -234,9 +250,14 @@ class _Visit:
                 "the server shows a trust list, and lets nobody read or change it from here. Trust the gateway's "
                 "certificate by hand: `dualspan onboarding certificates gateway` says how"
             )
-        return await self._write([*present, *missing])
+        return await self._write(missing, present)
 
-    async def _write(self, certificates: Sequence[bytes]) -> bool:
+    async def _write(self, missing: Sequence[bytes], present: list[bytes]) -> bool:
+        """Writes the whole list, unless somebody else has changed it since it was read."""
+        seen = self._last_update
+        if await self._read_list() != present or self._last_update != seen:
+            raise self._changed()
+        certificates = [*present, *missing]
         content = struct_to_binary(
             ua.TrustListDataType(
                 SpecifiedLists=ua.UInt32(_TRUSTED_CERTIFICATES),
@@ -245,6 +266,10 @@ class _Visit:
         )
         try:
             handle = _handle(await self._call("Open", ua.Variant(_WRITE_ERASE, ua.VariantType.Byte)))
+            # From here on the server lets nobody else write; what was written before shows in the time.
+            if await self._updated_at() != seen:
+                await self._call("Close", handle)
+                raise self._changed()
             for start in range(0, len(content), _PORTION):
                 part = ua.Variant(content[start : start + _PORTION], ua.VariantType.ByteString)
                 await self._call("Write", handle, part)
@@ -279,6 +304,12 @@ class _Visit:
         )
 
     @staticmethod
+    def _changed() -> NotManageableError:
+        return NotManageableError(
+            "somebody else changed the server's trust list at the same time; it was left as it is. Push again"
+        )
+
+    @staticmethod
     def _refused(error: UaStatusCodeError) -> NotManageableError:
         return NotManageableError(f"the server did not take the gateway's certificate: {status_words(int(error.code))}")
 
@@ -289,14 +320,17 @@ def _handle(outputs: Sequence[object]) -> ua.Variant:
     return ua.Variant(outputs[0], ua.VariantType.UInt32)
 
 
-def _decoded(content: bytes) -> list[bytes]:
+def _decoded(content: bytes) -> list[bytes] | None:
+    """The certificates in a trust list's file; None if it is none: even an empty list is a file of some bytes."""
     if not content:
-        return []
+        return None
     try:
         stated = struct_from_binary(ua.TrustListDataType, ua.utils.Buffer(content))
     except Exception as error:  # asyncua raises what it pleases on a damaged file
         raise NotManageableError("the server's trust list is damaged; look at it at the server") from error
-    return [bytes(der) for der in stated.TrustedCertificates or ()]
+    certificates = [bytes(der) for der in stated.TrustedCertificates or ()]
+    # A file that does not state the trusted certificates does not state that there are none.
+    return certificates if certificates or stated.SpecifiedLists & _TRUSTED_CERTIFICATES else None
 
 
 def _outcome(added: Sequence[bytes], present: Sequence[bytes], *, applied: bool) -> trust_pb2.PushTrustResponse:
