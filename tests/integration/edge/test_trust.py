@@ -220,6 +220,65 @@ async def test_others_stay_in_a_list_that_is_written_as_a_whole(
     assert set(managed.trusted.certificates()) == {other, der(gateway_own.certificate)}
 
 
+_TRUST_LIST = "ServerConfiguration_CertificateGroups_DefaultApplicationGroup_TrustList"
+
+
+@pytest.mark.parametrize("answer", [[None], [b""], [7], []], ids=str)
+async def test_a_list_that_is_not_read_is_not_written_over(
+    plant: Plant, platform: Platform, box: RunningGateway, tmp_path: Path, answer: list[object]
+) -> None:
+    managed = ManagedPlant(plant, tmp_path / "trusted", adds=False)
+    managed.trusted.enforced = False
+    other = der(create_application_instance("other").certificate)
+    managed.trusted.replace([other])
+    take = managed.trusted.call
+
+    async def call(request: ua.CallMethodRequest, user: str) -> ua.CallMethodResult:
+        result = await take(request, user)
+        if request.MethodId == ua.NodeId(getattr(ua.ObjectIds, f"{_TRUST_LIST}_Read")):
+            result.OutputArguments = [ua.Variant(one, _variant_type(one)) for one in answer]
+        return result
+
+    managed.trusted.call = call
+    managed.open()
+    platform.onboarding.configure(plant.configuration())
+    box.start()
+    await until(lambda: platform.onboarding.server_state() == CONNECTED, "connected")
+    assert "lets nobody read or change it" in (await push(platform, "a")).error
+    assert managed.trusted.certificates() == [other]
+
+
+def _variant_type(one: object) -> ua.VariantType:
+    return ua.VariantType.Int32 if isinstance(one, int) else ua.VariantType.ByteString
+
+
+@pytest.mark.parametrize("moment", ["AddCertificate", "Open"])
+async def test_what_somebody_else_changes_at_the_same_time_stays(
+    plant: Plant, platform: Platform, box: RunningGateway, tmp_path: Path, moment: str
+) -> None:
+    managed = ManagedPlant(plant, tmp_path / "trusted", adds=False)
+    managed.trusted.enforced = False
+    first, second = (der(create_application_instance(name).certificate) for name in ("first", "second"))
+    managed.trusted.replace([first])
+    take = managed.trusted.call
+    updated = plant.server.get_node(ua.NodeId(getattr(ua.ObjectIds, f"{_TRUST_LIST}_LastUpdateTime")))
+
+    async def call(request: ua.CallMethodRequest, user: str) -> ua.CallMethodResult:
+        at_it = request.MethodId == ua.NodeId(getattr(ua.ObjectIds, f"{_TRUST_LIST}_{moment}"))
+        if at_it and (moment != "Open" or request.InputArguments[0].Value != 1):
+            managed.trusted.replace([first, second])
+            await updated.write_value(ua.Variant(dt.datetime.now(dt.UTC), ua.VariantType.DateTime))
+        return await take(request, user)
+
+    managed.trusted.call = call
+    managed.open()
+    platform.onboarding.configure(plant.configuration())
+    box.start()
+    await until(lambda: platform.onboarding.server_state() == CONNECTED, "connected")
+    assert "at the same time" in (await push(platform, "a")).error
+    assert set(managed.trusted.certificates()) == {first, second}
+
+
 async def test_a_user_without_the_right_is_told_so(
     plant: Plant, platform: Platform, box: RunningGateway, tmp_path: Path
 ) -> None:
