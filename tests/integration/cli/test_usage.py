@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dualspan_cli.failures import EXIT_UNAUTHENTICATED
+from dualspan_cli.failures import EXIT_NOT_FOUND, EXIT_UNAUTHENTICATED
 from dualspan_cli.session import Addresses, Credential
 from harness.up import Running, dualspan, environment
 
@@ -101,3 +101,16 @@ def test_a_reader_that_has_enough_is_no_error(running: Running) -> None:
         check=False,
     )
     assert told.stderr == ""
+
+
+def test_what_is_mistyped_is_told_before_anything_is_asked_or_done(running: Running) -> None:
+    for arguments, code, reason in (
+        (("discover", "nonsense"), 2, "SCOPE_EMPTY"),
+        (("discover", "nonsense", "127.0.0.1:34300-34302"), 2, "MALFORMED_ADDRESS"),
+        (("test-connection", "opc.tcp://plc7:4840"), 2, "SUBJECT_MISSING"),
+        (("gateways", "replace", "nope"), EXIT_NOT_FOUND, "GATEWAY_NOT_FOUND"),
+    ):
+        told = dualspan("onboarding", *arguments, "--tenant", "home", folder=running.folder)
+        assert told.returncode == code, told.stderr
+        assert reason in told.stderr
+        assert "Go on?" not in told.stderr
