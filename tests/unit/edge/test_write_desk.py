@@ -36,7 +36,7 @@ class Slow:
 
     async def look_at(self, *_: object) -> Target:
         await self.looked.wait()
-        return Target(ua.NodeId(1, 1), 6, "Int32", self.before)
+        return Target(ua.NodeId.from_string("ns=1;i=1"), 6, "Int32", self.before)
 
     async def write(self, _connection: object, _node: object, variant: ua.Variant) -> int:
         self.written.append(variant.Value)
