@@ -104,7 +104,8 @@ class NodeOpcUaServer:
 
 
 @cache
-def _folder(package: str) -> Path:
+def _installed(package: str) -> Path | str:
+    """Where it is, or why it cannot be had: found out once."""
     _SOFTWARE.mkdir(parents=True, exist_ok=True)
     try:
         # One test worker installs, the others wait for it.
@@ -112,7 +113,14 @@ def _folder(package: str) -> Path:
             fcntl.flock(lock, fcntl.LOCK_EX)
             return from_npm(_SOFTWARE, package, "2").folder
     except PeerUnavailableError as error:
-        pytest.skip(f"no server of another make here: {error}")
+        return str(error)
+
+
+def _folder(package: str) -> Path:
+    found = _installed(package)
+    if isinstance(found, str):
+        pytest.skip(f"no server of another make here: {found}")
+    return found
 
 
 @contextlib.asynccontextmanager

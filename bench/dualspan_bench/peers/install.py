@@ -55,7 +55,9 @@ def from_npm(software: Path, package: str, requirement: str) -> Installed:
     if not manifest.exists():
         folder.mkdir(parents=True, exist_ok=True)
         command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--silent", "--prefix", str(folder)]
-        _run([*command, f"{package}@{requirement}"], folder)
+        # Without a registry npm would try for many minutes.
+        patience = ["--fetch-retries=1", "--fetch-timeout=20000", "--fetch-retry-maxtimeout=5000"]
+        _run([*command, *patience, f"{package}@{requirement}"], folder)
     return Installed(folder, json.loads(manifest.read_text())["version"])
 
 
