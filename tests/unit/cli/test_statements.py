@@ -34,11 +34,13 @@ def key_of(authority: CertificateAuthority) -> tuple[StatementKey, Ed25519Privat
     return StatementKey(key_id_of(private.public_key()), chain, b"", datetime.now(UTC)), private
 
 
-def payload(created_us: int = NOW) -> bytes:
+def payload(created_us: int | None = None) -> bytes:
     tag = ReportTag(7, "Filler/Speed · 速度", "tenants/acme/gateways/g/servers/s")
     line = TagFigures(tag, Times(HOUR, HOUR - 1500, 0, 1500, 0), 36_000, 0, None, 0, {4: 1500})
     query = ReportQuery("plant Ulm", (tag,), NOW - HOUR, NOW, "users/ada")
-    return document("acme", query, [line], [], created_us)
+    # A report is made after the certificate of its key, however long ago this module was imported.
+    now_us = int(datetime.now(UTC).timestamp() * 1e6)
+    return document("acme", query, [line], [], now_us if created_us is None else created_us)
 
 
 def signed(authority: CertificateAuthority, content: bytes | None = None, kind: str = PAYLOAD_TYPE) -> bytes:
@@ -108,8 +110,9 @@ def test_a_gateway_s_certificate_signs_no_reports(authority: CertificateAuthorit
 
 def test_a_foreign_signature_under_the_platform_s_certificate_is_found(authority: CertificateAuthority) -> None:
     key, _ = key_of(authority)
-    forged = sign(key, Ed25519PrivateKey.generate(), PAYLOAD_TYPE, payload())
-    data = envelope(payload(), Signature(forged.key_id, forged.signature, forged.certificate_chain_pem))
+    content = payload()
+    forged = sign(key, Ed25519PrivateKey.generate(), PAYLOAD_TYPE, content)
+    data = envelope(content, Signature(forged.key_id, forged.signature, forged.certificate_chain_pem))
     assert "changed after it was signed" in refusal(data)
 
 
@@ -118,8 +121,9 @@ def test_a_time_outside_of_the_certificate_s_life_is_found(authority: Certificat
 
 
 def test_another_kind_of_statement_is_no_report(authority: CertificateAuthority) -> None:
-    data: dict[str, Any] = json.loads(signed(authority, kind="application/vnd.dualspan.other.v1+json"))
+    content = payload()
+    data: dict[str, Any] = json.loads(signed(authority, content, kind="application/vnd.dualspan.other.v1+json"))
     refusal(canonical(data) + b"\n")
     data["payloadType"] = "application/vnd.dualspan.other.v1+json"
     assert "something else" in refusal(canonical(data) + b"\n")
-    assert base64.b64decode(data["payload"]) == payload()
+    assert base64.b64decode(data["payload"]) == content
