@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
@@ -27,6 +28,10 @@ _SOURCES = {
     service.LIMIT_SOURCE_PROFILE: "profile",
     service.LIMIT_SOURCE_NONE: "",
 }
+_UNVERIFIED = (
+    "verified no: nobody has held the figures against a data sheet, and they may be wrong. Compare them with the data "
+    "sheet of your device; --json has where each comes from."
+)
 EXIT_OVER_BUDGET = 1
 
 
@@ -143,7 +148,11 @@ def profiles(tenant: TenantOption = "", data: DataOption = None, as_json: JsonFl
         call = partial(_stub(session).ListVendorProfiles)
         return await all_pages(call, request, lambda page: page.vendor_profiles)
 
-    found = with_session(use, tenant=tenant, data=data)
+    print_profiles(with_session(use, tenant=tenant, data=data), as_json=as_json)
+
+
+def print_profiles(found: Sequence[service.VendorProfile], *, as_json: bool) -> None:
+    """Profiles, and for a person also what to think of figures that nobody has verified."""
     if as_json:
         print_messages(found, as_json=True, columns=())
         return
@@ -152,10 +161,13 @@ def profiles(tenant: TenantOption = "", data: DataOption = None, as_json: JsonFl
             "profile": profile.id,
             "for": profile.title,
             "bears": ", ".join(f"{limit.quantity} {limit.value:,.10g}" for limit in profile.limits),
+            "verified": "yes" if profile.verified else "no",
         }
         for profile in found
     ]
-    print_rows(rows, as_json=False, columns=("profile", "for", "bears"))
+    print_rows(rows, as_json=False, columns=("profile", "for", "bears", "verified"))
+    if not all(profile.verified for profile in found):
+        messages.print(f"[yellow]{_UNVERIFIED}[/]", markup=True, soft_wrap=True)
 
 
 @budget.command("choose-profile")

@@ -135,6 +135,7 @@ def profile(model: VendorProfile) -> budget_service_pb2.VendorProfile:
             for quantity, value in model.limits.items()
         ],
         source=model.source,
+        verified=model.is_verified,
     )
 
 

@@ -438,12 +438,17 @@ class VendorProfile(_message.Message):
     TITLE_FIELD_NUMBER: _builtins.int
     LIMITS_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
+    VERIFIED_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Such as `siemens-s7-1500-advanced`."""
     title: _builtins.str
     """For people."""
     source: _builtins.str
     """Where the figures come from."""
+    verified: _builtins.bool
+    """Somebody has held the figures against the vendor's data sheet. Without
+    that, they are common practice and may be wrong.
+    """
     @_builtins.property
     def limits(self) -> _containers.RepeatedCompositeFieldContainer[Global___VendorProfile.Limit]:
         """What it bears."""
@@ -455,10 +460,11 @@ class VendorProfile(_message.Message):
         title: _builtins.str = ...,
         limits: _abc.Iterable[Global___VendorProfile.Limit] | None = ...,
         source: _builtins.str = ...,
+        verified: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "limits", b"limits", "source", b"source", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "limits", b"limits", "source", b"source", "title", b"title", "verified", b"verified"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
