@@ -13,6 +13,7 @@ from dualspan_cli.commands.onboarding.discovery import (
     nothing_to_look_at,
     print_found,
     print_tested,
+    subject_of,
     try_connection,
 )
 from dualspan_cli.errors import CommandError
@@ -97,12 +98,22 @@ def test_a_test_that_failed_is_an_exit_code(capsys: pytest.CaptureFixture[str]) 
 
 
 @pytest.mark.parametrize(
-    "target", ["opc.tcp://plc7:4840", "box", "box/", "/press", "tenants/home/gateways/box/servers/s"]
+    "target", ["opc.tcp://plc7:4840", "box", "box/", "/press", "tenants/home/gateways/box", "tenants/a/servers/b/c"]
 )
 def test_a_test_shows_both_forms_of_what_it_takes(target: str) -> None:
     with pytest.raises(CommandError, match=r"GATEWAY/SERVER, or .* GATEWAY --url opc\.tcp://") as refused:
         try_connection(target, url="")
     assert refused.value.exit_code == 2
+
+
+def test_a_test_takes_names_in_short_and_in_full() -> None:
+    full = "tenants/home/gateways/box"
+    assert subject_of("box/press", "") == ("box", "press")
+    assert subject_of(f"{full}/servers/press", "") == (full, "press")
+    for gateway in ("box", full):
+        assert subject_of(gateway, "opc.tcp://plc7:4840") == (gateway, "")
+    with pytest.raises(CommandError, match="SUBJECT_MISSING|GATEWAY/SERVER"):
+        subject_of(f"{full}/servers/press", "opc.tcp://plc7:4840")
 
 
 @pytest.mark.parametrize("address", ["opc.tcp://plc7:4840", "10.0.0.7:4840", "10.0.0.0/24"])

@@ -200,7 +200,7 @@ def _print_certificates(server: discovery_pb2.DiscoveredServer) -> None:
 
 def try_connection(
     target: Annotated[
-        str, typer.Argument(help="A configured server as GATEWAY/SERVER, or the gateway alone with --url.")
+        str, typer.Argument(help="A configured server as GATEWAY/SERVER or by its full name, or a gateway with --url.")
     ],
     url: Annotated[str, typer.Option(help="Settings to try: opc.tcp://host:port/path.")] = "",
     security: Annotated[str, typer.Option(help="sign-and-encrypt, sign or none.")] = "sign-and-encrypt",
@@ -214,12 +214,7 @@ def try_connection(
     as_json: JsonFlag = False,
 ) -> None:
     """Try to connect to a server, step by step; say what is wrong and what to do."""
-    gateway, _, server = target.partition("/")
-    if bool(server) == bool(url) or not gateway or set(server) & set(":/"):
-        words = (
-            "Write a configured server as GATEWAY/SERVER, or settings to try as GATEWAY --url opc.tcp://host:port/path"
-        )
-        raise CommandError("SUBJECT_MISSING", f"{words}, not {target!r}.", exit_code=EXIT_BAD_INPUT)
+    gateway, server = subject_of(target, url)
     if security not in _MODES:
         raise CommandError("BAD_SECURITY", f"--security is one of {', '.join(_MODES)}.", exit_code=EXIT_BAD_INPUT)
 
@@ -240,6 +235,25 @@ def try_connection(
         return await follow(session, operation, response, title="Testing the connection")
 
     print_tested(with_session(use, tenant=tenant, data=data), as_json=as_json)
+
+
+def subject_of(target: str, url: str) -> tuple[str, str]:
+    """The gateway that is to try, and the id of its server; empty if it is to try a URL.
+
+    Args:
+        target: A server or a gateway, in short or by its full name.
+        url: The URL to try; empty: the server as it is configured.
+
+    Raises:
+        CommandError: Neither or both are named.
+    """
+    gateway, _, server = target.partition("/servers/" if target.startswith("tenants/") else "/")
+    if bool(server) == bool(url) or not gateway or set(server) & set(":/"):
+        words = (
+            "Write a configured server as GATEWAY/SERVER, or settings to try as GATEWAY --url opc.tcp://host:port/path"
+        )
+        raise CommandError("SUBJECT_MISSING", f"{words}, not {target!r}.", exit_code=EXIT_BAD_INPUT)
+    return gateway, server
 
 
 def print_tested(tested: discovery_pb2.TestConnectionResponse, *, as_json: bool) -> None:
