@@ -8,16 +8,16 @@ from dualspan.onboarding.v1.discovery_pb2 import (
     DiscoverServersResponse,
     DiscoveryScope,
 )
-from dualspan_onboarding.discovery_addresses import check_address
+from dualspan_onboarding.discovery_addresses import DEFAULT_PORT, Named, count_targets, read_address
 from dualspan_onboarding.errors import malformed
 
 MOST_ADDRESSES = 200
 MOST_PORTS = 20
+MOST_TARGETS = 4096
 MOST_SERVERS = 2000
 _LONGEST_ADDRESS = 1024
 _FASTEST_PACE = 200
 _LONGEST_TIMEOUT_MS = 30_000
-_DEFAULT_PORT = 4840
 _MOST_BYTES = 1 << 20
 
 
@@ -27,14 +27,14 @@ def check_scope(scope: DiscoveryScope) -> DiscoveryScope:
         raise malformed("SCOPE_EMPTY", "scope.addresses", "Name an address, a range or a network, or set multicast.")
     if len(scope.addresses) > MOST_ADDRESSES:
         raise malformed("SCOPE_TOO_LARGE", "scope.addresses", f"At most {MOST_ADDRESSES} addresses at once.")
-    for address in scope.addresses:
-        if not address.strip() or len(address) > _LONGEST_ADDRESS or not address.isprintable():
-            words = f"{address[:100]!r} is no address: write plc7, 10.0.0.7:4840, 10.0.0.0/24 or opc.tcp://plc7:4840."
-            raise malformed("MALFORMED_ADDRESS", "scope.addresses", words)
-        check_address(address)
+    addresses = [_read(address) for address in scope.addresses]
     if len(scope.ports) > MOST_PORTS or any(not 0 < port < 65536 for port in scope.ports):
         words = f"At most {MOST_PORTS} ports, each from 1 to 65535."
         raise malformed("MALFORMED_PORTS", "scope.ports", words)
+    targets = count_targets(addresses, scope.ports)
+    if targets > MOST_TARGETS:
+        words = f"This names {targets} addresses with their ports, and {MOST_TARGETS} at most are asked in one search. "
+        raise malformed("SCOPE_TOO_LARGE", "scope", words + "Name fewer addresses or fewer ports, or search in parts.")
     if scope.connections_per_second > _FASTEST_PACE:
         words = f"At most {_FASTEST_PACE} connections in a second; a plant's network may not bear more."
         raise malformed("PACE_OUT_OF_RANGE", "scope.connections_per_second", words)
@@ -42,6 +42,13 @@ def check_scope(scope: DiscoveryScope) -> DiscoveryScope:
     if scope.HasField("answer_timeout") and not 0 < milliseconds <= _LONGEST_TIMEOUT_MS:
         raise malformed("TIMEOUT_OUT_OF_RANGE", "scope.answer_timeout", "Between 1 ms and 30 s.")
     return scope
+
+
+def _read(address: str) -> Named:
+    if not address.strip() or len(address) > _LONGEST_ADDRESS or not address.isprintable():
+        words = f"{address[:100]!r} is no address: write plc7, 10.0.0.7:4840, 10.0.0.0/24 or opc.tcp://plc7:4840."
+        raise malformed("MALFORMED_ADDRESS", "scope.addresses", words)
+    return read_address(address)
 
 
 def clean_findings(found: DiscoverServersResponse) -> DiscoverServersResponse:
@@ -85,6 +92,6 @@ def place_of(url: str) -> tuple[str, int, str]:
     """What makes two URLs the same place: host, port and path."""
     try:
         parts = urlsplit(url)
-        return (parts.hostname or "").lower(), parts.port or _DEFAULT_PORT, parts.path.rstrip("/")
+        return (parts.hostname or "").lower(), parts.port or DEFAULT_PORT, parts.path.rstrip("/")
     except ValueError:
         return url, 0, ""

@@ -21,6 +21,7 @@ from dualspan_runtime.errors import InvalidArgument
         (DiscoveryScope(addresses=["plc\n7"]), "MALFORMED_ADDRESS"),
         (DiscoveryScope(addresses=["x" * 2000]), "MALFORMED_ADDRESS"),
         (DiscoveryScope(addresses=["plc"] * 201), "SCOPE_TOO_LARGE"),
+        (DiscoveryScope(addresses=["10.0.0.0/22"], ports=[1, 2, 3, 4, 5]), "SCOPE_TOO_LARGE"),
         (DiscoveryScope(addresses=["plc"], ports=[0]), "MALFORMED_PORTS"),
         (DiscoveryScope(addresses=["plc"], ports=[70_000]), "MALFORMED_PORTS"),
         (DiscoveryScope(addresses=["plc"], ports=list(range(1, 22))), "MALFORMED_PORTS"),

@@ -5,9 +5,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dualspan.onboarding.v1.discovery_pb2 import DiscoveryScope
+from dualspan_edge.discovery.scope import MOST_TARGETS as MOST_OF_A_GATEWAY
 from dualspan_edge.discovery.scope import ScopeError, targets_of
-from dualspan_onboarding.discovery import check_scope
-from dualspan_onboarding.discovery_addresses import check_address
+from dualspan_onboarding.discovery import MOST_TARGETS, check_scope
+from dualspan_onboarding.discovery_addresses import count_targets, read_address
 from dualspan_runtime.errors import InvalidArgument
 
 
@@ -56,4 +57,39 @@ def test_nothing_is_refused_that_a_gateway_takes(address: str) -> None:
         targets_of(DiscoveryScope(addresses=[address]))
     except ScopeError:
         return
-    check_address(address)
+    read_address(address)
+
+
+ADDRESSES = st.sampled_from(
+    [
+        "plc7",
+        "PLC7",
+        "plc7:4841",
+        "opc.tcp://plc7",
+        "opc.tcp://plc7:4841/UA",
+        "10.0.0.1",
+        "10.0.0.1:4841",
+        "opc.tcp://10.0.0.1:4841",
+        "10.0.0.0/28",
+        "10.0.0.0/31",
+        "10.0.0.9/32",
+        "10.0.0.10-10.0.0.20",
+        "fd00::7",
+        "[FD00::7]:4840",
+    ]
+)
+
+
+@given(st.lists(ADDRESSES, max_size=8), st.lists(st.sampled_from([4840, 4841, 4842]), max_size=3))
+def test_places_are_counted_as_a_gateway_counts_them(addresses: list[str], ports: list[int]) -> None:
+    asked = targets_of(DiscoveryScope(addresses=addresses, ports=ports))
+    assert count_targets(map(read_address, addresses), ports) == len(asked)
+
+
+def test_a_search_of_more_than_a_gateway_asks_is_refused_before_and_no_smaller_one() -> None:
+    assert MOST_TARGETS == MOST_OF_A_GATEWAY
+    networks = [f"10.0.{4 * number}.0-10.0.{4 * number + 3}.255" for number in range(4)]
+    check_scope(DiscoveryScope(addresses=networks))
+    with pytest.raises(InvalidArgument, match="This names 4097 addresses") as refused:
+        check_scope(DiscoveryScope(addresses=[*networks, "plc7"]))
+    assert refused.value.reason == "SCOPE_TOO_LARGE"

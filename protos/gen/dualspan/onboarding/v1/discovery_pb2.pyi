@@ -571,7 +571,9 @@ class DiscoveryScope(_message.Message):
 
     @_builtins.property
     def ports(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Tried at each address that states none; 4840 if empty. At most 20."""
+        """Tried at each address that states none; 4840 if empty. At most 20, and at
+        most 4096 pairs of address and port in all.
+        """
 
     @_builtins.property
     def answer_timeout(self) -> _duration_pb2.Duration:
