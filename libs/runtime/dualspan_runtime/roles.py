@@ -10,6 +10,17 @@ SPECIAL_PERMISSIONS = frozenset({PUBLIC, AUTHENTICATED, GATEWAY, SERVICE})
 
 _VIEWER = frozenset(
     {
+        "analytics.alarms.read",
+        "analytics.calendars.read",
+        "analytics.energy.read",
+        "analytics.exports.read",
+        "analytics.kpis.read",
+        "analytics.models.read",
+        "analytics.queries.read",
+        "analytics.reports.read",
+        "analytics.sharing.read",
+        "analytics.spc.read",
+        "analytics.stops.read",
         "historian.gaps.read",
         "historian.samples.read",
         "identity.tenants.read",
@@ -21,8 +32,25 @@ _VIEWER = frozenset(
         "onboarding.writes.read",
     }
 )
-_OPERATOR = _VIEWER | {"onboarding.notices.acknowledge", "onboarding.writes.request"}
+_OPERATOR = _VIEWER | {
+    "analytics.alarms.acknowledge",
+    # Who stands at the machine knows why it stopped.
+    "analytics.stops.manage",
+    "onboarding.notices.acknowledge",
+    "onboarding.writes.request",
+}
 _ENGINEER = _OPERATOR | {
+    "analytics.alarms.manage",
+    "analytics.calendars.manage",
+    "analytics.energy.manage",
+    "analytics.exports.create",
+    "analytics.exports.manage",
+    "analytics.kpis.manage",
+    "analytics.models.manage",
+    "analytics.queries.manage",
+    "analytics.reports.manage",
+    "analytics.sharing.manage",
+    "analytics.spc.manage",
     "onboarding.assets.manage",
     "onboarding.gateways.manage",
     "onboarding.servers.manage",

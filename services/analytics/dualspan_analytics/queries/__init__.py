@@ -1,0 +1,1 @@
+"""Joining, resampling and writing columns; no I/O."""
