@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import redis
 import structlog
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling, Scheduling
 
 from dualspan_cli.embedded import EmbeddedPostgres, EmbeddedRedis
 from harness.databases import ClonedDatabase, clone, drop, make_template, run_apart
@@ -24,6 +26,23 @@ def pytest_configure() -> None:
     """Logs as in production: tracebacks without local variables, which can take minutes to print."""
     console = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
     structlog.configure(processors=[structlog.processors.add_log_level, console])
+
+
+class SharedScheduling(LoadFileScheduling):
+    """A worker takes a file at a time, or a whole package: its fixtures are made once, and end with its last test.
+
+    A folder with an `__init__.py` is a package; pytest would keep a fixture of the scope `package` to the end of the run
+    anywhere else, with the platform that it started.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = Path(nodeid.partition("::")[0])
+        return str(file.parent if (self.config.rootpath / file).with_name("__init__.py").exists() else file)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling | None:
+    """Ours for `--dist loadfile`, which is how tests/run.py runs them."""
+    return SharedScheduling(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

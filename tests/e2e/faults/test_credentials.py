@@ -19,7 +19,8 @@ from dualspan_runtime.errors import error_info
 from harness.site import TENANT, Site, gateway_environment, run_gateway
 
 pytestmark = [
-    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.asyncio(loop_scope="package"),
+    pytest.mark.slow,
     pytest.mark.timeout(180),
 ]
 

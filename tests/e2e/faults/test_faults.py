@@ -23,7 +23,7 @@ from harness.completeness import Verdict
 from harness.site import GATEWAY, SERVER, TENANT, Site, now_us, until
 
 pytestmark = [
-    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.asyncio(loop_scope="package"),
     pytest.mark.slow,
     pytest.mark.timeout(300),
 ]

@@ -1,0 +1,1 @@
+"""Tests of one site that streams all the time, which they share."""

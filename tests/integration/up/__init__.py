@@ -1,0 +1,1 @@
+"""Tests of one platform that `dualspan up` runs, which they share."""
