@@ -15,27 +15,27 @@ from dualspan_frame import Frame, ValueKind, decode_column
 class Aggregate(IntEnum):
     """The aggregates of OPC UA Part 13, 5.4.3; the numbers of `dualspan.historian.v1.Aggregate`."""
 
-    INTERPOLATIVE = 1
-    AVERAGE = 2
-    TIME_AVERAGE = 3
-    TIME_AVERAGE2 = 4
-    TOTAL = 5
-    TOTAL2 = 6
-    MINIMUM = 7
-    MAXIMUM = 8
-    MINIMUM_ACTUAL_TIME = 9
-    MAXIMUM_ACTUAL_TIME = 10
-    RANGE = 11
-    COUNT = 12
-    START = 13
-    END = 14
-    DELTA = 15
-    DURATION_GOOD = 16
-    DURATION_BAD = 17
-    PERCENT_GOOD = 18
-    PERCENT_BAD = 19
-    STANDARD_DEVIATION_SAMPLE = 20
-    STANDARD_DEVIATION_POPULATION = 21
+    INTERPOLATIVE = resources_pb2.AGGREGATE_INTERPOLATIVE
+    AVERAGE = resources_pb2.AGGREGATE_AVERAGE
+    TIME_AVERAGE = resources_pb2.AGGREGATE_TIME_AVERAGE
+    TIME_AVERAGE2 = resources_pb2.AGGREGATE_TIME_AVERAGE2
+    TOTAL = resources_pb2.AGGREGATE_TOTAL
+    TOTAL2 = resources_pb2.AGGREGATE_TOTAL2
+    MINIMUM = resources_pb2.AGGREGATE_MINIMUM
+    MAXIMUM = resources_pb2.AGGREGATE_MAXIMUM
+    MINIMUM_ACTUAL_TIME = resources_pb2.AGGREGATE_MINIMUM_ACTUAL_TIME
+    MAXIMUM_ACTUAL_TIME = resources_pb2.AGGREGATE_MAXIMUM_ACTUAL_TIME
+    RANGE = resources_pb2.AGGREGATE_RANGE
+    COUNT = resources_pb2.AGGREGATE_COUNT
+    START = resources_pb2.AGGREGATE_START
+    END = resources_pb2.AGGREGATE_END
+    DELTA = resources_pb2.AGGREGATE_DELTA
+    DURATION_GOOD = resources_pb2.AGGREGATE_DURATION_GOOD
+    DURATION_BAD = resources_pb2.AGGREGATE_DURATION_BAD
+    PERCENT_GOOD = resources_pb2.AGGREGATE_PERCENT_GOOD
+    PERCENT_BAD = resources_pb2.AGGREGATE_PERCENT_BAD
+    STANDARD_DEVIATION_SAMPLE = resources_pb2.AGGREGATE_STANDARD_DEVIATION_SAMPLE
+    STANDARD_DEVIATION_POPULATION = resources_pb2.AGGREGATE_STANDARD_DEVIATION_POPULATION
 
 
 @dataclass(frozen=True, slots=True)

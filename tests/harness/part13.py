@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from dualspan.historian.v1 import resources_pb2
 from dualspan_historian.model import BAD_NO_DATA
 from dualspan_historian.read.aggregates import (
     BAD,
@@ -14,7 +15,6 @@ from dualspan_historian.read.aggregates import (
     PARTIAL,
     RAW,
     UNCERTAIN_DATA_SUB_NORMAL,
-    Aggregate,
 )
 from dualspan_historian.read.samples import Rules
 
@@ -54,10 +54,10 @@ class Reference:
         limit = 0x40000000 if self.rules.treat_uncertain_as_bad else 0x80000000
         return sample.status < limit and not math.isnan(sample.value)
 
-    def compute(self, aggregate: Aggregate, start: int, end: int, length: int) -> list[Answer]:
+    def compute(self, aggregate: resources_pb2.Aggregate.ValueType, start: int, end: int, length: int) -> list[Answer]:
         span = abs(end - start)
         length = length if 0 < length < span else span
-        formula = getattr(self, aggregate.name.lower())
+        formula = getattr(self, resources_pb2.Aggregate.Name(aggregate).removeprefix("AGGREGATE_").lower())
         return [
             self._finish(formula(low, high, backwards), low, high, length)
             for low, high, backwards in self.cut(start, end, length)

@@ -8,9 +8,9 @@ import pyarrow as pa
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
-from dualspan.historian.v1 import service_pb2
+from dualspan.historian.v1 import resources_pb2, service_pb2
 from dualspan_frame import BinaryColumn, Frame, ValueKind, decode_column, decode_frame
-from dualspan_historian.read.aggregates import Aggregate
+from dualspan_historian.read.aggregates import KNOWN
 from dualspan_historian.read.samples import Rules
 from dualspan_runtime.channels import open_channel
 from harness.historian import SECOND, T0, TENANT, Historian, Refusal, Worker, block, ramp, stamp
@@ -74,12 +74,16 @@ async def test_aggregates_over_segments_and_frames_are_those_of_the_reference(
     ]
     for start, end, seconds in spans:
         begin, finish = T0 + start * SECOND, T0 + end * SECOND
-        groups = [list(Aggregate)[:16], list(Aggregate)[16:], [Aggregate.AVERAGE, Aggregate.COUNT, Aggregate.RANGE]]
+        groups = [
+            sorted(KNOWN)[:16],
+            sorted(KNOWN)[16:],
+            [resources_pb2.AGGREGATE_AVERAGE, resources_pb2.AGGREGATE_COUNT, resources_pb2.AGGREGATE_RANGE],
+        ]
         for aggregates in groups:
             response = await historian.stub.ReadProcessed(processed([1], begin, finish, seconds, aggregates))
             for series, aggregate in zip(response.series, aggregates, strict=True):
                 plain = reference.compute(aggregate, begin, finish, seconds * SECOND)
-                where = f"{aggregate.name} {start} {end} {seconds}"
+                where = f"{resources_pb2.Aggregate.Name(aggregate)} {start} {end} {seconds}"
                 count = series.count
                 assert count == len(plain), where
                 assert decode_column(series.timestamp, np.int64, count).tolist() == [one.t for one in plain], where
@@ -97,7 +101,13 @@ async def test_statistics_of_segments_stand_for_their_samples(historian: Histori
         whole = block(np.full(100, 2), T0 + number * SECOND, number * 2, kind=ValueKind.INT64)
         await uploader.upload([Frame((*ramp([1], chunk * 100, 100).blocks, whole))], first=chunk + 1)
         await worker.sealer.seal_all(TENANT, "g1")
-    aggregates = [Aggregate.AVERAGE, Aggregate.MINIMUM, Aggregate.MAXIMUM, Aggregate.COUNT, Aggregate.RANGE]
+    aggregates = [
+        resources_pb2.AGGREGATE_AVERAGE,
+        resources_pb2.AGGREGATE_MINIMUM,
+        resources_pb2.AGGREGATE_MAXIMUM,
+        resources_pb2.AGGREGATE_COUNT,
+        resources_pb2.AGGREGATE_RANGE,
+    ]
     response = await historian.stub.ReadProcessed(processed([2, 1], T0, T0 + 600 * SECOND, 250, aggregates))
     got = [decode_column(series.value, np.float64, series.count).tolist() for series in response.series]
     assert [series.tag_id for series in response.series] == [2] * 5 + [1] * 5
@@ -110,9 +120,9 @@ async def test_text_can_be_counted_but_not_averaged(historian: Historian, refusa
     uploader = await historian.uploader()
     text = block([1, 1], [T0, T0 + SECOND], BinaryColumn.from_list(["a", "b"]), kind=ValueKind.TEXT)
     await uploader.upload([Frame((text,))])
-    count = await historian.stub.ReadProcessed(processed([1], T0, T0 + 10 * SECOND, 0, [Aggregate.COUNT]))
+    count = await historian.stub.ReadProcessed(processed([1], T0, T0 + 10 * SECOND, 0, [resources_pb2.AGGREGATE_COUNT]))
     assert decode_column(count.series[0].value, np.float64, 1).tolist() == [2]
-    average = historian.stub.ReadProcessed(processed([1], T0, T0 + SECOND, 0, [Aggregate.AVERAGE]))
+    average = historian.stub.ReadProcessed(processed([1], T0, T0 + SECOND, 0, [resources_pb2.AGGREGATE_AVERAGE]))
     assert await refusal(average) == "NOT_NUMERIC"
 
 
@@ -140,7 +150,7 @@ async def test_queries_that_ask_for_too_much_or_for_nothing_are_refused(historia
     assert await refusal(stub.ReadRaw(missing)) == "INVALID_TIME"
 
     day = T0 + 86_400 * SECOND
-    average = [Aggregate.AVERAGE]
+    average = [resources_pb2.AGGREGATE_AVERAGE]
     assert await refusal(stub.ReadProcessed(processed(range(1, 1_000_001), T0, day, 0, average))) == "TOO_MANY_TAGS"
     assert await refusal(stub.ReadProcessed(processed([1], T0, T0, 0, average))) == "EMPTY_INTERVAL"
     assert await refusal(stub.ReadProcessed(processed([1], T0, day, 1e-6, average))) == "TOO_MANY_RESULTS"
@@ -200,6 +210,8 @@ async def test_arrow_and_raw_forms_hold_the_same(historian: Historian) -> None:
     assert table["timestamp"].cast(pa.int64()).to_pylist()[:2] == [T0, T0 + SECOND]
     request.result_form = service_pb2.RESULT_FORM_FRAME_RAW
     assert decode_frame((await historian.stub.ReadRaw(request)).frame).same_as(await historian.read_raw([1, 2]))
-    aggregate = processed([1], T0, T0 + 3 * SECOND, 1, [Aggregate.END], result_form=service_pb2.RESULT_FORM_ARROW)
+    aggregate = processed(
+        [1], T0, T0 + 3 * SECOND, 1, [resources_pb2.AGGREGATE_END], result_form=service_pb2.RESULT_FORM_ARROW
+    )
     series = pa.ipc.open_stream((await historian.stub.ReadProcessed(aggregate)).arrow).read_all()
     assert series["value"].to_pylist() == [1, 2, 3]

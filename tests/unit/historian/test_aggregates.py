@@ -7,11 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dualspan.historian.v1 import resources_pb2
 from dualspan_historian.model import BAD_NO_DATA
 from dualspan_historian.read.aggregates import (
     BAD,
     CALCULATED,
     INTERPOLATED,
+    KNOWN,
     PARTIAL,
     RAW,
     UNCERTAIN_DATA_SUB_NORMAL,
@@ -56,7 +58,7 @@ RULES = st.builds(
 )
 
 
-@pytest.mark.parametrize("aggregate", list(Aggregate))
+@pytest.mark.parametrize("aggregate", sorted(KNOWN), ids=resources_pb2.Aggregate.Name)
 @given(
     samples=st.lists(SAMPLE, max_size=30),
     start=st.integers(-5, 25),
@@ -91,7 +93,7 @@ HISTORIAN_1_RULES = Rules(sloped=True, treat_uncertain_as_bad=True)
 
 
 def test_interpolative_of_historian_1() -> None:
-    series = compute(HISTORIAN_1, Aggregate.INTERPOLATIVE, 0, 100 * SECOND, 5 * SECOND, HISTORIAN_1_RULES)
+    series = compute(HISTORIAN_1, resources_pb2.AGGREGATE_INTERPOLATIVE, 0, 100 * SECOND, 5 * SECOND, HISTORIAN_1_RULES)
     assert series.status[:2].tolist() == [BAD_NO_DATA, BAD_NO_DATA]
     assert np.isnan(series.value[:2]).all()
     assert series.value[2:].tolist() == [10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 60, 65, 70, 75, 80, 85, 90, 90]
@@ -103,49 +105,52 @@ def test_interpolative_of_historian_1() -> None:
 
 
 def test_average_and_count_of_historian_1() -> None:
-    average = compute(HISTORIAN_1, Aggregate.AVERAGE, 0, 96 * SECOND, 16 * SECOND, HISTORIAN_1_RULES)
+    average = compute(HISTORIAN_1, resources_pb2.AGGREGATE_AVERAGE, 0, 96 * SECOND, 16 * SECOND, HISTORIAN_1_RULES)
     np.testing.assert_array_equal(average.value, [10, 25, math.nan, 55, math.nan, 85])
     assert average.status[2] == BAD_NO_DATA
     assert average.status[3] == CALCULATED
-    count = compute(HISTORIAN_1, Aggregate.COUNT, 0, 96 * SECOND, 16 * SECOND, HISTORIAN_1_RULES)
+    count = compute(HISTORIAN_1, resources_pb2.AGGREGATE_COUNT, 0, 96 * SECOND, 16 * SECOND, HISTORIAN_1_RULES)
     np.testing.assert_array_equal(count.value, [1, 2, math.nan, 2, math.nan, 2])
     assert count.status[2] == BAD
 
 
 def test_an_interval_without_samples() -> None:
     rules = Rules()
-    assert compute(HISTORIAN_1, Aggregate.AVERAGE, 11 * SECOND, 19 * SECOND, 0, rules).status[0] == BAD_NO_DATA
-    count = compute(HISTORIAN_1, Aggregate.COUNT, 11 * SECOND, 19 * SECOND, 0, rules)
+    assert (
+        compute(HISTORIAN_1, resources_pb2.AGGREGATE_AVERAGE, 11 * SECOND, 19 * SECOND, 0, rules).status[0]
+        == BAD_NO_DATA
+    )
+    count = compute(HISTORIAN_1, resources_pb2.AGGREGATE_COUNT, 11 * SECOND, 19 * SECOND, 0, rules)
     assert (count.value[0], count.status[0]) == (0, CALCULATED)
-    held = compute(HISTORIAN_1, Aggregate.TIME_AVERAGE2, 11 * SECOND, 19 * SECOND, 0, rules)
+    held = compute(HISTORIAN_1, resources_pb2.AGGREGATE_TIME_AVERAGE2, 11 * SECOND, 19 * SECOND, 0, rules)
     assert (held.value[0], held.status[0]) == (10, CALCULATED)
 
 
 def test_intervals_run_backwards_from_a_later_start() -> None:
     samples = [Sample(second * SECOND, float(second)) for second in range(30)]
-    series = compute(samples, Aggregate.START, 25 * SECOND, 5 * SECOND, 10 * SECOND, Rules())
+    series = compute(samples, resources_pb2.AGGREGATE_START, 25 * SECOND, 5 * SECOND, 10 * SECOND, Rules())
     # (15, 25] and (5, 15]: the start is included, the end is not.
     assert series.value.tolist() == [16, 6]
-    average = compute(samples, Aggregate.AVERAGE, 25 * SECOND, 5 * SECOND, 10 * SECOND, Rules())
+    average = compute(samples, resources_pb2.AGGREGATE_AVERAGE, 25 * SECOND, 5 * SECOND, 10 * SECOND, Rules())
     assert average.timestamp.tolist() == [25 * SECOND, 15 * SECOND]
     assert average.value.tolist() == [20.5, 10.5]
 
 
 def test_a_large_offset_does_not_cancel_the_deviation() -> None:
     samples = [Sample(i * SECOND, 1e9 + (i % 2)) for i in range(1000)]
-    series = compute(samples, Aggregate.STANDARD_DEVIATION_POPULATION, 0, 1000 * SECOND, 0, Rules())
+    series = compute(samples, resources_pb2.AGGREGATE_STANDARD_DEVIATION_POPULATION, 0, 1000 * SECOND, 0, Rules())
     assert series.value[0] == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize(
     ("aggregate", "value"),
     [
-        (Aggregate.COUNT, 2.0),
-        (Aggregate.AVERAGE, 20.0),
-        (Aggregate.STANDARD_DEVIATION_POPULATION, 10.0),
-        (Aggregate.DELTA, 20.0),
-        (Aggregate.TIME_AVERAGE2, 12.0),
-        (Aggregate.PERCENT_GOOD, 100.0),
+        (resources_pb2.AGGREGATE_COUNT, 2.0),
+        (resources_pb2.AGGREGATE_AVERAGE, 20.0),
+        (resources_pb2.AGGREGATE_STANDARD_DEVIATION_POPULATION, 10.0),
+        (resources_pb2.AGGREGATE_DELTA, 20.0),
+        (resources_pb2.AGGREGATE_TIME_AVERAGE2, 12.0),
+        (resources_pb2.AGGREGATE_PERCENT_GOOD, 100.0),
     ],
 )
 def test_what_was_only_repeated_counts_as_time_and_not_as_a_value(aggregate: Aggregate, value: float) -> None:
@@ -154,3 +159,7 @@ def test_what_was_only_repeated_counts_as_time_and_not_as_a_value(aggregate: Agg
     series = compute(samples, aggregate, 0, 10 * SECOND, 10 * SECOND, Rules(sloped=False))
     assert series.value.tolist() == [pytest.approx(value)]
     assert not series.status[0] & BAD
+
+
+def test_every_aggregate_of_the_contract_can_be_asked_for() -> None:
+    assert set(resources_pb2.Aggregate.values()) == KNOWN | {resources_pb2.AGGREGATE_UNSPECIFIED}

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import IntEnum
 from functools import cached_property
-from typing import Self
+from typing import Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dualspan.historian.v1 import resources_pb2
 from dualspan_historian.model import BAD_NO_DATA
 from dualspan_historian.read import bounds
 from dualspan_historian.read.areas import Areas, areas
@@ -26,60 +26,44 @@ PARTIAL = 0x0004
 MULTIPLE_VALUES = 0x0010
 
 
-class Aggregate(IntEnum):
-    """The numbers of `dualspan.historian.v1.Aggregate`."""
-
-    INTERPOLATIVE = 1
-    AVERAGE = 2
-    TIME_AVERAGE = 3
-    TIME_AVERAGE2 = 4
-    TOTAL = 5
-    TOTAL2 = 6
-    MINIMUM = 7
-    MAXIMUM = 8
-    MINIMUM_ACTUAL_TIME = 9
-    MAXIMUM_ACTUAL_TIME = 10
-    RANGE = 11
-    COUNT = 12
-    START = 13
-    END = 14
-    DELTA = 15
-    DURATION_GOOD = 16
-    DURATION_BAD = 17
-    PERCENT_GOOD = 18
-    PERCENT_BAD = 19
-    STANDARD_DEVIATION_SAMPLE = 20
-    STANDARD_DEVIATION_POPULATION = 21
-
+Aggregate: TypeAlias = "resources_pb2.Aggregate.ValueType"
 
 BOUNDED = frozenset(
     {
-        Aggregate.INTERPOLATIVE,
-        Aggregate.TIME_AVERAGE,
-        Aggregate.TIME_AVERAGE2,
-        Aggregate.TOTAL,
-        Aggregate.TOTAL2,
-        Aggregate.DURATION_GOOD,
-        Aggregate.DURATION_BAD,
-        Aggregate.PERCENT_GOOD,
-        Aggregate.PERCENT_BAD,
+        resources_pb2.AGGREGATE_INTERPOLATIVE,
+        resources_pb2.AGGREGATE_TIME_AVERAGE,
+        resources_pb2.AGGREGATE_TIME_AVERAGE2,
+        resources_pb2.AGGREGATE_TOTAL,
+        resources_pb2.AGGREGATE_TOTAL2,
+        resources_pb2.AGGREGATE_DURATION_GOOD,
+        resources_pb2.AGGREGATE_DURATION_BAD,
+        resources_pb2.AGGREGATE_PERCENT_GOOD,
+        resources_pb2.AGGREGATE_PERCENT_BAD,
     }
 )
 """Aggregates that look at samples outside of the interval."""
 
 WITHOUT_VALUES = frozenset(
     {
-        Aggregate.COUNT,
-        Aggregate.DURATION_GOOD,
-        Aggregate.DURATION_BAD,
-        Aggregate.PERCENT_GOOD,
-        Aggregate.PERCENT_BAD,
+        resources_pb2.AGGREGATE_COUNT,
+        resources_pb2.AGGREGATE_DURATION_GOOD,
+        resources_pb2.AGGREGATE_DURATION_BAD,
+        resources_pb2.AGGREGATE_PERCENT_GOOD,
+        resources_pb2.AGGREGATE_PERCENT_BAD,
     }
 )
 """Aggregates that make sense for text and bytes too."""
 
 
-FROM_STATISTICS = frozenset({Aggregate.AVERAGE, Aggregate.MINIMUM, Aggregate.MAXIMUM, Aggregate.RANGE, Aggregate.COUNT})
+FROM_STATISTICS = frozenset(
+    {
+        resources_pb2.AGGREGATE_AVERAGE,
+        resources_pb2.AGGREGATE_MINIMUM,
+        resources_pb2.AGGREGATE_MAXIMUM,
+        resources_pb2.AGGREGATE_RANGE,
+        resources_pb2.AGGREGATE_COUNT,
+    }
+)
 """Aggregates that can be had from the statistics of segments."""
 
 
@@ -383,28 +367,30 @@ class Calculation:
 _Result = tuple[NDArray[np.int64], NDArray[np.uint32], NDArray[np.float64]]
 
 _FORMULAS: dict[Aggregate, Callable[[Calculation], _Result]] = {
-    Aggregate.INTERPOLATIVE: Calculation.interpolative,
-    Aggregate.AVERAGE: Calculation.average,
-    Aggregate.TIME_AVERAGE: Calculation.time_average,
-    Aggregate.TIME_AVERAGE2: Calculation.time_average2,
-    Aggregate.TOTAL: Calculation.total,
-    Aggregate.TOTAL2: Calculation.total2,
-    Aggregate.MINIMUM: Calculation.minimum,
-    Aggregate.MAXIMUM: Calculation.maximum,
-    Aggregate.MINIMUM_ACTUAL_TIME: Calculation.minimum_actual_time,
-    Aggregate.MAXIMUM_ACTUAL_TIME: Calculation.maximum_actual_time,
-    Aggregate.RANGE: Calculation.range,
-    Aggregate.COUNT: Calculation.count,
-    Aggregate.START: Calculation.start,
-    Aggregate.END: Calculation.end,
-    Aggregate.DELTA: Calculation.delta,
-    Aggregate.DURATION_GOOD: Calculation.duration_good,
-    Aggregate.DURATION_BAD: Calculation.duration_bad,
-    Aggregate.PERCENT_GOOD: Calculation.percent_good,
-    Aggregate.PERCENT_BAD: Calculation.percent_bad,
-    Aggregate.STANDARD_DEVIATION_SAMPLE: Calculation.standard_deviation_sample,
-    Aggregate.STANDARD_DEVIATION_POPULATION: Calculation.standard_deviation_population,
+    resources_pb2.AGGREGATE_INTERPOLATIVE: Calculation.interpolative,
+    resources_pb2.AGGREGATE_AVERAGE: Calculation.average,
+    resources_pb2.AGGREGATE_TIME_AVERAGE: Calculation.time_average,
+    resources_pb2.AGGREGATE_TIME_AVERAGE2: Calculation.time_average2,
+    resources_pb2.AGGREGATE_TOTAL: Calculation.total,
+    resources_pb2.AGGREGATE_TOTAL2: Calculation.total2,
+    resources_pb2.AGGREGATE_MINIMUM: Calculation.minimum,
+    resources_pb2.AGGREGATE_MAXIMUM: Calculation.maximum,
+    resources_pb2.AGGREGATE_MINIMUM_ACTUAL_TIME: Calculation.minimum_actual_time,
+    resources_pb2.AGGREGATE_MAXIMUM_ACTUAL_TIME: Calculation.maximum_actual_time,
+    resources_pb2.AGGREGATE_RANGE: Calculation.range,
+    resources_pb2.AGGREGATE_COUNT: Calculation.count,
+    resources_pb2.AGGREGATE_START: Calculation.start,
+    resources_pb2.AGGREGATE_END: Calculation.end,
+    resources_pb2.AGGREGATE_DELTA: Calculation.delta,
+    resources_pb2.AGGREGATE_DURATION_GOOD: Calculation.duration_good,
+    resources_pb2.AGGREGATE_DURATION_BAD: Calculation.duration_bad,
+    resources_pb2.AGGREGATE_PERCENT_GOOD: Calculation.percent_good,
+    resources_pb2.AGGREGATE_PERCENT_BAD: Calculation.percent_bad,
+    resources_pb2.AGGREGATE_STANDARD_DEVIATION_SAMPLE: Calculation.standard_deviation_sample,
+    resources_pb2.AGGREGATE_STANDARD_DEVIATION_POPULATION: Calculation.standard_deviation_population,
 }
+KNOWN = frozenset(_FORMULAS)
+"""Aggregates that can be asked for."""
 
 
 def _divide(area: NDArray[np.float64], seconds: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -45,7 +45,7 @@ def _series(
 ) -> service_pb2.ReadProcessedResponse.Series:
     return service_pb2.ReadProcessedResponse.Series(
         tag_id=tag_id,
-        aggregate=resources_pb2.Aggregate.ValueType(aggregate),
+        aggregate=aggregate,
         count=len(series.value),
         timestamp=encode_column(series.timestamp, raw=raw, level=_LEVEL, delta=1),
         status=encode_column(series.status, raw=raw, level=_LEVEL),

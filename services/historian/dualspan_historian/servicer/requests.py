@@ -15,7 +15,7 @@ from dualspan_historian.errors import (
     too_many_results,
 )
 from dualspan_historian.model import Tag
-from dualspan_historian.read.aggregates import Aggregate
+from dualspan_historian.read.aggregates import KNOWN
 from dualspan_historian.read.intervals import Intervals
 from dualspan_historian.read.processed import ProcessedQuery
 from dualspan_historian.read.raw import RawQuery
@@ -89,16 +89,15 @@ def processed_query(request: service_pb2.ReadProcessedRequest) -> ProcessedQuery
     length = given.seconds * 1_000_000 + given.nanos // 1000
     if length < 0 or (not length and (given.seconds or given.nanos)):
         raise invalid_interval()
-    known = set(Aggregate)
-    if not 1 <= len(request.aggregates) <= MOST_AGGREGATES or not known.issuperset(request.aggregates):
+    if not 1 <= len(request.aggregates) <= MOST_AGGREGATES or not KNOWN.issuperset(request.aggregates):
         raise aggregates_required()
     intervals = -(-abs(end - start) // length) if length else 1
     results = len(ids) * len(request.aggregates) * intervals
     if results > MOST_RESULTS:
         raise too_many_results(results, MOST_RESULTS)
-    aggregates = tuple(Aggregate(number) for number in request.aggregates)
     in_order = tuple(dict.fromkeys(request.tag_ids))
-    return ProcessedQuery(in_order, Intervals.between(start, end, length), aggregates, _rules(request.configuration))
+    intervals_asked = Intervals.between(start, end, length)
+    return ProcessedQuery(in_order, intervals_asked, tuple(request.aggregates), _rules(request.configuration))
 
 
 def _rules(given: resources_pb2.AggregateConfiguration) -> Rules:
