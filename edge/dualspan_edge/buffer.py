@@ -5,7 +5,6 @@ stores those with one fsync; then everybody who submitted is told. Until then no
 """
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +22,7 @@ from dualspan_edge.errors import BufferCorruptError, BufferFullError
 from dualspan_edge.gaps import gap, pack_notes, unpack_gaps, unpack_notes
 from dualspan_edge.life import LastLife, LifeFile
 from dualspan_edge.store import BufferStore, NewFrame, Occupancy, StoredFrame
+from dualspan_edge.waiting import comes
 from dualspan_frame import Block, Frame
 
 _T = TypeVar("_T")
@@ -231,15 +231,9 @@ class Buffer:
             if loop.time() >= next_care:
                 next_care = loop.time() + _CARE_INTERVAL
                 await self._take_care()
-            # Not wait_for: before Python 3.12 it forgets to be cancelled when the event is set at the same moment.
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(max(next_care - loop.time(), 0.0)):
-                    await self._submitted.wait()
-            if not self._submitted.is_set():
+            if not await comes(self._submitted, max(next_care - loop.time(), 0.0)):
                 continue
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._limits.flush_interval):
-                    await self._urgent.wait()
+            await comes(self._urgent, self._limits.flush_interval)
             batch, self._pending = self._pending, Batch()
             self._submitted.clear()
             self._urgent.clear()

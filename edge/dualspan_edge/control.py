@@ -1,7 +1,6 @@
 """The gateway's stream with the platform: configuration and commands down, reports and status up."""
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 
 import grpc
@@ -18,6 +17,7 @@ from dualspan_edge.commands import CommandRegistry
 from dualspan_edge.gaps import timestamp_of
 from dualspan_edge.supervisor import ServerSet
 from dualspan_edge.version import VERSION
+from dualspan_edge.waiting import cancellation_first, comes
 
 _log = structlog.get_logger(__name__)
 _DEFAULT_STATUS_INTERVAL = 5.0
@@ -56,8 +56,9 @@ class Control:
         attempt = 0
         while True:
             try:
-                async with self._channels.open() as channel:
-                    await self._talk(channel)
+                with cancellation_first():
+                    async with self._channels.open() as channel:
+                        await self._talk(channel)
             except Exception as error:  # noqa: BLE001 - supervised: whatever ends the stream, it is opened again
                 self._failed(error)
             attempt = 1 if self.connected else attempt + 1
@@ -198,8 +199,7 @@ class _Conversation:
             for report in registry.take():
                 await self._outbox.put(gateway.ConnectRequest(command_report=report))
             await asyncio.sleep(_LEAST_COMMAND_INTERVAL)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(registry.changed.wait(), _LONGEST_COMMAND_INTERVAL)
+            await comes(registry.changed, _LONGEST_COMMAND_INTERVAL)
 
     async def _send_status(self) -> None:
         changed = self._control.servers.state_changed
@@ -207,5 +207,4 @@ class _Conversation:
             changed.clear()
             await self._outbox.put(gateway.ConnectRequest(status=self._control.status()))
             await asyncio.sleep(_LEAST_STATUS_INTERVAL)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(changed.wait(), self._status_interval)
+            await comes(changed, self._status_interval)

@@ -35,6 +35,7 @@ from dualspan_edge.repair_parts import (
     steps_of,
     unreadable,
 )
+from dualspan_edge.waiting import cancellation_first
 
 _log = structlog.get_logger(__name__)
 _ASK_TIMEOUT = 30.0
@@ -123,8 +124,9 @@ class Repairer:
         """Asks for gaps and fills them."""
         while self._timeouts < _MOST_TIMEOUTS:
             try:
-                await self._desk.buffer.committed()
-                filled = await self._fill_all()
+                with cancellation_first():
+                    await self._desk.buffer.committed()
+                    filled = await self._fill_all()
             except Exception as error:  # noqa: BLE001 - supervised: neither a server nor the platform ends the live stream
                 self._say(words_of(error))
                 self._timeouts += isinstance(error, TimeoutError)

@@ -29,6 +29,7 @@ from dualspan_edge.opcua.reverse import ReverseListener
 from dualspan_edge.opcua.server import Connected, Counters, ServerWorker
 from dualspan_edge.opcua.trust_desk import TrustDesk
 from dualspan_edge.repair import RepairDesk
+from dualspan_edge.waiting import cancellation_first
 
 _log = structlog.get_logger(__name__)
 _CLOCK_CHECK = 1.0
@@ -196,7 +197,8 @@ class IdentityKeeper:
             if dt.datetime.now(dt.UTC) < self.identity.renewal_time():
                 continue
             try:
-                await self.renew()
+                with cancellation_first():
+                    await self.renew()
             except Exception as error:  # noqa: BLE001 - supervised: there is a third of its life left to try again
                 _log.error("certificate_not_renewed", error=words_of(error))
                 await asyncio.sleep(_RENEWAL_RETRY)

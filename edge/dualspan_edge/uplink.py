@@ -18,6 +18,7 @@ from dualspan_edge.clock import ClockOffset, now_microseconds, offset_from
 from dualspan_edge.errors import BufferCorruptError
 from dualspan_edge.gaps import coalesced, gap, timestamp_of, unpack_notes
 from dualspan_edge.store import StoredFrame
+from dualspan_edge.waiting import cancellation_first
 
 _log = structlog.get_logger(__name__)
 _READ_BYTES = 4_000_000
@@ -56,8 +57,9 @@ class Uplink:
         while True:
             before = self.status.committed_sequence
             try:
-                async with self._channels.open() as channel:
-                    await _Session(self._buffer, self.status).run(channel)
+                with cancellation_first():
+                    async with self._channels.open() as channel:
+                        await _Session(self._buffer, self.status).run(channel)
             except Exception as error:  # noqa: BLE001 - supervised: whatever ends the stream, it is opened again
                 self._failed(error)
             self.status.connected = False

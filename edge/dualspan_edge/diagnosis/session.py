@@ -1,7 +1,5 @@
 """The steps of a test that need a secured channel: does the server trust the gateway, take its user, and answer."""
 
-import asyncio
-import contextlib
 from dataclasses import dataclass
 
 from asyncua import Client, ua
@@ -18,7 +16,7 @@ from dualspan_edge.opcua.dialling import Dial
 from dualspan_edge.opcua.nodeids import standard_node
 from dualspan_edge.opcua.security import ChosenEndpoint, MatchingEndpoint, check_password_is_safe, secure
 from dualspan_edge.opcua.services import read_attributes, value_of
-from dualspan_edge.opcua.transport import make_client
+from dualspan_edge.opcua.transport import end, make_client
 from dualspan_edge.trust import Judgement, TrustAnchors
 
 _TIMEOUT = 10.0
@@ -86,10 +84,7 @@ async def try_session(test: SessionTest, checklist: Checklist, dial: Dial) -> No
         await _sign_in(client, test, checklist)
         await _read(client, checklist)
     finally:
-        with contextlib.suppress(OSError, TimeoutError, ua.UaError):
-            await asyncio.wait_for(client.uaclient.session.close_session(True), _TIMEOUT)
-            await client.close_secure_channel()
-        client.disconnect_socket()
+        await end(client, keep_session=False)
 
 
 async def _open(client: Client, test: SessionTest, checklist: Checklist) -> None:

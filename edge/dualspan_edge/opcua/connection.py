@@ -1,7 +1,6 @@
 """One connection to a server: socket, secure channel, session."""
 
 import asyncio
-import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +17,7 @@ from dualspan_edge.opcua.dialling import Dial, dial_directly
 from dualspan_edge.opcua.nodeids import standard_node
 from dualspan_edge.opcua.security import NOBODY, ChosenEndpoint, check_password_is_safe, choose_endpoint, secure
 from dualspan_edge.opcua.services import ServerLimits, read_attributes, read_limits, read_namespaces, value_of
-from dualspan_edge.opcua.transport import BoundedProtocol, bounded, make_client
+from dualspan_edge.opcua.transport import BoundedProtocol, bounded, end, make_client
 from dualspan_edge.opcua.unsecured import unsecured_channel, unsecured_client
 from dualspan_edge.trust import TrustAnchors
 
@@ -94,11 +93,7 @@ class Connection:
 
     async def close(self, *, keep_session: bool) -> None:
         """Closes the channel, and the session too unless it is to be taken up again."""
-        with contextlib.suppress(OSError, TimeoutError, ua.UaError):
-            if not keep_session:
-                await asyncio.wait_for(self.session.close_session(True), _REQUEST_TIMEOUT)
-            await self._client.close_secure_channel()
-        self._client.disconnect_socket()
+        await end(self._client, keep_session=keep_session)
 
 
 async def discover(

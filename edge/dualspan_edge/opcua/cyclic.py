@@ -161,7 +161,8 @@ class CyclicReads:
 
     async def _read(self, connection: Connection, cycle: _Cycle, portion: _Portion) -> None:
         posted = connection.protocol.post_encoded(_READ_REQUEST, portion.request, _TIMEOUT_SECONDS)
-        body = bytes(await asyncio.wait_for(posted, _TIMEOUT_SECONDS))
+        async with asyncio.timeout(_TIMEOUT_SECONDS):
+            body = bytes(await posted)
         try:
             change = decode_values(body, len(portion.handles), now_microseconds())
         except ServiceRefusedError as error:

@@ -25,6 +25,8 @@ _MOST_REQUESTS = 20
 # Samples that may wait for the disk before the pump stops asking for more.
 _MOST_UNSTORED = 400_000
 _REPUBLISH_TIMEOUT = 10.0
+# Seconds without anything after which it is looked who has fallen silent.
+_LOOK_INTERVAL = 1.0
 # More missing notifications than this are not asked for one by one: the server cannot have kept them.
 _MOST_REPUBLISHED = 1000
 _SILENCE_FACTOR, _SILENCE_MARGIN = 2.0, 5.0
@@ -97,7 +99,8 @@ class PublishPump:
         while True:
             self._ask()
             try:
-                event = await asyncio.wait_for(self._events.get(), 1.0)
+                async with asyncio.timeout(_LOOK_INTERVAL):
+                    event = await self._events.get()
             except TimeoutError:
                 self._check_silence()
                 continue

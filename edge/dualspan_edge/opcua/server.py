@@ -33,6 +33,7 @@ from dualspan_edge.opcua.trust_desk import ShowNewCertificate, TrustDesk
 from dualspan_edge.opcua.words import status_words
 from dualspan_edge.repair import RepairDesk, Repairer
 from dualspan_edge.samples import TagTable
+from dualspan_edge.waiting import cancellation_first, comes
 from dualspan_frame import Block
 
 _CLOCK_INTERVAL = 10.0
@@ -176,7 +177,8 @@ class ServerWorker:
         while True:
             started = asyncio.get_running_loop().time()
             try:
-                await self._live()
+                with cancellation_first():
+                    await self._live()
             except Reconfigured:
                 attempt = 0
                 continue
@@ -190,7 +192,7 @@ class ServerWorker:
             if asyncio.get_running_loop().time() - started > self._backoff.longest:
                 attempt = 0
             attempt += 1
-            await _wait(self._changed, self._backoff.delay(attempt))
+            await comes(self._changed, self._backoff.delay(attempt))
 
     # Receiver of the publish pump.
 
@@ -363,7 +365,7 @@ class ServerWorker:
     async def _follow(self, connection: Connection, pump: PublishPump, applied: gateway.ServerConfiguration) -> None:
         """Applies each new configuration; from time to time asks again for what was refused."""
         while True:
-            changed = await _wait(self._changed, self._until_next_step())
+            changed = await comes(self._changed, self._until_next_step())
             await self._subscriptions.end_retired(connection)
             if not changed and asyncio.get_running_loop().time() < self._retry_at:
                 continue
@@ -458,16 +460,6 @@ def failure_words(error: Exception) -> str:
             f"the server cannot be reached ({error.strerror or error}); check that it runs, the address, the firewall"
         )
     return f"{type(error).__name__}: {error}"
-
-
-async def _wait(event: asyncio.Event, seconds: float) -> bool:
-    """Waits for an event, at most so long; whether it came."""
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return False
-    return True
 
 
 async def _first_to_fail(*work: Coroutine[Any, Any, None]) -> None:

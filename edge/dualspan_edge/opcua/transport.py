@@ -5,6 +5,7 @@ and publishes by itself. Here chunks and messages have limits that are ours, and
 """
 
 import asyncio
+import contextlib
 import struct
 
 from asyncua import Client, ua
@@ -70,7 +71,8 @@ class BoundedProtocol(UASocketProtocol):
         answer: asyncio.Future[ua.Acknowledge] = asyncio.get_running_loop().create_future()
         self._callbackmap[0] = answer
         self.transport.write(uatcp_to_binary(ua.MessageType.Hello, hello))  # pyright: ignore[reportArgumentType]  # asyncua's constants are bytes
-        acknowledge = await asyncio.wait_for(answer, self.timeout)
+        async with asyncio.timeout(self.timeout):
+            acknowledge = await answer
         # asyncua has taken the server's numbers for both directions; what we receive is ours to limit.
         limits = self._connection._limits  # noqa: SLF001 - there is no other door
         limits.max_recv_buffer = CHUNK_BYTES
@@ -123,6 +125,17 @@ class BoundedUaClient(UaClient):
         self.protocol = protocol
         return protocol
 
+    async def connect_socket(self, host: str, port: int) -> None:
+        """Opens a connection; asyncua's own way to do so may forget that it was cancelled."""
+        self._set_state(UaClientState.CONNECTING)
+        try:
+            async with asyncio.timeout(self._timeout):
+                await asyncio.get_running_loop().create_connection(self._make_protocol, host, port)
+        except BaseException:
+            self._set_state(UaClientState.DISCONNECTED)
+            raise
+        self._set_state(UaClientState.SOCKET_OPEN)
+
     def adopt(self, transport: asyncio.Transport) -> None:
         """Takes over a connection that the server opened (reverse connect), in place of opening one."""
         protocol = self._make_protocol()
@@ -161,3 +174,14 @@ def bounded(client: Client) -> BoundedUaClient:
     if not isinstance(client.uaclient, BoundedUaClient):
         raise TypeError("the client was not made by make_client")
     return client.uaclient
+
+
+async def end(client: Client, *, keep_session: bool) -> None:
+    """Closes the channel, the session too unless it is to be taken up again, and in any case the socket."""
+    try:
+        with contextlib.suppress(OSError, TimeoutError, ua.UaError):
+            if not keep_session:
+                await client.uaclient.session.close_session(True)
+            await client.close_secure_channel()
+    finally:
+        client.disconnect_socket()

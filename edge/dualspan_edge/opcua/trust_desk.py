@@ -20,6 +20,7 @@ from dualspan_edge.opcua.dialling import Dial, dial_directly
 from dualspan_edge.opcua.own_certificates import OwnCertificates, sha256_of
 from dualspan_edge.opcua.security import ChosenEndpoint, question_about
 from dualspan_edge.trust import TrustAnchors, judge
+from dualspan_edge.waiting import comes
 
 _log = structlog.get_logger(__name__)
 _LOOK_AGAIN = 60.0
@@ -182,11 +183,7 @@ class TrustDesk:
                 event.clear()
                 self._judge_again(configuration, chosen)
                 await self._offer_new(configuration)
-                try:
-                    async with asyncio.timeout(self._look_again):
-                        await event.wait()
-                except TimeoutError:
-                    continue
+                await comes(event, self._look_again)
         finally:
             self._waiting.discard(event)
 
@@ -235,11 +232,7 @@ class TrustDesk:
             self.own.changed.clear()
             self._tell_of_upcoming()
             self.wake()
-            try:
-                async with asyncio.timeout(self._look_again):
-                    await self.own.changed.wait()
-            except TimeoutError:
-                continue
+            await comes(self.own.changed, self._look_again)
 
     def _tell_of_upcoming(self) -> None:
         upcoming = self.own.upcoming

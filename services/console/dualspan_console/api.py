@@ -98,7 +98,8 @@ async def _events(updates: AsyncIterator[Any], *, only_newest: bool) -> AsyncIte
         yield "retry: 2000\n\n"
         while True:
             try:
-                frame = await asyncio.wait_for(queue.get(), _HEARTBEAT_SECONDS)
+                async with asyncio.timeout(_HEARTBEAT_SECONDS):
+                    frame = await queue.get()
             except TimeoutError:
                 yield ": still here\n\n"
                 continue
