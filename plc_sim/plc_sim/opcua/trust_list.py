@@ -1,6 +1,7 @@
 """The server's list of clients that it trusts, and its methods (Part 12, 7.8.2 and 7.10): push management."""
 
 import hashlib
+import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -187,11 +188,11 @@ def _encoded(certificates: Sequence[bytes]) -> bytes:
 def _decoded(content: bytes) -> list[bytes]:
     try:
         stated = struct_from_binary(ua.TrustListDataType, ua.utils.Buffer(content))
-    except Exception as error:  # whatever asyncua makes of a damaged file
+    except (ua.UaError, struct.error) as error:  # it ends too early; a length is negative
         raise ServiceError(_CODES.BadDecodingError) from error
     if stated.SpecifiedLists != _TRUSTED_CERTIFICATES:
         raise ServiceError(_CODES.BadNotSupported)
-    return _checked([bytes(der) for der in stated.TrustedCertificates or []])
+    return _checked([bytes(der or b"") for der in stated.TrustedCertificates or []])
 
 
 def _checked(certificates: list[bytes]) -> list[bytes]:
