@@ -13,8 +13,9 @@ import signal
 import socket
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import quote
 
 import psutil
@@ -55,15 +56,15 @@ _POSTGRES_SETTINGS: Mapping[str, str] = {
 }
 
 
-class _EmbeddedServer:
+class _EmbeddedServer(ABC):
     """A server as a child process that holds a data folder.
 
     Args:
         data_dir: Its data folder.
     """
 
-    name = ""
-    label = ""
+    name: ClassVar[str]
+    label: ClassVar[str]
 
     def __init__(self, data_dir: Path) -> None:
         self._data_dir = data_dir.absolute()
@@ -109,8 +110,9 @@ class _EmbeddedServer:
             self._child.stop(_STOP_TIMEOUT_S)
         self._lock.release()
 
+    @abstractmethod
     def _bring_up(self) -> None:
-        raise NotImplementedError
+        """Starts `_child` and returns when it answers; what was made on the way is left for `stop`."""
 
 
 class EmbeddedPostgres(_EmbeddedServer):
