@@ -31,8 +31,8 @@ def pytest_configure() -> None:
 class SharedScheduling(LoadFileScheduling):
     """A worker takes a file at a time, or a whole package: its fixtures are made once, and end with its last test.
 
-    A folder with an `__init__.py` is a package; pytest would keep a fixture of the scope `package` to the end of the run
-    anywhere else, with the platform that it started.
+    A package is a folder with an `__init__.py`. Anywhere else pytest keeps a fixture of the scope `package` to the end
+    of the run, and with it the platform that it started.
     """
 
     def _split_scope(self, nodeid: str) -> str:

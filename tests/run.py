@@ -70,11 +70,12 @@ def browser_missing() -> str:
     return "" if any(map(shutil.which, CHROMIUM)) else f"none of {', '.join(CHROMIUM)} is installed"
 
 
+# The longest tests first, so that the workers end together.
 SUITES = (
-    Suite("unit", 2, nothing_missing),
-    Suite("fuzz", 2, nothing_missing),
-    Suite("integration", 2, nothing_missing),
     Suite("e2e", 2, nothing_missing),
+    Suite("integration", 2, nothing_missing),
+    Suite("fuzz", 2, nothing_missing),
+    Suite("unit", 2, nothing_missing),
     Suite("browser", 1, browser_missing),
     Suite("engine", 1, engine_missing, is_long=True),
     Suite("cluster", 1, cluster_missing, is_long=True),
@@ -118,7 +119,12 @@ def pytest(suites: Sequence[Suite], options: list[str]) -> int:
     command = [sys.executable, "-m", "pytest", *(str(HERE / suite.name) for suite in suites)]
     if workers > 1:
         command += ["--numprocesses", str(workers), "--dist", "loadfile", "--no-loadscope-reorder"]
-    return subprocess.run([*command, *options], cwd=HERE.parent, check=False).returncode
+    return subprocess.run([*command, *options], cwd=HERE.parent, env=environment(), check=False).returncode
+
+
+def environment() -> dict[str, str]:
+    """Ours, but Python may keep bytecode: tests start hundreds of processes, and each would compile everything again."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def main() -> None:
