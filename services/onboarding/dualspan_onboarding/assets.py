@@ -1,7 +1,6 @@
 """Assets: sites, areas, lines and machines, what their properties are bound to, and mappings. No I/O."""
 
 import re
-import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,14 +8,11 @@ from enum import IntEnum
 from typing import Self
 
 from dualspan_onboarding.errors import malformed
-from dualspan_onboarding.names import ServerName, TagName
+from dualspan_onboarding.names import ServerName, TagName, UuidName
 from dualspan_runtime.names import ResourceName
 
 _ASSET = ResourceName("tenants/{tenant}/assets/{asset}")
 _MODEL = ResourceName("tenants/{tenant}/assetModels/{model}")
-_UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-_PROPOSAL = ResourceName("tenants/{tenant}/mappingProposals/{proposal}", proposal=_UUID)
-_APPLICATION = ResourceName("tenants/{tenant}/mappingApplications/{application}", application=_UUID)
 _NOT_SLUG = re.compile(r"[^a-z0-9]+")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _MOST = 40
@@ -64,37 +60,17 @@ class AssetModelName:
 
 
 @dataclass(frozen=True, slots=True)
-class ProposalName:
+class ProposalName(UuidName):
     """`tenants/{tenant}/mappingProposals/{proposal}`."""
 
-    tenant: str
-    proposal: uuid.UUID
-
-    @classmethod
-    def parse(cls, name: str) -> Self:
-        """Parse a name; raises InvalidArgument."""
-        parts = _PROPOSAL.parse(name)
-        return cls(parts["tenant"], uuid.UUID(parts["proposal"]))
-
-    def __str__(self) -> str:
-        return _PROPOSAL.format(tenant=self.tenant, proposal=str(self.proposal))
+    pattern = ResourceName("tenants/{tenant}/mappingProposals/{proposal}")
 
 
 @dataclass(frozen=True, slots=True)
-class ApplicationName:
+class ApplicationName(UuidName):
     """`tenants/{tenant}/mappingApplications/{application}`."""
 
-    tenant: str
-    application: uuid.UUID
-
-    @classmethod
-    def parse(cls, name: str) -> Self:
-        """Parse a name; raises InvalidArgument."""
-        parts = _APPLICATION.parse(name)
-        return cls(parts["tenant"], uuid.UUID(parts["application"]))
-
-    def __str__(self) -> str:
-        return _APPLICATION.format(tenant=self.tenant, application=str(self.application))
+    pattern = ResourceName("tenants/{tenant}/mappingApplications/{application}")
 
 
 @dataclass(frozen=True, slots=True)

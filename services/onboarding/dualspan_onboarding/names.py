@@ -5,15 +5,13 @@ Every `parse` raises InvalidArgument with the reason MALFORMED_NAME.
 
 import uuid
 from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar, Self
 
 from dualspan_onboarding.errors import malformed
 from dualspan_runtime.names import GATEWAY, SERVER, TAG, TENANT, ResourceName
 
 _EVERY_GATEWAY = "-"
 _MAX_TAG_ID = 2**63 - 1
-_NOTICE = ResourceName("tenants/{tenant}/notices/{notice}")
-_TRUSTED = ResourceName("tenants/{tenant}/trustedCertificates/{trusted_certificate}")
 
 
 def parse_tenant(name: str) -> str:
@@ -96,42 +94,44 @@ class TagName:
 
 
 @dataclass(frozen=True, slots=True)
-class NoticeName:
-    """`tenants/{tenant}/notices/{notice}`."""
+class UuidName:
+    """The name of something of a tenant that has a UUID for its id.
+
+    Attributes:
+        pattern: What its kind of name looks like: the tenant, then the id.
+        tenant: Whose it is.
+        uid: Its id.
+    """
+
+    pattern: ClassVar[ResourceName]
 
     tenant: str
-    notice: uuid.UUID
+    uid: uuid.UUID
 
     @classmethod
     def parse(cls, name: str) -> Self:
         """Parse a name."""
-        parts = _NOTICE.parse(name)
+        tenant, uid = cls.pattern.parse(name).values()
         try:
-            return cls(parts["tenant"], uuid.UUID(parts["notice"]))
+            return cls(tenant, uuid.UUID(uid))
         except ValueError as err:
-            text = f"{name!r} does not name a notice: copy its name from the list of notices."
+            text = f"{name!r} is no name of the form {cls.pattern.pattern}: copy it from a list."
             raise malformed("MALFORMED_NAME", "name", text) from err
 
     def __str__(self) -> str:
-        return _NOTICE.format(tenant=self.tenant, notice=str(self.notice))
+        tenant, uid = self.pattern.variables
+        return self.pattern.format(**{tenant: self.tenant, uid: str(self.uid)})
 
 
 @dataclass(frozen=True, slots=True)
-class TrustedCertificateName:
+class NoticeName(UuidName):
+    """`tenants/{tenant}/notices/{notice}`."""
+
+    pattern = ResourceName("tenants/{tenant}/notices/{notice}")
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedCertificateName(UuidName):
     """`tenants/{tenant}/trustedCertificates/{trusted_certificate}`."""
 
-    tenant: str
-    entry: uuid.UUID
-
-    @classmethod
-    def parse(cls, name: str) -> Self:
-        """Parse a name."""
-        parts = _TRUSTED.parse(name)
-        try:
-            return cls(parts["tenant"], uuid.UUID(parts["trusted_certificate"]))
-        except ValueError as err:
-            text = f"{name!r} does not name a trusted certificate: copy its name from the trust list."
-            raise malformed("MALFORMED_NAME", "name", text) from err
-
-    def __str__(self) -> str:
-        return _TRUSTED.format(tenant=self.tenant, trusted_certificate=str(self.entry))
+    pattern = ResourceName("tenants/{tenant}/trustedCertificates/{trusted_certificate}")

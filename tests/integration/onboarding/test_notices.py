@@ -115,7 +115,7 @@ async def test_pages_and_choices(use_cases: UseCases) -> None:
     after = None
     while page := await use_cases.notices.page("acme", UNRESOLVED, after, 3):
         seen += [notice.resource for notice in page]
-        after = NoticeCursor(page[-1].created_at, page[-1].name.notice)
+        after = NoticeCursor(page[-1].created_at, page[-1].name.uid)
     assert seen == [f"{TENANT}/gateways/g10", *(f"{GATEWAY}/servers/s{number}" for number in range(6, -1, -1))]
     assert len(await listed(use_cases, NoticeQuery(GATEWAY, 0, show_resolved=False))) == 7
     assert [n.resource for n in await listed(use_cases, NoticeQuery("", 3, show_resolved=False))] == [

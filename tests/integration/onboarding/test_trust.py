@@ -79,7 +79,7 @@ async def test_a_trust_list_refuses_what_would_weaken_it(use_cases: UseCases) ->
     with pytest.raises(InvalidArgument, match="FOREIGN_NAME"):
         new_trust("acme", stated(gateway="tenants/rival/gateways/g1"))
     with pytest.raises(NotFound):
-        await use_cases.trust.get(type(entry.name)("rival", entry.name.entry))
+        await use_cases.trust.get(type(entry.name)("rival", entry.name.uid))
 
 
 def seen(chain: bytes, verdict: Verdict, detail: str = "") -> GatewayCertificates:

@@ -270,9 +270,7 @@ async def test_rejected_cancelled_and_expired_commands_are_never_sent(plant: Pla
     with acting(ANN):
         assert (await plant.writing.cancel(cancelled.name)).state is WriteState.CANCELLED
     async with plant.use_cases.database.transaction("acme") as connection:
-        await connection.execute(
-            "UPDATE write_command SET expire_at = now() WHERE command_id = $1", expired.name.command
-        )
+        await connection.execute("UPDATE write_command SET expire_at = now() WHERE command_id = $1", expired.name.uid)
     with pytest.raises(FailedPrecondition, match="WRITE_EXPIRED"), acting(BOB):
         await plant.writing.approve(expired.name, "")
     await plant.writing.expire()
@@ -475,7 +473,7 @@ async def test_commands_are_listed_the_newest_first_and_stay_the_tenants_own(pla
     made = [await plant.ask(Decimal(20 + n)) for n in range(5)]
     listed = [each.name for each in await plant.writing.page("acme", CommandQuery(), None, 10)]
     assert listed == [each.name for each in reversed(made)]
-    before = (made[2].created_at, str(made[2].name.command))
+    before = (made[2].created_at, str(made[2].name.uid))
     assert [each.name for each in await plant.writing.page("acme", CommandQuery(), before, 10)] == listed[3:]
     with acting(BOB):
         await plant.writing.reject(made[0].name, "")

@@ -1,7 +1,19 @@
 import pytest
 
-from dualspan_onboarding.names import GatewayName, GatewayScope, ServerName, TagName, parse_tenant
+from dualspan_onboarding.assets import ProposalName
+from dualspan_onboarding.names import (
+    GatewayName,
+    GatewayScope,
+    NoticeName,
+    ServerName,
+    TagName,
+    TrustedCertificateName,
+    parse_tenant,
+)
+from dualspan_onboarding.writes.model import WriteCommandName
 from dualspan_runtime.errors import InvalidArgument
+
+UID = "01890a5d-ac96-774b-bcce-b302099a8057"
 
 
 def test_names_survive_a_round_trip() -> None:
@@ -9,6 +21,10 @@ def test_names_survive_a_round_trip() -> None:
         ("tenants/acme/gateways/g-1", GatewayName),
         ("tenants/acme/gateways/g-1/servers/press-1", ServerName),
         ("tenants/acme/tags/17", TagName),
+        (f"tenants/acme/notices/{UID}", NoticeName),
+        (f"tenants/acme/trustedCertificates/{UID}", TrustedCertificateName),
+        (f"tenants/acme/writeCommands/{UID}", WriteCommandName),
+        (f"tenants/acme/mappingProposals/{UID}", ProposalName),
     ):
         assert str(kind.parse(text)) == text
 
@@ -50,3 +66,14 @@ def test_a_tenant_is_one_segment() -> None:
     assert parse_tenant("tenants/acme") == "acme"
     with pytest.raises(InvalidArgument, match="MALFORMED_NAME"):
         parse_tenant("tenants/acme/users/u1")
+
+
+@pytest.mark.parametrize("notice", ["", "7", "notice-1", UID[:-1], UID + "0", UID.upper()])
+def test_what_is_no_uuid_names_nothing_that_has_one(notice: str) -> None:
+    with pytest.raises(InvalidArgument, match="MALFORMED_NAME"):
+        NoticeName.parse(f"tenants/acme/notices/{notice}")
+
+
+def test_names_of_two_kinds_are_never_the_same() -> None:
+    uid = NoticeName.parse(f"tenants/acme/notices/{UID}").uid
+    assert NoticeName("acme", uid) != WriteCommandName("acme", uid)

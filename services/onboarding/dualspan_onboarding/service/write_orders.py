@@ -65,5 +65,5 @@ async def order(connection: Connection, guard: Guard, command: WriteCommand, mod
         server=command.server.server,
         repeatable=False,
         lifetime=max(command.expire_at - datetime.now(UTC), timedelta()),
-        reference=str(command.name.command),
+        reference=str(command.name.uid),
     )

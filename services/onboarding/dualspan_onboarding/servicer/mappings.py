@@ -114,5 +114,5 @@ class MappingServicer(mapping_service_pb2_grpc.MappingServiceServicer):
         if len(found) > size:
             last = found[size - 1]
             moment = round(last.created_at.timestamp() * 1e6)
-            response.next_page_token = self._tokens.write((moment, str(last.name.application)), query)
+            response.next_page_token = self._tokens.write((moment, str(last.name.uid)), query)
         return response

@@ -62,7 +62,7 @@ def gateway_notices(message: notice_pb2.GatewayNotices) -> list[GatewayNotice]:
 
 
 def _key(notice: Notice) -> tuple[int, str]:
-    return (notice.created_at - _EPOCH) // timedelta(microseconds=1), str(notice.name.notice)
+    return (notice.created_at - _EPOCH) // timedelta(microseconds=1), str(notice.name.uid)
 
 
 class NoticeServicer(notice_pb2_grpc.NoticeServiceServicer):

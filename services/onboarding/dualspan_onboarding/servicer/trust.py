@@ -63,7 +63,7 @@ class TrustServicer(trust_pb2_grpc.TrustServiceServicer):
             trusted_certificates=[mapping.entry(one) for one in found[:size]]
         )
         if len(found) > size:
-            response.next_page_token = self._tokens.write((str(found[size - 1].name.entry),), query)
+            response.next_page_token = self._tokens.write((str(found[size - 1].name.uid),), query)
         return response
 
     async def DeleteTrustedCertificate(

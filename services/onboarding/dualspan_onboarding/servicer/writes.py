@@ -125,6 +125,6 @@ class WriteServicer(writes_pb2_grpc.WriteServiceServicer):
         response = writes_pb2.ListWriteCommandsResponse(write_commands=[command_message(each) for each in found[:size]])
         if len(found) > size:
             last = found[size - 1]
-            key = (last.created_at.isoformat(), str(last.name.command))
+            key = (last.created_at.isoformat(), str(last.name.uid))
             response.next_page_token = self._tokens.write(key, query)
         return response

@@ -94,7 +94,7 @@ async def insert(
         "INSERT INTO mapping_proposal (tenant_id, proposal_id, gateway_id, server_id, variables)"
         " VALUES ($1, $2, $3, $4, $5)",
         name.tenant,
-        name.proposal,
+        name.uid,
         server.gateway,
         server.server,
         variables,
@@ -110,7 +110,7 @@ async def _insert_groups(connection: Connection, name: ProposalName, groups: Seq
         [
             (
                 name.tenant,
-                name.proposal,
+                name.uid,
                 group.number,
                 group.browse_path,
                 group.display_name,
@@ -136,7 +136,7 @@ async def insert_matches(connection: Connection, name: ProposalName, groups: Seq
         " SELECT $1, $2, m.* FROM unnest($3::integer[], $4::text[], $5::text[], $6::integer[], $7::text[],"
         " $8::float8[], $9::text[], $10::text[], $11::float8[], $12::float8[], $13::boolean[]) AS m",
         name.tenant,
-        name.proposal,
+        name.uid,
         [number for number, _ in rows],
         [match.node_id for _, match in rows],
         [match.slot.property for _, match in rows],
@@ -156,13 +156,13 @@ async def replace(connection: Connection, name: ProposalName, groups: Sequence[S
     await connection.execute(
         "DELETE FROM mapping_match WHERE tenant_id = $1 AND proposal_id = $2 AND group_number = ANY($3::integer[])",
         name.tenant,
-        name.proposal,
+        name.uid,
         [group.number for group in groups],
     )
     await connection.executemany(
         "UPDATE mapping_group SET display_name = $4, unmatched = $5"
         " WHERE tenant_id = $1 AND proposal_id = $2 AND number = $3",
-        [(name.tenant, name.proposal, g.number, g.display_name, list(g.unmatched)) for g in groups],
+        [(name.tenant, name.uid, g.number, g.display_name, list(g.unmatched)) for g in groups],
     )
     await insert_matches(connection, name, groups)
 
@@ -177,7 +177,7 @@ async def find(connection: Connection, name: ProposalName, sure: float) -> Store
         " AND m.proposal_id = p.proposal_id AND m.property <> ''"
         " WHERE p.tenant_id = $1 AND p.proposal_id = $2 GROUP BY p.tenant_id, p.proposal_id",
         name.tenant,
-        name.proposal,
+        name.uid,
         sure,
     )
     if row is None:
@@ -198,7 +198,7 @@ async def lock(connection: Connection, name: ProposalName) -> ServerName | None:
     row = await connection.fetchrow(
         "SELECT gateway_id, server_id FROM mapping_proposal WHERE tenant_id = $1 AND proposal_id = $2 FOR UPDATE",
         name.tenant,
-        name.proposal,
+        name.uid,
     )
     return None if row is None else ServerName(name.tenant, row["gateway_id"], row["server_id"])
 
@@ -209,7 +209,7 @@ async def groups_after(connection: Connection, name: ProposalName, after: int, l
         f"SELECT {_GROUP} FROM mapping_group WHERE tenant_id = $1 AND proposal_id = $2 AND number > $3"
         " ORDER BY number LIMIT $4",
         name.tenant,
-        name.proposal,
+        name.uid,
         after,
         limit,
     )
@@ -217,7 +217,7 @@ async def groups_after(connection: Connection, name: ProposalName, after: int, l
         f"SELECT {_MATCH} FROM mapping_match WHERE tenant_id = $1 AND proposal_id = $2"
         " AND group_number = ANY($3::integer[]) ORDER BY confidence DESC, browse_path",
         name.tenant,
-        name.proposal,
+        name.uid,
         [row["number"] for row in rows],
     )
     by_group: dict[int, list[StoredMatch]] = {}
@@ -233,7 +233,7 @@ async def mark_applied(connection: Connection, name: ProposalName, assets: Seque
         " FROM unnest($3::integer[], $4::text[]) AS a (number, asset)"
         " WHERE g.tenant_id = $1 AND g.proposal_id = $2 AND g.number = a.number",
         name.tenant,
-        name.proposal,
+        name.uid,
         [number for number, _ in assets],
         [asset for _, asset in assets],
     )
@@ -245,20 +245,20 @@ async def unmark_applied(connection: Connection, name: ProposalName, groups: Seq
         "UPDATE mapping_group SET applied_asset = NULL"
         " WHERE tenant_id = $1 AND proposal_id = $2 AND number = ANY($3::integer[])",
         name.tenant,
-        name.proposal,
+        name.uid,
         groups,
     )
 
 
 async def insert_application(connection: Connection, application: Application, made: Sequence[MadeBinding]) -> datetime:
     """Keep what was applied and what was there before; returns when."""
-    tenant, application_id = application.name.tenant, application.name.application
+    tenant, application_id = application.name.tenant, application.name.uid
     created_at = await connection.fetchval(
         "INSERT INTO mapping_application (tenant_id, application_id, proposal_id, assets, tag_ids, groups)"
         " VALUES ($1, $2, $3, $4, $5, $6) RETURNING created_at",
         tenant,
         application_id,
-        application.proposal.proposal,
+        application.proposal.uid,
         list(application.assets),
         list(application.tag_ids),
         list(application.groups),
@@ -291,7 +291,7 @@ async def lock_application(connection: Connection, name: ApplicationName) -> App
         f"SELECT {_APPLICATION}, {_CHANGES} FROM mapping_application AS a"
         " WHERE tenant_id = $1 AND application_id = $2 FOR UPDATE",
         name.tenant,
-        name.application,
+        name.uid,
     )
     return None if row is None else _application(row)
 
@@ -302,7 +302,7 @@ async def made_bindings(connection: Connection, name: ApplicationName) -> list[M
         "SELECT asset_id, property, number, tag_id, was_tag_id, was_factor, was_offset, was_known FROM mapping_change"
         " WHERE tenant_id = $1 AND application_id = $2 ORDER BY asset_id, property, number",
         name.tenant,
-        name.application,
+        name.uid,
     )
     return [_made(row) for row in rows]
 
@@ -321,7 +321,7 @@ async def mark_undone(connection: Connection, name: ApplicationName) -> datetime
         "UPDATE mapping_application SET undone_at = now() WHERE tenant_id = $1 AND application_id = $2"
         " RETURNING undone_at",
         name.tenant,
-        name.application,
+        name.uid,
     )
 
 

@@ -148,7 +148,7 @@ async def replace_of_gateway(connection: Connection, gateway: GatewayName, raise
 async def find(connection: Connection, name: NoticeName) -> Notice | None:
     """One notice."""
     row = await connection.fetchrow(
-        f"SELECT {_COLUMNS} FROM notice WHERE tenant_id = $1 AND notice_id = $2", name.tenant, name.notice
+        f"SELECT {_COLUMNS} FROM notice WHERE tenant_id = $1 AND notice_id = $2", name.tenant, name.uid
     )
     return None if row is None else _notice(row)
 
@@ -179,7 +179,7 @@ async def acknowledge(connection: Connection, name: NoticeName, actor: str, note
         "UPDATE notice SET acknowledged_at = clock_timestamp(), acknowledged_by = $3, acknowledge_note = $4"
         " WHERE tenant_id = $1 AND notice_id = $2 AND resolved_at IS NULL RETURNING notice_id",
         name.tenant,
-        name.notice,
+        name.uid,
         actor,
         note,
     )

@@ -74,7 +74,7 @@ async def set_revocation_list(connection: Connection, name: TrustedCertificateNa
         "UPDATE trusted_certificate SET crl = $3, crl_number = $4::text::numeric, crl_updated_at = $5,"
         " crl_next_at = $6, crl_revoked = $7 WHERE tenant_id = $1 AND entry_id = $2",
         name.tenant,
-        name.entry,
+        name.uid,
         crl.der,
         None if crl.number is None else str(crl.number),
         crl.updated_at,
@@ -86,7 +86,7 @@ async def set_revocation_list(connection: Connection, name: TrustedCertificateNa
 async def find(connection: Connection, name: TrustedCertificateName) -> TrustEntry | None:
     """One entry."""
     row = await connection.fetchrow(
-        f"SELECT {_COLUMNS} FROM trusted_certificate WHERE tenant_id = $1 AND entry_id = $2", name.tenant, name.entry
+        f"SELECT {_COLUMNS} FROM trusted_certificate WHERE tenant_id = $1 AND entry_id = $2", name.tenant, name.uid
     )
     return None if row is None else _entry(row)
 
@@ -111,7 +111,7 @@ async def page(connection: Connection, tenant: str, after: uuid.UUID | None, lim
 async def delete(connection: Connection, name: TrustedCertificateName) -> None:
     """Remove an entry."""
     await connection.execute(
-        "DELETE FROM trusted_certificate WHERE tenant_id = $1 AND entry_id = $2", name.tenant, name.entry
+        "DELETE FROM trusted_certificate WHERE tenant_id = $1 AND entry_id = $2", name.tenant, name.uid
     )
 
 

@@ -134,7 +134,7 @@ async def insert(connection: Connection, command: WriteCommand) -> bool:
         " state, requester, created_at, expire_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
         " ON CONFLICT DO NOTHING RETURNING command_id",
         command.name.tenant,
-        command.name.command,
+        command.name.uid,
         command.guard.guard,
         command.server.gateway,
         command.server.server,
@@ -154,7 +154,7 @@ async def find(connection: Connection, name: WriteCommandName, *, hold: bool = F
     row = await connection.fetchrow(
         f"SELECT {_COMMAND} FROM write_command WHERE tenant_id = $1 AND command_id = $2 {'FOR UPDATE' if hold else ''}",
         name.tenant,
-        name.command,
+        name.uid,
     )
     return None if row is None else _command(row)
 
@@ -199,7 +199,7 @@ async def decide(connection: Connection, command: WriteCommand, state: WriteStat
         "UPDATE write_command SET state = $3::smallint, decider = $4, comment = $5, decided_at = now(),"
         " ended_at = CASE WHEN $3::smallint = 2 THEN NULL ELSE now() END WHERE tenant_id = $1 AND command_id = $2",
         command.name.tenant,
-        command.name.command,
+        command.name.uid,
         state,
         decider,
         comment,
@@ -211,7 +211,7 @@ async def set_operation(connection: Connection, command: WriteCommand, operation
     await connection.execute(
         "UPDATE write_command SET operation_name = $3 WHERE tenant_id = $1 AND command_id = $2",
         command.name.tenant,
-        command.name.command,
+        command.name.uid,
         operation_name,
     )
 
@@ -224,7 +224,7 @@ async def end(
         "UPDATE write_command SET state = $3, detail = $4, outcome = $5, ended_at = now()"
         " WHERE tenant_id = $1 AND command_id = $2",
         command.name.tenant,
-        command.name.command,
+        command.name.uid,
         state,
         detail,
         outcome,

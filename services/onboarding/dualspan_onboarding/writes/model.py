@@ -1,6 +1,5 @@
 """Guards and write commands: what they are, and how a command goes from one state to the next."""
 
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,12 +7,10 @@ from decimal import Decimal
 from enum import IntEnum
 from typing import Self, TypeAlias
 
-from dualspan_onboarding.errors import malformed
-from dualspan_onboarding.names import GatewayName, ServerName, TagName
+from dualspan_onboarding.names import GatewayName, ServerName, TagName, UuidName
 from dualspan_runtime.names import ResourceName
 
 _GUARD = ResourceName("tenants/{tenant}/writeGuards/{write_guard}")
-_COMMAND = ResourceName("tenants/{tenant}/writeCommands/{write_command}")
 
 Scalar: TypeAlias = Decimal | bool | str | bytes
 """A value for a machine, exact."""
@@ -37,24 +34,10 @@ class GuardName:
 
 
 @dataclass(frozen=True, slots=True)
-class WriteCommandName:
+class WriteCommandName(UuidName):
     """`tenants/{tenant}/writeCommands/{write_command}`."""
 
-    tenant: str
-    command: uuid.UUID
-
-    @classmethod
-    def parse(cls, name: str) -> Self:
-        """Parse a name; raises InvalidArgument `MALFORMED_NAME`."""
-        parts = _COMMAND.parse(name)
-        try:
-            return cls(parts["tenant"], uuid.UUID(parts["write_command"]))
-        except ValueError as err:
-            text = f"{name!r} does not name a write command: copy its name from the list."
-            raise malformed("MALFORMED_NAME", "name", text) from err
-
-    def __str__(self) -> str:
-        return _COMMAND.format(tenant=self.tenant, write_command=str(self.command))
+    pattern = ResourceName("tenants/{tenant}/writeCommands/{write_command}")
 
 
 class WriteState(IntEnum):
