@@ -95,4 +95,4 @@ async def _asyncua(bench: Workbench) -> tuple[dict[str, float], str]:
 
 
 def _seconds(bench: Workbench) -> float:
-    return 3.0 if bench.quick else 30.0
+    return 1.0 if bench.quick else 30.0
