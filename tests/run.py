@@ -1,7 +1,7 @@
 """Runs the tests that this machine can run, and says what it leaves out and why.
 
-`python tests/run.py` runs every suite that it can, except the long ones outside of CI; `python tests/run.py unit` one;
-what follows `--` goes to pytest.
+`python tests/run.py` runs every suite that it can, except long suites and long tests outside of CI;
+`python tests/run.py unit` one, with its long tests; what follows `--` goes to pytest.
 """
 
 import os
@@ -17,6 +17,8 @@ CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 # Folders of tests/ that hold what tests need and no tests.
 NOT_SUITES = frozenset({"harness"})
 NO_TESTS = "there are no tests in it"
+WITHOUT_LONG = ["-m", "not long"]
+LONG_TESTS = "each takes more than a minute to show again what a shorter one shows; CI and SUITE=e2e run them"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,12 @@ def make_plan(suites: Sequence[Suite], asked: str, *, in_ci: bool, root: Path = 
     return Plan(able, left_out)
 
 
-def pytest(suites: Sequence[Suite], options: list[str]) -> int:
+def options_of(asked: str, options: Sequence[str], *, in_ci: bool) -> Sequence[str]:
+    """What pytest is told: not to run long tests, unless a suite or tests were asked for, or in CI."""
+    return options if asked or in_ci or options else WITHOUT_LONG
+
+
+def pytest(suites: Sequence[Suite], options: Sequence[str]) -> int:
     """Runs pytest once over the suites that can share workers."""
     workers = min(suite.workers for suite in suites)
     command = [sys.executable, "-m", "pytest", *(str(HERE / suite.name) for suite in suites)]
@@ -123,7 +130,7 @@ def pytest(suites: Sequence[Suite], options: list[str]) -> int:
 
 
 def environment() -> dict[str, str]:
-    """Ours, but Python may keep bytecode: tests start hundreds of processes, and each would compile everything again."""
+    """Ours, but Python keeps bytecode: tests start hundreds of processes, and each would compile everything again."""
     return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
@@ -134,10 +141,14 @@ def main() -> None:
         sys.exit(f"There is no suite {asked!r}; there are {', '.join(suite.name for suite in SUITES)}.")
     if strangers := homeless(SUITES):
         sys.exit(f"These folders of tests belong to no suite of {Path(__file__).name}: {', '.join(strangers)}.")
-    plan = make_plan(SUITES, asked, in_ci=os.environ.get("CI", "").lower() not in {"", "0", "false"})
+    in_ci = os.environ.get("CI", "").lower() not in {"", "0", "false"}
+    plan = make_plan(SUITES, asked, in_ci=in_ci)
+    chosen = options_of(asked, options.split(), in_ci=in_ci)
     together = [suite for suite in plan.able if suite.workers > 1]
     alone = [[suite] for suite in plan.able if suite.workers == 1]
-    codes = [pytest(group, options.split()) for group in [together, *alone] if group]
+    codes = [pytest(group, chosen) for group in [together, *alone] if group]
+    if chosen is WITHOUT_LONG:
+        print(f"left out: tests marked long: {LONG_TESTS}")
     for name, reason in plan.left_out.items():
         print(f"left out: {name}: {reason}")
     if asked and plan.left_out:

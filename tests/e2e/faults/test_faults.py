@@ -247,6 +247,7 @@ async def test_disk_of_the_buffer_full(site: Site) -> None:
     assert 0 <= verdict.repeated <= await site.monitored_items() - items
 
 
+@pytest.mark.long
 async def test_buffer_full_at_its_own_bound(site: Site) -> None:
     """The same when it is the bound of the gateway's settings that is reached and not the disk's."""
     usual = site.members["gateway"].server.child.environment

@@ -68,3 +68,18 @@ def test_the_plan_names_what_it_leaves_out(
     assert all(plan.left_out.values())
     if not asked and not in_ci:
         assert "SUITE=long" in plan.left_out["long"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "options", "in_ci", "told"),
+    [
+        ("", [], False, ["-m", "not long"]),
+        ("", [], True, []),
+        ("e2e", [], False, []),
+        ("", ["-k", "bound"], False, ["-k", "bound"]),
+    ],
+)
+def test_long_tests_run_in_ci_and_when_asked_for(
+    runner: ModuleType, asked: str, options: list[str], in_ci: bool, told: list[str]
+) -> None:
+    assert runner.options_of(asked, options, in_ci=in_ci) == told
