@@ -1,18 +1,13 @@
 """An asyncua server whose subscriptions, history and connections are ours."""
 
-import asyncio
-import contextlib
-import gc
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Protocol
 
 from asyncua import Server, ua
 from asyncua.common.utils import ServiceError
 from asyncua.crypto.permission_rules import User, UserRole
-from asyncua.server.address_space import AttributeValue, NodeData
 from asyncua.server.internal_server import InternalServer
 from asyncua.server.internal_session import InternalSession
 from asyncua.server.user_managers import UserManager
@@ -20,6 +15,7 @@ from asyncua.server.user_managers import UserManager
 from plc_sim.opcua.capabilities import capabilities
 from plc_sim.opcua.certificate import Identity
 from plc_sim.opcua.connection import Listener
+from plc_sim.opcua.core import QuickInternalServer
 from plc_sim.opcua.gate import Gate
 from plc_sim.opcua.reverse import ReverseCaller, reverse_hello
 from plc_sim.opcua.sampling import SamplerFactory
@@ -128,38 +124,10 @@ class _Users(UserManager):
         return User(role=UserRole.User, name=username) if same_user and same_password else None
 
 
-_template: dict[ua.NodeId, NodeData] = {}
-
-
-async def _standard_nodes() -> dict[ua.NodeId, NodeData]:
-    """The nodes of the standard namespace."""
-    if not _template:
-        core = InternalServer()
-        await core.load_standard_address_space()
-        _template.update(core.aspace._nodes)  # noqa: SLF001 - asyncua has no way to list them
-        core.method_service.stop()
-    return _template
-
-
-def _own(attribute: AttributeValue) -> AttributeValue:
-    copied = AttributeValue(attribute.value or ua.DataValue())
-    copied.value = attribute.value
-    return copied
-
-
-def _copy(node: NodeData) -> NodeData:
-    """A node of its own, sharing the values, which asyncua replaces and never changes."""
-    copied = NodeData(node.nodeid)
-    copied.attributes = {name: _own(attribute) for name, attribute in node.attributes.items()}
-    copied.references = list(node.references)
-    copied.call = node.call
-    return copied
-
-
 _NOBODY = User(role=UserRole.Anonymous)
 
 
-class _InternalServer(InternalServer):
+class _InternalServer(QuickInternalServer):
     """asyncua's core with our sessions."""
 
     def __init__(self, options: ServerOptions) -> None:
@@ -167,18 +135,6 @@ class _InternalServer(InternalServer):
         self._options = options
         self.writer: WriteService | None = None
         self.caller: CallService | None = None
-
-    async def load_standard_address_space(self, shelf_file: Path | None = None) -> None:
-        """Copy the standard nodes from a template, which is filled once per process: it takes over a second."""
-        del shelf_file
-        template = await _standard_nodes()
-        collecting = gc.isenabled()
-        gc.disable()  # it would walk all that is being made, again and again, and find nothing
-        try:
-            self.aspace._nodes = {node_id: _copy(node) for node_id, node in template.items()}  # noqa: SLF001
-        finally:
-            if collecting:
-                gc.enable()
 
     def create_session(
         self,
@@ -302,10 +258,4 @@ class SimServer(Server):
         internal: Any = self.iserver
         for session in list(internal._external_sessions.values()):  # noqa: SLF001 - no public way to end sessions
             await session.close_session(delete_subs=False)
-        clock = internal.time_task
-        if clock is not None:
-            clock.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await clock
-            internal.time_task = None
         await super().stop()

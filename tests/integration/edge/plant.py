@@ -5,17 +5,36 @@
 
 import datetime as dt
 import hashlib
+import itertools
+from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
+from uuid import uuid4
 
-from asyncua import Server, ua
+from asyncua import Node, Server, ua
+from asyncua.common.structures104 import load_custom_struct, new_struct
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from dualspan.onboarding.v1 import gateway_service_pb2 as gateway
 from dualspan.onboarding.v1 import resources_pb2 as onboarding
-from dualspan_edge.opcua.certificates import load_application_instance
+from dualspan_edge.opcua.certificates import (
+    ApplicationInstance,
+    create_application_instance,
+    load_stored_instance,
+    store_instance,
+)
+from plc_sim.opcua.core import QuickInternalServer
 
 NAMESPACE = "urn:test:plant"
+# No test has more plants than this.
+_numbers = itertools.cycle(range(4))
+
+
+@lru_cache
+def _instance(number: int) -> ApplicationInstance:
+    """Who a plant is: keys are slow to make, so the plants of different tests share them."""
+    return create_application_instance("plant")
 
 
 class Plant:
@@ -25,8 +44,14 @@ class Plant:
         self.folder = folder
         self.port = port
         self.url = f"opc.tcp://127.0.0.1:{port}/"
-        self.server = Server()
-        self.certificate = load_application_instance(folder / "plant", "plant").certificate
+        self.server = Server(iserver=QuickInternalServer())
+        self._pem = folder / "plant" / "application.pem"
+        instance = load_stored_instance(self._pem)
+        if instance is None:
+            instance = _instance(next(_numbers))
+            store_instance(self._pem, instance)
+        self.certificate = instance.certificate
+        self.application_uri = instance.application_uri
         self.index = 0
         self.before: tuple[str, ...] = ()
         # Instead of the one that it makes itself.
@@ -42,22 +67,21 @@ class Plant:
 
     async def start(self) -> None:
         """Starts, with what `build` adds to the address space."""
-        server = self.server = Server()
+        server = self.server = Server(iserver=QuickInternalServer())
         await server.init()
         server.set_endpoint(self.url)
-        await server.set_application_uri(load_application_instance(self.folder / "plant", "plant").application_uri)
+        await server.set_application_uri(self.application_uri)
         server.set_security_policy(
             [ua.SecurityPolicyType.NoSecurity, ua.SecurityPolicyType.Basic256Sha256_SignAndEncrypt]
         )
-        pem = self.folder / "plant" / "application.pem"
         if self.identity is not None:
             key, certificate = self.identity
-            pem.write_bytes(key + x509.load_der_x509_certificate(certificate).public_bytes(Encoding.PEM))
-        self.certificate = x509.load_pem_x509_certificate(pem.read_bytes())
+            self._pem.write_bytes(key + x509.load_der_x509_certificate(certificate).public_bytes(Encoding.PEM))
+        self.certificate = x509.load_pem_x509_certificate(self._pem.read_bytes())
         der = self.folder / "plant.der"
         der.write_bytes(self.certificate.public_bytes(Encoding.DER))
         await server.load_certificate(der)
-        await server.load_private_key(pem)
+        await server.load_private_key(self._pem)
         for uri in self.before:
             await server.register_namespace(uri)
         self.index = await server.register_namespace(NAMESPACE)
@@ -72,6 +96,16 @@ class Plant:
         """Adds a variable to the machine."""
         node = await self.machine.add_variable(self.node(name), f"{self.index}:{name}", ua.Variant(value, kind))
         return node.nodeid
+
+    async def add_structure(self, name: str, *fields: ua.StructureField) -> tuple[Node, Callable[..., object]]:
+        """A structured data type, and what makes values of it.
+
+        asyncua keeps the classes of structures for the whole process, and takes that of another test's server for
+        this one's if name and NodeId are the same: so the NodeId is one that nobody else has.
+        """
+        node_id = ua.NodeId(f"{name}.{uuid4()}", self.index)
+        data_type, _ = await new_struct(self.server, node_id, f"{self.index}:{name}", list(fields))
+        return data_type, await load_custom_struct(data_type)
 
     async def write(self, name: str, value: object, kind: ua.VariantType, status: int = 0) -> None:
         """Changes a variable now."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from asyncua import ua
-from asyncua.common.structures104 import new_struct, new_struct_field
+from asyncua.common.structures104 import new_struct_field
 from integration.edge.plant import NAMESPACE, Plant
 from integration.edge.platform import Platform
 from integration.edge.running import RunningGateway, until
@@ -117,25 +117,17 @@ async def described(platform: Platform, nodes: Sequence[str]) -> dict[str, servi
 
 
 async def test_values_are_looked_into(plant: Plant, platform: Platform, box: RunningGateway) -> None:
-    point, _ = await new_struct(
-        plant.server,
-        plant.index,
-        "Point",
-        [new_struct_field("X", ua.VariantType.Double), new_struct_field("Name", ua.VariantType.String)],
+    point, a_point = await plant.add_structure(
+        "Point", new_struct_field("X", ua.VariantType.Double), new_struct_field("Name", ua.VariantType.String)
     )
-    pose, _ = await new_struct(
-        plant.server,
-        plant.index,
+    pose, a_pose = await plant.add_structure(
         "Pose",
-        [
-            new_struct_field("Count", ua.VariantType.Int16),
-            new_struct_field("Where", point),
-            new_struct_field("Limits", ua.VariantType.Float, array=True),
-            new_struct_field("Perhaps", ua.VariantType.Boolean, optional=True),
-        ],
+        new_struct_field("Count", ua.VariantType.Int16),
+        new_struct_field("Where", point),
+        new_struct_field("Limits", ua.VariantType.Float, array=True),
+        new_struct_field("Perhaps", ua.VariantType.Boolean, optional=True),
     )
-    await plant.server.load_data_type_definitions()
-    value = ua.Variant(ua.Pose(Count=7, Where=ua.Point(X=1.5, Name="a"), Limits=[1.0]), ua.VariantType.ExtensionObject)
+    value = ua.Variant(a_pose(Count=7, Where=a_point(X=1.5, Name="a"), Limits=[1.0]), ua.VariantType.ExtensionObject)
     await plant.machine.add_variable(plant.node("pose"), f"{plant.index}:pose", value, datatype=pose.nodeid)
     await plant.add("zones", [1.0, 2.0], ua.VariantType.Double)
     await plant.add("long", [0.0] * 200, ua.VariantType.Double)

@@ -21,6 +21,7 @@ from dualspan_edge.discovery import Finder
 from dualspan_edge.discovery.multicast import SERVICE_TYPE, NoMulticastError, listen
 from dualspan_edge.opcua.reverse import ReverseHello, Stranger
 from harness.node_opcua import NodeOpcUaSettings, run_node_opcua
+from plc_sim.opcua.core import QuickInternalServer
 
 Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Any]
 
@@ -89,7 +90,7 @@ async def test_what_a_server_announces_is_listed_and_not_asked(plant: Plant) -> 
         writer.close()
 
     async with listening(note) as address:
-        other = Server()
+        other = Server(iserver=QuickInternalServer())
         await other.init()
         other.set_endpoint(f"opc.tcp://{address}/")
         await other.set_application_uri("urn:test:announced")

@@ -6,7 +6,7 @@
 import asyncio
 
 from asyncua import ua
-from asyncua.common.structures104 import new_struct, new_struct_field
+from asyncua.common.structures104 import new_struct_field
 from integration.edge.plant import NAMESPACE, Plant, tag
 from integration.edge.platform import Platform
 from integration.edge.running import RunningGateway, until
@@ -135,24 +135,16 @@ async def test_events_become_samples(plant: Plant, platform: Platform, box: Runn
 
 
 async def test_fields_and_elements_are_tags_of_their_own(plant: Plant, platform: Platform, box: RunningGateway) -> None:
-    point, _ = await new_struct(
-        plant.server,
-        plant.index,
-        "Point",
-        [new_struct_field("X", ua.VariantType.Double), new_struct_field("Name", ua.VariantType.String)],
+    point, a_point = await plant.add_structure(
+        "Point", new_struct_field("X", ua.VariantType.Double), new_struct_field("Name", ua.VariantType.String)
     )
-    pose, _ = await new_struct(
-        plant.server,
-        plant.index,
+    pose, a_pose = await plant.add_structure(
         "Pose",
-        [
-            new_struct_field("Count", ua.VariantType.Int16),
-            new_struct_field("Where", point),
-            new_struct_field("Limits", ua.VariantType.Float, array=True),
-        ],
+        new_struct_field("Count", ua.VariantType.Int16),
+        new_struct_field("Where", point),
+        new_struct_field("Limits", ua.VariantType.Float, array=True),
     )
-    await plant.server.load_data_type_definitions()
-    value = ua.Pose(Count=7, Where=ua.Point(X=1.5, Name="mould"), Limits=[1.0, 2.0, 4.0])
+    value = a_pose(Count=7, Where=a_point(X=1.5, Name="mould"), Limits=[1.0, 2.0, 4.0])
     node = await plant.machine.add_variable(
         plant.node("pose"),
         f"{plant.index}:pose",
@@ -176,7 +168,7 @@ async def test_fields_and_elements_are_tags_of_their_own(plant: Plant, platform:
     assert refused == [5]
     assert item_count(plant) == 2, "one item for each node"
     await until(lambda: platform.historian.values(ValueKind.FLOAT64, 1) == [1.5], "the first value")
-    value = ua.Pose(Count=8, Where=ua.Point(X=2.5, Name="a longer name"), Limits=[1.0])
+    value = a_pose(Count=8, Where=a_point(X=2.5, Name="a longer name"), Limits=[1.0])
     await node.write_value(ua.Variant(value, ua.VariantType.ExtensionObject))
     await until(lambda: platform.historian.values(ValueKind.FLOAT64, 1) == [1.5, 2.5], "the second value")
     assert platform.historian.values(ValueKind.TEXT, 2) == [b"mould", b"a longer name"]
