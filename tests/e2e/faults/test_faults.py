@@ -28,8 +28,8 @@ pytestmark = [
     pytest.mark.timeout(300),
 ]
 
-KILLS = 6
-CUTS = 10
+KILLS = 4
+CUTS = 8
 
 
 async def judged(site: Site, break_and_mend: Callable[[], Awaitable[None]]) -> Verdict:
