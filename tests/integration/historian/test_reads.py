@@ -215,3 +215,27 @@ async def test_arrow_and_raw_forms_hold_the_same(historian: Historian) -> None:
     )
     series = pa.ipc.open_stream((await historian.stub.ReadProcessed(aggregate)).arrow).read_all()
     assert series["value"].to_pylist() == [1, 2, 3]
+
+
+async def test_the_newest_sample_before_a_time(historian: Historian, worker: Worker) -> None:
+    """In segments and in frames, around it and long before it; of tags without any there is none."""
+    kinds = {1: ValueKind.FLOAT64, 2: ValueKind.TEXT, 3: ValueKind.INT64}
+    await historian.register(kinds)
+    samples = await spread(historian, worker, seed=7)
+    texts = block([2], [T0 + 5 * SECOND], BinaryColumn.from_list(["mould 7"]), kind=ValueKind.TEXT)
+    await (await historian.uploader(epoch=2)).upload([Frame((texts,))])
+    for seconds in (-10, 0, 1, 60, 123.5, 300, 777, 900, 1100, 5000):
+        time = T0 + int(seconds * SECOND)
+        request = service_pb2.ReadLatestRequest(parent=PARENT, tag_ids=list(kinds), before_time=stamp(time))
+        frame = decode_frame((await historian.stub.ReadLatest(request)).frame)
+        earlier = [sample for sample in samples if sample.t < time]
+        numbers, text = frame.block(ValueKind.FLOAT64), frame.block(ValueKind.TEXT)
+        if earlier:
+            assert numbers is not None
+            found = (int(numbers.timestamp[0]), float(cast("Any", numbers.value)[0]), int(numbers.status[0]))
+            assert found == (earlier[-1].t, earlier[-1].value, earlier[-1].status)
+            assert len(numbers) == 1
+        else:
+            assert numbers is None
+        assert (text is not None) == (seconds > 5)
+        assert frame.block(ValueKind.INT64) is None

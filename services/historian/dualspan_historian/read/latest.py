@@ -7,7 +7,8 @@ import numpy as np
 
 from dualspan_frame import BinaryColumn, Block, Frame, ValueKind, Values, value_dtype
 from dualspan_historian.model import Tag
-from dualspan_historian.read.snapshot import Snapshots, UnsealedFrame
+from dualspan_historian.read.snapshot import Snapshot, Snapshots, UnsealedFrame
+from dualspan_historian.storage.frame_store import FrameKey
 from dualspan_historian.storage.order import sort_samples
 from dualspan_historian.storage.segments import LatestSample, newest_of_each_tag
 
@@ -21,9 +22,14 @@ async def read_latest(snapshots: Snapshots, tenant: str, tag_ids: Sequence[int])
     """
     async with snapshots.open(tenant) as snapshot:
         tags = await snapshot.tags(tag_ids)
-        frames = await snapshot.frames(await snapshot.frame_keys(tags))
-        sealed = await snapshot.latest(tag_ids)
-        return await snapshot.run(_newest, tags, sealed, frames)
+        return await newest_in(snapshot, tags, await snapshot.frame_keys(tags))
+
+
+async def newest_in(snapshot: Snapshot, tags: Sequence[Tag], keys: Sequence[FrameKey]) -> Frame:
+    """Return the newest samples of tags, given the unsealed frames of their gateways."""
+    frames = await snapshot.frames(keys)
+    sealed = await snapshot.latest([tag.tag_id for tag in tags])
+    return await snapshot.run(_newest, tags, sealed, frames)
 
 
 def _newest(tags: Sequence[Tag], sealed: Sequence[LatestSample], frames: Sequence[UnsealedFrame]) -> Frame:

@@ -177,6 +177,10 @@ class Snapshot:
         """Return segments with anything in [start, end), in order of tag and time."""
         return await segment_store.overlapping(self.connection, self.tenant, tag_ids, start, end)
 
+    async def reaching(self, tag_ids: Sequence[int], time: int) -> list[SegmentInfo]:
+        """Return segments that the newest sample before a time may be in: around it, and the nearest before it."""
+        return await segment_store.reaching(self.connection, self.tenant, tag_ids, time)
+
     async def columns(self, wanted: Sequence[SegmentInfo], *, values: bool = True) -> dict[int, SegmentColumns]:
         """Return segments' columns by id."""
         return await segment_store.columns(self.connection, self.tenant, wanted, values=values) if wanted else {}

@@ -8,6 +8,7 @@ from google.protobuf.empty_pb2 import Empty
 
 from dualspan.historian.v1 import service_pb2, service_pb2_grpc
 from dualspan_historian.live.subscription import Subscriptions
+from dualspan_historian.read.earlier import read_before
 from dualspan_historian.read.latest import read_latest
 from dualspan_historian.read.processed import read_processed
 from dualspan_historian.read.raw import Cursor, read_raw
@@ -76,7 +77,12 @@ class HistorianServicer(service_pb2_grpc.HistorianServiceServicer):
     ) -> service_pb2.ReadLatestResponse:
         """See the contract."""
         ids = requests.tag_ids(request.tag_ids, requests.MOST_TAGS_LATEST)
-        newest = await read_latest(self._snapshots, current_tenant(), ids)
+        before = requests.before_time(request)
+        newest = (
+            await read_latest(self._snapshots, current_tenant(), ids)
+            if before is None
+            else await read_before(self._snapshots, current_tenant(), ids, before)
+        )
         frame, arrow = answers.samples(newest, request.result_form)
         return service_pb2.ReadLatestResponse(frame=frame, arrow=arrow)
 

@@ -59,6 +59,15 @@ def raw_query(request: service_pb2.ReadRawRequest) -> RawQuery:
     return RawQuery(ids, start, end, RAW_PAGES.size(request.page_size))
 
 
+def before_time(request: service_pb2.ReadLatestRequest) -> int | None:
+    """Return the time that a ReadLatest asks before, in microseconds; None if it asks for the newest of all.
+
+    Raises:
+        InvalidArgument: It is out of its range.
+    """
+    return read_time(request, "before_time") if request.HasField("before_time") else None
+
+
 def registration(tenant: str, given: resources_pb2.TagRegistration) -> Tag:
     """Return a tag that is to be registered.
 

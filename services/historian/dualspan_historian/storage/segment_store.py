@@ -92,6 +92,8 @@ REGION = " UNION ".join(
         _AFTER.format(condition="AND good_count > 0"),
     )
 )
+# Both with the same time as $3 and $4.
+_REACHING = f"{_WITHIN} UNION {_BEFORE.format(condition='', most=1)}"
 _OPEN_REGION = f"""
 SELECT region.* FROM (
     SELECT tag_id AS id, min(t_min) AS first FROM segment
@@ -207,6 +209,11 @@ async def overlapping(
 ) -> list[SegmentInfo]:
     """Return the segments with anything in [start, end), in order of tag and time."""
     return read_infos(await connection.fetch(_OVERLAPPING, tenant, tag_ids, start, end))
+
+
+async def reaching(connection: Connection, tenant: str, tag_ids: Sequence[int], time: int) -> list[SegmentInfo]:
+    """Return the segments of tags that a time lies in, and the nearest ones that end before it."""
+    return read_infos(await connection.fetch(_REACHING, tenant, tag_ids, time, time))
 
 
 async def open_region(connection: Connection, tenant: str, tag_ids: Sequence[int]) -> list[SegmentInfo]:

@@ -598,6 +598,7 @@ class ReadLatestRequest(_message.Message):
     PARENT_FIELD_NUMBER: _builtins.int
     TAG_IDS_FIELD_NUMBER: _builtins.int
     RESULT_FORM_FIELD_NUMBER: _builtins.int
+    BEFORE_TIME_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
     """`tenants/{tenant}`."""
     result_form: Global___ResultForm.ValueType
@@ -606,16 +607,24 @@ class ReadLatestRequest(_message.Message):
     def tag_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """1 to 10 000 tags."""
 
+    @_builtins.property
+    def before_time(self) -> _timestamp_pb2.Timestamp:
+        """The newest sample of each tag before this time, instead of the newest of
+        all: what a tag's value was when a span began (Part 11, 6.4.3.2, the
+        bounding value at startTime).
+        """
+
     def __init__(
         self,
         *,
         parent: _builtins.str = ...,
         tag_ids: _abc.Iterable[_builtins.int] | None = ...,
         result_form: Global___ResultForm.ValueType = ...,
+        before_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["before_time", b"before_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["parent", b"parent", "result_form", b"result_form", "tag_ids", b"tag_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["before_time", b"before_time", "parent", b"parent", "result_form", b"result_form", "tag_ids", b"tag_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -242,7 +242,7 @@ class HistorianServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ReadLatest(self, request, context):
-        """The newest sample of each tag.
+        """The newest sample of each tag, of all or before a time.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -107,7 +107,7 @@ class HistorianServiceStub:
     ReadProcessed: _grpc.UnaryUnaryMultiCallable[_service_pb2.ReadProcessedRequest, _service_pb2.ReadProcessedResponse]
     """Aggregates by interval: OPC UA Part 13."""
     ReadLatest: _grpc.UnaryUnaryMultiCallable[_service_pb2.ReadLatestRequest, _service_pb2.ReadLatestResponse]
-    """The newest sample of each tag."""
+    """The newest sample of each tag, of all or before a time."""
     Subscribe: _grpc.UnaryStreamMultiCallable[_service_pb2.SubscribeRequest, _service_pb2.SubscribeResponse]
     """Samples as they are committed. A client that reads too slowly is told how
     many frames it was not sent, and goes on with the newest.
@@ -135,7 +135,7 @@ class HistorianServiceAsyncStub(HistorianServiceStub):
     ReadProcessed: _aio.UnaryUnaryMultiCallable[_service_pb2.ReadProcessedRequest, _service_pb2.ReadProcessedResponse]  # type: ignore[assignment]
     """Aggregates by interval: OPC UA Part 13."""
     ReadLatest: _aio.UnaryUnaryMultiCallable[_service_pb2.ReadLatestRequest, _service_pb2.ReadLatestResponse]  # type: ignore[assignment]
-    """The newest sample of each tag."""
+    """The newest sample of each tag, of all or before a time."""
     Subscribe: _aio.UnaryStreamMultiCallable[_service_pb2.SubscribeRequest, _service_pb2.SubscribeResponse]  # type: ignore[assignment]
     """Samples as they are committed. A client that reads too slowly is told how
     many frames it was not sent, and goes on with the newest.
@@ -190,7 +190,7 @@ class HistorianServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _service_pb2.ReadLatestRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_service_pb2.ReadLatestResponse, _abc.Awaitable[_service_pb2.ReadLatestResponse]]:
-        """The newest sample of each tag."""
+        """The newest sample of each tag, of all or before a time."""
 
     @_abc_1.abstractmethod
     def Subscribe(
