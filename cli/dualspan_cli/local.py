@@ -18,6 +18,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from dualspan_cli.embedded import EmbeddedPostgres, EmbeddedRedis
 from dualspan_cli.errors import CommandError
 from dualspan_cli.folder import FolderLock
+from dualspan_cli.migrations import SERVICES_WITH_SCHEMA
 from dualspan_cli.processes import ChildProcess
 from dualspan_cli.settings import child_environment
 from dualspan_cli.supervisor import Member, Service
@@ -36,10 +37,11 @@ class Ports:
     onboarding_gateway: int = 7412
     historian_gateway: int = 7413
     enrolment: int = 7422
+    analytics: int = 7404
 
     @classmethod
     def from_base(cls, base: int) -> Ports:
-        """Seven ports in a row."""
+        """Eight ports in a row."""
         return cls(*(base + offset for offset in range(len(fields(cls)))))
 
     def free(self) -> Ports:
@@ -72,6 +74,7 @@ class RunningPlatform:
     identity_address: str
     onboarding_address: str
     historian_address: str
+    analytics_address: str
     console_url: str
     service_secret: str
 
@@ -86,6 +89,7 @@ class RunningPlatform:
             identity_address=f"{LOOPBACK}:{ports.identity}",
             onboarding_address=f"{LOOPBACK}:{ports.onboarding}",
             historian_address=f"{LOOPBACK}:{ports.historian}",
+            analytics_address=f"{LOOPBACK}:{ports.analytics}",
             console_url=f"http://{LOOPBACK}:{ports.console}",
             service_secret=folder.secret_file.read_text(),
         )
@@ -117,7 +121,7 @@ class DataFolder:
                 raise CommandError(
                     "PORT_TAKEN",
                     f"Others listen on {', '.join(taken)} of 127.0.0.1. Choose another --port-base: "
-                    f"seven ports from it on must be free.",
+                    f"eight ports from it on must be free.",
                     exit_code=2,
                 )
         elif self.ports_file.exists():
@@ -174,6 +178,7 @@ class LocalPlatform:
             identity_address=f"{LOOPBACK}:{self.ports.identity}",
             onboarding_address=f"{LOOPBACK}:{self.ports.onboarding}",
             historian_address=f"{LOOPBACK}:{self.ports.historian}",
+            analytics_address=f"{LOOPBACK}:{self.ports.analytics}",
             console_url=self.console_url,
             service_secret=self.folder.service_secret(),
         )
@@ -191,8 +196,10 @@ class LocalPlatform:
         return [
             self._service("onboarding", self.ports.onboarding),
             self._service("historian", self.ports.historian),
+            self._service("analytics", self.ports.analytics),
             self._console(),
-            self._worker("historian"),
+            self._worker("worker", "historian"),
+            self._worker("analytics-worker", "analytics"),
         ]
 
     def _service(self, name: str, port: int) -> Member:
@@ -205,12 +212,12 @@ class LocalPlatform:
         child = self.child("console", [sys.executable, "-m", "dualspan_console"])
         return Member(Service(child), lambda: accepts(f"{LOOPBACK}:{self.ports.console}"))
 
-    def _worker(self, queue: str) -> Member:
+    def _worker(self, name: str, queue: str) -> Member:
         from dualspan_cli.workers import worker_command
 
-        schedule = self.folder.path / "worker" / "schedule"
+        schedule = self.folder.path / name / "schedule"
         schedule.parent.mkdir(exist_ok=True)
-        child = self.child("worker", worker_command(queue, beat_schedule=schedule))
+        child = self.child(name, worker_command(queue, beat_schedule=schedule))
 
         async def is_ready() -> bool:
             return is_worker_ready(child)
@@ -232,7 +239,7 @@ class LocalPlatform:
         running, ports = self.running(), self.ports
         urls = {
             f"DUALSPAN_{name.upper()}_DATABASE_URL": self.postgres.url(user=f"dualspan_{name}")
-            for name in ("identity", "onboarding", "historian")
+            for name in SERVICES_WITH_SCHEMA
         }
         return urls | {
             "DUALSPAN_SERVICE_SECRET": running.service_secret,
@@ -240,9 +247,11 @@ class LocalPlatform:
             "DUALSPAN_IDENTITY_ADDRESS": running.identity_address,
             "DUALSPAN_ONBOARDING_ADDRESS": running.onboarding_address,
             "DUALSPAN_HISTORIAN_ADDRESS": running.historian_address,
+            "DUALSPAN_ANALYTICS_ADDRESS": running.analytics_address,
             "DUALSPAN_IDENTITY_LISTEN": running.identity_address,
             "DUALSPAN_ONBOARDING_LISTEN": running.onboarding_address,
             "DUALSPAN_HISTORIAN_LISTEN": running.historian_address,
+            "DUALSPAN_ANALYTICS_LISTEN": running.analytics_address,
             "DUALSPAN_ONBOARDING_GATEWAY_LISTEN": f"{LOOPBACK}:{ports.onboarding_gateway}",
             "DUALSPAN_ONBOARDING_ENROL_LISTEN": f"{LOOPBACK}:{ports.enrolment}",
             "DUALSPAN_ONBOARDING_HISTORIAN_GATEWAY_ADDRESS": f"{LOOPBACK}:{ports.historian_gateway}",

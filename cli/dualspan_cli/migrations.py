@@ -7,7 +7,7 @@ from importlib import import_module
 
 from dualspan_runtime.migrations import Migrations, migrate
 
-SERVICES_WITH_SCHEMA = ("identity", "onboarding", "historian")
+SERVICES_WITH_SCHEMA = ("identity", "onboarding", "historian", "analytics")
 
 
 async def migrate_all(

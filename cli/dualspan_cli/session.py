@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # these exist in the stub files only
     from dualspan.onboarding.v1.service_pb2_grpc import OnboardingServiceAsyncStub
 
 SERVICE_NAME = "cli"
+DEFAULT_ANALYTICS = "127.0.0.1:7404"
 SIGN_IN_FILE = "sign-in.json"
 
 
@@ -59,6 +60,8 @@ class Addresses:
     identity: str
     onboarding: str
     historian: str
+    # Sign-ins that are older than analytics do not have it.
+    analytics: str = DEFAULT_ANALYTICS
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,7 @@ class Session:
     historian: HistorianServiceAsyncStub
     onboarding_channel: grpc.aio.Channel
     historian_channel: grpc.aio.Channel
+    analytics_channel: grpc.aio.Channel
     tenant: str
     access: Access
 
@@ -165,7 +169,9 @@ def choose_access(settings: CliSettings, *, is_named: bool = False) -> Access:
 
 def where(running: RunningPlatform) -> Addresses:
     """The addresses of a platform on this machine."""
-    return Addresses(running.identity_address, running.onboarding_address, running.historian_address)
+    return Addresses(
+        running.identity_address, running.onboarding_address, running.historian_address, running.analytics_address
+    )
 
 
 def local_access(data_dir: Path, running: RunningPlatform) -> Access:
@@ -191,13 +197,13 @@ async def open_session(access: Access, tenant: str = "") -> AsyncGenerator[Sessi
             return (await credentials.current()).secret if credentials else ""
 
         own_tenant = (await credentials.current()).tenant if credentials else access.tenant
-        identity, onboarding, historian = [
+        identity, onboarding, historian, analytics = [
             await stack.enter_async_context(
                 open_channel(address, service=SERVICE_NAME, secret=secret)
                 if secret
                 else open_channel(address, access_token=access_token if credentials else None)
             )
-            for address in (access.addresses.identity, access.addresses.onboarding, access.addresses.historian)
+            for address in astuple(access.addresses)
         ]
         yield Session(
             identity=IdentityServiceStub(identity),
@@ -205,6 +211,7 @@ async def open_session(access: Access, tenant: str = "") -> AsyncGenerator[Sessi
             historian=HistorianServiceStub(historian),
             onboarding_channel=onboarding,
             historian_channel=historian,
+            analytics_channel=analytics,
             tenant=tenant_name(tenant) or own_tenant,
             access=access,
         )
@@ -244,6 +251,7 @@ def known_addresses(settings: CliSettings, credential: Credential | None, runnin
         identity=settings.identity_address or known.identity,
         onboarding=settings.onboarding_address or known.onboarding,
         historian=settings.historian_address or known.historian,
+        analytics=settings.analytics_address or known.analytics,
     )
 
 

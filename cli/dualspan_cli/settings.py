@@ -35,6 +35,7 @@ class CliSettings(BaseSettings):
     identity_address: str = Field(default="", description="host:port of identity.")
     onboarding_address: str = Field(default="", description="host:port of onboarding.")
     historian_address: str = Field(default="", description="host:port of the historian.")
+    analytics_address: str = Field(default="", description="host:port of analytics.")
 
 
 class FirstUserSettings(BaseSettings):

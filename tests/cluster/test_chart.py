@@ -17,9 +17,18 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 CHART = str(ROOT / "charts/dualspan")
 TAG = "cluster-test"
-MEMBERS = ("cli", "identity", "onboarding", "historian", "console", "edge", "plc-sim")
+MEMBERS = ("cli", "identity", "onboarding", "historian", "analytics", "console", "edge", "plc-sim")
 MODULES = {"plc-sim": "plc_sim"}
-COMPONENTS = {"identity", "onboarding", "historian", "worker-beat", "console", "factory"}
+COMPONENTS = {
+    "identity",
+    "onboarding",
+    "historian",
+    "worker-beat",
+    "analytics",
+    "analytics-worker-beat",
+    "console",
+    "factory",
+}
 PASSWORD = "the first password"
 PATIENCE_S = 120.0
 

@@ -11,7 +11,19 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SERVICES = ("postgres", "redis", "identity", "onboarding", "historian", "worker", "console", "plants", "gateway")
+SERVICES = (
+    "postgres",
+    "redis",
+    "identity",
+    "onboarding",
+    "historian",
+    "worker",
+    "analytics",
+    "analytics-worker",
+    "console",
+    "plants",
+    "gateway",
+)
 PASSWORD = "the first password"
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(1500)]
@@ -115,7 +127,7 @@ def test_three_plants_stream(compose: Compose) -> None:
 def test_everything_runs_and_nothing_as_root(compose: Compose) -> None:
     states = compose.states()
     assert {name: states.get(name) for name in SERVICES} == dict.fromkeys(SERVICES, "running")
-    for service in ("identity", "onboarding", "historian", "worker", "console", "gateway", "plants"):
+    for service in SERVICES[2:]:
         assert compose.run("exec", "-T", service, "id", "-u").strip() == "10001"
 
 

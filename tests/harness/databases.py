@@ -11,7 +11,7 @@ import asyncpg
 from dualspan_cli.embedded import EmbeddedPostgres
 from dualspan_runtime.migrations import migrate
 
-SERVICES = ("identity", "onboarding", "historian")
+SERVICES = ("identity", "onboarding", "historian", "analytics")
 TEMPLATE = "dualspan_template"
 T = TypeVar("T")
 

@@ -24,7 +24,7 @@ from dualspan_cli.migrations import migrate_all
 from dualspan_cli.onboarding import browse_server
 from dualspan_cli.platform import FIRST_EMAIL, FIRST_TENANT
 from dualspan_cli.processes import ChildProcess
-from dualspan_cli.session import Access, Addresses, Session, all_pages, open_session
+from dualspan_cli.session import Access, Session, all_pages, open_session, where
 from dualspan_cli.settings import child_environment
 from dualspan_cli.supervisor import Member, Service, Supervisor
 from dualspan_sdk import Client, Endpoints, ValueKind
@@ -268,16 +268,16 @@ async def open_site(
 def access(platform: LocalPlatform) -> Access:
     """Acts as the platform itself."""
     running = platform.running()
-    addresses = Addresses(running.identity_address, running.onboarding_address, running.historian_address)
-    return Access(addresses, service_secret=running.service_secret, tenant=TENANT)
+    return Access(where(running), service_secret=running.service_secret, tenant=TENANT)
 
 
 async def start_platform(platform: LocalPlatform, supervisor: Supervisor) -> None:
-    """Everything but the console."""
+    """What carries samples: neither the console nor analytics."""
     await supervisor.start(*platform.servers())
     await migrate_all(platform.postgres.url())
     await supervisor.start(platform.identity())
-    await supervisor.start(*(member for member in platform.services() if member.name != "console"))
+    carriers = [member for member in platform.services() if member.name in {"onboarding", "historian", "worker"}]
+    await supervisor.start(*carriers)
 
 
 async def create_tenant(session: Session) -> None:

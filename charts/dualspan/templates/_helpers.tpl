@@ -40,6 +40,7 @@ app.kubernetes.io/component: {{ .component }}
 - {name: DUALSPAN_IDENTITY_ADDRESS, value: "{{ include "dualspan.fullname" . }}-identity:7401"}
 - {name: DUALSPAN_ONBOARDING_ADDRESS, value: "{{ include "dualspan.fullname" . }}-onboarding:7402"}
 - {name: DUALSPAN_HISTORIAN_ADDRESS, value: "{{ include "dualspan.fullname" . }}-historian:7403"}
+- {name: DUALSPAN_ANALYTICS_ADDRESS, value: "{{ include "dualspan.fullname" . }}-analytics:7404"}
 - {name: DUALSPAN_LOG_FORMAT, value: {{ .Values.logFormat }}}
 - {name: DUALSPAN_LOG_LEVEL, value: {{ .Values.logLevel }}}
 {{- end -}}

@@ -58,6 +58,7 @@ def sign_in(
     identity_address: Annotated[str, typer.Option(help="host:port; that of a platform on this machine if empty.")] = "",
     onboarding_address: Annotated[str, typer.Option(help="host:port.")] = "",
     historian_address: Annotated[str, typer.Option(help="host:port.")] = "",
+    analytics_address: Annotated[str, typer.Option(help="host:port.")] = "",
     data: DataOption = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -68,6 +69,7 @@ def sign_in(
         identity=identity_address or known.identity,
         onboarding=onboarding_address or known.onboarding,
         historian=historian_address or known.historian,
+        analytics=analytics_address or known.analytics,
     )
     answer = asyncio.run(_sign_in(addresses.identity, email, password))
     tenant = "/".join(answer.user.name.split("/")[:2])

@@ -93,7 +93,7 @@ class Demo:
 
     Args:
         data_dir: Its data folder.
-        port_base: The first of seven ports; the usual ones if None.
+        port_base: The first of eight ports; the usual ones if None.
         as_json: Prints events as JSON lines instead of what people see.
     """
 

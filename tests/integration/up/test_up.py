@@ -14,7 +14,17 @@ import pytest
 
 from harness.up import Running, dualspan, free_row, up
 
-MEMBERS = ("postgres", "redis", "identity", "onboarding", "historian", "console", "worker")
+MEMBERS = (
+    "postgres",
+    "redis",
+    "identity",
+    "onboarding",
+    "historian",
+    "analytics",
+    "console",
+    "worker",
+    "analytics-worker",
+)
 
 
 @pytest.fixture

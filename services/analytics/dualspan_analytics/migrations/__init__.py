@@ -1,0 +1,6 @@
+"""The service's schema, step by step."""
+
+from dualspan_runtime.migrations import Migrations
+from dualspan_runtime.operations import OPERATIONS
+
+MIGRATIONS = Migrations(service="analytics", package=__name__, shared=(OPERATIONS,))
