@@ -95,12 +95,8 @@ class Variable:
             keys, int64[n], for text and structures (`render` makes what they stand for). Bad samples carry a value
             that is not sent.
         """
-        times, values, status = self.ticks(start_us - self.grid_us, end_us)
-        if not len(times):
-            return times, values, status
-        keep = changed(values, status)
-        keep[0] = times[0] >= start_us and times[0] == COMMISSIONED_US
-        return times[keep], values[keep], status[keep]
+        is_long = end_us - max(start_us, COMMISSIONED_US) > _LOOK_BACK_TICKS * self.grid_us
+        return (self._written if self.signal.driver and is_long else self._compared)(start_us, end_us)
 
     def last(self, at_us: int) -> Samples:
         """The latest of the samples at or before `at_us`; none before the plant was commissioned.
@@ -120,14 +116,35 @@ class Variable:
         """Forget what `last` remembers: something changed in the past."""
         self._known = None
 
-    def _latest_write(self, at_us: int) -> Samples:
-        """The latest sample at or before `at_us` of a variable that changes with writes (and overlays) only."""
+    def _compared(self, start_us: int, end_us: int) -> Samples:
+        """The samples in [start_us, end_us), found by comparing every tick with the one before it."""
+        times, values, status = self.ticks(start_us - self.grid_us, end_us)
+        if not len(times):
+            return times, values, status
+        keep = changed(values, status)
+        keep[0] = times[0] >= start_us and times[0] == COMMISSIONED_US
+        return times[keep], values[keep], status[keep]
+
+    def _written(self, start_us: int, end_us: int) -> Samples:
+        """The same of a variable that changes with writes (and overlays) only: months of it have few ticks to see."""
+        parts = [self._compared(tick, tick + 1) for tick in self._edges(end_us) if tick >= start_us]
+        if not parts:
+            return _empty(self.signal)
+        times, values, status = zip(*parts, strict=True)
+        return np.concatenate(times), np.concatenate(values), np.concatenate(status)
+
+    def _edges(self, end_us: int) -> list[int]:
+        """The ticks before `end_us` at which such a variable may change, in order."""
         edges = [write.at_us for write in self._plant.writes.of(f"{self.machine}/{self.signal.driver}")]
-        for overlay in self._plant.overlays.of(self.identifier, COMMISSIONED_US, at_us + 1):
+        for overlay in self._plant.overlays.of(self.identifier, COMMISSIONED_US, end_us):
             edges += [overlay.start_us, overlay.end_us]
         ticks = {-(-edge // self.grid_us) * self.grid_us for edge in (*edges, COMMISSIONED_US)}
-        for tick in sorted((tick for tick in ticks if tick <= at_us), reverse=True):
-            found = self.samples(tick, tick + 1)
+        return sorted(tick for tick in ticks if tick < end_us)
+
+    def _latest_write(self, at_us: int) -> Samples:
+        """The latest sample at or before `at_us` of a variable that changes with writes (and overlays) only."""
+        for tick in reversed(self._edges(at_us + 1)):
+            found = self._compared(tick, tick + 1)
             if len(found[0]):
                 return found
         return _empty(self.signal)

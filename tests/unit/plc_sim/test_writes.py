@@ -1,5 +1,7 @@
 """What is written and commanded never changes what was sampled before, and is told again from the journal."""
 
+import itertools
+import time
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from plc_sim.model.machine import COMMISSIONED_US
 from plc_sim.model.operator import Operator, RefusedError
+from plc_sim.model.overlay import Overlay
 from plc_sim.model.plant import Plant
 from plc_sim.model.writes import HOLD, Write, WriteJournal
 from plc_sim.plants import make_plant
@@ -55,6 +59,30 @@ def test_commands_do_not_change_the_past(commands: list[tuple[str, int]], name: 
         for each in again.machines:
             again.apply_holds(each)
         assert told(again, name, now + 1) == before
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 7200), st.sampled_from([70.0, 71.0, 72.0])), max_size=5))
+def test_a_setpoint_of_months_is_that_of_its_ticks_and_costs_little(writes: list[tuple[int, float]]) -> None:
+    plant = make_plant("packaging", 5)
+    operator = Operator(plant)
+    name = "Line1Filler/Setpoints/DriveTemperatureLimit"
+    variable = plant.variables[name]
+    now = NOW
+    for seconds, value in writes:
+        now += seconds * SECOND
+        operator.write(name, value, now)
+    plant.overlays.add(Overlay(name, "status", NOW + 100 * SECOND, NOW + 200 * SECOND, status=0x8000_0000))
+    begin, end = NOW - 60 * SECOND, now + 60 * SECOND
+    cuts = [*range(begin, end, 100 * variable.grid_us), end]
+    parts = [variable.samples(a, b) for a, b in itertools.pairwise(cuts)]
+    whole = variable.samples(begin, end)
+    for position in range(3):
+        assert np.array_equal(whole[position], np.concatenate([part[position] for part in parts]))
+    began = time.perf_counter()
+    since_the_beginning = variable.samples(COMMISSIONED_US, end)
+    assert time.perf_counter() - began < 1.0, "not one tick after the other"
+    assert since_the_beginning[0][1:].tolist() == whole[0].tolist()
 
 
 def test_a_journal_tells_the_same_in_another_process(tmp_path: Path) -> None:
