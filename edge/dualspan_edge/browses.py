@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import structlog
 
 from dualspan.onboarding.v1 import gateway_service_pb2 as gateway
-from dualspan_edge.opcua.server import failure_words
+from dualspan_edge.opcua.words import failure_words
 from dualspan_edge.supervisor import ServerSet
 
 _log = structlog.get_logger(__name__)

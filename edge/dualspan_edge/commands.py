@@ -13,7 +13,7 @@ import structlog
 
 from dualspan.onboarding.v1 import gateway_service_pb2 as gateway
 from dualspan_edge.errors import GatewayError
-from dualspan_edge.opcua.server import failure_words
+from dualspan_edge.opcua.words import failure_words
 
 _log = structlog.get_logger(__name__)
 _AT_ONCE = 4

@@ -24,9 +24,10 @@ from dualspan_edge.errors import GatewayError
 from dualspan_edge.gaps import gap
 from dualspan_edge.identity import Identity, make_key_and_request
 from dualspan_edge.notices import NoticeBoard
+from dualspan_edge.opcua.arrivals import Counters
 from dualspan_edge.opcua.browse import Browser
 from dualspan_edge.opcua.reverse import ReverseListener
-from dualspan_edge.opcua.server import Connected, Counters, ServerWorker
+from dualspan_edge.opcua.server import Connected, ServerWorker
 from dualspan_edge.opcua.trust_desk import TrustDesk
 from dualspan_edge.repair import RepairDesk
 from dualspan_edge.waiting import cancellation_first

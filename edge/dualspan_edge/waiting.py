@@ -6,7 +6,8 @@ there: the task goes on, and whoever cancelled it waits for ever. So nothing her
 
 import asyncio
 import contextlib
-from collections.abc import Generator
+from collections.abc import Coroutine, Generator
+from typing import Any
 
 
 async def comes(event: asyncio.Event, seconds: float) -> bool:
@@ -35,3 +36,16 @@ def cancellation_first() -> Generator[None]:
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             raise asyncio.CancelledError
+
+
+async def first_to_fail(*work: Coroutine[Any, Any, None]) -> None:
+    """Runs all until one ends; the others are cancelled, and its exception is raised."""
+    tasks = [asyncio.ensure_future(coroutine) for coroutine in work]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

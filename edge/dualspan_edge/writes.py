@@ -19,7 +19,7 @@ from dualspan_edge.clock import now_microseconds
 from dualspan_edge.commands import CommandRegistry, Progress
 from dualspan_edge.opcua.connection import Connection
 from dualspan_edge.opcua.scalars import ValueRefused, check_limits, clipped, decimal_of, from_variant, same, to_variant
-from dualspan_edge.opcua.server import failure_words
+from dualspan_edge.opcua.words import failure_words
 from dualspan_edge.opcua.writing import (
     OutcomeUnknown,
     Refused,

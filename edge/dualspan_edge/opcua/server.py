@@ -1,58 +1,43 @@
 """One server: connected, kept connected, and subscribed as configured."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from asyncua import ua
-from asyncua.ua.uaerrors import UaStatusCodeError
 
 from dualspan.historian.v1 import resources_pb2 as historian
 from dualspan.historian.v1.repair_pb2 import Coverage
 from dualspan.onboarding.v1 import gateway_service_pb2 as gateway
 from dualspan.onboarding.v1 import resources_pb2 as onboarding
-from dualspan.onboarding.v1 import sampling_pb2 as sampling
 from dualspan_edge.backoff import Backoff
 from dualspan_edge.buffer import Buffer
 from dualspan_edge.clock import PlatformClock, now_microseconds
-from dualspan_edge.decoder import DataChange, DecodeError, PublishResponse
+from dualspan_edge.decoder import PublishResponse
 from dualspan_edge.errors import GatewayError, UntrustedServerError
-from dualspan_edge.gaps import gap, overflow_gaps
 from dualspan_edge.heartbeat import Heartbeats
+from dualspan_edge.opcua.arrivals import Arrivals, Counters
 from dualspan_edge.opcua.browse import Browser
 from dualspan_edge.opcua.connection import Connection, SessionTicket, connect
 from dualspan_edge.opcua.cyclic import CyclicReads
-from dualspan_edge.opcua.events import take_events
+from dualspan_edge.opcua.monitoring import Monitoring
 from dualspan_edge.opcua.nodekeys import NodeNames
 from dualspan_edge.opcua.pump import PublishPump
 from dualspan_edge.opcua.record import ServerRecord
 from dualspan_edge.opcua.subscriptions import Subscription, Subscriptions
 from dualspan_edge.opcua.trust_desk import ShowNewCertificate, TrustDesk
-from dualspan_edge.opcua.words import status_words
+from dualspan_edge.opcua.words import failure_words
 from dualspan_edge.repair import RepairDesk, Repairer
 from dualspan_edge.samples import TagTable
-from dualspan_edge.waiting import cancellation_first, comes
-from dualspan_frame import Block
+from dualspan_edge.waiting import cancellation_first, comes, first_to_fail
 
 _CLOCK_INTERVAL = 10.0
 _HEARTBEAT_CHECK = 0.5
 # Holes of more tags than this are one hole of the server.
 _MOST_TAG_HOLES = 500
-# A refused item may become possible: a node appears, a right is given.
-_RETRY_REFUSED = 60.0
-_LOST_EVENTS = "the server's queue of events overflowed: it raised more than it could keep between two notifications"
 
 ReportSink = Callable[[Sequence[gateway.TagReport]], None]
-
-
-@dataclass(slots=True)
-class Counters:
-    """What has come since the start."""
-
-    received_samples: int = 0
-    overflowed_samples: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,22 +89,17 @@ class ServerWorker:
         self._report = report
         self._state_changed = state_changed
         self._backoff = backoff
-        self._clock = clock
         self._changed = asyncio.Event()
-        self._subscriptions = Subscriptions(TagTable())
-        self._cyclic = CyclicReads(self._subscriptions.table, self._take_read)
+        table = TagTable()
         self._heartbeats = Heartbeats()
-        self._reports: dict[int, gateway.TagReport] = {}
-        # What the server was last asked for, by tag id.
-        self._asked: dict[int, gateway.TagConfiguration] = {}
-        # When refused tags are asked for again, on the event loop's clock.
-        self._retry_at = 0.0
+        self._arrivals = Arrivals(configuration.server, table, buffer, clock, self._heartbeats)
+        self._subscriptions = Subscriptions(table)
+        self._cyclic = CyclicReads(table, self._arrivals.take_read)
         self._ticket: SessionTicket | None = None
         self._connection: Connection | None = None
-        self._node_names = NodeNames(())
         self._record = ServerRecord(configuration.server, buffer, missing_since)
+        self._monitoring = Monitoring(self._subscriptions, self._cyclic, self._heartbeats, self._record)
         self._repairs = repairs
-        self.counters = Counters()
         self.status = onboarding.ServerStatus(server=configuration.server, state=onboarding.CONNECTION_STATE_CONNECTING)
 
     @property
@@ -131,6 +111,11 @@ class ServerWorker:
     def server(self) -> str:
         """The server's id."""
         return self._configuration.server
+
+    @property
+    def counters(self) -> Counters:
+        """What has come since the start."""
+        return self._arrivals.counters
 
     @property
     def complete_until(self) -> int:
@@ -198,40 +183,7 @@ class ServerWorker:
 
     def received(self, subscription: Subscription, response: PublishResponse) -> "asyncio.Future[None]":
         """Takes a notification; the future is done when it is on the disk."""
-        del subscription
-        gaps: list[historian.Gap] = []
-        now = self._clock.platform_now()
-        blocks: list[Block] = []
-        for change in response.data_changes:
-            received = self._subscriptions.table.receive(change, now)
-            blocks += received.blocks
-            self.counters.received_samples += received.sample_count
-            if received.overflow is not None:
-                self.counters.overflowed_samples += len(received.overflow.tag)
-                gaps += overflow_gaps(received.overflow, self.server)
-        if response.events:
-            blocks += self._take_events(response, now, gaps)
-        if self._heartbeats:
-            self._heartbeats.note(blocks)
-        return self._buffer.submit(tuple(blocks), gaps)
-
-    def _take_read(self, change: DataChange) -> "asyncio.Future[None]":
-        received = self._subscriptions.table.receive(change, self._clock.platform_now())
-        self.counters.received_samples += received.sample_count
-        if self._heartbeats:
-            self._heartbeats.note(received.blocks)
-        return self._buffer.submit(received.blocks, ())
-
-    def _take_events(self, response: PublishResponse, now: int, gaps: list[historian.Gap]) -> list[Block]:
-        arrived = take_events(response.events, self._node_names.node_id, now)
-        block = self._subscriptions.table.receive_events(arrived.samples)
-        if block is None:
-            return []
-        self.counters.received_samples += len(block)
-        lost = self._subscriptions.table.tags_of(arrived.overflowed)
-        cause = historian.GAP_CAUSE_SERVER_OVERFLOW
-        gaps += [gap(cause, now, now, server=self.server, tag_id=tag_id, detail=_LOST_EVENTS) for tag_id in lost]
-        return [block]
+        return self._arrivals.take_notification(response)
 
     def missed(self, subscription: Subscription, why: str) -> None:
         """Notifications are lost and cannot be had again."""
@@ -258,12 +210,12 @@ class ServerWorker:
             self._note_unread()
             self._subscriptions.ask_for_conditions()
             self._connection = connection
-            self._node_names = NodeNames(connection.namespaces)
+            self._arrivals.node_names = NodeNames(connection.namespaces)
             pump = PublishPump(connection, self._subscriptions, self)
             await self._apply(connection, pump, retry=True)
             self._set_state(onboarding.CONNECTION_STATE_CONNECTED, connection.chosen.warning)
             self._log.info("server_connected", resumed=connection.resumed, items=self._subscriptions.item_count)
-            await _first_to_fail(
+            await first_to_fail(
                 pump.run(),
                 connection.keep_channel(),
                 self._watch_clock(connection),
@@ -321,64 +273,23 @@ class ServerWorker:
 
     async def _apply(self, connection: Connection, pump: PublishPump, *, retry: bool) -> None:
         """Monitors what is configured and nothing else; then says how each tag fares."""
-        self._retry_at = asyncio.get_running_loop().time() + _RETRY_REFUSED
-        wanted = {tag.tag_id: tag for tag in self._configuration.tags}
-        cyclic = {tag_id: tag for tag_id, tag in wanted.items() if _is_cyclic(tag)}
-        subscribed = {tag_id: tag for tag_id, tag in wanted.items() if tag_id not in cyclic}
-        self._heartbeats.configure(wanted.values())
-        have = self._subscriptions.tags()
-        await self._subscriptions.remove(connection, [tag_id for tag_id in have if tag_id not in subscribed])
-        have = self._subscriptions.tags()
-        differing = [
-            tag
-            for tag_id, tag in subscribed.items()
-            if have.get(tag_id) != tag and (retry or not self._was_refused(tag))
-        ]
-        reports = await self._change(connection, differing, have)
-        if retry or cyclic != self._cyclic.tags:
-            reports += await self._cyclic.configure(connection, list(cyclic.values()))
-        self._reports.update((report.tag_id, report) for report in reports)
-        self._asked.update((tag.tag_id, tag) for tag in differing)
-        if differing:
+        tags = self._configuration.tags
+        if await self._monitoring.apply(connection, tags, retry=retry):
             pump.wake()
-        self._record.settle(wanted, {**self._subscriptions.tags(), **self._cyclic.tags})
         self.status.monitored_items = self._subscriptions.item_count
-        self._report([self._reports[tag_id] for tag_id in wanted if tag_id in self._reports])
-
-    async def _change(
-        self, connection: Connection, differing: Sequence[gateway.TagConfiguration], have: Mapping[int, object]
-    ) -> list[gateway.TagReport]:
-        """Brings tags to what is configured: those that run go on, whatever changes of them."""
-        now = now_microseconds()
-        running = [tag for tag in differing if tag.tag_id in have]
-        missing = [tag for tag in differing if tag.tag_id not in have]
-        reports = await self._subscriptions.replace(connection, running, now) if running else []
-        reports += await self._subscriptions.add(connection, missing, now) if missing else []
-        return reports + await self._subscriptions.refresh_conditions(connection)
-
-    def _was_refused(self, tag: gateway.TagConfiguration) -> bool:
-        """Whether the server has refused just this."""
-        report = self._reports.get(tag.tag_id)
-        refused = report is not None and report.state == onboarding.TAG_STATE_REFUSED
-        return refused and self._asked.get(tag.tag_id) == tag
+        self._report(self._monitoring.reports_of(tags))
 
     async def _follow(self, connection: Connection, pump: PublishPump, applied: gateway.ServerConfiguration) -> None:
         """Applies each new configuration; from time to time asks again for what was refused."""
         while True:
-            changed = await comes(self._changed, self._until_next_step())
+            changed = await comes(self._changed, self._monitoring.until_next_step())
             await self._subscriptions.end_retired(connection)
-            if not changed and asyncio.get_running_loop().time() < self._retry_at:
+            if not changed and not self._monitoring.is_retry_due():
                 continue
             self._changed.clear()
             if _way(self._configuration) != _way(applied):
                 raise Reconfigured
             await self._apply(connection, pump, retry=not changed or self._record.since is not None)
-
-    def _until_next_step(self) -> float:
-        """Seconds until something is to be done although nothing has changed."""
-        now = asyncio.get_running_loop().time()
-        end = self._subscriptions.next_end
-        return max(min(self._retry_at, self._retry_at if end is None else end) - now, 0.0)
 
     async def _beat(self) -> None:
         """Repeats the last value of silent tags, up to the moment until which the server has said that it holds."""
@@ -433,43 +344,9 @@ def _complete_until(subscription: Subscription) -> int:
     return subscription.heard_at - int(subscription.publishing_ms * 1000)
 
 
-def _is_cyclic(tag: gateway.TagConfiguration) -> bool:
-    return tag.acquisition.mode == sampling.ACQUISITION_MODE_CYCLIC_READ
-
-
 def _way(configuration: gateway.ServerConfiguration) -> gateway.ServerConfiguration:
     """The configuration without its tags: how the server is connected to."""
     way = gateway.ServerConfiguration()
     way.CopyFrom(configuration)
     way.ClearField("tags")
     return way
-
-
-def failure_words(error: Exception) -> str:
-    """What went wrong with a server, and what to do."""
-    if isinstance(error, UaStatusCodeError):
-        return status_words(int(error.code))
-    if isinstance(error, DecodeError):
-        return f"the server sends messages that break the protocol: {error}"
-    if isinstance(error, TimeoutError):
-        return str(error) or "the server does not answer in time; check that it runs and can be reached"
-    if isinstance(error, GatewayError | ua.UaError):
-        return str(error)
-    if isinstance(error, OSError):
-        return (
-            f"the server cannot be reached ({error.strerror or error}); check that it runs, the address, the firewall"
-        )
-    return f"{type(error).__name__}: {error}"
-
-
-async def _first_to_fail(*work: Coroutine[Any, Any, None]) -> None:
-    """Runs all until one ends; the others are cancelled, and its exception is raised."""
-    tasks = [asyncio.ensure_future(coroutine) for coroutine in work]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

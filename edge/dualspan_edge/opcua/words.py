@@ -1,6 +1,11 @@
-"""Status codes in plain words: what is wrong, and what to do."""
+"""What servers refuse and what fails with them, in plain words: what is wrong, and what to do."""
 
+from asyncua import ua
 from asyncua.ua.status_codes import get_name_and_doc
+from asyncua.ua.uaerrors import UaStatusCodeError
+
+from dualspan_edge.decoder import DecodeError
+from dualspan_edge.errors import GatewayError
 
 _WORDS = {
     "BadNodeIdUnknown": "the server has no such node; browse it again and choose anew",
@@ -38,3 +43,20 @@ def status_words(code: int) -> str:
     name, documentation = get_name_and_doc(code)
     words = _WORDS.get(name) or documentation.rstrip(". ")
     return f"{words} ({name})" if words else name
+
+
+def failure_words(error: Exception) -> str:
+    """What went wrong with a server, and what to do."""
+    if isinstance(error, UaStatusCodeError):
+        return status_words(int(error.code))
+    if isinstance(error, DecodeError):
+        return f"the server sends messages that break the protocol: {error}"
+    if isinstance(error, TimeoutError):
+        return str(error) or "the server does not answer in time; check that it runs and can be reached"
+    if isinstance(error, GatewayError | ua.UaError):
+        return str(error)
+    if isinstance(error, OSError):
+        return (
+            f"the server cannot be reached ({error.strerror or error}); check that it runs, the address, the firewall"
+        )
+    return f"{type(error).__name__}: {error}"

@@ -13,7 +13,7 @@ from dualspan.frame.v1 import frame_pb2
 from dualspan.historian.v1 import resources_pb2 as historian
 from dualspan.onboarding.v1 import resources_pb2 as onboarding
 from dualspan_edge.clock import now_microseconds
-from dualspan_edge.opcua import server
+from dualspan_edge.opcua import monitoring
 from dualspan_frame import ValueKind
 from harness.link import Link
 
@@ -130,7 +130,7 @@ async def test_the_server_restarts_with_other_namespace_indexes(
 async def test_a_gap_lasts_until_the_tag_is_there_again(
     plant: Plant, platform: Platform, box: RunningGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "_RETRY_REFUSED", 0.3)
+    monkeypatch.setattr(monitoring, "_RETRY_REFUSED", 0.3)
     await _started(plant, platform, box)
     await until(lambda: _counts(platform) == [0], "the first value")
     await plant.stop()
