@@ -18,6 +18,7 @@ from dualspan.onboarding.v1 import gateway_service_pb2 as gateway
 from dualspan.onboarding.v1 import resources_pb2 as onboarding
 from dualspan_edge.settings import GatewaySettings
 from dualspan_frame import ValueKind
+from harness.link import Link
 from harness.node_opcua import NodeOpcUaServer, NodeOpcUaSettings, run_node_opcua
 
 DOUBLE = ua.VariantType.Double
@@ -216,3 +217,40 @@ async def test_elements_are_taken_out_of_history_as_they_are_out_of_notification
     await until(lambda: {one.tag_id for one in platform.historian.repairs if one.done} >= {1, 2}, "both are done", 30)
     assert set(platform.historian.values(ValueKind.FLOAT64, 1)) >= {float(n) for n in range(1, 120)}
     assert set(platform.historian.values(ValueKind.FLOAT64, 2)) >= {n * 10.0 for n in range(1, 120)}
+
+
+async def test_a_connection_that_is_lost_while_history_is_read_is_made_again(
+    box: RunningGateway, platform: Platform, plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The place in the history that the server keeps cannot be given back any more, and nobody insists on it."""
+    link = Link(("127.0.0.1", plant.port))
+    await link.open()
+    await plant.add("speed", 0.0, DOUBLE)
+    platform.historian.repairable = [1]
+    configuration = plant.configuration(tag(1, "speed", ValueKind.FLOAT64))
+    configuration.endpoint_url = f"opc.tcp://127.0.0.1:{link.port}/"
+    platform.onboarding.configure(configuration)
+    box.start()
+    await until(lambda: bool(platform.historian.values(ValueKind.FLOAT64, 1)), "it streams")
+    reading_on = asyncio.Event()
+
+    async def answer(params: ua.HistoryReadParameters) -> list[ua.HistoryReadResult]:
+        result = ua.HistoryReadResult()
+        if not reading_on.is_set():
+            result.ContinuationPoint = b"there is more"
+            if params.NodesToRead[0].ContinuationPoint and not params.ReleaseContinuationPoints:
+                reading_on.set()
+                await asyncio.sleep(3600)
+        value = ua.DataValue(ua.Variant(1.0, DOUBLE), SourceTimestamp=ua.uatypes.datetime.now(ua.uatypes.timezone.utc))
+        result.HistoryData = ua.HistoryData([value])
+        return [result]
+
+    monkeypatch.setattr(plant.server.iserver.history_manager, "read_history", answer)
+    await off_for(box, 0.3)
+    await until(reading_on.is_set, "a second chunk is asked for", 20)
+    link.cut()
+    link.mend()
+    await plant.write("speed", 7.5, DOUBLE)
+    await until(lambda: 7.5 in platform.historian.values(ValueKind.FLOAT64, 1), "live values go on")
+    await box.stop()
+    await link.close()
