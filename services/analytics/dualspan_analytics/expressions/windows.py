@@ -1,0 +1,263 @@
+"""Custom KPIs: one value for each window, from properties and from the sums of ISO 22400-2."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dualspan_analytics.columns import Series
+from dualspan_analytics.expressions.errors import bad_expression
+from dualspan_analytics.expressions.instants import check_work, evaluate, instants_of
+from dualspan_analytics.expressions.model import (
+    AGGREGATES,
+    Call,
+    Element,
+    Expression,
+    Node,
+    Number,
+    Operation,
+    Property,
+    Truth,
+)
+from dualspan_analytics.intervals import Intervals, Micros
+from dualspan_analytics.kpis.counters import bad_time, increments
+from dualspan_analytics.kpis.measures import Measure, Measures
+from dualspan_analytics.kpis.ratios import Figures, Sums, divide
+
+_SECOND = 1e6
+_NO_DATA = "no good data"
+_DIVISION = "division by zero"
+_NOT_FINITE = "the result is not a finite number"
+
+_SUMS: dict[str, tuple[Callable[[Sums], NDArray[np.float64]], float]] = {
+    "APT": (lambda s: s.apt, _SECOND),
+    "AUST": (lambda s: s.aust, _SECOND),
+    "ADET": (lambda s: s.of(Measure.ADET), _SECOND),
+    "ADOT": (lambda s: s.of(Measure.ADOT), _SECOND),
+    "PDOT": (lambda s: s.of(Measure.PDOT), _SECOND),
+    "AUPT": (lambda s: s.aupt, _SECOND),
+    "AUBT": (lambda s: s.aubt, _SECOND),
+    "PBT": (lambda s: s.pbt, _SECOND),
+    "POT": (lambda s: s.pot, _SECOND),
+    "PQ": (lambda s: s.produced, 1.0),
+    "GQ": (lambda s: s.of(Measure.GOOD), 1.0),
+    "SQ": (lambda s: s.of(Measure.SCRAP), 1.0),
+    "RQ": (lambda s: s.of(Measure.REWORK), 1.0),
+    "E": (lambda s: s.of(Measure.ENERGY), 1.0),
+    "FE": (lambda s: s.of(Measure.FAILURES), 1.0),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """Where an expression is computed.
+
+    Attributes:
+        start: int64[w], µs, ascending, disjoint.
+        end: int64[w].
+        measures: float64[w, MEASURES]: the sums of each window.
+    """
+
+    start: Micros
+    end: Micros
+    measures: Measures
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    value: NDArray[np.float64]
+    reason: NDArray[np.str_]
+
+
+def check_windowed(expression: Expression) -> None:
+    """Refuse an expression that is no KPI: a KPI has one value for a window.
+
+    Raises:
+        InvalidArgument: A property stands outside of a function of windows, or text or a condition is the result.
+    """
+    nobody: dict[Property, Series | None] = dict.fromkeys(expression.properties)
+    edge = np.array([0], np.int64)
+    measures = np.zeros((1, len(Measure)))
+    compute(expression, nobody, Windows(edge, edge + 1, measures))
+
+
+def compute(expression: Expression, series: Mapping[Property, Series | None], windows: Windows) -> Figures:
+    """The value of an expression in each window.
+
+    Args:
+        expression: What to compute.
+        series: Its properties, each with the last sample before the first window; None: it has no data.
+        windows: Where.
+
+    Raises:
+        InvalidArgument: It is no KPI.
+        ResourceExhausted: It would take too long.
+    """
+    found = _value(expression.root, expression, series, windows)
+    bad = _bad_share(series, windows)
+    return Figures(np.where(found.reason == "", found.value, np.nan), 1.0 - bad, found.reason)
+
+
+def _value(node: Node, expression: Expression, series: Mapping[Property, Series | None], windows: Windows) -> _Result:
+    count = len(windows.start)
+    if isinstance(node, Number):
+        return _Result(np.full(count, node.value), _none(count))
+    if isinstance(node, Element):
+        of, unit = _SUMS[node.name]
+        return _Result(of(Sums(windows.measures)) / unit, _none(count))
+    if isinstance(node, Call) and node.function in AGGREGATES:
+        return _aggregate(node, expression, series, windows)
+    if isinstance(node, Property):
+        raise bad_expression(
+            expression.text,
+            1,
+            f"{node} changes in time; say what of it in a window: mean, min, max, first, last, increase or duration.",
+        )
+    inner = _inner(node, expression)
+    return _combined(node, [_value(each, expression, series, windows) for each in inner])
+
+
+def _inner(node: Node, expression: Expression) -> tuple[Node, ...]:
+    if isinstance(node, Operation) and node.operator in _NUMERIC:
+        return node.operands
+    if isinstance(node, Call) and node.function in _FUNCTIONS:
+        return node.arguments
+    what = "a truth" if isinstance(node, Truth) else "a condition or text"
+    raise bad_expression(expression.text, 1, f"{what} is no KPI; use duration() of a condition.")
+
+
+_NUMERIC: dict[str, Callable[..., NDArray[np.float64]]] = {
+    "+": np.add,
+    "-": np.subtract,
+    "*": np.multiply,
+    "^": np.power,
+    "negative": np.negative,
+    "/": np.divide,
+}
+_FUNCTIONS: dict[str, Callable[..., NDArray[np.float64]]] = {
+    "abs": np.abs,
+    "sqrt": np.sqrt,
+    "log": np.log,
+    "exp": np.exp,
+    "round": np.round,
+    "min2": np.minimum,
+    "max2": np.maximum,
+}
+
+
+def _combined(node: Node, inner: list[_Result]) -> _Result:
+    reason = inner[0].reason
+    for each in inner[1:]:
+        reason = np.where(reason == "", each.reason, reason).astype(np.str_)
+    if isinstance(node, Operation) and node.operator == "/":
+        value, why = divide(inner[0].value, inner[1].value, _DIVISION)
+        return _Result(np.where(np.isnan(value), 0.0, value), np.where(reason == "", why, reason).astype(np.str_))
+    work = _FUNCTIONS[node.function] if isinstance(node, Call) else _NUMERIC[_operator(node)]
+    with np.errstate(all="ignore"):
+        value = work(*(each.value for each in inner))
+    wild = ~np.isfinite(value)
+    why = np.where((reason == "") & wild, _NOT_FINITE, reason).astype(np.str_)
+    return _Result(np.where(wild, 0.0, value), why)
+
+
+def _operator(node: Node) -> str:
+    assert isinstance(node, Operation)  # noqa: S101 - `_inner` lets nothing else through
+    return node.operator
+
+
+def _aggregate(
+    call: Call, expression: Expression, series: Mapping[Property, Series | None], windows: Windows
+) -> _Result:
+    if call.function == "increase":
+        return _increase(call, expression, series, windows)
+    argument = call.arguments[0]
+    start, end = int(windows.start[0]), int(windows.end[-1])
+    edges = np.union1d(windows.start, windows.end)
+    t = instants_of(series, edges, start, end)
+    check_work(expression, len(t))
+    found = evaluate(argument, expression, series, t)
+    until = np.append(t[1:], end)
+    place = np.searchsorted(windows.start, t, side="right") - 1
+    inside = t < windows.end[place]
+    if call.function == "duration":
+        if found.value.dtype != np.bool_:
+            raise bad_expression(expression.text, 1, "duration() takes a condition, such as duration(running).")
+        return _duration(found.value & found.known, found.known, inside, place, until - t, len(windows.start))
+    if found.value.dtype.kind == "U":
+        raise bad_expression(expression.text, 1, f"{call.function}() takes numbers, not text.")
+    use = found.known & inside
+    value = found.value.astype(np.float64)[use]
+    return _reduced(call.function, value, (until - t)[use].astype(np.float64), place[use], len(windows.start))
+
+
+def _duration(
+    holds: NDArray[np.bool_],
+    known: NDArray[np.bool_],
+    inside: NDArray[np.bool_],
+    place: NDArray[np.int64],
+    length: NDArray[np.int64],
+    count: int,
+) -> _Result:
+    seconds = np.bincount(place, weights=np.where(holds & inside, length, 0), minlength=count) / _SECOND
+    looked = np.bincount(place, weights=np.where(known & inside, length, 0), minlength=count)
+    return _Result(seconds, np.where(looked > 0, "", _NO_DATA))
+
+
+def _reduced(
+    function: str, value: NDArray[np.float64], length: NDArray[np.float64], place: NDArray[np.int64], count: int
+) -> _Result:
+    """Mean over time, least, greatest, first or last value of each window."""
+    there = np.bincount(place, minlength=count) > 0
+    result = np.zeros(count)
+    if function == "mean":
+        total = np.bincount(place, weights=value * length, minlength=count)
+        time = np.bincount(place, weights=length, minlength=count)
+        result = total / np.where(time > 0, time, 1.0)
+    elif len(value):
+        # `place` ascends, so each window's values are one run.
+        first = np.flatnonzero(np.append(True, place[1:] != place[:-1]))
+        last = np.append(first[1:] - 1, len(place) - 1)
+        runs = {
+            "min": lambda: np.minimum.reduceat(value, first),
+            "max": lambda: np.maximum.reduceat(value, first),
+            "first": lambda: value[first],
+            "last": lambda: value[last],
+        }
+        result[place[first]] = runs[function]()
+    return _Result(result, np.where(there, "", _NO_DATA))
+
+
+def _increase(
+    call: Call, expression: Expression, series: Mapping[Property, Series | None], windows: Windows
+) -> _Result:
+    argument = call.arguments[0]
+    if not isinstance(argument, Property):
+        raise bad_expression(expression.text, 1, "increase() takes a counter, such as increase(good_count).")
+    count = len(windows.start)
+    given = series.get(argument)
+    if given is None or not len(given):
+        return _Result(np.zeros(count), np.full(count, _NO_DATA))
+    if given.value.dtype.kind in "OU":
+        raise bad_expression(expression.text, 1, f"{argument} is text, not a counter.")
+    start, end = int(windows.start[0]), int(windows.end[-1])
+    found = increments(given, start, end)
+    place = np.searchsorted(windows.start, found.timestamp, side="right") - 1
+    inside = found.timestamp < windows.end[place]
+    total = np.bincount(place[inside], weights=found.amount[inside], minlength=count)
+    blind = found.bad.covered(windows.start, windows.end) >= windows.end - windows.start
+    return _Result(total, np.where(blind, _NO_DATA, ""))
+
+
+def _bad_share(series: Mapping[Property, Series | None], windows: Windows) -> NDArray[np.float64]:
+    """float64[w]: the share of each window without good data of any of the properties."""
+    start, end = int(windows.start[0]), int(windows.end[-1])
+    spans = [Intervals.of([(start, end)]) if each is None else bad_time(each, start, end) for each in series.values()]
+    if not spans:
+        return np.zeros(len(windows.start))
+    bad = Intervals.joined(np.concatenate([each.start for each in spans]), np.concatenate([each.end for each in spans]))
+    return bad.covered(windows.start, windows.end) / np.maximum(windows.end - windows.start, 1)
+
+
+def _none(count: int) -> NDArray[np.str_]:
+    return np.full(count, "", np.str_)

@@ -1,0 +1,82 @@
+"""What is added up: time elements, quantities and energy of ISO 22400-2, and how much of it is known."""
+
+from collections.abc import Sequence
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+Measures = NDArray[np.float64]
+"""float64[n, MEASURES]: one row for each cell; all columns are additive over cells."""
+
+
+class Measure(IntEnum):
+    """Columns of `Measures`. Times are µs, quantities pieces, energy kWh.
+
+    Attributes:
+        UNKNOWN: Time without a known state.
+        APT: Actual production time.
+        AUST: Actual unit setup time.
+        ADET: Actual unit delay time.
+        ADOT: Actual unit down time.
+        PDOT: Planned down time, of the calendar or of the machine's states.
+        GOOD: Good quantity (GQ).
+        SCRAP: Scrap quantity (SQ).
+        REWORK: Rework quantity (RQ).
+        BLIND: Pieces of these made outside of shifts or while nobody knew the state: no time can be held against them.
+        TIMED: Pieces of the others whose planned run time per item is known.
+        IDEAL: Planned run time of these pieces (PRI x PQ).
+        ENERGY: Energy.
+        FAILURES: Failure events (FE).
+        RESETS: Resets of counters: a little was lost at each.
+        BACKWARDS: Corrections of counters.
+        QUANTITY_BAD: Time without good data of a counter.
+        EITHER_BAD: Time without a known state or without good data of a counter.
+        ENERGY_BAD: Time without good data of the meter.
+        UNSCHEDULED: Time outside of all shifts; not part of the time elements.
+    """
+
+    UNKNOWN = 0
+    APT = 1
+    AUST = 2
+    ADET = 3
+    ADOT = 4
+    PDOT = 5
+    GOOD = 6
+    SCRAP = 7
+    REWORK = 8
+    BLIND = 9
+    TIMED = 10
+    IDEAL = 11
+    ENERGY = 12
+    FAILURES = 13
+    RESETS = 14
+    BACKWARDS = 15
+    QUANTITY_BAD = 16
+    EITHER_BAD = 17
+    ENERGY_BAD = 18
+    UNSCHEDULED = 19
+
+
+MEASURES = len(Measure)
+TIME_ELEMENTS = (Measure.UNKNOWN, Measure.APT, Measure.AUST, Measure.ADET, Measure.ADOT, Measure.PDOT)
+
+
+def add_up(measures: Measures, group: NDArray[np.int64], groups: int) -> Measures:
+    """Sum rows by group: roll-ups along the hierarchy add times and quantities, they never average ratios.
+
+    Args:
+        measures: [n, MEASURES].
+        group: int64[n], 0 to groups - 1.
+        groups: How many there are.
+
+    Returns:
+        [groups, MEASURES].
+    """
+    columns = [np.bincount(group, weights=measures[:, column], minlength=groups) for column in range(MEASURES)]
+    return np.stack(columns, axis=1)
+
+
+def joined(parts: Sequence[Measures]) -> Measures:
+    """The rows of several, one after the other."""
+    return np.concatenate([np.empty((0, MEASURES)), *parts])

@@ -1,0 +1,264 @@
+"""The KPIs of ISO 22400-2 as ratios of sums, each with how much of it is known."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dualspan_analytics.kpis.measures import TIME_ELEMENTS, Measure, Measures
+
+Floats = NDArray[np.float64]
+HOUR_US = 3_600_000_000.0
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Sums in the words of ISO 22400-2, each float64[n]; times in µs."""
+
+    measures: Measures
+
+    def of(self, *which: Measure) -> Floats:
+        """The sum of some columns."""
+        return self.measures[:, [int(each) for each in which]].sum(axis=1)
+
+    @property
+    def pot(self) -> Floats:
+        """Planned operation time: all time in shifts."""
+        return self.of(*TIME_ELEMENTS)
+
+    @property
+    def pbt(self) -> Floats:
+        """Planned busy time: planned operation time less planned down time, as far as it is known."""
+        return self.of(Measure.APT, Measure.AUST, Measure.ADET, Measure.ADOT)
+
+    @property
+    def apt(self) -> Floats:
+        """Actual production time."""
+        return self.of(Measure.APT)
+
+    @property
+    def aust(self) -> Floats:
+        """Actual unit setup time."""
+        return self.of(Measure.AUST)
+
+    @property
+    def aupt(self) -> Floats:
+        """Actual unit processing time: setup and production."""
+        return self.of(Measure.APT, Measure.AUST)
+
+    @property
+    def aubt(self) -> Floats:
+        """Actual unit busy time: processing and delays."""
+        return self.of(Measure.APT, Measure.AUST, Measure.ADET)
+
+    @property
+    def produced(self) -> Floats:
+        """Produced quantity (PQ)."""
+        return self.of(Measure.GOOD, Measure.SCRAP, Measure.REWORK)
+
+    @property
+    def elapsed(self) -> Floats:
+        """All time that was looked at."""
+        return self.pot + self.of(Measure.UNSCHEDULED)
+
+
+@dataclass(frozen=True, slots=True)
+class Kpi:
+    """One KPI.
+
+    Attributes:
+        id: As in requests.
+        formula: In the words of the standard.
+        unit: UCUM; "1" for ratios.
+        numerator: Of its sums.
+        denominator: Of its sums.
+        missing: What to say where the denominator is 0.
+        bad: Which column is the time without the data that it needs.
+        scale: The quotient times this has the unit.
+    """
+
+    id: str
+    formula: str
+    unit: str
+    numerator: Callable[[Sums], Floats]
+    denominator: Callable[[Sums], Floats]
+    missing: str
+    bad: Measure = Measure.UNKNOWN
+    scale: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """One KPI of many groups.
+
+    Attributes:
+        value: float64[n]; NaN where it cannot be computed.
+        good_share: float64[n], 0 to 1: the share of the time with good data.
+        reason: str[n]: why there is no value, or what is doubtful about it; "" if nothing is.
+    """
+
+    value: Floats
+    good_share: Floats
+    reason: NDArray[np.str_]
+
+
+NO_BUSY_TIME = "no planned busy time with a known state"
+NO_PRODUCTION = "no production time"
+NO_PIECES = "nothing was produced"
+NO_RUN_TIME = "no planned run time per item is known for what was produced"
+PARTLY_TIMED = "some of what was produced has no planned run time per item; it is taken to need as much as the rest"
+NO_FAILURE = "no failure"
+NOT_FINITE = "the result is not a finite number"
+
+KPIS: dict[str, Kpi] = {
+    kpi.id: kpi
+    for kpi in (
+        Kpi("availability", "APT / PBT", "1", lambda s: s.apt, lambda s: s.pbt, NO_BUSY_TIME),
+        Kpi(
+            "quality-ratio",
+            "GQ / PQ",
+            "1",
+            lambda s: s.of(Measure.GOOD),
+            lambda s: s.produced,
+            NO_PIECES,
+            Measure.QUANTITY_BAD,
+        ),
+        Kpi("allocation-efficiency", "AUBT / PBT", "1", lambda s: s.aubt, lambda s: s.pbt, NO_BUSY_TIME),
+        Kpi("utilization-efficiency", "APT / AUBT", "1", lambda s: s.apt, lambda s: s.aubt, "no busy time"),
+        Kpi(
+            "technical-efficiency",
+            "APT / (APT + ADET)",
+            "1",
+            lambda s: s.apt,
+            lambda s: s.of(Measure.APT, Measure.ADET),
+            NO_PRODUCTION,
+        ),
+        Kpi("setup-ratio", "AUST / AUPT", "1", lambda s: s.aust, lambda s: s.aupt, "no processing time"),
+        Kpi(
+            "scrap-ratio",
+            "SQ / PQ",
+            "1",
+            lambda s: s.of(Measure.SCRAP),
+            lambda s: s.produced,
+            NO_PIECES,
+            Measure.QUANTITY_BAD,
+        ),
+        Kpi(
+            "rework-ratio",
+            "RQ / PQ",
+            "1",
+            lambda s: s.of(Measure.REWORK),
+            lambda s: s.produced,
+            NO_PIECES,
+            Measure.QUANTITY_BAD,
+        ),
+        Kpi(
+            "throughput-rate",
+            "PQ / AOET",
+            "/h",
+            lambda s: s.produced,
+            lambda s: s.elapsed,
+            "no time",
+            Measure.QUANTITY_BAD,
+            HOUR_US,
+        ),
+        Kpi(
+            "energy-per-unit",
+            "E / PQ",
+            "kW.h",
+            lambda s: s.of(Measure.ENERGY),
+            lambda s: s.produced,
+            NO_PIECES,
+            Measure.ENERGY_BAD,
+        ),
+        Kpi("mtbf", "APT / FE", "h", lambda s: s.apt, lambda s: s.of(Measure.FAILURES), NO_FAILURE, scale=1 / HOUR_US),
+        Kpi(
+            "mttr",
+            "ADOT / FE",
+            "h",
+            lambda s: s.of(Measure.ADOT),
+            lambda s: s.of(Measure.FAILURES),
+            NO_FAILURE,
+            scale=1 / HOUR_US,
+        ),
+    )
+}
+"""Plain quotients; effectiveness, OEE and NEE are made of them below."""
+
+COMPOSED = {
+    "effectiveness": "PRI x PQ / APT",
+    "oee": "Availability x Effectiveness x Quality ratio",
+    "nee": "AUPT / PBT x Effectiveness x Quality ratio",
+}
+ALL = (*KPIS, *COMPOSED)
+
+
+def figures(kpi: str, measures: Measures) -> Figures:
+    """One KPI of each row.
+
+    Args:
+        kpi: One of `ALL`.
+        measures: [n, MEASURES].
+    """
+    sums = Sums(measures)
+    if kpi in KPIS:
+        return _quotient(KPIS[kpi], sums)
+    if kpi == "effectiveness":
+        return _effectiveness(sums)
+    first = _quotient(KPIS["availability"], sums) if kpi == "oee" else _net_availability(sums)
+    parts = (first, _effectiveness(sums), _quotient(KPIS["quality-ratio"], sums))
+    value = parts[0].value * parts[1].value * parts[2].value
+    reason = parts[0].reason
+    for part in parts[1:]:
+        reason = np.where(reason == "", part.reason, reason)
+    # Nothing ran although it was to: what was made is 0 of what could have been, and no ratio of pieces is needed.
+    idle = (sums.pbt > 0) & (sums.apt == 0) & (sums.produced == 0)
+    return Figures(
+        np.where(idle, 0.0, value), _good_share(sums, Measure.EITHER_BAD), np.where(idle, "", reason).astype(np.str_)
+    )
+
+
+def _quotient(kpi: Kpi, sums: Sums) -> Figures:
+    above, below = kpi.numerator(sums), kpi.denominator(sums)
+    value, reason = divide(above, below, kpi.missing)
+    return Figures(value * kpi.scale, _good_share(sums, kpi.bad), reason)
+
+
+def _net_availability(sums: Sums) -> Figures:
+    value, reason = divide(sums.aupt, sums.pbt, NO_BUSY_TIME)
+    return Figures(value, _good_share(sums, Measure.UNKNOWN), reason)
+
+
+def _effectiveness(sums: Sums) -> Figures:
+    """PRI x PQ / APT over the pieces that were made while the state was known.
+
+    Where only some of them have a planned run time, the others are taken to need as much on the average, and it says
+    so.
+    """
+    timed, ideal = sums.of(Measure.TIMED), sums.of(Measure.IDEAL)
+    pieces = sums.produced - sums.of(Measure.BLIND)
+    some, partly = timed > 0, pieces > timed * (1.0 + _ROUNDING)
+    whole = np.where(some & partly, ideal * pieces / np.where(some, timed, 1.0), ideal)
+    value, reason = divide(whole, sums.apt, NO_PRODUCTION)
+    untimed = ~some & (pieces > 0)
+    value = np.where(untimed, np.nan, value)
+    doubt = np.where(untimed, NO_RUN_TIME, np.where(some & partly, PARTLY_TIMED, ""))
+    reason = np.where(reason == "", doubt, reason)
+    return Figures(value, _good_share(sums, Measure.EITHER_BAD), reason.astype(np.str_))
+
+
+def divide(above: Floats, below: Floats, missing: str) -> tuple[Floats, NDArray[np.str_]]:
+    """float64[n], str[n]: the quotient, NaN with a reason where the divisor is 0 or the result is not finite."""
+    zero = below == 0
+    with np.errstate(over="ignore", invalid="ignore"):
+        value = np.where(zero, np.nan, above / np.where(zero, 1.0, below))
+    wild = ~zero & ~np.isfinite(value)
+    return np.where(wild, np.nan, value), np.where(zero, missing, np.where(wild, NOT_FINITE, "")).astype(np.str_)
+
+
+def _good_share(sums: Sums, bad: Measure) -> Floats:
+    """Of the planned operation time, or of all time where there is none."""
+    whole = sums.pot
+    return np.where(whole > 0, 1.0 - sums.of(bad) / np.where(whole > 0, whole, 1.0), 0.0).clip(0.0, 1.0)

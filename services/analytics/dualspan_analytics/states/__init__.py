@@ -1,0 +1,1 @@
+"""What machines did: timelines of states, stops and their reasons, losses."""

@@ -1,0 +1,56 @@
+"""Losses: how much time each reason cost, how often machines failed and how long that took."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dualspan_analytics.intervals import Intervals
+from dualspan_analytics.states.model import Element
+from dualspan_analytics.states.stops import Stops
+
+
+@dataclass(frozen=True, slots=True)
+class Pareto:
+    """Losses by key, the largest first.
+
+    Attributes:
+        key: int64[n], what was counted by.
+        count: int64[n], stops.
+        duration: int64[n], µs.
+        share: float64[n], of the whole duration.
+        cumulative: float64[n], of this and all larger ones.
+    """
+
+    key: NDArray[np.int64]
+    count: NDArray[np.int64]
+    duration: NDArray[np.int64]
+    share: NDArray[np.float64]
+    cumulative: NDArray[np.float64]
+
+
+def pareto(key: NDArray[np.int64], duration: NDArray[np.int64]) -> Pareto:
+    """Add up stops by a key.
+
+    Args:
+        key: int64[n], of each stop.
+        duration: int64[n], µs.
+    """
+    unique, inverse = np.unique(key, return_inverse=True)
+    count = np.bincount(inverse, minlength=len(unique)).astype(np.int64)
+    total = np.bincount(inverse, weights=duration, minlength=len(unique)).astype(np.int64)
+    order = np.lexsort((unique, -total))
+    unique, count, total = unique[order], count[order], total[order]
+    whole = int(total.sum())
+    share = total / whole if whole else np.zeros(len(total))
+    return Pareto(unique, count, total, share, np.cumsum(share))
+
+
+def within(stops: Stops, windows: Intervals) -> NDArray[np.int64]:
+    """int64[n]: µs of each stop that lie in the windows."""
+    return windows.covered(stops.start, stops.end)
+
+
+def failures(stops: Stops) -> NDArray[np.bool_]:
+    """bool[n]: which stops are failures that begin here (ISO 22400-2, FE): unplanned, not cut off at the start."""
+    return (stops.element == Element.ADOT) & ~stops.open_start
