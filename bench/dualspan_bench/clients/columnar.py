@@ -18,7 +18,8 @@ from dualspan_edge.decoder import PublishResponse
 from dualspan_edge.opcua.certificates import load_application_instance
 from dualspan_edge.opcua.connection import connect
 from dualspan_edge.opcua.pump import PublishPump
-from dualspan_edge.opcua.subscriptions import Subscription, Subscriptions
+from dualspan_edge.opcua.subscription import Subscription
+from dualspan_edge.opcua.subscriptions import Subscriptions
 from dualspan_edge.samples import TagTable
 from plc_sim.load_server import NAMESPACE
 

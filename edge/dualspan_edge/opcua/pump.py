@@ -17,7 +17,8 @@ from asyncua.common.utils import Buffer
 from dualspan_edge.clock import now_microseconds
 from dualspan_edge.decoder import DecodeError, PublishResponse, decode_publish_response, decode_republish_response
 from dualspan_edge.opcua.connection import Connection
-from dualspan_edge.opcua.subscriptions import Subscription, Subscriptions
+from dualspan_edge.opcua.subscription import Subscription
+from dualspan_edge.opcua.subscriptions import Subscriptions
 from dualspan_edge.opcua.words import status_words
 
 _log = structlog.get_logger(__name__)

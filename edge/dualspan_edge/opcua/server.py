@@ -25,7 +25,8 @@ from dualspan_edge.opcua.monitoring import Monitoring
 from dualspan_edge.opcua.nodekeys import NodeNames
 from dualspan_edge.opcua.pump import PublishPump
 from dualspan_edge.opcua.record import ServerRecord
-from dualspan_edge.opcua.subscriptions import Subscription, Subscriptions
+from dualspan_edge.opcua.subscription import Subscription
+from dualspan_edge.opcua.subscriptions import Subscriptions
 from dualspan_edge.opcua.trust_desk import ShowNewCertificate, TrustDesk
 from dualspan_edge.opcua.words import failure_words
 from dualspan_edge.repair import RepairDesk, Repairer
