@@ -26,7 +26,8 @@ from dualspan_historian.storage.merging import Merger
 from dualspan_historian.storage.sealing import Sealer
 from dualspan_onboarding.asset_models.library import built_in
 from dualspan_onboarding.assets import AssetLevel, AssetName, NewAsset, Slot
-from dualspan_onboarding.model import BrowsedNode, Limits, Timing
+from dualspan_onboarding.browsed import BrowsedNode
+from dualspan_onboarding.model import Limits, Timing
 from dualspan_onboarding.names import TagName
 from dualspan_onboarding.service.asset_models import AssetModels
 from dualspan_onboarding.service.assets import Assets

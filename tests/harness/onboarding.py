@@ -6,17 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from dualspan.historian.v1.coverage_pb2 import GetGatewayCoverageRequest, GetGatewayCoverageResponse
+from dualspan_onboarding.browsed import BrowsedNode
 from dualspan_onboarding.clients import Coverage
 from dualspan_onboarding.migrations import MIGRATIONS
-from dualspan_onboarding.model import (
-    BrowsedNode,
-    Limits,
-    SecurityMode,
-    SecurityPolicy,
-    ServerSettings,
-    Session,
-    Timing,
-)
+from dualspan_onboarding.model import Limits, SecurityMode, SecurityPolicy, ServerSettings, Session, Timing
 from dualspan_onboarding.names import GatewayName, ServerName
 from dualspan_onboarding.service.browsing import BrowseNews, Browsing
 from dualspan_onboarding.service.commands import Commands

@@ -1,6 +1,6 @@
 """Simulated plants as a browse of their servers finds them, without the servers."""
 
-from dualspan_onboarding.model import BrowsedNode
+from dualspan_onboarding.browsed import BrowsedNode
 from plc_sim.model.plant import Variable
 from plc_sim.opcua.encoding import BuiltInType
 from plc_sim.plants import make_plant

@@ -1,5 +1,6 @@
 """What a browse finds: nodes, their types, and snapshots of them. No I/O."""
 
+import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
@@ -65,6 +66,59 @@ class VariableDetails:
 
 
 NO_DETAILS = VariableDetails()
+
+
+@dataclass(frozen=True, slots=True)
+class BrowsedNode:
+    """A node that a browse found. Kind and node class are the contract's and the standard's numbers."""
+
+    node_id: str
+    browse_path: str
+    display_name: str
+    node_class: int
+    data_type: str
+    kind: int
+    value_rank: int
+    access_level: int
+    unit: str
+    minimum_sampling_interval_ms: float
+    browse_name: str = ""
+    parent_node_id: str = ""
+    type_definition: str = ""
+    type_name: str = ""
+    description: str = ""
+    user_access_level: int = 0
+    event_notifier: int = 0
+    details: VariableDetails = NO_DETAILS
+
+
+class BrowseState(IntEnum):
+    """How the work of a browse stands; its outcome is the operation's."""
+
+    QUEUED = 1
+    RUNNING = 2
+    ENDED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Browse:
+    """The work behind a long-running operation: one browse of a server."""
+
+    browse_id: uuid.UUID
+    server: ServerName
+    operation_name: str
+    root_node_id: str
+    max_nodes: int
+    state: BrowseState
+    attempt: int
+    node_count: int
+    variable_count: int
+    created_at: datetime
+
+    @property
+    def command_id(self) -> str:
+        """Names this attempt, so that what an earlier one still sends is not mixed in."""
+        return f"{self.browse_id}.{self.attempt}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from dualspan_onboarding.browsed import BrowsedNode
 from dualspan_onboarding.errors import (
     fields_unknown,
     no_event_notifiers,
@@ -11,7 +12,7 @@ from dualspan_onboarding.errors import (
     nodes_unusable,
     values_not_described,
 )
-from dualspan_onboarding.model import BrowsedNode, NewTag, VariableChoice
+from dualspan_onboarding.model import NewTag, VariableChoice
 from dualspan_onboarding.rules import DEFAULT_INTERVAL_US, browsed_sampling_us, is_readable_variable
 from dualspan_onboarding.sampling import DEFAULT_ACQUISITION, Acquisition, Address, TagSource, ValueField
 from dualspan_onboarding.sampling_rules import BYTES, check_fits, fitting

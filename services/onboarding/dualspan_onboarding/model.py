@@ -1,4 +1,4 @@
-"""What the service is about: gateways, OPC UA servers, browses and tags. Times are aware UTC datetimes."""
+"""What the service is about: gateways, OPC UA servers and tags. Times are aware UTC datetimes."""
 
 import dataclasses
 import uuid
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
 
-from dualspan_onboarding.browsed import NO_DETAILS, VariableDetails
+from dualspan_onboarding.browsed import Browse, BrowsedNode
 from dualspan_onboarding.budget import Estimate
 from dualspan_onboarding.certificates import Anchor
 from dualspan_onboarding.names import GatewayName, ServerName, TagName
@@ -59,14 +59,6 @@ class TagState(IntEnum):
     PENDING = 1
     ACTIVE = 2
     REFUSED = 3
-
-
-class BrowseState(IntEnum):
-    """How the work of a browse stands; its outcome is the operation's."""
-
-    QUEUED = 1
-    RUNNING = 2
-    ENDED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,51 +173,6 @@ class OpcUaServer:
     created_at: datetime
     snapshot: uuid.UUID | None
     report: ServerReport
-
-
-@dataclass(frozen=True, slots=True)
-class BrowsedNode:
-    """A node that a browse found. Kind and node class are the contract's and the standard's numbers."""
-
-    node_id: str
-    browse_path: str
-    display_name: str
-    node_class: int
-    data_type: str
-    kind: int
-    value_rank: int
-    access_level: int
-    unit: str
-    minimum_sampling_interval_ms: float
-    browse_name: str = ""
-    parent_node_id: str = ""
-    type_definition: str = ""
-    type_name: str = ""
-    description: str = ""
-    user_access_level: int = 0
-    event_notifier: int = 0
-    details: VariableDetails = NO_DETAILS
-
-
-@dataclass(frozen=True, slots=True)
-class Browse:
-    """The work behind a long-running operation: one browse of a server."""
-
-    browse_id: uuid.UUID
-    server: ServerName
-    operation_name: str
-    root_node_id: str
-    max_nodes: int
-    state: BrowseState
-    attempt: int
-    node_count: int
-    variable_count: int
-    created_at: datetime
-
-    @property
-    def command_id(self) -> str:
-        """Names this attempt, so that what an earlier one still sends is not mixed in."""
-        return f"{self.browse_id}.{self.attempt}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ import re
 import unicodedata
 from urllib.parse import urlsplit
 
+from dualspan_onboarding.browsed import BrowsedNode
 from dualspan_onboarding.errors import malformed
-from dualspan_onboarding.model import BrowsedNode, SecurityMode, SecurityPolicy, ServerSettings
+from dualspan_onboarding.model import SecurityMode, SecurityPolicy, ServerSettings
 
 MAX_NAME_CHARACTERS = 200
 MAX_SERVER_URI_CHARACTERS = 1000

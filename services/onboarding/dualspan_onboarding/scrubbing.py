@@ -5,6 +5,7 @@ import math
 from collections.abc import Sequence
 
 from dualspan_onboarding.browsed import (
+    BrowsedNode,
     BrowsedType,
     EngineeringUnits,
     EnumValue,
@@ -12,7 +13,6 @@ from dualspan_onboarding.browsed import (
     ValueRange,
     VariableDetails,
 )
-from dualspan_onboarding.model import BrowsedNode
 from dualspan_onboarding.rules import MAX_BROWSE_PATH_BYTES, MAX_INTERVAL_US, is_node_id
 
 _MAX_NAME = 1000

@@ -6,7 +6,8 @@ from google.longrunning.operations_pb2 import Operation
 from google.rpc import code_pb2
 
 from dualspan.onboarding.v1.service_pb2 import BrowseServerMetadata, BrowseServerResponse
-from dualspan_onboarding.model import Browse, Limits, Session, Timing
+from dualspan_onboarding.browsed import Browse
+from dualspan_onboarding.model import Limits, Session, Timing
 from dualspan_onboarding.names import ServerName
 from dualspan_onboarding.service.browsing import BrowseNews
 from dualspan_runtime.errors import FailedPrecondition, InvalidArgument, NotFound

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from dualspan_onboarding.browsed import (
+    BrowsedNode,
     BrowsedType,
     ChangeKind,
     EngineeringUnits,
@@ -15,7 +16,7 @@ from dualspan_onboarding.browsed import (
     ValueRange,
     VariableDetails,
 )
-from dualspan_onboarding.model import BrowsedNode, Limits, Session
+from dualspan_onboarding.model import Limits, Session
 from dualspan_onboarding.names import ServerName
 from dualspan_onboarding.notices import NoticeQuery
 from dualspan_onboarding.service.browsing import BrowseNews

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dualspan_onboarding.model import BrowsedNode, SecurityMode, SecurityPolicy, ServerSettings
+from dualspan_onboarding.browsed import BrowsedNode
+from dualspan_onboarding.model import SecurityMode, SecurityPolicy, ServerSettings
 from dualspan_onboarding.rules import (
     MAX_NODE_ID_BYTES,
     MAX_QUEUE_SIZE,

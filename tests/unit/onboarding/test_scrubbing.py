@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dualspan_onboarding.browsed import (
+    BrowsedNode,
     BrowsedType,
     EngineeringUnits,
     EnumValue,
@@ -11,7 +12,6 @@ from dualspan_onboarding.browsed import (
     ValueRange,
     VariableDetails,
 )
-from dualspan_onboarding.model import BrowsedNode
 from dualspan_onboarding.rules import MAX_BROWSE_PATH_BYTES, is_node_id
 from dualspan_onboarding.scrubbing import clean_node, clean_type, clean_warnings
 from dualspan_onboarding.servicer import browse_mapping

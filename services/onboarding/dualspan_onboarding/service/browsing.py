@@ -10,7 +10,7 @@ from google.longrunning.operations_pb2 import Operation
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from dualspan.onboarding.v1.service_pb2 import BrowseServerMetadata, BrowseServerResponse
-from dualspan_onboarding.browsed import BrowsedType, SnapshotName
+from dualspan_onboarding.browsed import Browse, BrowsedNode, BrowsedType, BrowseState, SnapshotName
 from dualspan_onboarding.errors import (
     browse_cancelled,
     browse_failed,
@@ -21,7 +21,7 @@ from dualspan_onboarding.errors import (
     server_unknown,
     snapshot_unknown,
 )
-from dualspan_onboarding.model import Browse, BrowsedNode, BrowseState, Limits, Session, Timing
+from dualspan_onboarding.model import Limits, Session, Timing
 from dualspan_onboarding.names import GatewayName, ServerName
 from dualspan_onboarding.notices import MAX_TEXT, Severity, storable
 from dualspan_onboarding.rules import check_browse_path, check_node_id

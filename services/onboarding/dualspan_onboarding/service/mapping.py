@@ -28,12 +28,11 @@ from dualspan_onboarding.assets import (
     UnitConversion,
     asset_id_for,
 )
-from dualspan_onboarding.browsed import BrowsedType
+from dualspan_onboarding.browsed import BrowsedNode, BrowsedType
 from dualspan_onboarding.mapping.calibration import SURE
 from dualspan_onboarding.mapping.nodes import Plant, PlantObject, PlantVariable, names_below
 from dualspan_onboarding.mapping.proposals import Assistant, Example, Group, Match
 from dualspan_onboarding.mapping.vocabulary import VocabularyTooLargeError
-from dualspan_onboarding.model import BrowsedNode
 from dualspan_onboarding.names import ServerName
 from dualspan_onboarding.rules import below, check_browse_path, check_text
 from dualspan_onboarding.service.asset_models import library_of

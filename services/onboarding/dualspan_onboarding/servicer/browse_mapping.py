@@ -3,6 +3,8 @@
 from dualspan.frame.v1.frame_pb2 import ValueKind
 from dualspan.onboarding.v1 import browse_pb2, gateway_service_pb2, resources_pb2, snapshot_service_pb2
 from dualspan_onboarding.browsed import (
+    Browse,
+    BrowsedNode,
     BrowsedType,
     EngineeringUnits,
     EnumValue,
@@ -11,7 +13,6 @@ from dualspan_onboarding.browsed import (
     ValueRange,
     VariableDetails,
 )
-from dualspan_onboarding.model import Browse, BrowsedNode
 from dualspan_onboarding.notices import storable
 from dualspan_onboarding.service.browsing import BrowseNews
 from dualspan_onboarding.service.comparing import NodeChange

@@ -4,8 +4,14 @@ import uuid
 
 from asyncpg import Record
 
-from dualspan_onboarding.browsed import EngineeringUnits, EnumValue, StructureField, ValueRange, VariableDetails
-from dualspan_onboarding.model import BrowsedNode
+from dualspan_onboarding.browsed import (
+    BrowsedNode,
+    EngineeringUnits,
+    EnumValue,
+    StructureField,
+    ValueRange,
+    VariableDetails,
+)
 
 _PLAIN = (
     "node_id",

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from asyncpg import Record
 
-from dualspan_onboarding.browsed import BrowsedType
-from dualspan_onboarding.model import Browse, BrowsedNode, BrowseState, Session
+from dualspan_onboarding.browsed import Browse, BrowsedNode, BrowsedType, BrowseState
+from dualspan_onboarding.model import Session
 from dualspan_onboarding.names import GatewayName, ServerName
 from dualspan_onboarding.store.browsed_rows import COLUMNS, NODE_COLUMNS, node_of, record_of
 from dualspan_runtime.database import Connection

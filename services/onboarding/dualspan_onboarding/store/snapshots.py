@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from asyncpg import Record
 
-from dualspan_onboarding.browsed import ChangeKind, Snapshot, SnapshotName
-from dualspan_onboarding.model import Browse
+from dualspan_onboarding.browsed import Browse, ChangeKind, Snapshot, SnapshotName
 from dualspan_onboarding.names import ServerName
 from dualspan_onboarding.store.browsed_rows import ATTRIBUTE_COLUMNS, PLACE_COLUMNS
 from dualspan_runtime.database import Connection

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from dualspan_onboarding.model import BrowsedNode, Tag
+from dualspan_onboarding.browsed import BrowsedNode
+from dualspan_onboarding.model import Tag
 from dualspan_onboarding.rules import is_readable_variable
 from dualspan_onboarding.sampling import Address, TagSource
 from dualspan_onboarding.sampling_rules import BYTES

@@ -4,7 +4,8 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from dualspan_onboarding.model import BrowsedNode, NewTag, Tag
+from dualspan_onboarding.browsed import BrowsedNode
+from dualspan_onboarding.model import NewTag, Tag
 from dualspan_onboarding.names import ServerName
 from dualspan_onboarding.rules import browsed_sampling_us
 from dualspan_onboarding.sampling import Address
