@@ -14,6 +14,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+# More than two cores need: much of what tests do is to wait for processes and intervals.
+AT_ONCE = 3
 # Folders of tests/ that hold what tests need and no tests.
 NOT_SUITES = frozenset({"harness"})
 NO_TESTS = "there are no tests in it"
@@ -74,10 +76,10 @@ def browser_missing() -> str:
 
 # The longest tests first, so that the workers end together.
 SUITES = (
-    Suite("e2e", 2, nothing_missing),
-    Suite("integration", 2, nothing_missing),
-    Suite("fuzz", 2, nothing_missing),
-    Suite("unit", 2, nothing_missing),
+    Suite("e2e", AT_ONCE, nothing_missing),
+    Suite("integration", AT_ONCE, nothing_missing),
+    Suite("fuzz", AT_ONCE, nothing_missing),
+    Suite("unit", AT_ONCE, nothing_missing),
     Suite("browser", 1, browser_missing),
     Suite("engine", 1, engine_missing, is_long=True),
     Suite("cluster", 1, cluster_missing, is_long=True),
