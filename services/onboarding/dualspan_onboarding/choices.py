@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dualspan_onboarding.browsed import BrowsedNode
-from dualspan_onboarding.errors import (
+from dualspan_onboarding.errors.browsing import (
     fields_unknown,
     no_event_notifiers,
     nodes_unknown,

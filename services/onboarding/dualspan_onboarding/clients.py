@@ -21,7 +21,8 @@ from dualspan.identity.v1.service_pb2 import (
     RevokeGatewayCertificatesRequest,
     SignGatewayCertificateRequest,
 )
-from dualspan_onboarding.errors import csr_refused, upstream_failed
+from dualspan_onboarding.errors import upstream_failed
+from dualspan_onboarding.errors.fleet import csr_refused
 from dualspan_onboarding.model import AuditEvent, UntoldTag
 from dualspan_onboarding.names import GatewayName
 

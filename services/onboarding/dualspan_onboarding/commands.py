@@ -7,7 +7,7 @@ from enum import IntEnum
 
 from google.protobuf.message import Message
 
-from dualspan_onboarding.errors import command_cancelled, command_expired, command_stalled, command_unknown
+from dualspan_onboarding.errors.commands import command_cancelled, command_expired, command_stalled, command_unknown
 from dualspan_onboarding.names import GatewayName, ServerName
 from dualspan_runtime.errors import DomainError
 

@@ -14,15 +14,7 @@ from dualspan_onboarding.model import Session
 from dualspan_onboarding.names import ServerName, TagName
 from dualspan_onboarding.service.write_guards import WriteGuards
 from dualspan_onboarding.service.writing import Request, Writing
-from dualspan_onboarding.writes.model import (
-    Guard,
-    GuardName,
-    GuardRules,
-    Limits,
-    Work,
-    WriteCommand,
-    WriteState,
-)
+from dualspan_onboarding.writes.model import Guard, GuardName, GuardRules, Limits, Work, WriteCommand, WriteState
 from dualspan_runtime.context import set_call
 from dualspan_runtime.principal import ANONYMOUS, Principal, PrincipalKind
 from harness.onboarding import UseCases, everything, variable

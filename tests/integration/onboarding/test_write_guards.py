@@ -9,21 +9,8 @@ import pytest
 from integration.onboarding.guarded import BOB, GUARD, GuardedPlant, acting, guarded_plant
 
 from dualspan_onboarding.names import TagName
-from dualspan_onboarding.writes.model import (
-    GuardName,
-    GuardRules,
-    Limits,
-    MachineMode,
-    MethodTarget,
-    Work,
-    WriteState,
-)
-from dualspan_runtime.errors import (
-    AlreadyExists,
-    FailedPrecondition,
-    InvalidArgument,
-    NotFound,
-)
+from dualspan_onboarding.writes.model import GuardName, GuardRules, Limits, MachineMode, MethodTarget, Work, WriteState
+from dualspan_runtime.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 from harness.onboarding import UseCases, everything, variable
 
 

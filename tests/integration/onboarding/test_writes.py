@@ -12,13 +12,7 @@ from integration.onboarding.guarded import ANN, BOB, GUARD, TOKEN, GuardedPlant,
 from dualspan.onboarding.v1.writes_pb2 import WriteOutcome, WriteValue
 from dualspan_onboarding.commands import CommandNews
 from dualspan_onboarding.names import TagName
-from dualspan_onboarding.writes.model import (
-    CommandQuery,
-    GuardRules,
-    Limits,
-    MachineMode,
-    WriteState,
-)
+from dualspan_onboarding.writes.model import CommandQuery, GuardRules, Limits, MachineMode, WriteState
 from dualspan_runtime.context import set_call
 from dualspan_runtime.errors import (
     AlreadyExists,

@@ -7,14 +7,7 @@ import asyncpg
 import grpc.aio
 import numpy as np
 from google.longrunning import operations_pb2
-from integration.onboarding.running import (
-    GATEWAY,
-    SERVER,
-    TENANT,
-    Box,
-    Onboarding,
-    found,
-)
+from integration.onboarding.running import GATEWAY, SERVER, TENANT, Box, Onboarding, found
 
 from dualspan.historian.v1 import service_pb2 as historian_messages
 from dualspan.historian.v1.repair_pb2 import Coverage, ListRepairableGapsRequest, Repair, RepairableGap

@@ -10,13 +10,7 @@ import pytest
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 from integration.identity.running import Identity, identity_settings, run_identity
-from integration.onboarding.running import (
-    TENANT,
-    Box,
-    Onboarding,
-    run_historian,
-    run_onboarding,
-)
+from integration.onboarding.running import TENANT, Box, Onboarding, run_historian, run_onboarding
 from integration.rls.asking import call, fill, methods, request_of
 from integration.rls.belongings import (
     assets_of,

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dualspan_onboarding.asset_errors import model_built_in, model_exists, model_invalid, model_unknown
 from dualspan_onboarding.asset_models.library import Library, built_in
 from dualspan_onboarding.asset_models.model import AssetModel, Problem
 from dualspan_onboarding.asset_models.schema import parse
 from dualspan_onboarding.errors import too_many
+from dualspan_onboarding.errors.assets import model_built_in, model_exists, model_invalid, model_unknown
 from dualspan_onboarding.service.audit import audit
 from dualspan_onboarding.store import assets
 from dualspan_runtime.database import Connection, Database

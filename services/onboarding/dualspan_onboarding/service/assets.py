@@ -4,18 +4,6 @@ import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 
-from dualspan_onboarding.asset_errors import (
-    asset_cycle,
-    asset_exists,
-    asset_has_parts,
-    asset_unknown,
-    asset_without_model,
-    dimension_mismatch,
-    model_unknown,
-    property_unknown,
-    slots_repeated,
-    tags_unknown,
-)
 from dualspan_onboarding.asset_models import units
 from dualspan_onboarding.asset_models.model import AssetModel, Property
 from dualspan_onboarding.assets import (
@@ -30,6 +18,18 @@ from dualspan_onboarding.assets import (
     check_parent_level,
 )
 from dualspan_onboarding.errors import malformed, too_many
+from dualspan_onboarding.errors.assets import (
+    asset_cycle,
+    asset_exists,
+    asset_has_parts,
+    asset_unknown,
+    asset_without_model,
+    dimension_mismatch,
+    model_unknown,
+    property_unknown,
+    slots_repeated,
+    tags_unknown,
+)
 from dualspan_onboarding.names import TagName
 from dualspan_onboarding.rules import check_text
 from dualspan_onboarding.service.asset_models import library_of

@@ -11,16 +11,15 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from dualspan.onboarding.v1.service_pb2 import BrowseServerMetadata, BrowseServerResponse
 from dualspan_onboarding.browsed import Browse, BrowsedNode, BrowsedType, BrowseState, SnapshotName
-from dualspan_onboarding.errors import (
+from dualspan_onboarding.errors import malformed
+from dualspan_onboarding.errors.browsing import (
     browse_cancelled,
     browse_failed,
     browse_running,
-    gateway_offline,
-    malformed,
     not_browsed,
-    server_unknown,
     snapshot_unknown,
 )
+from dualspan_onboarding.errors.fleet import gateway_offline, server_unknown
 from dualspan_onboarding.model import Limits, Session, Timing
 from dualspan_onboarding.names import GatewayName, ServerName
 from dualspan_onboarding.notices import MAX_TEXT, Severity, storable

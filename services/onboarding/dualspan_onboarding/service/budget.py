@@ -13,7 +13,7 @@ from dualspan.onboarding.v1.budget_service_pb2 import ServerLimits as LimitsMess
 from dualspan.onboarding.v1.gateway_service_pb2 import ConnectResponse
 from dualspan_onboarding.budget import Estimate, ServerLimits, TagLoad, VendorProfile, estimate
 from dualspan_onboarding.commands import Command
-from dualspan_onboarding.errors import limits_unknown, over_budget, profile_unknown
+from dualspan_onboarding.errors.sampling import limits_unknown, over_budget, profile_unknown
 from dualspan_onboarding.model import NewTag
 from dualspan_onboarding.names import ServerName
 from dualspan_onboarding.notices import storable

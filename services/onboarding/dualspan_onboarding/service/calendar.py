@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from dualspan_onboarding.calendar import KINDS, CertificateUse, Dated, Entry, ExpiryNotice, entry, expiry_notice
 from dualspan_onboarding.certificates import Facts, facts_of, read_certificate
 from dualspan_onboarding.clients import Identity
-from dualspan_onboarding.errors import gateway_unknown
+from dualspan_onboarding.errors.fleet import gateway_unknown
 from dualspan_onboarding.known import OwnCertificate
 from dualspan_onboarding.model import Timing
 from dualspan_onboarding.names import GatewayName

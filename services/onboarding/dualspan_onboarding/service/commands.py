@@ -19,16 +19,15 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from dualspan.onboarding.v1.commands_pb2 import GatewayCommandMetadata, GatewayCommandState
 from dualspan.onboarding.v1.gateway_service_pb2 import ConnectResponse
 from dualspan_onboarding.commands import Command, CommandNews, CommandState, Patience, overdue
-from dualspan_onboarding.errors import (
+from dualspan_onboarding.errors import too_many
+from dualspan_onboarding.errors.commands import (
     command_cancelled,
     command_failed,
     command_sealed,
     command_unanswered,
     command_unknown,
-    gateway_offline,
-    server_unknown,
-    too_many,
 )
+from dualspan_onboarding.errors.fleet import gateway_offline, server_unknown
 from dualspan_onboarding.model import Session, Timing
 from dualspan_onboarding.names import GatewayName, ServerName
 from dualspan_onboarding.store import commands, gateways, outbox

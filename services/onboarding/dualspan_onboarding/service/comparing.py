@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dualspan_onboarding.browsed import BrowsedNode, ChangeKind, Snapshot, SnapshotName
-from dualspan_onboarding.errors import malformed, server_unknown, snapshot_unknown
+from dualspan_onboarding.errors import malformed
+from dualspan_onboarding.errors.browsing import snapshot_unknown
+from dualspan_onboarding.errors.fleet import server_unknown
 from dualspan_onboarding.names import ServerName
 from dualspan_onboarding.service.browsing import stored_snapshot
 from dualspan_onboarding.store import browses, servers, snapshots

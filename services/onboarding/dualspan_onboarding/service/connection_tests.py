@@ -11,7 +11,8 @@ from dualspan.onboarding.v1 import resources_pb2
 from dualspan.onboarding.v1.discovery_pb2 import TestConnectionResponse
 from dualspan.onboarding.v1.gateway_service_pb2 import ConnectResponse
 from dualspan_onboarding.commands import Command
-from dualspan_onboarding.errors import malformed, password_sealed
+from dualspan_onboarding.errors import malformed
+from dualspan_onboarding.errors.fleet import password_sealed
 from dualspan_onboarding.model import OpcUaServer, ServerSettings
 from dualspan_onboarding.names import GatewayName, ServerName
 from dualspan_onboarding.rules import check_password, check_settings

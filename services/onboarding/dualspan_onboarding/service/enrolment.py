@@ -10,10 +10,10 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from dualspan_onboarding.clients import Certificate, Identity
-from dualspan_onboarding.errors import (
+from dualspan_onboarding.errors import malformed
+from dualspan_onboarding.errors.fleet import (
     csr_refused,
     gateway_revoked,
-    malformed,
     revocation_unfinished,
     token_expired,
     token_superseded,

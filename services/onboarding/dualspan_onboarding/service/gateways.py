@@ -3,7 +3,8 @@
 import dataclasses
 from collections.abc import Sequence
 
-from dualspan_onboarding.errors import gateway_exists, gateway_unknown, malformed
+from dualspan_onboarding.errors import malformed
+from dualspan_onboarding.errors.fleet import gateway_exists, gateway_unknown
 from dualspan_onboarding.model import Gateway, Timing
 from dualspan_onboarding.names import GatewayName
 from dualspan_onboarding.rules import check_text

@@ -7,15 +7,6 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 
-from dualspan_onboarding.asset_errors import (
-    group_applied,
-    groups_unknown,
-    model_unknown,
-    nodes_not_of_group,
-    proposal_unknown,
-    too_many_variables,
-    too_many_words,
-)
 from dualspan_onboarding.asset_models.library import Library
 from dualspan_onboarding.asset_models.model import AssetModel
 from dualspan_onboarding.assets import (
@@ -29,6 +20,15 @@ from dualspan_onboarding.assets import (
     asset_id_for,
 )
 from dualspan_onboarding.browsed import BrowsedNode, BrowsedType
+from dualspan_onboarding.errors.assets import (
+    group_applied,
+    groups_unknown,
+    model_unknown,
+    nodes_not_of_group,
+    proposal_unknown,
+    too_many_variables,
+    too_many_words,
+)
 from dualspan_onboarding.mapping.calibration import SURE
 from dualspan_onboarding.mapping.nodes import Plant, PlantObject, PlantVariable, names_below
 from dualspan_onboarding.mapping.proposals import Assistant, Example, Group, Match

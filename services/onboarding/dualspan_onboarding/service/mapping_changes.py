@@ -5,13 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from dualspan_onboarding.asset_errors import (
-    application_undone,
-    application_unknown,
-    groups_unknown,
-    nothing_to_apply,
-    proposal_unknown,
-)
 from dualspan_onboarding.asset_models.library import Library
 from dualspan_onboarding.asset_models.model import SamplingDefault
 from dualspan_onboarding.assets import (
@@ -29,6 +22,13 @@ from dualspan_onboarding.assets import (
     StoredGroup,
     StoredMatch,
     check_parent_level,
+)
+from dualspan_onboarding.errors.assets import (
+    application_undone,
+    application_unknown,
+    groups_unknown,
+    nothing_to_apply,
+    proposal_unknown,
 )
 from dualspan_onboarding.mapping.calibration import SURE
 from dualspan_onboarding.model import VariableChoice

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from dualspan_onboarding.errors import notice_resolved, notice_unknown
+from dualspan_onboarding.errors.trust import notice_resolved, notice_unknown
 from dualspan_onboarding.model import Session
 from dualspan_onboarding.names import NoticeName
 from dualspan_onboarding.notices import (

@@ -10,7 +10,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from dualspan.historian.v1.completeness_pb2 import CompletenessTotals, CreateCompletenessReportRequest
 from dualspan_onboarding.clients import UNREACHABLE
-from dualspan_onboarding.errors import malformed, nothing_to_report, report_refused, too_many, upstream_failed
+from dualspan_onboarding.errors import malformed, too_many, upstream_failed
+from dualspan_onboarding.errors.reports import nothing_to_report, report_refused
 from dualspan_onboarding.reporting import MOST_TAGS, ReportedTag, Scope
 from dualspan_onboarding.service.audit import audit
 from dualspan_onboarding.store import reported_tags

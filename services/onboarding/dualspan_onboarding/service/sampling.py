@@ -12,7 +12,8 @@ from dualspan.onboarding.v1.gateway_service_pb2 import ConnectResponse
 from dualspan.onboarding.v1.sampling_service_pb2 import DescribeValuesRequest, DescribeValuesResponse
 from dualspan_onboarding.budget import Estimate, TagLoad
 from dualspan_onboarding.commands import Command
-from dualspan_onboarding.errors import malformed, tag_unknown
+from dualspan_onboarding.errors import malformed
+from dualspan_onboarding.errors.browsing import tag_unknown
 from dualspan_onboarding.model import Tag
 from dualspan_onboarding.names import ServerName, TagName
 from dualspan_onboarding.notices import storable

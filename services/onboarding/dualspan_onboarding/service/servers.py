@@ -4,13 +4,9 @@ import dataclasses
 import hashlib
 from collections.abc import Sequence
 
-from dualspan_onboarding.errors import (
-    certificate_mismatch,
-    gateway_unknown,
-    server_exists,
-    server_unknown,
-    too_many,
-)
+from dualspan_onboarding.errors import too_many
+from dualspan_onboarding.errors.fleet import gateway_unknown, server_exists, server_unknown
+from dualspan_onboarding.errors.trust import certificate_mismatch
 from dualspan_onboarding.known import CHANGED, WAITING
 from dualspan_onboarding.model import Limits, OpcUaServer, SecurityMode, ServerChange, ServerSettings
 from dualspan_onboarding.names import GatewayName, GatewayScope, ServerName

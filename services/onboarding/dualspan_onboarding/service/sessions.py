@@ -7,7 +7,7 @@ import structlog
 from cryptography.exceptions import InvalidTag
 
 from dualspan_onboarding.clients import Coverage
-from dualspan_onboarding.errors import gateway_not_enrolled, gateway_revoked, session_superseded
+from dualspan_onboarding.errors.fleet import gateway_not_enrolled, gateway_revoked, session_superseded
 from dualspan_onboarding.fleet import GatewayEnd, LastWords
 from dualspan_onboarding.model import (
     Configuration,

@@ -6,12 +6,8 @@ from dataclasses import dataclass
 
 from dualspan_onboarding.budget import Estimate, TagLoad
 from dualspan_onboarding.choices import Defaults, chosen_tags, new_tag
-from dualspan_onboarding.errors import (
-    malformed,
-    nodes_repeated,
-    tag_unknown,
-    too_many,
-)
+from dualspan_onboarding.errors import malformed, too_many
+from dualspan_onboarding.errors.browsing import nodes_repeated, tag_unknown
 from dualspan_onboarding.model import Accepted, Limits, NewTag, Tag, VariableChoice
 from dualspan_onboarding.names import GatewayName, ServerName, TagName
 from dualspan_onboarding.rules import (

@@ -5,7 +5,8 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from dualspan_onboarding.errors import difference_changed, server_unknown
+from dualspan_onboarding.errors.browsing import difference_changed
+from dualspan_onboarding.errors.fleet import server_unknown
 from dualspan_onboarding.model import Limits, OpcUaServer, Tag
 from dualspan_onboarding.names import GatewayName, GatewayScope, ServerName
 from dualspan_onboarding.service.audit import audit

@@ -12,7 +12,9 @@ from dualspan_onboarding.certificates import (
     read_certificate,
     read_revocation_list,
 )
-from dualspan_onboarding.errors import gateway_unknown, too_many, trusted_already, trusted_unknown
+from dualspan_onboarding.errors import too_many
+from dualspan_onboarding.errors.fleet import gateway_unknown
+from dualspan_onboarding.errors.trust import trusted_already, trusted_unknown
 from dualspan_onboarding.known import CHANGED, DOUBTFUL, WAITING, Earlier, GatewayCertificates, SeenCertificate, Verdict
 from dualspan_onboarding.model import Session
 from dualspan_onboarding.names import ServerName, TrustedCertificateName

@@ -3,6 +3,12 @@
 from collections.abc import Sequence
 
 from dualspan_onboarding.errors import malformed
+from dualspan_onboarding.errors.writes import (
+    guard_target_fixed,
+    guard_target_taken,
+    guard_unknown,
+    mode_elsewhere,
+)
 from dualspan_onboarding.model import Tag
 from dualspan_onboarding.names import ServerName
 from dualspan_onboarding.rules import check_node_id
@@ -12,12 +18,6 @@ from dualspan_onboarding.service.servers import found_server
 from dualspan_onboarding.service.write_orders import found_tag
 from dualspan_onboarding.store import writes
 from dualspan_onboarding.store.notices import resolve_notice
-from dualspan_onboarding.writes.errors import (
-    guard_target_fixed,
-    guard_target_taken,
-    guard_unknown,
-    mode_elsewhere,
-)
 from dualspan_onboarding.writes.model import Guard, GuardName, Limits, MethodTarget, WriteState, shown
 from dualspan_onboarding.writes.rules import check_guard
 from dualspan_runtime.context import current_principal

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from dualspan.onboarding.v1.gateway_service_pb2 import ConnectResponse
 from dualspan.onboarding.v1.writes_pb2 import MethodCall, VariableWrite, WriteCheck
-from dualspan_onboarding.errors import tag_unknown
+from dualspan_onboarding.errors.browsing import tag_unknown
 from dualspan_onboarding.model import Tag
 from dualspan_onboarding.names import TagName
 from dualspan_onboarding.service.commands import Work

@@ -10,6 +10,13 @@ from google.protobuf.message import Message
 from dualspan.onboarding.v1.writes_pb2 import WriteOutcome, WriteValue
 from dualspan_onboarding.commands import Command
 from dualspan_onboarding.errors import malformed
+from dualspan_onboarding.errors.writes import (
+    guard_unknown,
+    request_by_program,
+    request_reused,
+    write_decided,
+    write_unknown,
+)
 from dualspan_onboarding.notices import MAX_TEXT, Severity, storable
 from dualspan_onboarding.rules import check_text
 from dualspan_onboarding.service.audit import audit
@@ -19,13 +26,6 @@ from dualspan_onboarding.service.write_orders import order
 from dualspan_onboarding.store import writes
 from dualspan_onboarding.store.notices import raise_notice, resolve_notice
 from dualspan_onboarding.writes.codec import command_message
-from dualspan_onboarding.writes.errors import (
-    guard_unknown,
-    request_by_program,
-    request_reused,
-    write_decided,
-    write_unknown,
-)
 from dualspan_onboarding.writes.model import (
     CommandQuery,
     Guard,

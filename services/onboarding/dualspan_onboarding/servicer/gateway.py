@@ -14,7 +14,7 @@ import structlog
 
 from dualspan.onboarding.v1 import gateway_service_pb2, gateway_service_pb2_grpc
 from dualspan.onboarding.v1.gateway_service_pb2 import ConnectResponse
-from dualspan_onboarding.errors import hello_missing
+from dualspan_onboarding.errors.fleet import hello_missing
 from dualspan_onboarding.model import Session, Timing
 from dualspan_onboarding.names import GatewayName
 from dualspan_onboarding.service.browsing import Browsing

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
 from dualspan_onboarding.errors import malformed
-from dualspan_onboarding.writes.errors import (
+from dualspan_onboarding.errors.writes import (
     guard_disabled,
     second_person_missing,
     value_refused,
