@@ -1,0 +1,1 @@
+"""Statistical process control: charts, rules and capability. No I/O."""
