@@ -4,6 +4,7 @@ import asyncio
 import base64
 import contextlib
 import datetime as dt
+import ipaddress
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -81,7 +82,8 @@ class Authority:
     def server_pair(self) -> tuple[bytes, bytes]:
         """Key and chain of a server on the loopback address."""
         key = ec.generate_private_key(ec.SECP256R1())
-        certificate = self._sign("server", key.public_key(), [x509.DNSName("localhost")], lifetime=dt.timedelta(days=1))
+        address = x509.IPAddress(ipaddress.IPv4Address("127.0.0.1"))
+        certificate = self._sign("server", key.public_key(), [address], lifetime=dt.timedelta(days=1))
         key_pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         return key_pem, certificate.public_bytes(Encoding.PEM) + self.pem.encode()
 
@@ -337,9 +339,9 @@ class Platform:
         gateway_grpc.add_EnrolmentServiceServicer_to_server(self.onboarding, server)
         gateway_grpc.add_GatewayServiceServicer_to_server(self.onboarding, server)
         ingest_grpc.add_IngestServiceServicer_to_server(self.historian, server)
-        self._enrolment_port = server.add_secure_port(f"localhost:{self._enrolment_port}", for_anybody)
-        self._gateway_port = server.add_secure_port(f"localhost:{self._gateway_port}", for_gateways)
-        self.onboarding.address = self.onboarding.historian_address = f"localhost:{self._gateway_port}"
+        self._enrolment_port = server.add_secure_port(f"127.0.0.1:{self._enrolment_port}", for_anybody)
+        self._gateway_port = server.add_secure_port(f"127.0.0.1:{self._gateway_port}", for_gateways)
+        self.onboarding.address = self.onboarding.historian_address = f"127.0.0.1:{self._gateway_port}"
         await server.start()
         self._server = server
 
@@ -356,5 +358,5 @@ class Platform:
         def encode(content: bytes) -> str:
             return base64.urlsafe_b64encode(content).decode().rstrip("=")
 
-        address = f"localhost:{self._enrolment_port}"
+        address = f"127.0.0.1:{self._enrolment_port}"
         return f"dse1.{encode(address.encode())}.{encode(ca_sha256 or self.authority.sha256)}.{secret}"

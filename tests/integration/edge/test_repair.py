@@ -230,6 +230,7 @@ async def test_a_connection_that_is_lost_while_history_is_read_is_made_again(
     configuration = plant.configuration(tag(1, "speed", ValueKind.FLOAT64))
     configuration.endpoint_url = f"opc.tcp://127.0.0.1:{link.port}/"
     platform.onboarding.configure(configuration)
+    box.settings.repair_share = 0.1
     box.start()
     await until(lambda: bool(platform.historian.values(ValueKind.FLOAT64, 1)), "it streams")
     reading_on = asyncio.Event()
@@ -239,15 +240,17 @@ async def test_a_connection_that_is_lost_while_history_is_read_is_made_again(
         if not reading_on.is_set():
             result.ContinuationPoint = b"there is more"
             if params.NodesToRead[0].ContinuationPoint and not params.ReleaseContinuationPoints:
+                await asyncio.sleep(0.2)
                 reading_on.set()
-                await asyncio.sleep(3600)
         value = ua.DataValue(ua.Variant(1.0, DOUBLE), SourceTimestamp=ua.uatypes.datetime.now(ua.uatypes.timezone.utc))
         result.HistoryData = ua.HistoryData([value])
         return [result]
 
     monkeypatch.setattr(plant.server.iserver.history_manager, "read_history", answer)
     await off_for(box, 0.3)
-    await until(reading_on.is_set, "a second chunk is asked for", 20)
+    await until(reading_on.is_set, "a second chunk is read", 20)
+    # Now the gateway waits, for nine times as long as the server has worked.
+    await asyncio.sleep(0.3)
     link.cut()
     link.mend()
     await plant.write("speed", 7.5, DOUBLE)
