@@ -58,3 +58,19 @@ def too_many_samples(most: int) -> ResourceExhausted:
 def reversed_span() -> InvalidArgument:
     """A span that ends before it begins."""
     return InvalidArgument("REVERSED_INTERVAL", "end_time must lie after start_time.")
+
+
+def unit_unknown(code: str, why: str) -> InvalidArgument:
+    """A unit that is no UCUM code, or none that is known here."""
+    words = f"{code[:60]!r} is not a unit that is known: {why}. Use a UCUM code, such as Cel, bar, kW.h or {{piece}}/h."
+    return InvalidArgument("UNKNOWN_UNIT", words, unit=code[:60])
+
+
+def units_do_not_fit(have: str, want: str) -> InvalidArgument:
+    """Two units that measure different things."""
+    if not have or not want:
+        whose = f"is without a unit, {want!r} was asked for" if want else f"is in {have!r}, none was asked for"
+        words = f"The value {whose}. Ask for the unit that it has."
+    else:
+        words = f"{have!r} cannot become {want!r}: they measure different things. Ask for a unit that fits {have!r}."
+    return InvalidArgument("UNITS_DO_NOT_FIT", words, have=have, want=want)
