@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from celery import Celery
 
 from dualspan.historian.v1 import service_pb2_grpc
+from dualspan.historian.v1.changes_pb2_grpc import add_ChangeServiceServicer_to_server
 from dualspan.historian.v1.completeness_pb2_grpc import add_CompletenessServiceServicer_to_server
 from dualspan.historian.v1.coverage_pb2_grpc import add_CoverageServiceServicer_to_server
 from dualspan.historian.v1.event_service_pb2_grpc import add_EventServiceServicer_to_server
@@ -30,6 +31,7 @@ from dualspan_historian.report.coverage import GatewayCoverage
 from dualspan_historian.report.service import CompletenessReports
 from dualspan_historian.report.signing import IdentitySigner
 from dualspan_historian.service import HistorianService
+from dualspan_historian.servicer.changes import ChangeServicer
 from dualspan_historian.servicer.completeness import CompletenessServicer
 from dualspan_historian.servicer.coverage import CoverageServicer
 from dualspan_historian.servicer.events import EventServicer
@@ -87,6 +89,7 @@ async def build_trusting(settings: HistorianSettings, trust: Trust) -> AsyncGene
                 listeners=_listeners(
                     settings,
                     historian,
+                    ChangeServicer(snapshots),
                     CompletenessServicer(reports),
                     CoverageServicer(GatewayCoverage(database)),
                     EventServicer(snapshots, tokens),
@@ -100,6 +103,7 @@ async def build_trusting(settings: HistorianSettings, trust: Trust) -> AsyncGene
 def _listeners(
     settings: HistorianSettings,
     historian: HistorianServicer,
+    changes: ChangeServicer,
     completeness: CompletenessServicer,
     coverage: CoverageServicer,
     events: EventServicer,
@@ -107,6 +111,7 @@ def _listeners(
 ) -> list[Listener]:
     for_people = [
         Binding(service_pb2_grpc.add_HistorianServiceServicer_to_server, historian),
+        Binding(add_ChangeServiceServicer_to_server, changes),
         Binding(add_CompletenessServiceServicer_to_server, completeness),
         Binding(add_CoverageServiceServicer_to_server, coverage),
         Binding(add_EventServiceServicer_to_server, events),

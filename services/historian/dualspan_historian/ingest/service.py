@@ -7,15 +7,17 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+import numpy as np
 import structlog
 
 from dualspan.historian.v1 import service_pb2
 from dualspan_historian.ingest.registry import TagRegistry
+from dualspan_historian.ingest.touching import quarters_of
 from dualspan_historian.ingest.verification import EARLIEST, Rules, Verified, accept, has_unknown_tags, verify
 from dualspan_historian.model import Gap, QuarantineReason, Stream
 from dualspan_historian.repair.known import KnownSamples, spans_of
 from dualspan_historian.repair.model import Notes, Repair, RepairableGap
-from dualspan_historian.storage import coverage_store, frame_store, ledger_store, repair_store
+from dualspan_historian.storage import coverage_store, frame_store, ledger_store, repair_store, touch_store
 from dualspan_historian.storage.frame_store import Reached
 from dualspan_historian.storage.ledger_store import Refusal
 from dualspan_runtime.database import Connection, Database
@@ -152,7 +154,8 @@ class IngestService:
     async def _note(connection: Connection, stream: Stream, uploads: Sequence[Verified]) -> None:
         """Write down what uploads have beside their samples."""
         tenant, gateway_id = stream.tenant, stream.gateway_id
-        await ledger_store.insert_gaps(connection, tenant, _gaps(gateway_id, uploads))
+        gaps = _gaps(gateway_id, uploads)
+        await ledger_store.insert_gaps(connection, tenant, gaps)
         coverage = [one for upload in uploads for one in upload.notes.coverage]
         if coverage:
             await coverage_store.apply(connection, tenant, gateway_id, coverage)
@@ -160,6 +163,17 @@ class IngestService:
         if repairs:
             spans = [span for upload in uploads for span in upload.spans]
             await repair_store.apply(connection, tenant, gateway_id, repairs, spans)
+        await IngestService._touch(connection, stream, uploads, gaps)
+
+    @staticmethod
+    async def _touch(connection: Connection, stream: Stream, uploads: Sequence[Verified], gaps: Sequence[Gap]) -> None:
+        """Write down which times this commit says something new about: samples, gaps, gaps that were filled."""
+        quarters = quarters_of(uploads, gaps)
+        filled = sorted({repair.gap_id for upload in uploads for repair in upload.notes.repairs})
+        if filled:
+            quarters = np.union1d(quarters, await touch_store.quarters_of_gaps(connection, stream.tenant, filled))
+        if len(quarters):
+            await touch_store.touch(connection, stream.tenant, stream.gateway_id, quarters)
 
     def _tell(self, stream: Stream, uploads: Sequence[Verified]) -> None:
         filled = [upload for upload in uploads if upload.stored is not None]
