@@ -51,7 +51,7 @@ _REFUSALS: dict[grpc.StatusCode, type[DomainError]] = {
 T = TypeVar("T")
 
 
-async def _answer(service: str, call: Awaitable[T]) -> T:
+async def answer(service: str, call: Awaitable[T]) -> T:
     """The answer of another service; what it refuses with words for the caller is refused in the same words."""
     try:
         return await call
@@ -89,7 +89,7 @@ class Onboarding:
         found: list[Asset] = []
         request = asset_service_pb2.ListAssetsRequest(parent=f"tenants/{tenant}", page_size=1000)
         while True:
-            page = await _answer("onboarding", self._stub.ListAssets(request))
+            page = await answer("onboarding", self._stub.ListAssets(request))
             found.extend(_asset(each) for each in page.assets)
             if not page.next_page_token:
                 break
@@ -103,7 +103,7 @@ class Onboarding:
         if known is None:
             name = f"tenants/{tenant}/assetModels/{model}"
             request = asset_service_pb2.GetAssetModelRequest(name=name, version=version)
-            known = _model(await _answer("onboarding", self._stub.GetAssetModel(request)))
+            known = _model(await answer("onboarding", self._stub.GetAssetModel(request)))
             self._models[tenant, model, version] = known
         return known
 
@@ -215,7 +215,7 @@ class Historian:
         )
         while True:
             async with self._turns:
-                page = await _answer("historian", self._stub.ReadRaw(request))
+                page = await answer("historian", self._stub.ReadRaw(request))
             frames.append(decode_frame(page.frame))
             room.take(frames[-1].sample_count)
             if not page.next_page_token:
@@ -237,7 +237,7 @@ class Historian:
             request.ClearField("tag_ids")
             request.tag_ids.extend(tag_ids[i : i + _LATEST_AT_ONCE])
             async with self._turns:
-                frames.append(decode_frame((await _answer("historian", self._stub.ReadLatest(request))).frame))
+                frames.append(decode_frame((await answer("historian", self._stub.ReadLatest(request))).frame))
         return Frame.concat(frames)
 
     async def processed(
@@ -264,8 +264,8 @@ class Historian:
             request.ClearField("tag_ids")
             request.tag_ids.extend(tag_ids[i : i + _TAGS_AT_ONCE])
             async with self._turns:
-                answer = await _answer("historian", self._stub.ReadProcessed(request))
-            found |= {(each.tag_id, each.aggregate): _processed(each) for each in answer.series}
+                page = await answer("historian", self._stub.ReadProcessed(request))
+            found |= {(each.tag_id, each.aggregate): _processed(each) for each in page.series}
         return found
 
     async def subscribe(self, tenant: str, tag_ids: Sequence[int], *, include_latest: bool) -> AsyncGenerator[Live]:

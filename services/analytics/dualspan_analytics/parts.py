@@ -4,7 +4,9 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
+from dualspan.historian.v1.event_service_pb2_grpc import EventServiceStub
 from dualspan.historian.v1.service_pb2_grpc import HistorianServiceStub
 from dualspan.onboarding.v1.asset_service_pb2_grpc import AssetServiceStub
 from dualspan_analytics.clients import Historian, Onboarding
@@ -20,6 +22,9 @@ from dualspan_runtime.server import Binding
 from dualspan_runtime.supervision import Background
 from dualspan_runtime.tasks import create_celery
 
+if TYPE_CHECKING:  # the generated modules have these classes for type checkers only
+    from dualspan.historian.v1.event_service_pb2_grpc import EventServiceAsyncStub
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -31,6 +36,7 @@ class Parts:
         operations: Long-running operations, as rows.
         tokens: Page tokens.
         plant: Assets, and the values of their properties.
+        events: Stored events of OPC UA servers.
         jobs: Puts tasks on the service's queue.
     """
 
@@ -39,6 +45,7 @@ class Parts:
     operations: OperationStore
     tokens: PageTokens
     plant: PlantData
+    events: "EventServiceAsyncStub"
     jobs: Jobs
 
 
@@ -78,5 +85,6 @@ async def open_parts(settings: AnalyticsSettings, *, pool_minimum: int = 1) -> A
             operations=OperationStore(),
             tokens=PageTokens(platform.service_secret.get_secret_value()),
             plant=PlantData(onboarding, historian, settings.assets_seconds, settings.max_read_samples),
+            events=EventServiceStub(to_historian),
             jobs=Jobs(create_celery("analytics", platform)),
         )
