@@ -9,7 +9,14 @@ from dualspan_cli.local import RunningPlatform
 from dualspan_cli.session import Addresses, Credential, choose_access, where
 from dualspan_cli.settings import CliSettings
 
-HERE = RunningPlatform("127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3", "http://127.0.0.1:4", "own secret")
+HERE = RunningPlatform(
+    identity_address="127.0.0.1:1",
+    onboarding_address="127.0.0.1:2",
+    historian_address="127.0.0.1:3",
+    analytics_address="127.0.0.1:4",
+    console_url="http://127.0.0.1:5",
+    service_secret="own secret",
+)
 ELSEWHERE = Addresses("plant:7401", "plant:7402", "plant:7403")
 
 
