@@ -1,0 +1,1 @@
+"""Energy, its cost and its carbon. No I/O."""

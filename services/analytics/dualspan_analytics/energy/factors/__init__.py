@@ -1,0 +1,1 @@
+"""Emission factors of electricity by region: facts with their sources, one file for each publication."""

@@ -1,0 +1,112 @@
+"""Energy from what meters show: counters, or power where there is no counter."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dualspan_analytics.columns import Series
+from dualspan_analytics.intervals import Intervals, Micros
+from dualspan_analytics.kpis.counters import bad_time, increments, usable_samples
+from dualspan_analytics.units import convert
+
+Floats = NDArray[np.float64]
+HOUR_US = 3_600_000_000
+ENERGY_UNIT = "kW.h"
+POWER_UNIT = "kW"
+
+
+@dataclass(frozen=True, slots=True)
+class Metered:
+    """Energy that was used until each of some times, straight between them.
+
+    Attributes:
+        time: int64[n], µs, ascending.
+        total: float64[n], kWh since the first of them, never falling.
+        bad: Time without good data. What a counter counted in it is known as a sum and spread evenly; what power was
+            drawn in it is not known at all.
+        is_counted: A counter says so; otherwise power was integrated, and `bad` is missing from the total.
+        notes: What a reader must know.
+    """
+
+    time: Micros
+    total: Floats
+    bad: Intervals
+    is_counted: bool
+    notes: tuple[str, ...] = field(default=())
+
+    def between(self, edges: Micros) -> Floats:
+        """float64[n]: kWh used between each two of n + 1 edges; NaN where nothing at all is known."""
+        if len(self.time) < 2:
+            return np.full(len(edges) - 1, np.nan)
+        used = np.diff(np.interp(edges, self.time, self.total))
+        known = (np.minimum(edges[1:], self.time[-1]) > np.maximum(edges[:-1], self.time[0])) & (
+            self.is_counted | (self.good_share(edges) > 0)
+        )
+        return np.where(known, used, np.nan)
+
+    def good_share(self, edges: Micros) -> Floats:
+        """float64[n]: share of the time between each two of n + 1 edges with good data."""
+        length = np.diff(edges)
+        return 1.0 - self.bad.covered(edges[:-1], edges[1:]) / np.maximum(length, 1)
+
+
+def from_counter(series: Series, start_us: int, end_us: int, modulus: float = 0.0) -> Metered:
+    """What a meter counted around [start_us, end_us).
+
+    Between two readings the energy is taken to be used evenly: a meter that is read every quarter of an hour says no
+    more, and one that is read every second is off by no more than a second.
+
+    Args:
+        series: Readings in a unit of energy, ascending; one before the start and one after the end make the ends exact.
+        start_us: Begin, µs.
+        end_us: End, µs.
+        modulus: In the unit of the series: where the meter begins again with 0; 0: never.
+
+    Raises:
+        InvalidArgument: The unit is none of energy.
+    """
+    first = min(start_us, int(series.timestamp[0])) if len(series) else start_us
+    last = max(end_us, int(series.timestamp[-1]) + 1) if len(series) else end_us
+    found = increments(series, first, last, modulus)
+    readings = series.timestamp[usable_samples(series)]
+    counted = np.searchsorted(found.timestamp, readings, side="right")
+    steps = np.concatenate([[0.0], np.cumsum(found.amount)])
+    total = convert(steps[counted], series.unit, ENERGY_UNIT)
+    notes: list[str] = []
+    resets = int(((found.resets >= start_us) & (found.resets < end_us)).sum())
+    if resets:
+        notes.append(f"The meter was reset {resets} times; what it counted just before is missing.")
+    backwards = int(((found.backwards >= start_us) & (found.backwards < end_us)).sum())
+    if backwards:
+        notes.append(f"The meter went backwards {backwards} times; that is counted as no use.")
+    return Metered(readings, total, bad_time(series, start_us, end_us), is_counted=True, notes=tuple(notes))
+
+
+def from_power(series: Series, start_us: int, end_us: int) -> Metered:
+    """Power integrated over [start_us, end_us): each value holds until the next, as servers send changes only.
+
+    Args:
+        series: Power in a unit of power, ascending, the last sample before the start among them.
+        start_us: Begin, µs.
+        end_us: End, µs.
+
+    Raises:
+        InvalidArgument: The unit is none of power.
+    """
+    inside = (series.timestamp > start_us) & (series.timestamp < end_us)
+    times = np.concatenate([[start_us], series.timestamp[inside], [end_us]]).astype(np.int64)
+    at = np.searchsorted(series.timestamp, times[:-1], side="right") - 1
+    power = np.zeros(len(times) - 1)
+    if len(series):
+        values = convert(series.value.astype(np.float64), series.unit, POWER_UNIT)
+        power = np.where((at >= 0) & usable_samples(series)[at], values[at], 0.0)
+    used = np.where(np.isfinite(power), power, 0.0) * np.diff(times) / HOUR_US
+    total = np.concatenate([[0.0], np.cumsum(np.maximum(used, 0.0))])
+    bad = bad_time(series, start_us, end_us)
+    notes = ["The energy is power integrated over time; no meter counted it."]
+    if bad.total:
+        notes.append("What was drawn while there was no good data is not in it.")
+    if (used < 0).any():
+        notes.append("Power flowed back at times; that is counted as no use.")
+    return Metered(times, total, bad, is_counted=False, notes=tuple(notes))
