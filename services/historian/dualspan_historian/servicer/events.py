@@ -4,12 +4,10 @@ import dataclasses
 from typing import Any
 
 from dualspan.historian.v1 import event_service_pb2, event_service_pb2_grpc
-from dualspan_historian.errors import empty_interval, reversed_interval
 from dualspan_historian.read.events import EventFilter, read_events
-from dualspan_historian.read.raw import Cursor, RawQuery
+from dualspan_historian.read.raw import Cursor
 from dualspan_historian.read.snapshot import Snapshots
-from dualspan_historian.servicer.requests import MOST_TAGS_READ, tag_ids
-from dualspan_historian.servicer.times import read_time
+from dualspan_historian.servicer.requests import raw_query
 from dualspan_runtime.context import current_tenant
 from dualspan_runtime.paging import PageRules, PageTokens
 
@@ -32,7 +30,7 @@ class EventServicer(event_service_pb2_grpc.EventServiceServicer):
         self, request: event_service_pb2.ReadEventsRequest, context: Any
     ) -> event_service_pb2.ReadEventsResponse:
         """See the contract."""
-        query, wanted = _query(request), _filter(request)
+        query, wanted = raw_query(request, _PAGES), _filter(request)
         described = ("ReadEvents", request.parent, query.tag_ids, query.start, query.end, *dataclasses.astuple(wanted))
         key = self._tokens.read(request.page_token, described)
         cursor = Cursor(*map(int, key)) if key else None
@@ -43,16 +41,6 @@ class EventServicer(event_service_pb2_grpc.EventServiceServicer):
             events=[event_service_pb2.StoredEvent(tag_id=stored.tag_id, event=stored.event) for stored in page.events],
             next_page_token=token or "",
         )
-
-
-def _query(request: event_service_pb2.ReadEventsRequest) -> RawQuery:
-    ids = tag_ids(request.tag_ids, MOST_TAGS_READ)
-    start, end = read_time(request, "start_time"), read_time(request, "end_time")
-    if start == end:
-        raise empty_interval()
-    if start > end:
-        raise reversed_interval()
-    return RawQuery(ids, start, end, _PAGES.size(request.page_size))
 
 
 def _filter(request: event_service_pb2.ReadEventsRequest) -> EventFilter:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from dualspan.historian.v1 import resources_pb2, service_pb2
+from dualspan.historian.v1 import event_service_pb2, resources_pb2, service_pb2
 from dualspan_frame import ValueKind
 from dualspan_historian.errors import (
     aggregates_required,
@@ -44,8 +44,10 @@ def tag_ids(given: Sequence[int], most: int) -> tuple[int, ...]:
     return tuple(sorted(set(given)))
 
 
-def raw_query(request: service_pb2.ReadRawRequest) -> RawQuery:
-    """Return what a ReadRaw asks for.
+def raw_query(
+    request: service_pb2.ReadRawRequest | event_service_pb2.ReadEventsRequest, pages: PageRules = RAW_PAGES
+) -> RawQuery:
+    """Return which samples or events a request asks for, in pages of these sizes.
 
     Raises:
         InvalidArgument: The tags or the interval make no sense.
@@ -56,7 +58,7 @@ def raw_query(request: service_pb2.ReadRawRequest) -> RawQuery:
         raise empty_interval()
     if start > end:
         raise reversed_interval()
-    return RawQuery(ids, start, end, RAW_PAGES.size(request.page_size))
+    return RawQuery(ids, start, end, pages.size(request.page_size))
 
 
 def before_time(request: service_pb2.ReadLatestRequest) -> int | None:
