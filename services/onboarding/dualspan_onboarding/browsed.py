@@ -1,7 +1,7 @@
 """What a browse finds: nodes, their types, and snapshots of them. No I/O."""
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import IntEnum
 from typing import Self
@@ -90,6 +90,10 @@ class BrowsedNode:
     user_access_level: int = 0
     event_notifier: int = 0
     details: VariableDetails = NO_DETAILS
+
+
+PLAIN_FACTS = tuple(field.name for field in fields(BrowsedNode) if field.name != "details")
+"""What is known of a node as single values, in order of its fields."""
 
 
 class BrowseState(IntEnum):

@@ -1,8 +1,8 @@
 """What a browse finds: messages of the contract and what the model holds."""
 
-from dualspan.frame.v1.frame_pb2 import ValueKind
 from dualspan.onboarding.v1 import browse_pb2, gateway_service_pb2, resources_pb2, snapshot_service_pb2
 from dualspan_onboarding.browsed import (
+    PLAIN_FACTS,
     Browse,
     BrowsedNode,
     BrowsedType,
@@ -18,30 +18,11 @@ from dualspan_onboarding.service.browsing import BrowseNews
 from dualspan_onboarding.service.comparing import NodeChange
 from dualspan_onboarding.servicer.mapping import timestamp
 
-_PLAIN = (
-    "node_id",
-    "browse_path",
-    "display_name",
-    "node_class",
-    "data_type",
-    "value_rank",
-    "access_level",
-    "unit",
-    "minimum_sampling_interval_ms",
-    "browse_name",
-    "parent_node_id",
-    "type_definition",
-    "type_name",
-    "description",
-    "user_access_level",
-    "event_notifier",
-)
-
 
 def browsed_node(model: BrowsedNode) -> resources_pb2.BrowsedNode:
     """A node that a browse found."""
-    plain = {name: getattr(model, name) for name in _PLAIN}
-    return resources_pb2.BrowsedNode(**plain, kind=ValueKind.ValueType(model.kind), details=_details(model.details))
+    plain = {name: getattr(model, name) for name in PLAIN_FACTS}
+    return resources_pb2.BrowsedNode(**plain, details=_details(model.details))
 
 
 def _details(model: VariableDetails) -> browse_pb2.VariableDetails | None:
@@ -79,8 +60,8 @@ def _range(model: ValueRange | None) -> browse_pb2.ValueRange | None:
 
 
 def _found(message: resources_pb2.BrowsedNode) -> BrowsedNode:
-    plain = {name: getattr(message, name) for name in _PLAIN}
-    return BrowsedNode(**plain, kind=message.kind, details=_found_details(message.details))
+    plain = {name: getattr(message, name) for name in PLAIN_FACTS}
+    return BrowsedNode(**plain, details=_found_details(message.details))
 
 
 def _found_details(message: browse_pb2.VariableDetails) -> VariableDetails:

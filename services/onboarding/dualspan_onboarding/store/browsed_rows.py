@@ -5,6 +5,7 @@ import uuid
 from asyncpg import Record
 
 from dualspan_onboarding.browsed import (
+    PLAIN_FACTS,
     BrowsedNode,
     EngineeringUnits,
     EnumValue,
@@ -13,25 +14,6 @@ from dualspan_onboarding.browsed import (
     VariableDetails,
 )
 
-_PLAIN = (
-    "node_id",
-    "browse_path",
-    "display_name",
-    "node_class",
-    "data_type",
-    "kind",
-    "value_rank",
-    "access_level",
-    "unit",
-    "minimum_sampling_interval_ms",
-    "browse_name",
-    "parent_node_id",
-    "type_definition",
-    "type_name",
-    "description",
-    "user_access_level",
-    "event_notifier",
-)
 _DETAILS = (
     "data_type_id",
     "array_dimensions",
@@ -51,10 +33,10 @@ _DETAILS = (
     "field_ranks",
     "field_optional",
 )
-COLUMNS = ("tenant_id", "browse_id", *_PLAIN, *_DETAILS)
-NODE_COLUMNS = ", ".join((*_PLAIN, *_DETAILS))
+COLUMNS = ("tenant_id", "browse_id", *PLAIN_FACTS, *_DETAILS)
+NODE_COLUMNS = ", ".join((*PLAIN_FACTS, *_DETAILS))
 PLACE_COLUMNS = ("browse_path", "parent_node_id")
-ATTRIBUTE_COLUMNS = tuple(name for name in (*_PLAIN, *_DETAILS) if name not in ("node_id", *PLACE_COLUMNS))
+ATTRIBUTE_COLUMNS = tuple(name for name in (*PLAIN_FACTS, *_DETAILS) if name not in ("node_id", *PLACE_COLUMNS))
 
 
 def record_of(tenant: str, browse: uuid.UUID, node: BrowsedNode) -> tuple[object, ...]:
@@ -65,7 +47,7 @@ def record_of(tenant: str, browse: uuid.UUID, node: BrowsedNode) -> tuple[object
     return (
         tenant,
         browse,
-        *(getattr(node, name) for name in _PLAIN),
+        *(getattr(node, name) for name in PLAIN_FACTS),
         details.data_type_id,
         list(details.array_dimensions) or None,
         *(
@@ -86,7 +68,7 @@ def record_of(tenant: str, browse: uuid.UUID, node: BrowsedNode) -> tuple[object
 
 def node_of(row: Record) -> BrowsedNode:
     """A row as a node."""
-    return BrowsedNode(**{name: row[name] for name in _PLAIN}, details=_details_of(row))
+    return BrowsedNode(**{name: row[name] for name in PLAIN_FACTS}, details=_details_of(row))
 
 
 def _details_of(row: Record) -> VariableDetails:
