@@ -32,21 +32,32 @@ async def browse_server(
         CommandError: The browse failed; the message is the gateway's.
     """
     request = service.BrowseServerRequest(name=server, root_node_id=root_node_id)
-    operation = await session.onboarding.BrowseServer(request)
+    metadata = service.BrowseServerMetadata()
+
+    def tell(running: operations_pb2.Operation) -> None:
+        if running.metadata.Unpack(metadata):
+            progress(metadata.nodes)
+
+    operation = await ended(session, await session.onboarding.BrowseServer(request), tell)
+    if operation.HasField("error"):
+        raise CommandError("BROWSE_FAILED", operation.error.message)
+    response = service.BrowseServerResponse()
+    operation.response.Unpack(response)
+    return response
+
+
+async def ended(
+    session: Session, operation: operations_pb2.Operation, tell: Callable[[operations_pb2.Operation], None]
+) -> operations_pb2.Operation:
+    """Waits until an operation is done; `tell` is called with it as it stands, about once a second."""
     operations = session.operations()
     step = Duration()
     step.FromTimedelta(_WAIT_STEP)
     while not operation.done:
         wait = operations_pb2.WaitOperationRequest(name=operation.name, timeout=step)
         operation = await operations.WaitOperation(wait)
-        metadata = service.BrowseServerMetadata()
-        if operation.metadata.Unpack(metadata):
-            progress(metadata.nodes)
-    if operation.HasField("error"):
-        raise CommandError("BROWSE_FAILED", operation.error.message)
-    response = service.BrowseServerResponse()
-    operation.response.Unpack(response)
-    return response
+        tell(operation)
+    return operation
 
 
 def waiting_certificate(server: resources.OpcUaServer) -> str:

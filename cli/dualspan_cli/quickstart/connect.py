@@ -18,35 +18,19 @@ from dualspan_cli.commands.onboarding.following import finish
 from dualspan_cli.errors import CommandError
 from dualspan_cli.onboarding import waiting_certificate
 from dualspan_cli.quickstart.box import Box, proposed_id
+from dualspan_cli.quickstart.stage import Stage
 from dualspan_cli.quickstart.waiting import settled
-from dualspan_cli.session import required_tenant
 
 if TYPE_CHECKING:
     from dualspan.onboarding.v1.discovery_pb2_grpc import DiscoveryServiceAsyncStub
-    from dualspan_cli.quickstart.plan import Plan, Reached
-    from dualspan_cli.quickstart.talk import Step, Talk
-    from dualspan_cli.session import Session
+    from dualspan_cli.quickstart.talk import Step
 
 _ENROLLABLE = {resources.GATEWAY_STATE_PENDING, resources.GATEWAY_STATE_REVOKED}
 _LONGEST_ID = 40
 
 
-class Connecting:
-    """Brings a server to the point at which its gateway is connected to it.
-
-    Args:
-        session: Who does it.
-        talk: What is said and asked.
-        plan: What was asked for.
-        reached: What has been reached so far.
-    """
-
-    def __init__(self, session: Session, talk: Talk, plan: Plan, reached: Reached) -> None:
-        self._session = session
-        self._talk = talk
-        self._plan = plan
-        self._reached = reached
-        self._tenant = required_tenant(session)
+class Connecting(Stage):
+    """Brings a server to the point at which its gateway is connected to it."""
 
     async def gateway(self) -> None:
         """A gateway that is online: the one that was named, or this machine."""

@@ -22,17 +22,16 @@ from dualspan_cli.authorities import remember_authority
 from dualspan_cli.commands.onboarding.budget import print_load
 from dualspan_cli.errors import CommandError
 from dualspan_cli.onboarding import browse_server
+from dualspan_cli.quickstart.stage import Stage
 from dualspan_cli.quickstart.waiting import settled
-from dualspan_cli.session import all_pages, required_tenant
+from dualspan_cli.session import all_pages
 from dualspan_cli.statements import Statement, check_signer, verify_statement
 
 if TYPE_CHECKING:
     from dualspan.onboarding.v1.budget_service_pb2_grpc import BudgetServiceAsyncStub
     from dualspan.onboarding.v1.completeness_pb2_grpc import PlantReportServiceAsyncStub
     from dualspan.onboarding.v1.mapping_service_pb2_grpc import MappingServiceAsyncStub
-    from dualspan_cli.quickstart.plan import Plan, Reached
-    from dualspan_cli.quickstart.talk import Step, Talk
-    from dualspan_cli.session import Session
+    from dualspan_cli.quickstart.talk import Step
 
 _ALL = "/"
 _PUBLISHING = timedelta(seconds=1)
@@ -42,22 +41,8 @@ _SHOWN_REFUSALS = 5
 _RATE_S = 3.0
 
 
-class Flowing:
-    """Brings a connected server to named assets and proven data.
-
-    Args:
-        session: Who does it.
-        talk: What is said and asked.
-        plan: What was asked for.
-        reached: What has been reached so far.
-    """
-
-    def __init__(self, session: Session, talk: Talk, plan: Plan, reached: Reached) -> None:
-        self._session = session
-        self._talk = talk
-        self._plan = plan
-        self._reached = reached
-        self._tenant = required_tenant(session)
+class Flowing(Stage):
+    """Brings a connected server to named assets and proven data."""
 
     async def browse(self) -> None:
         """What the server has."""

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 from google.longrunning import operations_pb2
-from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2
 
 from dualspan.onboarding.v1.commands_pb2 import GatewayCommandMetadata
 from dualspan_cli.errors import CommandError
+from dualspan_cli.onboarding import ended
 from dualspan_cli.output import messages
 
 if TYPE_CHECKING:
     from dualspan_cli.session import Session
 
 ResponseT = TypeVar("ResponseT", bound=Message)
-_WAIT_STEP = timedelta(seconds=1)
 
 
 async def follow(
@@ -49,8 +47,14 @@ async def finish(
     Raises:
         CommandError: It failed; the reason and the words are the platform's.
     """
+    metadata = GatewayCommandMetadata()
+
+    def tell(running: operations_pb2.Operation) -> None:
+        if running.metadata.Unpack(metadata) and metadata.step:
+            progress(f"{metadata.step} ({metadata.percent} %)")
+
     try:
-        operation = await _ended(session, operation, progress)
+        operation = await ended(session, operation, tell)
     except asyncio.CancelledError:
         # Ctrl-C: the gateway need not go on for nobody.
         cancel = operations_pb2.CancelOperationRequest(name=operation.name)
@@ -60,21 +64,6 @@ async def finish(
         raise CommandError(_reason(operation), operation.error.message)
     operation.response.Unpack(response)
     return response
-
-
-async def _ended(
-    session: Session, operation: operations_pb2.Operation, progress: Callable[[str], None]
-) -> operations_pb2.Operation:
-    operations = session.operations()
-    step = Duration()
-    step.FromTimedelta(_WAIT_STEP)
-    while not operation.done:
-        wait = operations_pb2.WaitOperationRequest(name=operation.name, timeout=step)
-        operation = await operations.WaitOperation(wait)
-        metadata = GatewayCommandMetadata()
-        if operation.metadata.Unpack(metadata) and metadata.step:
-            progress(f"{metadata.step} ({metadata.percent} %)")
-    return operation
 
 
 def _reason(operation: operations_pb2.Operation) -> str:
