@@ -1,6 +1,8 @@
 """What can be set about analytics."""
 
-from pydantic import Field
+from typing import Literal
+
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from dualspan_runtime.settings import ServiceSettings
@@ -21,3 +23,33 @@ class AnalyticsSettings(ServiceSettings):
     assets_seconds: float = Field(
         default=5.0, ge=0, description="What onboarding said of a tenant's assets is good for so long."
     )
+
+    export_folder: str = Field(
+        default="", description="Exports to the platform's own folder go below this one; empty: there is none."
+    )
+    export_endpoints: str = Field(
+        default="", description="Servers other than Amazon's that exports may go to: https://host:port, with commas."
+    )
+    export_slice_seconds: float = Field(
+        default=60.0, ge=0, description="A run of an export gives way to other tasks after so long, and then goes on."
+    )
+    export_samples_at_once: int = Field(
+        default=4_000_000, ge=1000, description="Most samples that an export holds in memory."
+    )
+
+    alarm_interval_seconds: float = Field(
+        default=0.5, ge=0, description="Samples are gathered for so long before alarm rules are evaluated; 0: never."
+    )
+    alarm_lease_seconds: float = Field(
+        default=15.0, ge=1, description="A replica that evaluates alarms and says nothing for so long is replaced."
+    )
+    notification_seconds: float = Field(default=5.0, ge=1, description="Notifications are looked for so often.")
+    private_webhooks: bool = Field(
+        default=False, description="Webhooks may use plain HTTP and private addresses. Only where tenants are trusted."
+    )
+    smtp_host: str = Field(default="", description="Mail server that takes notifications; empty for none.")
+    smtp_port: int = Field(default=587, ge=1, le=65535, description="Its port.")
+    smtp_security: Literal["starttls", "tls", "none"] = Field(default="starttls", description="How it is spoken to.")
+    smtp_user: str = Field(default="", description="User at the mail server; empty for none.")
+    smtp_password: SecretStr = Field(default=SecretStr(""), description="The user's password.")
+    smtp_sender: str = Field(default="dualspan@localhost", description="Who notifications come from.")

@@ -6,6 +6,7 @@ the beat's schedule here.
 
 from celery import Celery
 
+from dualspan_analytics.composition import alarms
 from dualspan_analytics.parts import open_parts
 from dualspan_analytics.settings import AnalyticsSettings
 from dualspan_runtime.tasks import AsyncRunner, create_celery
@@ -14,4 +15,16 @@ from dualspan_runtime.tasks import AsyncRunner, create_celery
 settings = AnalyticsSettings()  # pyright: ignore[reportCallIssue] - read from the environment
 app: Celery = create_celery("analytics", settings.platform)
 runner = AsyncRunner(lambda: open_parts(settings, pool_minimum=0))
-app.conf.beat_schedule = {}
+app.conf.beat_schedule = {
+    "notifications": {
+        "task": "analytics.notify",
+        "schedule": settings.notification_seconds,
+        "options": {"expires": settings.notification_seconds},
+    },
+}
+
+
+@app.task(name="analytics.notify")
+def notify() -> None:
+    """Send the notifications that are due."""
+    runner.run(lambda parts: alarms.delivery(parts).sweep())

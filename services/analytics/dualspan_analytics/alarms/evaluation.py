@@ -52,6 +52,11 @@ class Samples:
         """Those at these places, or where this mask holds."""
         return type(self)(self.signal[rows], self.timestamp[rows], self.value[rows], self.status[rows])
 
+    @property
+    def is_unusable(self) -> NDArray[np.bool_]:
+        """Bad status, or no number."""
+        return (self.status >> 31 == 1) | np.isnan(self.value)
+
     @classmethod
     def empty(cls) -> Self:
         """None."""
@@ -176,8 +181,7 @@ def _said(
 ) -> tuple[NDArray[np.int8], Tail]:
     """What each sample says of its condition: `UNKNOWN`, `CLEAR`, `RAISED`, or nothing new."""
     measure = table.measure[row]
-    severity = samples.status >> 30
-    usable = (severity < 2) & ~(table.uncertain_is_bad[row] & (severity == 1)) & ~np.isnan(samples.value)
+    usable = ~(samples.is_unusable | (table.uncertain_is_bad[row] & (samples.status >> 30 == 1)))
     value = samples.value
     is_state = measure == Measure.STATE
     if is_state.any():

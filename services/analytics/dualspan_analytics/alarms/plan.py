@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,21 +23,10 @@ from dualspan_analytics.alarms.rules import (
 from dualspan_analytics.alarms.table import ConditionKey, ConditionRow, ConditionTable, Measure, Purpose
 from dualspan_analytics.assets import Asset, AssetTree
 from dualspan_analytics.columns import PropertyRef
+from dualspan_analytics.units import Conversion, conversion
 from dualspan_runtime.errors import DomainError
 
 _TRUTH = {"false": 0, "true": 1}
-
-
-class Converter(Protocol):
-    """How a limit's unit becomes the signal's: value = limit × factor + offset."""
-
-    def __call__(self, unit: str, to: str) -> tuple[float, float]:
-        """Factor and offset.
-
-        Raises:
-            DomainError: They do not measure the same.
-        """
-        ...
 
 
 class Texts:
@@ -99,7 +87,7 @@ class Plan:
     troubles: Sequence[Trouble]
 
 
-def make_plan(rules: Iterable[AlarmRule], tree: AssetTree, convert: Converter) -> Plan:
+def make_plan(rules: Iterable[AlarmRule], tree: AssetTree) -> Plan:
     """The conditions of the enabled rules. What one rule gets wrong stays with it."""
     texts, rows, troubles = Texts(), list[ConditionRow](), list[Trouble]()
     known = {rule.rule_id: rule for rule in rules}
@@ -108,7 +96,7 @@ def make_plan(rules: Iterable[AlarmRule], tree: AssetTree, convert: Converter) -
             continue
         for asset in watched(rule, tree, troubles):
             try:
-                rows += _rows(rule, asset, tree, convert, texts)
+                rows += _rows(rule, asset, tree, texts)
             except DomainError as error:
                 troubles.append(Trouble(rule.rule_id, asset.id, error.message))
     return Plan(ConditionTable.of(rows), known, texts, troubles)
@@ -128,13 +116,13 @@ def watched(rule: AlarmRule, tree: AssetTree, troubles: list[Trouble]) -> Sequen
     return [tree.assets[name] for name in rule.scope.assets if name in inside and name in tree.assets]
 
 
-def _rows(rule: AlarmRule, asset: Asset, tree: AssetTree, convert: Converter, texts: Texts) -> Sequence[ConditionRow]:
+def _rows(rule: AlarmRule, asset: Asset, tree: AssetTree, texts: Texts) -> Sequence[ConditionRow]:
     if rule.source is not SignalKind.PROPERTY:
         signal = Signal(rule.source, asset.id, rule.name)
-        return _conditions(rule, signal, (1.0, 0.0), texts)
+        return _conditions(rule, signal, Conversion(1.0, 0.0), texts)
     indexes = _indexes(rule, asset, tree)
     unit = tree.unit(PropertyRef(asset.id, rule.name, indexes[0]))
-    scale = convert(rule.unit, unit) if rule.unit else (1.0, 0.0)
+    scale = conversion(rule.unit or unit, unit)
     rows: list[ConditionRow] = []
     for index in indexes:
         signal = Signal(SignalKind.PROPERTY, asset.id, rule.name, index)
@@ -152,8 +140,8 @@ def _indexes(rule: AlarmRule, asset: Asset, tree: AssetTree) -> Sequence[int]:
     return wanted or [ref.index for ref in tree.bindings([PropertyRef(asset.id, rule.name, rule.index)])]
 
 
-def _conditions(rule: AlarmRule, signal: Signal, scale: tuple[float, float], texts: Texts) -> Sequence[ConditionRow]:
-    condition, factor, offset = rule.condition, *scale
+def _conditions(rule: AlarmRule, signal: Signal, scale: Conversion, texts: Texts) -> Sequence[ConditionRow]:
+    condition, factor, offset = rule.condition, scale.factor, scale.offset
     match condition:
         case Limits():
             return [

@@ -1,0 +1,56 @@
+"""Alarms: rules and alarms, channels, and the engine that evaluates beside the calls."""
+
+from dualspan.analytics.v1.alarms_pb2_grpc import (
+    add_AlarmServiceServicer_to_server,
+    add_NotificationChannelServiceServicer_to_server,
+)
+from dualspan_analytics.parts import Concern, Parts
+from dualspan_analytics.sealing import Seal
+from dualspan_analytics.service.alarm_engine import AlarmEngine
+from dualspan_analytics.service.alarm_evaluation import Sources, Timing
+from dualspan_analytics.service.alarm_rules import AlarmRules
+from dualspan_analytics.service.alarms import Alarms
+from dualspan_analytics.service.notification_channels import NotificationChannels
+from dualspan_analytics.service.notification_delivery import MailServer, NotificationDelivery
+from dualspan_analytics.service.opc_ua_conditions import OpcUaEvents
+from dualspan_analytics.servicer.alarms import AlarmServicer
+from dualspan_analytics.servicer.notifications import NotificationChannelServicer
+from dualspan_analytics.settings import AnalyticsSettings
+from dualspan_runtime.server import Binding
+
+
+def compose(parts: Parts) -> Concern:
+    """The calls, and the engine in the background."""
+    settings, database = parts.settings, parts.database
+    rules, alarms = AlarmRules(database, parts.plant), Alarms(database, parts.plant)
+    channels = NotificationChannels(database, _seal(settings), private_allowed=settings.private_webhooks)
+    sources = Sources(parts.plant, (), OpcUaEvents(parts.events))
+    timing = Timing(interval=settings.alarm_interval_seconds, lease=settings.alarm_lease_seconds)
+    engine = AlarmEngine(database, sources, timing)
+    return Concern(
+        [
+            Binding(add_AlarmServiceServicer_to_server, AlarmServicer(rules, alarms, parts.tokens)),
+            Binding(
+                add_NotificationChannelServiceServicer_to_server, NotificationChannelServicer(channels, parts.tokens)
+            ),
+        ],
+        [engine.run] if settings.alarm_interval_seconds else [],
+    )
+
+
+def delivery(parts: Parts) -> NotificationDelivery:
+    """What sends notifications, for the worker."""
+    settings = parts.settings
+    mail = MailServer(
+        host=settings.smtp_host,
+        port=settings.smtp_port,
+        security=settings.smtp_security,
+        user=settings.smtp_user,
+        password=settings.smtp_password.get_secret_value(),
+        sender=settings.smtp_sender,
+    )
+    return NotificationDelivery(parts.database, _seal(settings), mail, private_allowed=settings.private_webhooks)
+
+
+def _seal(settings: AnalyticsSettings) -> Seal:
+    return Seal(settings.platform.service_secret.get_secret_value())

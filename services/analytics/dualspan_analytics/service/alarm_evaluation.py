@@ -1,0 +1,383 @@
+"""The evaluation of one tenant's rules: samples in, transitions and a checkpoint out, in one transaction."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import numpy as np
+import structlog
+
+from dualspan_analytics.alarms.beginning import begin
+from dualspan_analytics.alarms.checkpoint import (
+    CheckpointError,
+    decode_conditions,
+    decode_standing,
+    encode_conditions,
+    encode_standing,
+)
+from dualspan_analytics.alarms.documents import stored_rule
+from dualspan_analytics.alarms.evaluation import Changes, Samples, evaluate
+from dualspan_analytics.alarms.model import Event, alarm_id, new_alarm
+from dualspan_analytics.alarms.plan import Plan, make_plan
+from dualspan_analytics.alarms.rules import AlarmRule, OpcUaConditions
+from dualspan_analytics.alarms.state import Cause
+from dualspan_analytics.alarms.table import Purpose, Standing
+from dualspan_analytics.assets import AssetTree
+from dualspan_analytics.plant_data import PlantData
+from dualspan_analytics.service.alarm_feed import Feed, joined
+from dualspan_analytics.service.alarm_recording import Happening, record
+from dualspan_analytics.service.alarm_signals import SignalSource
+from dualspan_analytics.service.clock import now_us
+from dualspan_analytics.service.opc_ua_conditions import OpcUaEvents
+from dualspan_analytics.store import alarm_evaluations, alarm_rules, alarms
+from dualspan_runtime.database import Connection, Database
+
+_log = structlog.stdlib.get_logger()
+_NEVER = -(1 << 62)
+_SECOND = 1_000_000
+_CAUSES = {
+    (Purpose.ALARM, True): Cause.RAISED,
+    (Purpose.ALARM, False): Cause.CLEARED,
+    (Purpose.SUPPRESSION, True): Cause.SUPPRESSED,
+    (Purpose.SUPPRESSION, False): Cause.UNSUPPRESSED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How often things are done. Seconds.
+
+    Attributes:
+        interval: Samples are gathered for so long.
+        settle: A delay that ended is over only so much later: samples may be on their way.
+        checkpoint: At most so much is read again after a crash.
+        lease: A replica that says nothing for so long is replaced.
+        poll: Rules and assets are looked at so often, told or not.
+        ahead: Samples so far ahead of the clock are not believed.
+        catch_up: What is older is not evaluated.
+    """
+
+    interval: float = 0.5
+    settle: float = 2.0
+    checkpoint: float = 5.0
+    lease: float = 15.0
+    poll: float = 2.0
+    ahead: float = 600.0
+    catch_up: float = 86_400.0
+
+
+class LeaseLostError(Exception):
+    """Another replica evaluates this tenant."""
+
+
+class RulesChangedError(Exception):
+    """A rule was changed while it was evaluated: what was not committed is evaluated again, by the new one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where samples and events come from."""
+
+    plant: PlantData
+    signals: Sequence[SignalSource]
+    events: OpcUaEvents
+
+
+class Evaluation:
+    """One tenant's.
+
+    Args:
+        database: Where rules, alarms and checkpoints are.
+        sources: Of what is evaluated.
+        tenant: Whose.
+        owner: This replica.
+        timing: How often.
+        changed: Is set when the tenant's rules may have changed.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        sources: Sources,
+        tenant: str,
+        owner: uuid.UUID,
+        timing: Timing,
+        changed: asyncio.Event,
+    ) -> None:
+        self._database = database
+        self._sources = sources
+        self._tenant = tenant
+        self._owner = owner
+        self._timing = timing
+        self._changed = changed
+        self._plan = make_plan([], AssetTree({}, {}))
+        self._standing = Standing.beginning(self._plan.table, 0)
+        self._revisions: Mapping[str, int] = {}
+        self._tree = AssetTree({}, {})
+        self._horizon = _NEVER
+
+    async def run(self) -> None:
+        """Evaluate until there are no rules any more; at once when another replica does it.
+
+        Raises:
+            LeaseLostError: Another replica has taken over.
+        """
+        lease = timedelta(seconds=self._timing.lease)
+        async with self._database.transaction(self._tenant) as connection:
+            found = await alarm_evaluations.lease(connection, self._tenant, self._owner, lease)
+        if found is None:
+            return
+        try:
+            self._restore(found)
+            while await self._load():
+                await self._follow()
+        finally:
+            await asyncio.shield(self._release())
+
+    def _restore(self, found: alarm_evaluations.Checkpoint) -> None:
+        if found.conditions is None or found.standing is None:
+            return
+        try:
+            table = decode_conditions(found.conditions)
+            self._standing = decode_standing(found.standing, table)
+        except CheckpointError as error:
+            _log.warning("alarms begin anew: the checkpoint cannot be read", tenant=self._tenant, error=str(error))
+            return
+        self._plan = replace(self._plan, table=table)
+
+    async def _release(self) -> None:
+        async with self._database.transaction(self._tenant) as connection:
+            await alarm_evaluations.release(connection, self._tenant, self._owner)
+
+    async def _load(self) -> bool:
+        """Read the rules and plan anew; False when there are none any more."""
+        self._changed.clear()
+        async with self._database.transaction(self._tenant) as connection:
+            stored = await alarm_rules.every(connection, self._tenant)
+            if not stored:
+                await alarm_evaluations.forget(connection, self._tenant, self._owner)
+                return False
+        rules = [stored_rule(each.definition, each.rule_id, each.revision) for each in stored]
+        self._revisions = {each.rule_id: each.revision for each in stored}
+        self._tree = await self._sources.plant.assets(self._tenant)
+        plan = await asyncio.to_thread(make_plan, rules, self._tree)
+        standing, fresh = self._standing.carried(self._plan.table, plan.table, now_us())
+        changes = Changes.none()
+        if len(fresh):
+            newest = await self._feed(plan).newest(np.unique(plan.table.signal[fresh]))
+            standing, changes = begin(plan.table, standing, fresh, newest, self._horizon, self._latest())
+        is_new = plan.table.rows != self._plan.table.rows
+        await self._commit(plan, standing, changes, conditions=encode_conditions(plan.table) if is_new else None)
+        await self._clean(plan)
+        return True
+
+    def _feed(self, plan: Plan) -> Feed:
+        return Feed(self._sources.plant, self._tenant, plan, int(self._timing.catch_up * _SECOND))
+
+    async def _clean(self, plan: Plan) -> None:
+        """End the alarms that no rule raises any more; say of each rule what is wrong with it."""
+        wanted = {alarm_id(row.key) for row in plan.table.rows if row.key.purpose is Purpose.ALARM}
+        troubles: dict[str, list[str]] = {rule_id: [] for rule_id in plan.rules}
+        for each in plan.troubles:
+            troubles[each.rule].append(f"{each.asset}: {each.text}")
+        async with self._database.transaction(self._tenant) as connection:
+            await alarm_rules.set_troubles(
+                connection, self._tenant, {rule_id: found[:100] for rule_id, found in troubles.items()}
+            )
+            gone = [
+                (key, rule)
+                for key, rule in (await alarms.ids(connection, self._tenant)).items()
+                if key not in wanted and not _raised_by_server(plan.rules.get(rule))
+            ]
+            if gone:
+                await self._remove(connection, gone, plan)
+
+    async def _remove(self, connection: Connection, gone: Sequence[tuple[str, str]], plan: Plan) -> None:
+        found = await alarms.lock(connection, self._tenant, [key for key, _ in gone])
+        now = now_us()
+        ended = [
+            Happening(alarm, Event(Cause.REMOVED, now), plan.rules[alarm.rule_id])
+            for alarm in found.values()
+            if alarm.rule_id in plan.rules
+        ]
+        await record(connection, self._tenant, ended, now)
+        await alarms.delete(connection, self._tenant, list(found))
+
+    async def _follow(self) -> None:
+        """Evaluate until the plan has to be made anew."""
+        feed = self._feed(self._plan)
+        listening = asyncio.create_task(feed.run())
+        try:
+            await self._loop(feed, listening)
+        except RulesChangedError:
+            _log.info("alarm rules changed while they were evaluated", tenant=self._tenant)
+        finally:
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
+
+    async def _loop(self, feed: Feed, listening: asyncio.Task[None]) -> None:
+        every = _Every(self._timing)
+        while True:
+            if feed.is_listening and feed.is_incomplete:
+                await self._catch_up(feed)
+            others = [await each.take(self._tenant, self._plan) for each in self._sources.signals]
+            samples = joined([feed.take(), *others])
+            if feed.is_listening:
+                self._horizon = now_us() - int(self._timing.settle * _SECOND)
+            await self._evaluate(samples, must_keep=every.checkpoint())
+            if every.second():
+                await self._sweep()
+                await self._sources.events.follow(self._database, self._tenant, self._plan.rules, self._owner)
+            if every.lease():
+                await self._renew()
+            if every.poll() and await self._is_outdated():
+                return
+            if listening.done():
+                listening.result()
+            await self._pause()
+            if self._changed.is_set():
+                return
+
+    async def _pause(self) -> None:
+        try:
+            async with asyncio.timeout(self._timing.interval):
+                await self._changed.wait()
+        except TimeoutError:
+            return
+
+    async def _catch_up(self, feed: Feed) -> None:
+        """Evaluate what was stored while nobody listened, before anything newer."""
+        async for samples in feed.missed(self._standing.heard, now_us()):
+            await self._evaluate(samples, must_keep=len(samples) > 0)
+
+    def _latest(self) -> int:
+        return now_us() + int(self._timing.ahead * _SECOND)
+
+    async def _evaluate(self, samples: Samples, *, must_keep: bool) -> None:
+        standing, changes = await asyncio.to_thread(
+            evaluate, self._plan.table, self._standing, samples, self._horizon, self._latest()
+        )
+        if must_keep or len(changes):
+            await self._commit(self._plan, standing, changes)
+        # Only what is committed counts: when the commit failed, everything since the checkpoint is read again.
+        self._standing = standing
+
+    async def _commit(
+        self, plan: Plan, standing: Standing, changes: Changes, *, conditions: bytes | None = None
+    ) -> None:
+        """Keep transitions and checkpoint together.
+
+        Raises:
+            LeaseLostError: Another replica has taken over; nothing is kept.
+            RulesChangedError: A rule is not what it was; nothing is kept.
+        """
+        content = await asyncio.to_thread(encode_standing, standing)
+        happenings = _happenings(plan, changes)
+        wanted = {(each.rule.rule_id, each.rule.revision) for each in happenings}
+        async with self._database.transaction(self._tenant) as connection:
+            if not await alarm_evaluations.holds(connection, self._tenant, self._owner):
+                raise LeaseLostError(self._tenant)
+            if wanted - await alarm_rules.hold(connection, self._tenant, sorted({rule for rule, _ in wanted})):
+                raise RulesChangedError(self._tenant)
+            await record(connection, self._tenant, happenings, now_us())
+            await alarm_evaluations.keep(
+                connection,
+                self._tenant,
+                conditions=conditions,
+                standing=content,
+                evaluated_us=max(self._horizon, 0),
+                late_samples=int(standing.late.sum()),
+            )
+        self._plan, self._standing = plan, standing
+
+    async def _sweep(self) -> None:
+        """Take alarms from the shelf whose time is over; make those more urgent that nobody acknowledged."""
+        now = now_us()
+        async with self._database.transaction(self._tenant) as connection:
+            happenings: list[Happening] = []
+            for alarm in await alarms.lock_due(connection, self._tenant, now):
+                rule = self._plan.rules.get(alarm.rule_id)
+                if rule is None:
+                    continue
+                if alarm.shelved_until_us is not None and alarm.shelved_until_us <= now:
+                    happenings.append(Happening(alarm, Event(Cause.SHELF_EXPIRED, alarm.shelved_until_us), rule))
+                if alarm.escalate_us is not None and alarm.escalate_us <= now:
+                    happenings.append(Happening(alarm, Event(Cause.ESCALATED, alarm.escalate_us), rule))
+            await record(connection, self._tenant, happenings, now)
+
+    async def _renew(self) -> None:
+        lease = timedelta(seconds=self._timing.lease)
+        async with self._database.transaction(self._tenant) as connection:
+            if await alarm_evaluations.lease(connection, self._tenant, self._owner, lease) is None:
+                raise LeaseLostError(self._tenant)
+
+    async def _is_outdated(self) -> bool:
+        async with self._database.transaction(self._tenant, readonly=True) as connection:
+            revisions = await alarm_rules.revisions(connection, self._tenant)
+        # Other bindings are another tree too: then the live stream has to be opened anew.
+        return revisions != self._revisions or await self._sources.plant.assets(self._tenant) != self._tree
+
+
+def _raised_by_server(rule: AlarmRule | None) -> bool:
+    return rule is not None and rule.enabled and isinstance(rule.condition, OpcUaConditions)
+
+
+def _happenings(plan: Plan, changes: Changes) -> Sequence[Happening]:
+    """What changes of conditions mean for alarms, in order of time."""
+    order = np.argsort(changes.timestamp, kind="stable")
+    found: list[Happening] = []
+    for row, raised, at_us, value, left_out in zip(
+        changes.row[order].tolist(),
+        changes.raised[order].tolist(),
+        changes.timestamp[order].tolist(),
+        changes.value[order].tolist(),
+        changes.left_out[order].tolist(),
+        strict=True,
+    ):
+        key = plan.table.rows[row].key
+        rule = plan.rules[key.rule]
+        event = Event(_CAUSES[key.purpose, raised], at_us, value=value, left_out=left_out)
+        levels = [key.level] if key.purpose is Purpose.ALARM else list(rule.limits_by_level) or [""]
+        for level in levels:
+            alarm = new_alarm(rule, replace(key, level=level, purpose=Purpose.ALARM))
+            found.append(Happening(alarm, event, rule))
+    return found
+
+
+class _Every:
+    """Tells when it is time again for what is not done in every round."""
+
+    def __init__(self, timing: Timing) -> None:
+        self._periods = {
+            "checkpoint": timing.checkpoint,
+            "second": 1.0,
+            "lease": timing.lease / 3,
+            "poll": timing.poll,
+        }
+        self._due = {name: time.monotonic() + period for name, period in self._periods.items()}
+
+    def _is_time(self, name: str) -> bool:
+        now = time.monotonic()
+        if now < self._due[name]:
+            return False
+        self._due[name] = now + self._periods[name]
+        return True
+
+    def checkpoint(self) -> bool:
+        """For a checkpoint."""
+        return self._is_time("checkpoint")
+
+    def second(self) -> bool:
+        """For what is done every second."""
+        return self._is_time("second")
+
+    def lease(self) -> bool:
+        """To renew the lease."""
+        return self._is_time("lease")
+
+    def poll(self) -> bool:
+        """To look for changed rules and assets."""
+        return self._is_time("poll")
