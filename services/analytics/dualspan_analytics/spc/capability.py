@@ -12,6 +12,7 @@ import numpy as np
 from scipy import stats
 
 from dualspan_analytics.spc.model import ChartError, Estimate, Floats
+from dualspan_runtime.errors import InvalidArgument
 
 _FEW = 50
 # Below this, a normal process looks like this one so seldom that the indices should not be read as for a normal one.
@@ -33,11 +34,10 @@ class Specification:
         return not (math.isnan(self.lower) and math.isnan(self.upper))
 
     def check(self) -> "Specification":
-        """Return it; raises ChartError if no value could satisfy it."""
+        """Return it; raises InvalidArgument `SPECIFICATION_EMPTY` if no value could satisfy it."""
         if self.lower >= self.upper or math.isinf(self.lower) or math.isinf(self.upper):
-            raise ChartError(
-                "SPECIFICATION_EMPTY", f"The lower limit {self.lower:g} must be below the upper limit {self.upper:g}."
-            )
+            words = f"The lower specification limit {self.lower:g} must be below the upper one, {self.upper:g}."
+            raise InvalidArgument("SPECIFICATION_EMPTY", words)
         return self
 
 
@@ -96,13 +96,13 @@ def capability(
         violations: How many run rules its chart breaks.
 
     Raises:
-        ChartError: There is no limit, the confidence cannot be, or fewer than two values.
+        InvalidArgument: There is no limit, or the confidence cannot be.
+        ChartError: There are fewer than two values.
     """
     specification.check()
     if not specification.is_stated:
-        raise ChartError("SPECIFICATION_MISSING", "State a lower or an upper specification limit.")
-    if not 0 < confidence < 1:
-        raise ChartError("CONFIDENCE_OUT_OF_RANGE", f"A confidence of {confidence:g} is not between 0 and 1.")
+        raise InvalidArgument("SPECIFICATION_MISSING", "State a lower or an upper specification limit.")
+    check_confidence(confidence)
     if len(values) < 2:
         raise ChartError("TOO_FEW_POINTS", "Capability needs two values at the least, and 50 to be of use.")
     mean, overall = float(values.mean()), float(values.std(ddof=1))
@@ -122,6 +122,13 @@ def capability(
         confidence=confidence,
         notes=_notes(values, violations),
     )
+
+
+def check_confidence(confidence: float) -> float:
+    """Return it; raises InvalidArgument `CONFIDENCE_OUT_OF_RANGE` if it is none."""
+    if not 0 < confidence < 1:
+        raise InvalidArgument("CONFIDENCE_OUT_OF_RANGE", f"A confidence of {confidence:g} is not between 0 and 1.")
+    return confidence
 
 
 def potential(specification: Specification, sigma: float, degrees: float, confidence: float) -> Index:

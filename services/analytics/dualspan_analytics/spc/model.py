@@ -7,6 +7,8 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from dualspan_runtime.errors import FailedPrecondition, InvalidArgument
+
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
@@ -29,16 +31,8 @@ COUNTING = frozenset({ChartKind.P, ChartKind.NP, ChartKind.C, ChartKind.U})
 """Charts of counts (attributes); the others are charts of measured values (variables)."""
 
 
-class ChartError(ValueError):
-    """What was asked for cannot be charted; the text says why and what to do.
-
-    Attributes:
-        reason: UPPER_SNAKE, stable.
-    """
-
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
+class ChartError(FailedPrecondition):
+    """The data cannot be charted as it was asked for; the text says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +41,7 @@ class Tuning:
 
     Attributes:
         sigmas: Distance of the limits from the centre line, in standard errors (L of an EWMA).
-        target: Centre of an EWMA or a CUSUM; NaN takes the mean.
+        target: Centre of an EWMA or a CUSUM; None takes the mean.
         weight: λ of an EWMA, in (0, 1].
         is_steady: Limits of an EWMA as they are after many points, not widening from the first one on.
         slack: k of a CUSUM, in standard errors: half of the shift that is to be found.
@@ -57,7 +51,7 @@ class Tuning:
     """
 
     sigmas: float = 3.0
-    target: float = math.nan
+    target: float | None = None
     weight: float = 0.2
     is_steady: bool = False
     slack: float = 0.5
@@ -66,18 +60,18 @@ class Tuning:
     is_exact: bool = False
 
     def check(self) -> "Tuning":
-        """Return it; raises ChartError if no chart can be made with it."""
+        """Return it; raises InvalidArgument `TUNING_OUT_OF_RANGE` if no chart can be made with it."""
         in_range = {
             "sigmas": 0 < self.sigmas <= 10,
             "weight": 0 < self.weight <= 1,
             "slack": 0 <= self.slack <= 10,
             "interval": 0 < self.interval <= 100,
             "head_start": 0 <= self.head_start < 1,
-            "target": not math.isinf(self.target),
+            "target": self.target is None or math.isfinite(self.target),
         }
         for name, is_right in in_range.items():
             if not is_right:
-                raise ChartError("TUNING_OUT_OF_RANGE", f"{name} cannot be {getattr(self, name):g}.")
+                raise InvalidArgument("TUNING_OUT_OF_RANGE", f"{name} cannot be {getattr(self, name):g}.", field=name)
         return self
 
 

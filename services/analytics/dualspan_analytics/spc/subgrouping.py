@@ -114,10 +114,11 @@ def count_subgroups(
     if not interval_us and split_by is None:
         raise ChartError("WINDOWS_MISSING", "State the time or the property by which counts are grouped.")
     edges, labels = _windows(start_us, end_us, interval_us, split_by)
-    count, missing, lost = _added_up(counted, edges)
-    size, missing_size, lost_size = _added_up(inspected, edges)
-    if not inspected:
-        size = np.full(len(count), units)
+    count = _added_up(counted, edges)
+    size = _added_up(inspected, edges) if inspected else np.full(len(count), units)
+    # Scrap is counted, and inspected too.
+    every = [*counted, *(series for series in inspected if not any(series is other for other in counted))]
+    missing, resets = _lost(every, edges)
     blank = np.isnan(count) | np.isnan(size)
     keep = blank | (size > 0)
     return Counts(
@@ -125,9 +126,9 @@ def count_subgroups(
         end=edges[1:][keep],
         count=count[keep],
         size=size[keep],
-        left_out=(missing + missing_size)[keep],
+        left_out=missing[keep],
         labels=tuple(label for label, is_kept in zip(labels, keep.tolist(), strict=True) if is_kept) if labels else (),
-        resets=lost + lost_size,
+        resets=resets,
     )
 
 
@@ -209,21 +210,27 @@ def _windows(
     return every, _labels(split_by, _period(split_by, every[:-1]))
 
 
-def _added_up(counters: Sequence[Series], edges: NDArray[np.int64]) -> tuple[Floats, NDArray[np.int64], int]:
-    """What counters counted between edges, NaN where that is not known; unusable samples; resets."""
-    windows = len(edges) - 1
-    total, missing, resets = np.zeros(windows), np.zeros(windows, np.int64), 0
+def _added_up(counters: Sequence[Series], edges: NDArray[np.int64]) -> Floats:
+    """What counters counted between edges; NaN where that is not known."""
+    total = np.zeros(len(edges) - 1)
     for series in counters:
         _numbers(series)
         found = increments(series, int(edges[0]), int(edges[-1]))
         at = np.searchsorted(edges, found.timestamp, side="right") - 1
-        total += np.bincount(at, found.amount, windows)
+        total += np.bincount(at, found.amount, len(total))
         total[_uncertain(found, edges, at)] = np.nan
+    return total
+
+
+def _lost(counters: Sequence[Series], edges: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
+    """Unusable samples between edges, and how often counters were reset."""
+    missing, resets = np.zeros(len(edges) - 1, np.int64), 0
+    for series in counters:
         lost = series.timestamp[~usable_samples(series)]
         lost = lost[(lost >= edges[0]) & (lost < edges[-1])]
-        missing += np.bincount(np.searchsorted(edges, lost, side="right") - 1, minlength=windows)
-        resets += len(found.resets)
-    return total, missing, resets
+        missing += np.bincount(np.searchsorted(edges, lost, side="right") - 1, minlength=len(missing))
+        resets += len(increments(series, int(edges[0]), int(edges[-1])).resets)
+    return missing, resets
 
 
 def _uncertain(found: Increments, edges: NDArray[np.int64], at: NDArray[np.int64]) -> Flags:

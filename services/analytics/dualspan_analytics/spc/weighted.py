@@ -1,6 +1,5 @@
 """Charts with a memory: EWMA and tabular CUSUM."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +27,7 @@ class Shift:
 
 def target(estimate: Estimate, tuning: Tuning) -> float:
     """Where the centre is: the target if one is set, the mean otherwise."""
-    return estimate.centre if math.isnan(tuning.target) else tuning.target
+    return estimate.centre if tuning.target is None else tuning.target
 
 
 def ewma(subgroups: Subgroups, estimate: Estimate, tuning: Tuning) -> Panel:

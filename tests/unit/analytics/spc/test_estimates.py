@@ -6,6 +6,7 @@ import pytest
 from dualspan_analytics.spc.capability import Specification, capability
 from dualspan_analytics.spc.model import ChartError, ChartKind, Estimate, Subgroups, Tuning
 from dualspan_analytics.spc.variables import estimate_variables
+from dualspan_runtime.errors import InvalidArgument
 
 SEED = 7
 
@@ -73,7 +74,7 @@ def test_what_is_not_normal_or_few_is_said() -> None:
     ],
 )
 def test_what_cannot_be_held_against_is_refused(specification: Specification, confidence: float, reason: str) -> None:
-    with pytest.raises(ChartError) as caught:
+    with pytest.raises(InvalidArgument) as caught:
         capability(np.arange(50.0), Estimate(0.0, 1.0), specification, confidence=confidence)
     assert caught.value.reason == reason
 
