@@ -4,14 +4,22 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 
-from dualspan_analytics.composition import alarms, operations, spc
+from dualspan_analytics.composition import alarms, energy, models, operations, production, queries, spc
 from dualspan_analytics.parts import Concern, Parts, open_parts
 from dualspan_analytics.settings import AnalyticsSettings
 from dualspan_runtime.server import Listener, Server, serve, start_server
 from dualspan_runtime.settings import read_settings
 from dualspan_runtime.trust import IdentityTrust, Trust
 
-CONCERNS: Sequence[Callable[[Parts], Concern]] = (operations.compose, alarms.compose, spc.compose)
+CONCERNS: Sequence[Callable[[Parts], Concern]] = (
+    operations.compose,
+    alarms.compose,
+    energy.compose,
+    models.compose,
+    spc.compose,
+    queries.compose,
+    production.compose,
+)
 
 
 @asynccontextmanager

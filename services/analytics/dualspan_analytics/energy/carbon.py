@@ -30,6 +30,7 @@ class EmissionFactor:
         gas: `CO2`, or `CO2e` with other greenhouse gases in it.
         source: Who published it, and where.
         display_name: Of the region, for people.
+        id: Unique in the tenant; "" if it is built in.
     """
 
     region: str
@@ -39,6 +40,7 @@ class EmissionFactor:
     gas: str
     source: str
     display_name: str
+    id: str = ""
 
 
 def check_factor(factor: EmissionFactor) -> EmissionFactor:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dualspan_analytics.energy.errors import bad_interval
-from dualspan_analytics.energy.metering import HOUR_US, Metered
+from dualspan_analytics.energy.metering import HOUR_US, Metered, Pieces
 from dualspan_analytics.intervals import Micros
 
 Floats = NDArray[np.float64]
@@ -104,7 +104,7 @@ def load_profile(edges: Micros, energy: Floats, good_share: Floats) -> LoadProfi
     return LoadProfile(edges, energy, power, good_share, base, peak, mean / peak if peak > 0 else np.nan)
 
 
-def added(meters: Sequence[Metered], edges: Micros) -> tuple[Floats, Floats]:
+def added(meters: Sequence[Metered | Pieces], edges: Micros) -> tuple[Floats, Floats]:
     """Energy of several meters by interval, and the good share of the worst of them.
 
     A meter of which nothing is known makes the sum NaN: a part is not the whole.

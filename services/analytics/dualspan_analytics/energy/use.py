@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dualspan_analytics.energy.carbon import EmissionFactor
-from dualspan_analytics.energy.metering import Metered
+from dualspan_analytics.energy.metering import Metered, Pieces
 from dualspan_analytics.energy.tariffs import Rated, Tariff, by_rate
 from dualspan_analytics.intervals import Micros
 from dualspan_analytics.kpis.counters import Increments
@@ -41,7 +41,7 @@ class Use:
 
 
 def use_of(
-    meter: Metered,
+    meter: Metered | Pieces,
     start_us: int,
     end_us: int,
     *,
