@@ -1,0 +1,33 @@
+"""Models: definitions, training, scores, forecasts."""
+
+from dualspan.analytics.v1.models_pb2_grpc import add_ModelServiceServicer_to_server
+from dualspan_analytics.parts import Concern, Parts
+from dualspan_analytics.service.forecasting import Forecasting
+from dualspan_analytics.service.machine_reading import MachineReader
+from dualspan_analytics.service.models import Models
+from dualspan_analytics.service.scoring import Scoring
+from dualspan_analytics.service.training import Training
+from dualspan_analytics.servicer.models import ModelServicer
+from dualspan_runtime.server import Binding
+
+_DAY_US = 86_400_000_000
+
+
+def compose(parts: Parts) -> Concern:
+    """The calls; the worker trains and scores."""
+    reader = MachineReader(parts.plant)
+    models = Models(parts.database, parts.operations, reader, parts.jobs)
+    servicer = ModelServicer(models, scoring(parts), Forecasting(parts.database, reader), parts.tokens)
+    return Concern([Binding(add_ModelServiceServicer_to_server, servicer)])
+
+
+def training(parts: Parts) -> Training:
+    """What trains, for the worker."""
+    return Training(parts.database, parts.operations, MachineReader(parts.plant), parts.jobs)
+
+
+def scoring(parts: Parts) -> Scoring:
+    """What scores, for calls and for the worker."""
+    settings = parts.settings
+    delay_us = int(settings.score_delay_seconds * 1_000_000)
+    return Scoring(parts.database, MachineReader(parts.plant), delay_us, settings.score_days * _DAY_US)

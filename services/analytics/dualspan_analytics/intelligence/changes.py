@@ -1,0 +1,71 @@
+"""Change points: when a value began to behave differently, found by ruptures (Truong, Oudre & Vayatis 2020)."""
+
+import itertools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import ruptures
+from numpy.typing import NDArray
+
+from dualspan_analytics.intelligence.table import Floats
+
+_MOST_POINTS = 2000
+_LEAST_POINTS = 20
+_MAD_TO_SIGMA = 1.4826
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change of level.
+
+    Attributes:
+        time_us: When the new level began.
+        before: Mean since the change before.
+        after: Mean until the next.
+        sigmas: Size of the step in standard deviations of what is within the levels.
+    """
+
+    time_us: int
+    before: float
+    after: float
+    sigmas: float
+
+
+def changes(time_us: NDArray[np.int64], value: Floats, sensitivity: float = 1.0, least: int = 5) -> list[Change]:
+    """Changes of mean by PELT (Killick, Fearnhead & Eckley 2012) with a penalty of BIC's kind.
+
+    Args:
+        time_us: int64[n], ascending.
+        value: float64[n]; NaN does not count. Long columns are averaged down to 2000 points.
+        sensitivity: 2 halves the penalty, 0.5 doubles it.
+        least: Points that a level lasts at least.
+    """
+    there = np.isfinite(value)
+    time_us, value = _averaged(time_us[there], value[there])
+    if len(value) < _LEAST_POINTS:
+        return []
+    noise = _MAD_TO_SIGMA * float(np.median(np.abs(np.diff(value) - np.median(np.diff(value))))) / math.sqrt(2.0)
+    sigma = max(noise, 1e-9 * (float(np.abs(value).max()) + 1e-9))
+    search = ruptures.KernelCPD(kernel="linear", min_size=least).fit((value / sigma)[:, None])
+    penalty = 3.0 * math.log(len(value)) * _alike(value) / sensitivity
+    ends = [0, *(search.predict(pen=penalty) or [len(value)])]
+    levels = [float(value[a:b].mean()) for a, b in itertools.pairwise(ends)]
+    steps = zip(ends[1:-1], levels[:-1], levels[1:], strict=True)
+    return [Change(int(time_us[at]), before, after, abs(after - before) / sigma) for at, before, after in steps]
+
+
+def _alike(value: Floats) -> float:
+    """How many neighbours say the same thing: a wandering mean is no series of changes."""
+    steps = np.diff(value)
+    wander = float(np.square(value[10:] - value[:-10]).mean()) if len(value) > 10 else 0.0
+    jump = float(np.square(steps).mean())
+    return min(10.0, max(1.0, wander / jump)) if jump > 0.0 else 1.0
+
+
+def _averaged(time_us: NDArray[np.int64], value: Floats) -> tuple[NDArray[np.int64], Floats]:
+    per = -(-len(value) // _MOST_POINTS)
+    if per <= 1:
+        return time_us, value
+    whole = len(value) // per * per
+    return time_us[:whole:per], value[:whole].reshape(-1, per).mean(axis=1)
