@@ -43,7 +43,7 @@ def changes(time_us: NDArray[np.int64], value: Floats, sensitivity: float = 1.0,
     """
     there = np.isfinite(value)
     time_us, value = _averaged(time_us[there], value[there])
-    if len(value) < _LEAST_POINTS:
+    if len(value) < _LEAST_POINTS or value.min() == value.max():
         return []
     noise = _MAD_TO_SIGMA * float(np.median(np.abs(np.diff(value) - np.median(np.diff(value))))) / math.sqrt(2.0)
     sigma = max(noise, 1e-9 * (float(np.abs(value).max()) + 1e-9))

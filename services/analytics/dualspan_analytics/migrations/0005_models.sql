@@ -80,8 +80,8 @@ CREATE TABLE anomaly_score (
     score double precision[] NOT NULL,
     reason smallint[] NOT NULL,
     -- What contributed the most, places in `properties`; -1 for nothing.
-    leading smallint[] NOT NULL,
-    leading_share real[] NOT NULL,
+    leader smallint[] NOT NULL,
+    leader_share real[] NOT NULL,
     properties text[] NOT NULL,
     CONSTRAINT anomaly_score_pkey PRIMARY KEY (tenant_id, score_id),
     CONSTRAINT anomaly_score_definition_fkey FOREIGN KEY (tenant_id, definition_id)

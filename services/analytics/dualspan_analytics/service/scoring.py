@@ -173,8 +173,8 @@ class Scoring:
             time_us=scores.time_us.tolist(),
             score=scores.score.tolist(),
             reason=scores.reason.tolist(),
-            leading=leading.tolist(),
-            leading_share=scores.share.max(axis=1).tolist(),
+            leader=leading.tolist(),
+            leader_share=scores.share.max(axis=1).tolist(),
             properties=list(scored.names),
         )
         async with self._database.transaction(tenant) as connection:
@@ -226,9 +226,9 @@ def _joined(rounds: Sequence[StoredScores], names: Sequence[str], span: tuple[in
     row = 0
     for each in rounds:
         own = np.array([places[name] for name in each.properties], np.int64)
-        leading = np.asarray(each.leading, np.int64)
+        leading = np.asarray(each.leader, np.int64)
         rows = row + np.flatnonzero(leading >= 0)
-        share[rows, own[leading[leading >= 0]]] = np.asarray(each.leading_share)[leading >= 0]
+        share[rows, own[leading[leading >= 0]]] = np.asarray(each.leader_share)[leading >= 0]
         row += len(each.time_us)
     time_us = np.array([t for each in rounds for t in each.time_us], np.int64)
     score = np.array([value for each in rounds for value in each.score], np.float64)

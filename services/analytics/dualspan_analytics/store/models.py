@@ -76,8 +76,8 @@ class StoredScores:
     time_us: Sequence[int]
     score: Sequence[float]
     reason: Sequence[int]
-    leading: Sequence[int]
-    leading_share: Sequence[float]
+    leader: Sequence[int]
+    leader_share: Sequence[float]
     properties: Sequence[str]
 
 
@@ -85,8 +85,8 @@ _DEFINITION = "definition_id, display_name, kind, asset_model, under, spec, live
 _VERSION = """definition_id, version, start_us, end_us, operation, known_faults, ready, verdict, verdict_text, report,
     libraries, created_at, ended_at IS NOT NULL AS is_ended"""
 _FITTED = """asset_id, arrays, facts, span_sha256, problem, drift_psi, drift_property, drift_looked_us, scored_us"""
-_SCORES = """score_id, definition_id, asset_id, version, start_us, end_us, time_us, score, reason, leading,
-    leading_share, properties"""
+_SCORES = """score_id, definition_id, asset_id, version, start_us, end_us, time_us, score, reason, leader,
+    leader_share, properties"""
 
 
 def _definition(row: Record) -> Definition:
@@ -327,7 +327,7 @@ async def put_scores(connection: Connection, tenant: str, scores: StoredScores) 
     """Store a round of scores, how far they reach, and tell who waits; a round that is there already stays."""
     await connection.execute(
         """INSERT INTO anomaly_score (tenant_id, definition_id, asset_id, version, start_us, end_us, time_us, score,
-            reason, leading, leading_share, properties)
+            reason, leader, leader_share, properties)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING""",
         tenant,
         scores.definition_id,
@@ -338,8 +338,8 @@ async def put_scores(connection: Connection, tenant: str, scores: StoredScores) 
         scores.time_us,
         scores.score,
         scores.reason,
-        scores.leading,
-        scores.leading_share,
+        scores.leader,
+        scores.leader_share,
         scores.properties,
     )
     await connection.execute(
