@@ -5,6 +5,7 @@ import math
 import grpc.aio
 import numpy as np
 import pytest
+from google.protobuf.duration_pb2 import Duration
 
 from dualspan.analytics.v1 import energy_pb2 as contract
 from dualspan.analytics.v1.energy_pb2_grpc import EnergyServiceStub
@@ -32,8 +33,11 @@ PEAK_AND_VALLEY = contract.Tariff(
     display_name="Industry",
     time_zone="Asia/Shanghai",
     currency="CNY",
-    rates=[{"display_name": "peak", "price": 1.0}, {"display_name": "valley", "price": 0.3}],
-    windows=[{"rate": "peak", "start": "08:00", "end": "22:00"}],
+    rates=[
+        contract.Tariff.Rate(display_name="peak", price=1.0),
+        contract.Tariff.Rate(display_name="valley", price=0.3),
+    ],
+    windows=[contract.Tariff.Window(rate="peak", start="08:00", end="22:00")],
     default_rate="valley",
     demand_price=40.0,
 )
@@ -175,7 +179,7 @@ async def test_resets_gaps_and_power_without_a_counter_are_marked(platform: Anal
     assert powered.energy == pytest.approx(180.0)
     assert powered.good_share == pytest.approx(0.9)
     assert any("no meter counted it" in note for note in powered.notes)
-    found = await stub.QueryLoadProfile(profile(plant, "powered", T0 + 10 * HOUR, interval={"seconds": 3600}))
+    found = await stub.QueryLoadProfile(profile(plant, "powered", T0 + 10 * HOUR, interval=Duration(seconds=3600)))
     assert math.isnan(found.power[4])
     assert [round(value) for index, value in enumerate(found.power) if index != 4] == [20] * 9
 
@@ -217,7 +221,7 @@ async def test_what_cannot_be_is_refused_with_a_reason(platform: AnalyticsPlatfo
         "EMISSION_FACTOR_NOT_FOUND"
     )
     assert await reason_of(stub.QueryEnergyUse(use(plant, "m1", T0 + HOUR, modulus=math.nan))) == "BAD_MODULUS"
-    short = profile(plant, "m1", T0 + HOUR, interval={"seconds": 1})
+    short = profile(plant, "m1", T0 + HOUR, interval=Duration(seconds=1))
     assert await reason_of(stub.QueryLoadProfile(short)) == "BAD_INTERVAL"
     bad = contract.Tariff()
     bad.CopyFrom(PEAK_AND_VALLEY)

@@ -5,6 +5,7 @@ import math
 import grpc.aio
 import numpy as np
 import pytest
+from google.protobuf.duration_pb2 import Duration
 
 from dualspan.analytics.v1 import spc_pb2 as contract
 from dualspan.analytics.v1.spc_pb2_grpc import SpcServiceStub
@@ -221,11 +222,13 @@ async def test_what_cannot_be_is_refused_with_a_reason(platform: AnalyticsPlatfo
         "PROPERTY_NOT_FOUND": chart("INDIVIDUALS", property="colour", subgrouping=one),
         "PROPERTY_NOT_BOUND": chart("INDIVIDUALS", property="cushion", subgrouping=one),
         "NOT_NUMERIC": chart("INDIVIDUALS", property="product-code", subgrouping=one),
-        "INVALID_LENGTH": chart("INDIVIDUALS", subgrouping=contract.ControlChart.Subgrouping(window={"seconds": -1})),
+        "INVALID_LENGTH": chart(
+            "INDIVIDUALS", subgrouping=contract.ControlChart.Subgrouping(window=Duration(seconds=-1))
+        ),
     }
     for reason, given in attempts.items():
         assert await reason_of(create(plant, "c", given)) == reason
-    window = contract.ControlChart.Subgrouping(window={"seconds": 60})
+    window = contract.ControlChart.Subgrouping(window=Duration(seconds=60))
     counted = chart("P", inspected=["good-count"], subgrouping=window)
     assert await reason_of(create(plant, "c", counted)) == "NOT_A_COUNTER"
     name = await create(plant, "c", chart("INDIVIDUALS", subgrouping=one))
@@ -235,7 +238,8 @@ async def test_what_cannot_be_is_refused_with_a_reason(platform: AnalyticsPlatfo
     unexplained = contract.Exclusion(reason=" ")
     span(unexplained, T0, T0 + SECOND)
     assert await reason_of(evaluate(plant, name, T0 + MINUTE, exclusions=[unexplained])) == "REASON_MISSING"
-    fixing = contract.FixControlLimitsRequest(name=name, given={"centre": 1.0, "sigma": math.nan})
+    given = contract.FixControlLimitsRequest.Given(centre=1.0, sigma=math.nan)
+    fixing = contract.FixControlLimitsRequest(name=name, given=given)
     assert await reason_of(SpcServiceStub(plant.channel).FixControlLimits(fixing)) == "BAD_LIMITS"
 
 

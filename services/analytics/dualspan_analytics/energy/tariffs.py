@@ -142,7 +142,7 @@ def rated(tariff: Tariff, start_us: int, end_us: int) -> Rated:
 
 def by_rate(tariff: Tariff, found: Rated, energy: NDArray[np.float64]) -> NDArray[np.float64]:
     """float64[rates]: kWh at each rate; NaN for a rate of which a part is not known."""
-    return np.bincount(found.rate, energy, len(tariff.rates))
+    return np.bincount(found.rate, energy, len(tariff.rates)).astype(np.float64)
 
 
 def _by_months(tariff: Tariff) -> Sequence[tuple[tuple[int, ...], list[Window]]]:

@@ -18,7 +18,7 @@ from dualspan_analytics.spc.charts import broken_rules, draw, reasons
 from dualspan_analytics.spc.definition import ChartDefinition, FixedLimits, check_against, check_definition
 from dualspan_analytics.spc.model import COUNTING, ChartKind, Counts, Drawn, Estimate, Exclusion, Floats, Subgroups
 from dualspan_analytics.spc.rules import Violation
-from dualspan_analytics.spc.subgrouping import count_subgroups, value_subgroups
+from dualspan_analytics.spc.subgrouping import count_subgroups, only_labelled, value_subgroups
 from dualspan_analytics.store import spc
 from dualspan_analytics.store.spc import StoredLimits
 from dualspan_runtime.context import current_principal
@@ -216,7 +216,7 @@ def _evaluated(
     series: Mapping[PropertyRef, Series],
     fixed: StoredLimits | None,
 ) -> Evaluation:
-    data = _data(definition, asset, asked, series)
+    data = only_labelled(_data(definition, asset, asked, series), definition.only)
     drawn = draw(
         definition.kind,
         data,

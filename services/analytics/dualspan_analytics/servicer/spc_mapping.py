@@ -42,6 +42,7 @@ def definition(message: contract.ControlChart, chart: str) -> ChartDefinition:
         grouping=Grouping(grouping.count, interval),
         split_by=grouping.split_by,
         sampled_by=grouping.sampled_by,
+        only=tuple(grouping.only),
         tuning=Tuning(
             sigmas=tuning.sigmas or _DEFAULTS.sigmas,
             target=tuning.target if tuning.HasField("target") else None,
@@ -73,7 +74,7 @@ def chart(tenant: str, model: ChartDefinition) -> contract.ControlChart:
         inspected=model.inspected,
         units=model.units,
         subgrouping=contract.ControlChart.Subgrouping(
-            count=model.grouping.count, split_by=model.split_by, sampled_by=model.sampled_by
+            count=model.grouping.count, split_by=model.split_by, sampled_by=model.sampled_by, only=model.only
         ),
         tuning=contract.ControlChart.Tuning(
             sigmas=tuning.sigmas,

@@ -36,6 +36,7 @@ class ChartDefinition:
         units: Units inspected in each window, where no counter says so.
         grouping: How samples become subgroups.
         split_by: Property by whose change a subgroup ends; "" for none.
+        only: What that property must say for a point to be charted; anything if empty.
         sampled_by: Property at each change of which one sample is taken; "" for none.
         tuning: Of the statistic.
         rules: Which are checked.
@@ -56,6 +57,7 @@ class ChartDefinition:
     grouping: Grouping = field(default_factory=Grouping)
     split_by: str = ""
     sampled_by: str = ""
+    only: tuple[str, ...] = ()
     tuning: Tuning = field(default_factory=Tuning)
     rules: tuple[Rule, ...] = WESTERN_ELECTRIC
     lower: float | None = None
@@ -74,7 +76,7 @@ class ChartDefinition:
         """All that limits depend on: they are of no use to a chart in which it is different."""
         tuning = dataclasses.replace(self.tuning, sigmas=3.0)
         same = (self.kind, self.asset, self.model, self.property_id, self.property_index, self.inspected, self.units)
-        return (*same, self.grouping, self.split_by, self.sampled_by, tuning.is_exact)
+        return (*same, self.grouping, self.split_by, self.sampled_by, self.only, tuning.is_exact)
 
     def refs(self, asset: str) -> list[PropertyRef]:
         """All properties that are read to draw it for an asset, the charted one first."""
@@ -126,6 +128,8 @@ def check_definition(given: ChartDefinition) -> ChartDefinition:
         raise _bad(f"a subgroup has 0 to {MOST_VALUES} samples", "subgrouping.count")
     if given.grouping.interval_us and given.grouping.interval_us < _SHORTEST_WINDOW_US:
         raise _bad("a window lasts a second or more", "subgrouping.window")
+    if given.only and not given.split_by:
+        raise _bad("say by which property points are chosen: state split_by", "subgrouping.only")
     if given.kind in COUNTING:
         _check_counting(given)
     else:

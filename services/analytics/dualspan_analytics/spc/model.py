@@ -100,6 +100,19 @@ class Subgroups:
     def __len__(self) -> int:
         return len(self.start)
 
+    def chosen(self, flags: Flags) -> "Subgroups":
+        """Only those of the subgroups that are set; flags bool[k]."""
+        sizes = self.size
+        return Subgroups(
+            start=self.start[flags],
+            end=self.end[flags],
+            offsets=np.concatenate([[0], np.cumsum(sizes[flags])]).astype(np.int64),
+            values=self.values[np.repeat(flags, sizes)],
+            left_out=self.left_out[flags],
+            labels=_chosen(self.labels, flags),
+            spare=self.spare,
+        )
+
     @property
     def size(self) -> NDArray[np.int64]:
         """int64[k]: usable values in each."""
@@ -157,6 +170,22 @@ class Counts:
 
     def __len__(self) -> int:
         return len(self.start)
+
+    def chosen(self, flags: Flags) -> "Counts":
+        """Only those of the subgroups that are set; flags bool[k]."""
+        return Counts(
+            start=self.start[flags],
+            end=self.end[flags],
+            count=self.count[flags],
+            size=self.size[flags],
+            left_out=self.left_out[flags],
+            labels=_chosen(self.labels, flags),
+            resets=self.resets,
+        )
+
+
+def _chosen(labels: tuple[str, ...], flags: Flags) -> tuple[str, ...]:
+    return tuple(label for label, keep in zip(labels, flags.tolist(), strict=True) if keep) if labels else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,17 +119,14 @@ def count_subgroups(
     # Scrap is counted, and inspected too.
     every = [*counted, *(series for series in inspected if not any(series is other for other in counted))]
     missing, resets = _lost(every, edges)
-    blank = np.isnan(count) | np.isnan(size)
-    keep = blank | (size > 0)
-    return Counts(
-        start=edges[:-1][keep],
-        end=edges[1:][keep],
-        count=count[keep],
-        size=size[keep],
-        left_out=missing[keep],
-        labels=tuple(label for label, is_kept in zip(labels, keep.tolist(), strict=True) if is_kept) if labels else (),
-        resets=resets,
-    )
+    # Nothing inspected is no point; not knowing it is one without a value.
+    keep = np.isnan(count) | np.isnan(size) | (size > 0)
+    return Counts(edges[:-1], edges[1:], count, size, missing, labels, resets).chosen(keep)
+
+
+def only_labelled(data: Subgroups | Counts, labels: Sequence[str]) -> Subgroups | Counts:
+    """Those subgroups whose label is one of these; all if none is stated."""
+    return data.chosen(np.array([label in labels for label in data.labels], np.bool_)) if labels else data
 
 
 def _raw(series: Series, start_us: int, end_us: int) -> _Samples:

@@ -8,8 +8,8 @@ import pytest
 
 from dualspan_analytics.columns import Series
 from dualspan_analytics.spc.charts import draw
-from dualspan_analytics.spc.model import ChartError, ChartKind, Tuning
-from dualspan_analytics.spc.subgrouping import Grouping, count_subgroups, value_subgroups
+from dualspan_analytics.spc.model import ChartError, ChartKind, Subgroups, Tuning
+from dualspan_analytics.spc.subgrouping import Grouping, count_subgroups, only_labelled, value_subgroups
 from dualspan_runtime.errors import InvalidArgument
 
 SECOND = 1_000_000
@@ -57,6 +57,18 @@ def test_by_change_of_an_order_and_count_within_it() -> None:
     assert data.means().tolist() == [1.5, 4.5, 6.5]
     assert data.labels == ("A", "B", "B")
     assert data.spare == 1
+
+
+def test_points_of_one_product_can_be_chosen() -> None:
+    product = series(["lid", "cup", "lid"], [-5, 2, 5])
+    data = value_subgroups(series([1.0, math.nan, 3, 4, 5, 6, 7, 8]), 0, 8 * SECOND, Grouping(2), split_by=product)
+    lids = only_labelled(data, ["lid"])
+    assert isinstance(lids, Subgroups)
+    assert (lids.start // SECOND).tolist() == [0, 5]
+    assert lids.values.tolist() == [1.0, 6.0, 7.0]
+    assert lids.means().tolist() == [1.0, 6.5]
+    assert lids.left_out.tolist() == [1, 0]
+    assert only_labelled(data, []) is data
 
 
 def test_a_cycle_counter_tells_equal_parts_apart() -> None:

@@ -149,6 +149,7 @@ class ControlChart(_message.Message):
         WINDOW_FIELD_NUMBER: _builtins.int
         SPLIT_BY_FIELD_NUMBER: _builtins.int
         SAMPLED_BY_FIELD_NUMBER: _builtins.int
+        ONLY_FIELD_NUMBER: _builtins.int
         count: _builtins.int
         """So many samples in a row make a subgroup; 0: it is not limited by a
         count. At most 1000.
@@ -166,6 +167,12 @@ class ControlChart(_message.Message):
             of this length since the Unix epoch.
             """
 
+        @_builtins.property
+        def only(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+            """Only points in which `split_by` says one of these are charted, such as
+            one product; all if empty.
+            """
+
         def __init__(
             self,
             *,
@@ -173,10 +180,11 @@ class ControlChart(_message.Message):
             window: _duration_pb2.Duration | None = ...,
             split_by: _builtins.str = ...,
             sampled_by: _builtins.str = ...,
+            only: _abc.Iterable[_builtins.str] | None = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _typing.Literal["window", b"window"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "sampled_by", b"sampled_by", "split_by", b"split_by", "window", b"window"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "only", b"only", "sampled_by", b"sampled_by", "split_by", b"split_by", "window", b"window"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
