@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -140,3 +141,14 @@ def _looks(variable: Variable, start_us: int, end_us: int) -> NDArray[np.float64
 def faults_of(truth: Truth, machine: str) -> list[Event]:
     """What there is to be found of a machine."""
     return [Event(f.onset_us, f.stop_us, f.end_us) for f in truth.faults if f.machine == machine]
+
+
+def samples_of(
+    plant: Plant, machine: str, path: str, start_us: int, end_us: int, look_us: int
+) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    """Times and values of a variable, looked at so often; text as text."""
+    variable = plant.variables[f"{machine}/{path}"]
+    times, values, _ = variable.ticks(start_us, end_us, max(1, look_us // variable.grid_us))
+    if variable.signal.render is not None:
+        return times, np.array([str(variable.signal.render(int(key))) for key in values.tolist()], object)
+    return times, np.asarray(values)

@@ -7,6 +7,7 @@ import typer
 from dualspan_cli.commands.analytics import alarm_channels, alarm_rules
 from dualspan_cli.commands.analytics.alarms import alarms
 from dualspan_cli.commands.analytics.energy import energy
+from dualspan_cli.commands.analytics.models import models
 from dualspan_cli.commands.analytics.spc import spc
 
 analytics = typer.Typer(help="Questions about production, asked of assets and their properties.", no_args_is_help=True)
@@ -14,4 +15,5 @@ analytics = typer.Typer(help="Questions about production, asked of assets and th
 __all__ = ["alarm_channels", "alarm_rules", "analytics"]
 analytics.add_typer(alarms, name="alarms")
 analytics.add_typer(energy, name="energy")
+analytics.add_typer(models, name="models")
 analytics.add_typer(spc, name="spc")

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from google.longrunning.operations_pb2 import Operation
+
 from dualspan.analytics.v1 import models_pb2
 from dualspan_analytics.intelligence import archive, errors, forecast, watching
 from dualspan_analytics.intelligence.proof import Verdict
@@ -103,8 +105,8 @@ class Models:
 
     async def start_training(
         self, tenant: str, definition_id: str, span: tuple[int, int], known_faults: Sequence[tuple[str, int, int, int]]
-    ) -> str:
-        """Ask for a new version; returns the name of the operation.
+    ) -> Operation:
+        """Ask for a new version; returns the operation that follows its training.
 
         Raises:
             NotFound: There is no such definition.
@@ -125,7 +127,7 @@ class Models:
             operation = await self._operations.create(connection, tenant, metadata=progress, resource=name)
             await store.set_operation(connection, tenant, definition_id, version, operation.name)
         await self._jobs.request(TRAIN, tenant, definition_id, str(version))
-        return operation.name
+        return operation
 
     async def versions(self, tenant: str, definition_id: str, before: int | None, limit: int) -> list[Proven]:
         """Versions with their machines, newest first; raises NotFound."""

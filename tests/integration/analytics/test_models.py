@@ -1,0 +1,217 @@
+"""Models over the wire: a definition, trained on a week, proven, promoted, scoring the week after."""
+
+import math
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+
+import grpc
+import grpc.aio
+import numpy as np
+import pytest
+import pytest_asyncio
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from dualspan.analytics.v1 import models_pb2 as contract
+from dualspan.analytics.v1.models_pb2_grpc import ModelServiceStub
+from dualspan_analytics.columns import PropertyRef
+from dualspan_analytics.composition import models
+from dualspan_analytics.intelligence.episodes import Episode, detection, together
+from dualspan_analytics.store import models as store
+from harness.analytics import AnalyticsPlatform, Plant, machine, site
+from harness.machine_tables import PATHS, faults_of, samples_of
+from plc_sim.model.machine import COMMISSIONED_US, WEEK
+from plc_sim.plants import make_plant
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
+
+START = COMMISSIONED_US + 8 * WEEK
+MIDDLE, END = START + WEEK, START + 2 * WEEK
+MACHINES = ("Line1Depalletiser", "Line2Depalletiser")
+DEFINITION = "depalletisers"
+
+
+@dataclass
+class Works:
+    plant: Plant
+    models: ModelServiceStub
+    name: str
+    version: contract.ModelVersion
+
+
+def at(time_us: int) -> Timestamp:
+    message = Timestamp()
+    message.FromMicroseconds(time_us)
+    return message
+
+
+async def trained(plant: Plant, name: str, start_us: int, end_us: int) -> contract.ModelVersion:
+    """A version, trained as the worker does."""
+    stub = ModelServiceStub(plant.channel)
+    operation = await stub.TrainModels(
+        contract.TrainModelsRequest(name=name, start_time=at(start_us), end_time=at(end_us))
+    )
+    progress = contract.TrainingProgress()
+    assert operation.metadata.Unpack(progress)
+    _, _, _, definition, _, version = progress.version.split("/")
+    await models.training(plant.parts).train(plant.tenant, definition, int(version))
+    found = await stub.ListModelVersions(contract.ListModelVersionsRequest(parent=name))
+    return found.model_versions[0]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def works(platform: AnalyticsPlatform) -> AsyncGenerator[Works]:
+    simulated = make_plant("packaging", 1)
+    paths = PATHS["depalletiser"]
+    assets = [machine(name.lower(), "depalletiser", list(paths), "works") for name in MACHINES]
+    plant = await platform.plant([site("works"), *assets])
+    for name in MACHINES:
+        await plant.ingest(
+            {
+                PropertyRef(name.lower(), each): samples_of(simulated, name, path, START, END, 20_000_000)
+                for each, path in paths.items()
+            }
+        )
+    await plant.seal()
+    stub = ModelServiceStub(plant.channel)
+    given = contract.ModelDefinition(asset_model="depalletiser", anomaly=contract.AnomalySpec())
+    made = await stub.CreateModelDefinition(
+        contract.CreateModelDefinitionRequest(
+            parent=plant.parent, model_definition_id=DEFINITION, model_definition=given
+        )
+    )
+    yield Works(plant, stub, made.name, await trained(plant, made.name, START, MIDDLE))
+
+
+async def test_a_version_comes_with_its_proof(works: Works) -> None:
+    version = works.version
+    assert version.ready
+    assert [each.method for each in version.backtest] == ["model", "fixed limits"]
+    assert {each.asset for each in version.assets} == {name.lower() for name in MACHINES}
+    assert all(len(each.span_sha256) == 64 and not each.problem for each in version.assets)
+    assert version.libraries["numpy"] == np.__version__
+    assert "F1" in version.verdict_text or "Nothing was there" in version.verdict_text
+
+
+async def test_each_fault_is_found_before_it_ends(works: Works) -> None:
+    truth = make_plant("packaging", 1).truth(MIDDLE, END)
+    parts = []
+    for name in MACHINES:
+        found = await works.models.ScoreSpan(
+            contract.ScoreSpanRequest(
+                name=works.name, asset=name.lower(), start_time=at(MIDDLE), end_time=at(END), version=1
+            )
+        )
+        assert len(found.time) == len(found.score) == len(found.reason) == 7 * 24 * 60
+        alarms = [Episode(e.start_time.ToMicroseconds(), e.end_time.ToMicroseconds()) for e in found.episodes]
+        parts.append(detection(faults_of(truth, name), alarms, WEEK))
+        for episode in found.episodes:
+            assert episode.peak >= 1.0
+            assert math.isclose(sum(each.share for each in episode.contributions), 1.0, abs_tol=0.02)
+        if parts[-1].events:
+            assert found.episodes[0].contributions[0].property == "gripper-vacuum"
+    assert together(parts).found == together(parts).events > 0
+    assert max(part.false_alarms for part in parts) <= 1
+
+
+async def test_what_is_not_better_does_not_go_live(works: Works) -> None:
+    plant, tenant = works.plant, works.plant.tenant
+    async with plant.parts.database.transaction(tenant) as connection:
+        await connection.execute("UPDATE model_version SET verdict = 2, verdict_text = 'F1 0.10 against 0.20.'")
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await works.models.PromoteModelVersion(contract.PromoteModelVersionRequest(name=works.version.name))
+    assert refused.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+    assert "F1 0.10 against 0.20" in (refused.value.details() or "")
+    async with plant.parts.database.transaction(tenant) as connection:
+        await connection.execute("UPDATE model_version SET verdict = 1")
+    await works.models.PromoteModelVersion(contract.PromoteModelVersionRequest(name=works.version.name))
+    definition = await works.models.GetModelDefinition(contract.GetModelDefinitionRequest(name=works.name))
+    assert definition.live_version == 1
+
+
+async def test_scores_are_kept_for_alarms_and_charts(works: Works) -> None:
+    plant = works.plant
+    scoring = models.scoring(plant.parts)
+    asset = MACHINES[0].lower()
+    span = (MIDDLE, MIDDLE + 3_600_000_000)
+    scored = await scoring.score(plant.tenant, DEFINITION, asset, span, 1)
+    async with plant.parts.database.transaction(plant.tenant) as connection:
+        definition = await store.find_definition(connection, plant.tenant, DEFINITION)
+    assert definition is not None
+    await scoring.put(plant.tenant, definition, asset, scored)
+    await scoring.put(plant.tenant, definition, asset, scored)
+    read = await works.models.ReadScores(
+        contract.ReadScoresRequest(name=works.name, asset=asset, start_time=at(span[0]), end_time=at(span[1]))
+    )
+    assert list(read.time) == scored.scores.time_us.tolist()
+    assert np.array_equal(np.array(read.score), scored.scores.score, equal_nan=True)
+    async with plant.parts.database.transaction(plant.tenant) as connection:
+        rounds = await store.scores_after(connection, plant.tenant, 0, [(DEFINITION, asset), ("other", asset)])
+        assert len(rounds) == 1
+        assert not await store.scores_after(connection, plant.tenant, rounds[0].score_id, [(DEFINITION, asset)])
+
+
+async def test_forecasts_have_intervals_and_beat_the_naive_ones(works: Works) -> None:
+    given = contract.ModelDefinition(
+        asset_model="depalletiser", forecast=contract.ForecastSpec(property="active-power", season=96, horizon=24)
+    )
+    made = await works.models.CreateModelDefinition(
+        contract.CreateModelDefinitionRequest(
+            parent=works.plant.parent, model_definition_id="load", model_definition=given
+        )
+    )
+    version = await trained(works.plant, made.name, START, END)
+    assert version.verdict == contract.VERDICT_BETTER, version.verdict_text
+    await works.models.PromoteModelVersion(contract.PromoteModelVersionRequest(name=version.name))
+    found = await works.models.Forecast(
+        contract.ForecastRequest(name=made.name, asset=MACHINES[0].lower(), time=at(END))
+    )
+    quantiles = np.array(found.quantiles).reshape(24, 5)
+    assert (np.diff(quantiles, axis=1) >= 0.0).all()
+    assert found.unit == "kW"
+    assert found.good_share > 0.95
+
+
+async def test_changes_and_time_to_a_limit(works: Works) -> None:
+    plant = works.plant
+    asset = MACHINES[0].lower()
+    shared = {"parent": plant.parent, "asset": asset, "property": "drive-temperature"}
+    span = {"start_time": at(START), "end_time": at(START + WEEK // 7)}
+    found = await works.models.FindChanges(contract.FindChangesRequest(**shared, **span))
+    assert found.unit == "Cel"
+    assert found.good_share > 0.95
+    left = await works.models.EstimateRemaining(contract.EstimateRemainingRequest(**shared, **span, limit=1e6))
+    assert left.slope_per_hour == pytest.approx(0.0, abs=1.0)
+    with pytest.raises(grpc.aio.AioRpcError, match="number"):
+        await works.models.EstimateRemaining(contract.EstimateRemainingRequest(**shared, **span, limit=math.nan))
+
+
+async def test_bad_definitions_say_what_is_wrong(works: Works) -> None:
+    async def create(**given: object) -> str:
+        request = contract.CreateModelDefinitionRequest(
+            parent=works.plant.parent, model_definition_id="bad", model_definition=contract.ModelDefinition(**given)
+        )
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await works.models.CreateModelDefinition(request)
+        return refused.value.details() or ""
+
+    assert "There is no template" in await create(asset_model="no-such-model", anomaly=contract.AnomalySpec())
+    assert "watched" in await create(
+        asset_model="depalletiser", anomaly=contract.AnomalySpec(state_property="state", running=["6"])
+    )
+    assert "asset_model" in await create(forecast=contract.ForecastSpec(property="active-power"))
+    assert "horizon" in await create(
+        asset_model="depalletiser", forecast=contract.ForecastSpec(property="active-power", horizon=10_000)
+    )
+
+
+async def test_a_definition_without_machines_is_not_trained(works: Works) -> None:
+    given = contract.ModelDefinition(asset_model="bottle-filler", anomaly=contract.AnomalySpec())
+    made = await works.models.CreateModelDefinition(
+        contract.CreateModelDefinitionRequest(
+            parent=works.plant.parent, model_definition_id="fillers", model_definition=given
+        )
+    )
+    with pytest.raises(grpc.aio.AioRpcError, match="bottle-filler"):
+        await works.models.TrainModels(
+            contract.TrainModelsRequest(name=made.name, start_time=at(START), end_time=at(MIDDLE))
+        )
