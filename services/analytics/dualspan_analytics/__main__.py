@@ -4,7 +4,17 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 
-from dualspan_analytics.composition import alarms, energy, models, operations, production, queries, spc
+from dualspan_analytics.composition import (
+    alarms,
+    energy,
+    exports,
+    models,
+    operations,
+    production,
+    queries,
+    sharing,
+    spc,
+)
 from dualspan_analytics.parts import Concern, Parts, open_parts
 from dualspan_analytics.settings import AnalyticsSettings
 from dualspan_runtime.server import Listener, Server, serve, start_server
@@ -16,9 +26,10 @@ CONCERNS: Sequence[Callable[[Parts], Concern]] = (
     alarms.compose,
     energy.compose,
     models.compose,
-    spc.compose,
+    spc.compose, exports.compose,
     queries.compose,
     production.compose,
+    sharing.compose,
 )
 
 

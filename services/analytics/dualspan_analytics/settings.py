@@ -15,10 +15,10 @@ class AnalyticsSettings(ServiceSettings):
 
     listen: str = Field(default="127.0.0.1:7404", description="host:port for people, apps and other services.")
 
-    max_query_rows: int = Field(default=2_000_000, ge=1, description="Most rows of the answer to a query.")
-    max_query_cells: int = Field(default=20_000_000, ge=1, description="Most rows x columns of the answer to a query.")
+    max_query_cells: int = Field(default=10_000_000, ge=1, description="Most rows x columns of the answer to a query.")
+    max_queries: int = Field(default=2, ge=1, description="Queries whose tables are made at the same time.")
     max_read_samples: int = Field(
-        default=50_000_000, ge=1, description="Most samples that are held in memory for one question."
+        default=20_000_000, ge=1, description="Most samples that are held in memory for one question."
     )
     assets_seconds: float = Field(
         default=5.0, ge=0, description="What onboarding said of a tenant's assets is good for so long."
@@ -53,3 +53,19 @@ class AnalyticsSettings(ServiceSettings):
     smtp_user: str = Field(default="", description="User at the mail server; empty for none.")
     smtp_password: SecretStr = Field(default=SecretStr(""), description="The user's password.")
     smtp_sender: str = Field(default="dualspan@localhost", description="Who notifications come from.")
+    rollup_seconds: float = Field(
+        default=300.0, gt=0, description="How often sums of shifts are rolled up, and stale ones computed again."
+    )
+
+    score_seconds: float = Field(default=60.0, ge=1, description="Live models score what is new so often.")
+    score_delay_seconds: float = Field(
+        default=30.0, ge=0, description="A step is scored so long after its end, for samples that are on their way."
+    )
+    score_days: int = Field(default=400, ge=1, description="Scores are kept so long.")
+
+    sharing_minimum: int = Field(
+        default=5, ge=5, description="Enterprises that must share before quartiles of a group are shown."
+    )
+    sharing_delay_days: int = Field(
+        default=3, ge=0, le=28, description="A month is published when it has been over for so long."
+    )

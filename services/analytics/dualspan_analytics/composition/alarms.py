@@ -10,6 +10,7 @@ from dualspan_analytics.service.alarm_engine import AlarmEngine
 from dualspan_analytics.service.alarm_evaluation import Sources, Timing
 from dualspan_analytics.service.alarm_rules import AlarmRules
 from dualspan_analytics.service.alarms import Alarms
+from dualspan_analytics.service.anomaly_signals import AnomalySignals
 from dualspan_analytics.service.notification_channels import NotificationChannels
 from dualspan_analytics.service.notification_delivery import MailServer, NotificationDelivery
 from dualspan_analytics.service.opc_ua_conditions import OpcUaEvents
@@ -24,7 +25,7 @@ def compose(parts: Parts) -> Concern:
     settings, database = parts.settings, parts.database
     rules, alarms = AlarmRules(database, parts.plant), Alarms(database, parts.plant)
     channels = NotificationChannels(database, _seal(settings), private_allowed=settings.private_webhooks)
-    sources = Sources(parts.plant, (), OpcUaEvents(parts.events))
+    sources = Sources(parts.plant, (AnomalySignals(database),), OpcUaEvents(parts.events))
     timing = Timing(interval=settings.alarm_interval_seconds, lease=settings.alarm_lease_seconds)
     engine = AlarmEngine(database, sources, timing)
     return Concern(
