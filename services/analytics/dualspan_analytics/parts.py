@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from dualspan.historian.v1.changes_pb2_grpc import ChangeServiceStub
 from dualspan.historian.v1.event_service_pb2_grpc import EventServiceStub
 from dualspan.historian.v1.service_pb2_grpc import HistorianServiceStub
 from dualspan.onboarding.v1.asset_service_pb2_grpc import AssetServiceStub
+from dualspan_analytics.changes import Changes
 from dualspan_analytics.clients import Historian, Onboarding
 from dualspan_analytics.jobs import Jobs
 from dualspan_analytics.migrations import MIGRATIONS
@@ -36,6 +38,7 @@ class Parts:
         operations: Long-running operations, as rows.
         tokens: Page tokens.
         plant: Assets, and the values of their properties.
+        changes: Which samples changed since somebody looked.
         events: Stored events of OPC UA servers.
         jobs: Puts tasks on the service's queue.
     """
@@ -45,6 +48,7 @@ class Parts:
     operations: OperationStore
     tokens: PageTokens
     plant: PlantData
+    changes: Changes
     events: "EventServiceAsyncStub"
     jobs: Jobs
 
@@ -85,6 +89,7 @@ async def open_parts(settings: AnalyticsSettings, *, pool_minimum: int = 1) -> A
             operations=OperationStore(),
             tokens=PageTokens(platform.service_secret.get_secret_value()),
             plant=PlantData(onboarding, historian, settings.assets_seconds, settings.max_read_samples),
+            changes=Changes(ChangeServiceStub(to_historian)),
             events=EventServiceStub(to_historian),
             jobs=Jobs(create_celery("analytics", platform)),
         )

@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dualspan_analytics.calendars.expansion import Shifts
 from dualspan_analytics.columns import Series
 from dualspan_analytics.intervals import Intervals
-from dualspan_analytics.kpis.cells import NO_SHIFT, Cells, Counted, Frame, RunTime, cells
+from dualspan_analytics.kpis.cells import Cells, Counted, Frame, RunTime, cells
 from dualspan_analytics.kpis.counters import increments
 from dualspan_analytics.kpis.measures import TIME_ELEMENTS, Measure
+from dualspan_analytics.kpis.slots import NO_SHIFT, Slots, slots_of
 from dualspan_analytics.states.model import Element, State
 from dualspan_analytics.states.timeline import Steps, from_values
 
@@ -39,11 +41,16 @@ class Story:
         t = np.array(sorted(found), np.int64)
         return Series(t, np.array([found[int(each)] for each in t], np.int64), np.zeros(len(t), np.uint32), "")
 
-    def frame(self) -> Frame:
+    def slots(self) -> Slots:
         start = np.array([begin for begin, _ in self.shifts], np.int64)
         end = np.array([end for _, end in self.shifts], np.int64)
         which = np.arange(len(start), dtype=np.int16)
-        return Frame(start, end, which, Intervals.of(self.stops), steps(self.products), steps([]))
+        return slots_of(Shifts(start, end, which, which.astype(np.int32)), 0, END)
+
+    def frame(self) -> Frame:
+        slots = self.slots()
+        in_shift = slots.shift != NO_SHIFT
+        return Frame(slots.start, slots.end, in_shift, Intervals.of(self.stops), steps(self.products), steps([]))
 
     def counter(self) -> Series:
         t = np.array([0, *self.good], np.int64)
@@ -94,11 +101,11 @@ STORIES = st.builds(
 
 @given(STORIES)
 def test_cells_add_up_what_happened_in_each_unit_of_time(story: Story) -> None:
-    found = run(story)
+    found, slots = run(story), story.slots()
     wanted = plain(story)
     here: dict[tuple[int, int], dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for row in range(len(found)):
-        key = (int(found.shift[row]), int(found.product[row]))
+        key = (int(slots.shift[found.slot[row]]), int(found.product[row]))
         for measure in (*TIME_ELEMENTS, Measure.UNSCHEDULED, Measure.GOOD):
             here[key][measure.name] += found.measures[row, measure]
     for key in wanted.keys() | here.keys():
@@ -149,10 +156,10 @@ def test_failures_belong_to_the_shift_in_which_they_begin() -> None:
     assert found.measures[:, Measure.ADOT].tolist() == [10, 20]
 
 
-def test_cells_of_shifts_have_their_whole_length() -> None:
-    found = run(story(shifts=[(-30, 30), (40, 200)]))
+def test_slots_are_the_shifts_and_the_times_between() -> None:
+    found = story(shifts=[(-30, 30), (40, 200)]).slots()
     assert list(zip(found.start.tolist(), found.end.tolist(), found.shift.tolist(), strict=True)) == [
-        (-30, 30, 0),
+        (0, 30, 0),
         (30, 40, NO_SHIFT),
-        (40, 200, 1),
+        (40, 120, 1),
     ]

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from dualspan_analytics.columns import Series
-from dualspan_analytics.states.losses import failures, pareto, within
 from dualspan_analytics.intervals import Intervals
+from dualspan_analytics.kpis.machine import packml_values
+from dualspan_analytics.states.losses import failures, pareto, within
 from dualspan_analytics.states.model import PACKML, Element, State, StopNote, StopReason, element_of
 from dualspan_analytics.states.stops import stops_of, with_minor_stops, with_notes, with_reasons
 from dualspan_analytics.states.timeline import Timeline, coded, from_rules, from_values, labels, steps
@@ -129,7 +130,7 @@ def test_the_catalogue_says_what_a_reason_counts_as() -> None:
 
 def test_packml_stop_of_many_states_is_one_stop() -> None:
     states = series((0, 6), (10, 8), (12, 9), (50, 1), (55, 15), (60, 3), (65, 6))
-    line = from_values(states, dict(PACKML), 0, 100)
+    line = from_values(states, packml_values(), 0, 100)
     reasons = series((0, 0), (11, 321), (64, 0))
     codes, texts = labels(reasons)
     line = with_reasons(line, steps(reasons, codes, 0, 0, 100), texts, {})

@@ -83,6 +83,17 @@ def periods(time_zone: str, period: Period, start_us: int, end_us: int) -> Micro
     return np.array(edges, np.int64)
 
 
+def midnights(time_zone: str, days: Micros) -> Micros:
+    """int64[n]: when local days begin, µs.
+
+    Args:
+        time_zone: IANA name.
+        days: int64[n], days since 1970-01-01.
+    """
+    zone = zone_of(time_zone)
+    return np.array([_instant(dt.date.fromordinal(day + _EPOCH_DAY), 0, zone) for day in days.tolist()], np.int64)
+
+
 def check_shifts(calendar: Calendar) -> None:
     """Refuse a calendar that is not valid, or whose shifts overlap.
 

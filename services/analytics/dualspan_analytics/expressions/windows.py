@@ -30,7 +30,7 @@ _NO_DATA = "no good data"
 _DIVISION = "division by zero"
 _NOT_FINITE = "the result is not a finite number"
 
-_SUMS: dict[str, tuple[Callable[[Sums], NDArray[np.float64]], float]] = {
+SUMS: dict[str, tuple[Callable[[Sums], NDArray[np.float64]], float]] = {
     "APT": (lambda s: s.apt, _SECOND),
     "AUST": (lambda s: s.aust, _SECOND),
     "ADET": (lambda s: s.of(Measure.ADET), _SECOND),
@@ -104,7 +104,7 @@ def _value(node: Node, expression: Expression, series: Mapping[Property, Series 
     if isinstance(node, Number):
         return _Result(np.full(count, node.value), _none(count))
     if isinstance(node, Element):
-        of, unit = _SUMS[node.name]
+        of, unit = SUMS[node.name]
         return _Result(of(Sums(windows.measures)) / unit, _none(count))
     if isinstance(node, Call) and node.function in AGGREGATES:
         return _aggregate(node, expression, series, windows)
@@ -183,7 +183,9 @@ def _aggregate(
     if call.function == "duration":
         if found.value.dtype != np.bool_:
             raise bad_expression(expression.text, 1, "duration() takes a condition, such as duration(running).")
-        return _duration(found.value & found.known, found.known, inside, place, until - t, len(windows.start))
+        return _duration(
+            found.value.astype(np.bool_) & found.known, found.known, inside, place, until - t, len(windows.start)
+        )
     if found.value.dtype.kind == "U":
         raise bad_expression(expression.text, 1, f"{call.function}() takes numbers, not text.")
     use = found.known & inside
@@ -246,7 +248,7 @@ def _increase(
     inside = found.timestamp < windows.end[place]
     total = np.bincount(place[inside], weights=found.amount[inside], minlength=count)
     blind = found.bad.covered(windows.start, windows.end) >= windows.end - windows.start
-    return _Result(total, np.where(blind, _NO_DATA, ""))
+    return _Result(total.astype(np.float64), np.where(blind, _NO_DATA, ""))
 
 
 def _bad_share(series: Mapping[Property, Series | None], windows: Windows) -> NDArray[np.float64]:

@@ -74,7 +74,7 @@ def add_up(measures: Measures, group: NDArray[np.int64], groups: int) -> Measure
         [groups, MEASURES].
     """
     columns = [np.bincount(group, weights=measures[:, column], minlength=groups) for column in range(MEASURES)]
-    return np.stack(columns, axis=1)
+    return np.stack(columns, axis=1).astype(np.float64, copy=False)
 
 
 def joined(parts: Sequence[Measures]) -> Measures:

@@ -1,0 +1,227 @@
+"""From the values of a machine's properties to its timeline and its cells. Pure, on columns."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dualspan_analytics.columns import Series
+from dualspan_analytics.expressions.instants import condition
+from dualspan_analytics.expressions.model import Expression, Property
+from dualspan_analytics.intervals import Intervals
+from dualspan_analytics.kpis.cells import Cells, Counted, Frame, RunTime, cells
+from dualspan_analytics.kpis.counters import Increments, difference, increments, nothing, usable_samples
+from dualspan_analytics.kpis.errors import not_a_number
+from dualspan_analytics.kpis.measures import Measure
+from dualspan_analytics.kpis.profile import Counter
+from dualspan_analytics.kpis.slots import NO_SHIFT, Slots
+from dualspan_analytics.states.model import PACKML, State, StopNote, StopReason
+from dualspan_analytics.states.stops import with_minor_stops, with_notes, with_reasons
+from dualspan_analytics.states.timeline import Steps, Timeline, from_rules, from_values, labels, steps
+
+_HOUR_US = 3.6e9
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How one machine is computed: its profile with every name resolved; a property "" is not used.
+
+    Attributes:
+        asset: The machine's id.
+        state_property: Whose values are states; "" with rules.
+        values: Which value is which state.
+        rules: Conditions and their states.
+        otherwise: Where no rule holds.
+        reason_property: Why it stands.
+        reasons: Known codes.
+        minor_stop_us: Failures shorter than this are delays.
+        good: Good quantity; its property is "" where `total` less `scrap` is used.
+        scrap: Scrap quantity.
+        rework: Rework quantity.
+        total: All that was produced.
+        energy: Meter.
+        kwh: What one unit of the meter is.
+        product_property: What is made.
+        order_property: For which order.
+        run_times: Planned run time per item, µs, by product; "" is every other.
+        rate_property: Pieces per hour.
+    """
+
+    asset: str
+    state_property: str
+    values: Mapping[int | str, State]
+    rules: Sequence[tuple[Expression, State]]
+    otherwise: State | None
+    reason_property: str
+    reasons: Mapping[str, StopReason]
+    minor_stop_us: int
+    good: Counter
+    scrap: Counter
+    rework: Counter
+    total: Counter
+    energy: Counter
+    kwh: float
+    product_property: str
+    order_property: str
+    run_times: Mapping[str, int]
+    rate_property: str
+
+    @property
+    def properties(self) -> tuple[Property, ...]:
+        """All that is to be read."""
+        plain = [self.state_property, self.reason_property, self.product_property, self.order_property]
+        plain += [each.property for each in (self.good, self.scrap, self.rework, self.total, self.energy)]
+        plain += [self.rate_property]
+        wanted = [Property(name) for name in plain if name]
+        wanted += [each for expression, _ in self.rules for each in expression.properties]
+        return tuple(dict.fromkeys(wanted))
+
+
+Values = Mapping[Property, Series]
+"""The properties of a machine, each with the last sample before the span."""
+
+
+def state_values(pairs: Sequence[tuple[str, State]]) -> dict[int | str, State]:
+    """Values as numbers and as texts: a tag of either kind finds them."""
+    found: dict[int | str, State] = {value.strip(): state for value, state in pairs}
+    for value, state in pairs:
+        if value.strip().lstrip("-").isdecimal():
+            found[int(value)] = state
+    return found
+
+
+def packml_values() -> dict[int | str, State]:
+    """The numbers and the names of PackML."""
+    return {**PACKML, **{state.display_name: state for state in PACKML.values()}}
+
+
+def timeline_of(plan: Plan, values: Values, notes: Sequence[StopNote], start_us: int, end_us: int) -> Timeline:
+    """What a machine did in [start_us, end_us), with reasons."""
+    if plan.rules:
+        held = [
+            (state, condition(each, {name: values.get(name) for name in each.properties}, start_us, end_us))
+            for each, state in plan.rules
+        ]
+        line = from_rules(held, plan.otherwise, start_us, end_us)
+    else:
+        line = from_values(values.get(Property(plan.state_property)), plan.values, start_us, end_us)
+    given = values.get(Property(plan.reason_property)) if plan.reason_property else None
+    codes, texts = labels(given)
+    line = with_reasons(line, steps(given, codes, 0, start_us, end_us), texts, plan.reasons)
+    return with_minor_stops(with_notes(line, notes, plan.reasons), plan.minor_stop_us)
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """One machine in a span.
+
+    Attributes:
+        line: What it did.
+        cells: What happened, cell by cell.
+        products: What the cells' products are.
+        orders: Likewise.
+        counters: What each counter counted, by property.
+    """
+
+    line: Timeline
+    cells: Cells
+    products: tuple[str, ...]
+    orders: tuple[str, ...]
+    counters: Mapping[str, Increments]
+
+
+def compute(
+    plan: Plan, values: Values, notes: Sequence[StopNote], slots: Slots, planned: Intervals, span: tuple[int, int]
+) -> Computed:
+    """Everything about one machine in a span.
+
+    Args:
+        plan: How it is computed.
+        values: Its properties.
+        notes: What people said, oldest first.
+        slots: What the time is cut into.
+        planned: Planned stops of the calendar.
+        span: Start and end, µs.
+
+    Raises:
+        FailedPrecondition: A counter has text for values.
+    """
+    start_us, end_us = span
+    line = timeline_of(plan, values, notes, start_us, end_us)
+    product, products = _labelled(values, plan.product_property, start_us, end_us)
+    order, orders = _labelled(values, plan.order_property, start_us, end_us)
+    counters = _counters(plan, values, start_us, end_us)
+    counted = Counted(_quantities(plan, counters), _run_time(plan, values, product, products), _energy(plan, counters))
+    frame = Frame(slots.start, slots.end, slots.shift != NO_SHIFT, planned, product, order)
+    return Computed(line, cells(line, frame, counted), products, orders, counters)
+
+
+def _labelled(values: Values, name: str, start_us: int, end_us: int) -> tuple[Steps, tuple[str, ...]]:
+    """A property's texts; what is Bad or missing is "": no product is better than a wrong one."""
+    series = values.get(Property(name)) if name else None
+    codes, texts = labels(series)
+    return steps(series, codes, 0, start_us, end_us), texts
+
+
+def _counters(plan: Plan, values: Values, start_us: int, end_us: int) -> dict[str, Increments]:
+    found: dict[str, Increments] = {}
+    for counter in (plan.good, plan.scrap, plan.rework, plan.total, plan.energy):
+        if not counter.property:
+            continue
+        series = values.get(Property(counter.property))
+        if series is not None and series.value.dtype.kind in "OU" and len(series):
+            raise not_a_number(plan.asset, counter.property)
+        known = series is not None and len(series) > 0
+        found[counter.property] = (
+            increments(series, start_us, end_us, counter.modulus)
+            if known and series is not None
+            else nothing(start_us, end_us)
+        )
+    return found
+
+
+def _quantities(plan: Plan, counters: Mapping[str, Increments]) -> dict[Measure, Increments]:
+    found: dict[Measure, Increments] = {}
+    for measure, counter in ((Measure.SCRAP, plan.scrap), (Measure.REWORK, plan.rework), (Measure.GOOD, plan.good)):
+        if counter.property:
+            found[measure] = counters[counter.property]
+    if not plan.good.property and plan.total.property:
+        good = counters[plan.total.property]
+        for counter in (plan.scrap, plan.rework):
+            good = difference(good, counters[counter.property]) if counter.property else good
+        found[Measure.GOOD] = good
+    return found
+
+
+def _energy(plan: Plan, counters: Mapping[str, Increments]) -> Increments | None:
+    if not plan.energy.property:
+        return None
+    found = counters[plan.energy.property]
+    return Increments(
+        found.timestamp,
+        found.amount * plan.kwh,
+        found.since,
+        found.resets,
+        found.backwards,
+        found.rollovers,
+        found.bad,
+    )
+
+
+def _run_time(plan: Plan, values: Values, product: Steps, products: tuple[str, ...]) -> RunTime:
+    """PRI by product, or else by the planned rate."""
+    other = plan.run_times.get("", 0)
+    by_product = np.array([plan.run_times.get(name, other) for name in products], np.float64)
+    start, value = product.start, by_product[product.value]
+    series = values.get(Property(plan.rate_property)) if plan.rate_property else None
+    if series is None or not len(series):
+        return RunTime(start, value)
+    if series.value.dtype.kind in "OU":
+        raise not_a_number(plan.asset, plan.rate_property)
+    rate = np.where(usable_samples(series), series.value, 0.0).astype(np.float64)
+    item = np.where(rate > 0, _HOUR_US / np.where(rate > 0, rate, 1.0), 0.0)
+    edges = np.union1d(start, series.timestamp[series.timestamp >= start[0]])
+    place = np.searchsorted(series.timestamp, edges, side="right") - 1
+    by_rate = np.where(place >= 0, item[np.maximum(place, 0)], 0.0)
+    named = RunTime(start, value).at(edges)
+    return RunTime(edges, np.where(named > 0, named, by_rate))

@@ -1,0 +1,139 @@
+"""Use cases: what is defined for production: calendars, machine profiles and custom KPIs."""
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from pydantic import TypeAdapter
+
+from dualspan_analytics.calendars.expansion import check_shifts
+from dualspan_analytics.calendars.model import Calendar
+from dualspan_analytics.expressions.parsing import parse
+from dualspan_analytics.expressions.windows import check_windowed
+from dualspan_analytics.kpis.errors import reserved_kpi
+from dualspan_analytics.kpis.profile import Profile, check
+from dualspan_analytics.kpis.ratios import ALL
+from dualspan_analytics.store import production
+from dualspan_analytics.store.production import Kind
+from dualspan_analytics.units import check as check_unit
+from dualspan_runtime.database import Connection, Database
+from dualspan_runtime.errors import NotFound
+
+MOST = 1000
+"""Definitions of one kind that a question looks at."""
+T = TypeVar("T", Calendar, Profile, "CustomKpi")
+
+
+@dataclass(frozen=True, slots=True)
+class CustomKpi:
+    """A KPI of the tenant's own; `unit` is a UCUM code or empty."""
+
+    id: str
+    display_name: str
+    formula: str
+    unit: str
+
+
+class Definitions(Generic[T]):
+    """Definitions of one kind.
+
+    Args:
+        database: Where they are.
+        kind: Which.
+        adapter: Their form as JSON.
+    """
+
+    def __init__(self, database: Database, kind: Kind, adapter: TypeAdapter[T]) -> None:
+        self._database = database
+        self._kind: Kind = kind
+        self._adapter = adapter
+
+    async def put(self, tenant: str, given: T) -> T:
+        """Store one that was checked."""
+        document = self._adapter.dump_json(given).decode()
+        async with self._database.transaction(tenant) as connection:
+            await production.put(connection, tenant, self._kind, given.id, document)
+        return given
+
+    async def get(self, tenant: str, definition_id: str) -> T:
+        """One of them.
+
+        Raises:
+            NotFound: There is none of that id.
+        """
+        async with self._database.transaction(tenant, readonly=True) as connection:
+            found = await production.get(connection, tenant, self._kind, definition_id)
+        if found is None:
+            raise self._missing(definition_id)
+        return self._adapter.validate_json(found)
+
+    async def page(self, tenant: str, after: str, most: int) -> list[T]:
+        """Those with ids behind `after`, in order of id."""
+        async with self._database.transaction(tenant, readonly=True) as connection:
+            return await self.within(connection, tenant, after, most)
+
+    async def within(self, connection: Connection, tenant: str, after: str = "", most: int = MOST) -> list[T]:
+        """The same in a transaction that is open."""
+        rows = await production.page(connection, tenant, self._kind, after, most)
+        return [self._adapter.validate_json(row) for row in rows]
+
+    async def delete(self, tenant: str, definition_id: str) -> None:
+        """Delete one.
+
+        Raises:
+            NotFound: There is none of that id.
+        """
+        async with self._database.transaction(tenant) as connection:
+            if not await production.delete(connection, tenant, self._kind, definition_id):
+                raise self._missing(definition_id)
+
+    def _missing(self, definition_id: str) -> NotFound:
+        kind = {"calendar": "calendar", "profile": "machine profile", "kpi": "custom KPI"}[self._kind]
+        return NotFound(f"{self._kind.upper()}_NOT_FOUND", f"There is no {kind} {definition_id[:60]!r}.")
+
+
+@dataclass(frozen=True, slots=True)
+class ProductionDefinitions:
+    """All kinds together, each checked before it is stored."""
+
+    calendars: Definitions[Calendar]
+    profiles: Definitions[Profile]
+    kpis: Definitions[CustomKpi]
+
+    @classmethod
+    def of(cls, database: Database) -> "ProductionDefinitions":
+        """In a database."""
+        return cls(
+            Definitions(database, "calendar", TypeAdapter(Calendar)),
+            Definitions(database, "profile", TypeAdapter(Profile)),
+            Definitions(database, "kpi", TypeAdapter(CustomKpi)),
+        )
+
+    async def put_calendar(self, tenant: str, given: Calendar) -> Calendar:
+        """Make or replace a calendar.
+
+        Raises:
+            InvalidArgument: It is not valid, or its shifts overlap.
+        """
+        check_shifts(given)
+        return await self.calendars.put(tenant, given)
+
+    async def put_profile(self, tenant: str, given: Profile) -> Profile:
+        """Make or replace a machine profile.
+
+        Raises:
+            InvalidArgument: It is not valid.
+        """
+        check(given)
+        return await self.profiles.put(tenant, given)
+
+    async def put_kpi(self, tenant: str, given: CustomKpi) -> CustomKpi:
+        """Make or replace a custom KPI.
+
+        Raises:
+            InvalidArgument: Its id is one of the standard, its expression is no KPI, or its unit is not known.
+        """
+        if given.id in ALL:
+            raise reserved_kpi(given.id)
+        check_windowed(parse(given.formula))
+        check_unit(given.unit)
+        return await self.kpis.put(tenant, given)

@@ -1,0 +1,214 @@
+"""Use cases: KPIs of machines, lines and sites, and one opened down to what it is made of."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dualspan_analytics.columns import PropertyRef, Series
+from dualspan_analytics.expressions.model import Expression, Property
+from dualspan_analytics.expressions.parsing import parse
+from dualspan_analytics.expressions.windows import Windows, compute
+from dualspan_analytics.kpis.errors import bad_query, unknown_kpi
+from dualspan_analytics.kpis.grouping import Dimension, Rows, check_dimensions, grouped
+from dualspan_analytics.kpis.machine import Computed
+from dualspan_analytics.kpis.measures import add_up
+from dualspan_analytics.kpis.planning import Machine
+from dualspan_analytics.kpis.ratios import ALL, COMPOSED, KPIS, Figures, figures
+from dualspan_analytics.service.clock import now_us
+from dualspan_analytics.service.definitions import MOST, CustomKpi, ProductionDefinitions
+from dualspan_analytics.service.production import Asked, Production
+from dualspan_runtime.database import Database
+
+MOST_KPIS = 32
+MOST_DAYS = 400
+MOST_DETAIL_DAYS = 100
+_DAY_US = 86_400_000_000
+_EARLIEST_US, _LATEST_US = 365 * _DAY_US, 230 * 365 * _DAY_US
+
+
+@dataclass(frozen=True, slots=True)
+class KpiQuestion:
+    """What is asked: KPIs of assets in [start_us, end_us), µs."""
+
+    assets: Sequence[str]
+    start_us: int
+    end_us: int
+    kpis: Sequence[str]
+    dimensions: Sequence[Dimension]
+    skip_rollups: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KpiAnswer:
+    """Rows and the KPIs of each, by id, with their units."""
+
+    rows: Rows
+    figures: Mapping[str, tuple[str, Figures]]
+    skipped: Sequence[str]
+    rolled_up: int
+    computed: int
+
+
+@dataclass(frozen=True, slots=True)
+class KpiOpened:
+    """One KPI of one machine and everything that it is made of.
+
+    Attributes:
+        kpi: Which.
+        machine: How the machine is computed.
+        figures: Of one row.
+        rows: The sums, one row.
+        computed: The timeline and the counters.
+    """
+
+    kpi: CustomKpi
+    machine: Machine
+    figures: Figures
+    rows: Rows
+    computed: Computed
+
+
+def standard_kpis() -> list[CustomKpi]:
+    """The KPIs of the standard."""
+    plain = [CustomKpi(kpi.id, kpi.id.replace("-", " ").capitalize(), kpi.formula, kpi.unit) for kpi in KPIS.values()]
+    names = {"oee": "OEE index", "nee": "NEE index", "effectiveness": "Effectiveness"}
+    composed = [CustomKpi(kpi, names[kpi], formula, "1") for kpi, formula in COMPOSED.items()]
+    return composed + plain
+
+
+class Kpis:
+    """KPIs.
+
+    Args:
+        database: The service's schema.
+        definitions: Custom KPIs.
+        production: Sums.
+    """
+
+    def __init__(self, database: Database, definitions: ProductionDefinitions, production: Production) -> None:
+        self._database = database
+        self._definitions = definitions
+        self._production = production
+
+    async def all(self, tenant: str) -> list[tuple[CustomKpi, bool]]:
+        """Every KPI, and whether it is of the standard."""
+        custom = await self._definitions.kpis.page(tenant, "", MOST)
+        return [(kpi, True) for kpi in standard_kpis()] + [(kpi, False) for kpi in custom]
+
+    async def query(self, tenant: str, question: KpiQuestion) -> KpiAnswer:
+        """Answer a question.
+
+        Raises:
+            NotFound: There is no such asset or KPI.
+            InvalidArgument: The question makes no sense.
+            FailedPrecondition: A property is not bound, or does not fit.
+            ResourceExhausted: It is too much.
+        """
+        if not 1 <= len(question.kpis) <= MOST_KPIS:
+            raise bad_query(f"ask for 1 to {MOST_KPIS} KPIs")
+        check_span(question.start_us, question.end_us, MOST_DAYS)
+        check_dimensions(question.dimensions)
+        custom = await self._custom(tenant, question)
+        asked = await self._production.asked(tenant, question.assets, question.start_us, question.end_us)
+        summed = await self._production.sums(
+            tenant, asked, question.start_us, question.end_us, skip_rollups=question.skip_rollups
+        )
+        rows = grouped(summed.cells, asked.machines, asked.tree, question.dimensions)
+        found: dict[str, tuple[str, Figures]] = {}
+        for kpi in dict.fromkeys(question.kpis):
+            if kpi in custom:
+                found[kpi] = (custom[kpi].unit, await self._computed(tenant, custom[kpi], asked, rows))
+            else:
+                found[kpi] = (KPIS[kpi].unit if kpi in KPIS else "1", figures(kpi, rows.measures))
+        return KpiAnswer(rows, found, asked.skipped, summed.rolled_up, summed.computed)
+
+    async def open(self, tenant: str, kpi: str, asset: str, start_us: int, end_us: int) -> KpiOpened:
+        """One KPI of one machine, from its samples, with all that it is made of.
+
+        Raises:
+            NotFound: There is no such asset or KPI.
+            InvalidArgument: The asset is no machine, or the span makes no sense.
+            FailedPrecondition: Nothing says what the machine's states are, or a property does not fit.
+        """
+        check_span(start_us, end_us, MOST_DETAIL_DAYS)
+        standard = {each.id: each for each in standard_kpis()}
+        known = standard.get(kpi) or (await self._find(tenant, [kpi]))[kpi]
+        machine, notes = await self._production.machine(tenant, asset, start_us, end_us)
+        computed = await self._production.computed(tenant, machine, notes, start_us, end_us)
+        measures = computed.cells.measures
+        total = add_up(measures, np.zeros(len(measures), np.int64), 1)
+        edge = np.array([start_us], np.int64)
+        last = np.array([min(end_us, now_us())], np.int64)
+        rows = Rows(None, None, None, None, None, None, (), (), ("",), edge, last, total)
+        if kpi in standard:
+            return KpiOpened(known, machine, figures(kpi, total), rows, computed)
+        expression = parse(known.formula)
+        windows = Windows(edge, last, total)
+        return KpiOpened(known, machine, await self._evaluated(tenant, expression, asset, windows), rows, computed)
+
+    async def _custom(self, tenant: str, question: KpiQuestion) -> dict[str, CustomKpi]:
+        wanted = [kpi for kpi in question.kpis if kpi not in ALL]
+        if not wanted:
+            return {}
+        found = await self._find(tenant, wanted)
+        allowed = {Dimension.MACHINE, Dimension.SHIFT, Dimension.DAY, Dimension.WEEK, Dimension.MONTH}
+        if not set(question.dimensions) <= allowed or Dimension.MACHINE not in question.dimensions:
+            raise bad_query(
+                f"{wanted[0]} is a custom KPI, which is of one machine over one time: group it by machine, and by "
+                "shift, day, week or month or not at all in time"
+            )
+        return found
+
+    async def _find(self, tenant: str, wanted: Sequence[str]) -> dict[str, CustomKpi]:
+        custom = {each.id: each for each in await self._definitions.kpis.page(tenant, "", MOST)}
+        for kpi in wanted:
+            if kpi not in custom:
+                raise unknown_kpi(kpi)
+        return {kpi: custom[kpi] for kpi in wanted}
+
+    async def _computed(self, tenant: str, kpi: CustomKpi, asked: Asked, rows: Rows) -> Figures:
+        """A custom KPI of rows by machine."""
+        expression = parse(kpi.formula)
+        result = Figures(np.full(len(rows), np.nan), np.zeros(len(rows)), np.full(len(rows), "", object))
+        if rows.asset is None:
+            raise bad_query(f"{kpi.id} is of machines; group it by machine")
+        for place, asset in enumerate(rows.assets):
+            mine = np.flatnonzero(rows.asset == place)
+            if not len(mine):
+                continue
+            missing = [
+                each
+                for each in expression.properties
+                if not asked.tree.is_bound(PropertyRef(asset, each.name, each.index))
+            ]
+            if missing:
+                result.reason[mine] = f"{asset} has no {missing[0]}"
+                continue
+            windows = Windows(rows.first[mine], rows.last[mine], rows.measures[mine])
+            found = await self._evaluated(tenant, expression, asset, windows)
+            result.value[mine], result.good_share[mine] = found.value, found.good_share
+            result.reason[mine] = found.reason
+        return Figures(result.value, result.good_share, result.reason.astype(np.str_))
+
+    async def _evaluated(self, tenant: str, expression: Expression, asset: str, windows: Windows) -> Figures:
+        refs = {each: PropertyRef(asset, each.name, each.index) for each in expression.properties}
+        span = int(windows.start[0]), int(windows.end[-1])
+        series = await self._production.values(tenant, list(refs.values()), *span) if refs else {}
+        values: dict[Property, Series | None] = {each: series[ref] for each, ref in refs.items()}
+        return await asyncio.to_thread(compute, expression, values, windows)
+
+
+def check_span(start_us: int, end_us: int, most_days: int) -> None:
+    """Refuse a span that is none, is too long, or lies where no plant ever was.
+
+    Raises:
+        InvalidArgument: `BAD_KPI_QUERY`.
+    """
+    if not _EARLIEST_US <= start_us < _LATEST_US:
+        raise bad_query("it begins before 1971 or after 2200")
+    if end_us <= start_us:
+        raise bad_query("it ends before it begins")
+    if end_us - start_us > most_days * _DAY_US:
+        raise bad_query(f"it spans more than {most_days} days; ask for less at a time")

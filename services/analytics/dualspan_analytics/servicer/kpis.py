@@ -1,0 +1,152 @@
+"""KpiService: key performance indicators by ISO 22400-2, and custom ones."""
+
+# ruff: noqa: N802 - the contract's names
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from google.protobuf.empty_pb2 import Empty
+from numpy.typing import NDArray
+
+from dualspan.analytics.v1 import kpis_pb2 as contract
+from dualspan.analytics.v1 import kpis_pb2_grpc
+from dualspan_analytics.expressions.windows import SUMS
+from dualspan_analytics.kpis.errors import bad_query
+from dualspan_analytics.kpis.grouping import Dimension
+from dualspan_analytics.kpis.measures import Measures
+from dualspan_analytics.kpis.ratios import ALL, Sums
+from dualspan_analytics.service.definitions import ProductionDefinitions
+from dualspan_analytics.service.kpis import KpiAnswer, KpiOpened, KpiQuestion, Kpis
+from dualspan_analytics.servicer.production_mapping import KPI, read_kpi, write_kpi
+from dualspan_analytics.servicer.states import intervals
+from dualspan_analytics.servicer.times import read_time, write_time
+from dualspan_runtime.names import TENANT
+
+_MOST_MARKS = 1000
+_UNITS = {"PQ": "{piece}", "GQ": "{piece}", "SQ": "{piece}", "RQ": "{piece}", "E": "kW.h", "FE": "1"}
+
+
+class KpiServicer(kpis_pb2_grpc.KpiServiceServicer):
+    """See the contract.
+
+    Args:
+        definitions: Custom KPIs among them.
+        kpis: Use cases.
+    """
+
+    def __init__(self, definitions: ProductionDefinitions, kpis: Kpis) -> None:
+        self._definitions = definitions
+        self._kpis = kpis
+
+    async def ListKpis(self, request: contract.ListKpisRequest, context: Any) -> contract.ListKpisResponse:
+        """See the contract."""
+        tenant = TENANT.parse(request.parent)["tenant"]
+        found = await self._kpis.all(tenant)
+        return contract.ListKpisResponse(kpis=[write_kpi(tenant, kpi, standard=standard) for kpi, standard in found])
+
+    async def UpdateKpi(self, request: contract.UpdateKpiRequest, context: Any) -> contract.Kpi:
+        """See the contract."""
+        tenant = KPI.parse(request.kpi.name)["tenant"]
+        return write_kpi(tenant, await self._definitions.put_kpi(tenant, read_kpi(request.kpi)), standard=False)
+
+    async def DeleteKpi(self, request: contract.DeleteKpiRequest, context: Any) -> Empty:
+        """See the contract."""
+        name = KPI.parse(request.name)
+        await self._definitions.kpis.delete(name["tenant"], name["kpi"])
+        return Empty()
+
+    async def QueryKpis(self, request: contract.QueryKpisRequest, context: Any) -> contract.QueryKpisResponse:
+        """See the contract."""
+        tenant = TENANT.parse(request.parent)["tenant"]
+        question = KpiQuestion(
+            list(request.assets),
+            read_time(request, "start_time"),
+            read_time(request, "end_time"),
+            list(request.kpis),
+            _dimensions(request.group_by),
+            request.skip_rollups,
+        )
+        return _answer(await self._kpis.query(tenant, question), include_sums=request.include_sums)
+
+    async def GetKpi(self, request: contract.GetKpiRequest, context: Any) -> contract.KpiDetail:
+        """See the contract."""
+        name = KPI.parse(request.name)
+        span = read_time(request, "start_time"), read_time(request, "end_time")
+        found = await self._kpis.open(name["tenant"], name["kpi"], request.asset, *span)
+        return _detail(name["tenant"], request.asset, found)
+
+
+def _dimensions(given: Sequence[int]) -> list[Dimension]:
+    known = set(Dimension)
+    if not set(given) <= known:
+        raise bad_query("it groups by something that is no dimension")
+    return [Dimension(each) for each in given]
+
+
+def _answer(found: KpiAnswer, *, include_sums: bool) -> contract.QueryKpisResponse:
+    rows = found.rows
+    return contract.QueryKpisResponse(
+        row_count=len(rows),
+        assets=_texts(rows.assets, rows.asset),
+        start_times_us=[] if rows.start is None else rows.start,
+        end_times_us=[] if rows.end is None else rows.end,
+        shifts=_texts(rows.shifts, rows.shift),
+        products=_texts(rows.texts, rows.product),
+        orders=_texts(rows.texts, rows.order),
+        kpis=[
+            contract.QueryKpisResponse.Column(
+                kpi=kpi,
+                unit=unit,
+                values=figures.value,
+                good_shares=figures.good_share,
+                reasons=_distinct(figures.reason),
+            )
+            for kpi, (unit, figures) in found.figures.items()
+        ],
+        sums=_sums(rows.measures) if include_sums else [],
+        skipped_assets=found.skipped,
+        rolled_up_shifts=found.rolled_up,
+        computed_shifts=found.computed,
+    )
+
+
+def _texts(texts: Sequence[str], places: NDArray[np.int64] | None) -> contract.TextColumn | None:
+    return None if places is None else contract.TextColumn(texts=texts, places=places)
+
+
+def _distinct(texts: NDArray[np.str_]) -> contract.TextColumn:
+    unique, places = np.unique(texts, return_inverse=True)
+    return contract.TextColumn(texts=unique.tolist(), places=places)
+
+
+def _sums(measures: Measures) -> list[contract.QueryKpisResponse.Sum]:
+    sums = Sums(measures)
+    return [
+        contract.QueryKpisResponse.Sum(sum=name, unit=_UNITS.get(name, "s"), values=of(sums) / scale)
+        for name, (of, scale) in SUMS.items()
+    ]
+
+
+def _detail(tenant: str, asset: str, found: KpiOpened) -> contract.KpiDetail:
+    marks = [
+        contract.KpiDetail.CounterMark(property=name, kind=kind, time=write_time(t))
+        for name, counter in found.computed.counters.items()
+        for kind, times in (
+            ("reset", counter.resets),
+            ("backwards", counter.backwards),
+            ("rollover", counter.rollovers),
+        )
+        for t in times[:_MOST_MARKS].tolist()
+    ]
+    return contract.KpiDetail(
+        kpi=write_kpi(tenant, found.kpi, standard=found.kpi.id in ALL),
+        asset=asset,
+        value=float(found.figures.value[0]),
+        good_share=float(found.figures.good_share[0]),
+        reason=str(found.figures.reason[0]),
+        sums=_sums(found.rows.measures),
+        intervals=intervals(found.machine, found.computed.line),
+        counter_marks=marks[:_MOST_MARKS],
+        properties=[str(each) for each in found.machine.refs],
+    )
