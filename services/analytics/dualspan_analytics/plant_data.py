@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dualspan.historian.v1 import resources_pb2 as historian_resources
-from dualspan_analytics.assets import AssetTree, Binding
+from dualspan_analytics.assets import AssetTree, Binding, ModelProperty
 from dualspan_analytics.clients import Historian, Onboarding
 from dualspan_analytics.columns import PropertyRef, Series
 from dualspan_analytics.errors import property_is_structured, reversed_span
 from dualspan_analytics.samples import Routes, TagSamples, property_values, split_by_tag
-from dualspan_analytics.scaling import scaled_aggregate
+from dualspan_analytics.scaling import aggregate_unit, scaled_aggregate
+from dualspan_frame import value_dtype
 
 Aggregate = historian_resources.Aggregate
 AggregateConfiguration = historian_resources.AggregateConfiguration
@@ -86,6 +87,10 @@ class PlantData:
         self._most_samples = most_samples
         self._trees: dict[str, tuple[float, asyncio.Task[AssetTree]]] = {}
 
+    def holding_at_most(self, samples: int) -> "PlantData":
+        """The same plant, for work that must hold less in memory than a question may."""
+        return PlantData(self._onboarding, self._historian, self._assets_seconds, min(samples, self._most_samples))
+
     async def assets(self, tenant: str) -> AssetTree:
         """The assets of a tenant, at most a few seconds old.
 
@@ -135,7 +140,7 @@ class PlantData:
         )
         first, rest = split_by_tag(earlier), split_by_tag(inside)
         return {
-            ref: _series(ref, binding, tree.unit(ref), first.get(binding.tag_id), rest.get(binding.tag_id))
+            ref: _series(ref, binding, tree.property(ref), first.get(binding.tag_id), rest.get(binding.tag_id))
             for ref, binding in bound.items()
         }
 
@@ -180,9 +185,8 @@ class PlantData:
         for ref, binding in bound.items():
             for aggregate in aggregates:
                 series = found[binding.tag_id, aggregate]
-                value, unit = scaled_aggregate(
-                    series.value, aggregate, binding, tree.unit(ref), interval_us or end_us - start_us
-                )
+                value = scaled_aggregate(series.value, aggregate, binding, interval_us or end_us - start_us)
+                unit = aggregate_unit(aggregate, tree.unit(ref))
                 answer[ref, aggregate] = Processed(series.timestamp, value, series.status, unit)
         return answer
 
@@ -199,7 +203,7 @@ class PlantData:
         tags = sorted({binding.tag_id for binding in bound.values()})
         newest = split_by_tag(await self._historian.latest(tenant, tags)) if tags else {}
         return {
-            ref: _series(ref, binding, tree.unit(ref), None, newest.get(binding.tag_id))
+            ref: _series(ref, binding, tree.property(ref), None, newest.get(binding.tag_id))
             for ref, binding in bound.items()
         }
 
@@ -233,13 +237,17 @@ async def _nothing() -> None:
     return None
 
 
-def _series(ref: PropertyRef, binding: Binding, unit: str, first: TagSamples | None, rest: TagSamples | None) -> Series:
+def _series(
+    ref: PropertyRef, binding: Binding, of_model: ModelProperty, first: TagSamples | None, rest: TagSamples | None
+) -> Series:
+    unit = of_model.unit
     parts = [part for part in (first, rest) if part is not None]
     if any(part.is_structured for part in parts):
         raise property_is_structured(ref)
     values = [property_values(part.value, binding) for part in parts]
     if not parts:
-        return Series(np.empty(0, np.int64), np.empty(0, np.float64), np.empty(0, np.uint32), unit)
+        nothing = np.empty(0, value_dtype(of_model.kind) or object)
+        return Series(np.empty(0, np.int64), nothing, np.empty(0, np.uint32), unit)
     if len(parts) == 1:
         return Series(parts[0].timestamp, values[0], parts[0].status, unit)
     return Series(
