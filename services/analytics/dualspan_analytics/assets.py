@@ -74,7 +74,10 @@ class KpiBinding:
 
 @dataclass(frozen=True, slots=True)
 class AssetModel:
-    """An asset model in one version; a version never changes."""
+    """An asset model in one version; a version never changes.
+
+    `extends` are the ids of the models right above it; `built_in`: it comes with the platform.
+    """
 
     id: str
     version: str
@@ -83,6 +86,8 @@ class AssetModel:
     properties: Mapping[str, ModelProperty]
     states: tuple[ModelState, ...]
     kpis: tuple[KpiBinding, ...]
+    extends: tuple[str, ...] = ()
+    built_in: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +132,12 @@ class AssetTree:
     Attributes:
         assets: By id, in order of id.
         models: By id and version.
+        extended: Models that these extend, by id, in their newest versions.
     """
 
     assets: Mapping[str, Asset]
     models: Mapping[tuple[str, str], AssetModel]
+    extended: Mapping[str, AssetModel] = field(default_factory=dict[str, AssetModel])
     _children: Mapping[str, tuple[str, ...]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -189,6 +196,17 @@ class AssetTree:
         """The model of an asset; None if it has none."""
         asset = self.asset(asset_id)
         return self.models.get((asset.model, asset.model_version))
+
+    def lineage(self, asset_id: str) -> Sequence[AssetModel]:
+        """The model of an asset and all that it extends, the nearest first."""
+        model = self.model_of(asset_id)
+        found = {} if model is None else {model.id: model}
+        waiting = list(found.values())
+        while waiting:
+            parents = [self.extended[each] for model in waiting for each in model.extends if each in self.extended]
+            waiting = [each for each in {parent.id: parent for parent in parents}.values() if each.id not in found]
+            found |= {each.id: each for each in waiting}
+        return list(found.values())
 
     def property(self, ref: PropertyRef) -> ModelProperty:
         """What the model says of a property; raises NotFound `PROPERTY_NOT_FOUND`."""

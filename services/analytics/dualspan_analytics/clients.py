@@ -96,7 +96,19 @@ class Onboarding:
             request.page_token = page.next_page_token
         wanted = sorted({(asset.model, asset.model_version) for asset in found if asset.model})
         models = await asyncio.gather(*(self._model(tenant, *key) for key in wanted))
-        return AssetTree({asset.id: asset for asset in found}, dict(zip(wanted, models, strict=True)))
+        extended = await self._extended(tenant, models)
+        return AssetTree({asset.id: asset for asset in found}, dict(zip(wanted, models, strict=True)), extended)
+
+    async def _extended(self, tenant: str, models: Sequence[AssetModel]) -> dict[str, AssetModel]:
+        """All models that these extend, by id, in their newest versions."""
+        known: dict[str, AssetModel] = {}
+        waiting = {parent for model in models for parent in model.extends}
+        while waiting:
+            wanted = sorted(waiting)
+            parents = await asyncio.gather(*(self._model(tenant, each, "") for each in wanted))
+            known |= dict(zip(wanted, parents, strict=True))
+            waiting = {parent for model in parents for parent in model.extends} - known.keys()
+        return known
 
     async def _model(self, tenant: str, model: str, version: str) -> AssetModel:
         known = self._models.get((tenant, model, version))
@@ -104,7 +116,9 @@ class Onboarding:
             name = f"tenants/{tenant}/assetModels/{model}"
             request = asset_service_pb2.GetAssetModelRequest(name=name, version=version)
             known = _model(await answer("onboarding", self._stub.GetAssetModel(request)))
-            self._models[tenant, model, version] = known
+            # The newest version of an enterprise's own model may be another tomorrow.
+            if version or known.built_in:
+                self._models[tenant, model, version] = known
         return known
 
 
@@ -148,6 +162,8 @@ def _model(given: asset_service_pb2.AssetModel) -> AssetModel:
         kpis=tuple(
             KpiBinding(each.kpi, each.standard, {one.name: one.property for one in each.inputs}) for each in given.kpis
         ),
+        extends=tuple(given.extends),
+        built_in=given.built_in,
     )
 
 

@@ -1,0 +1,1 @@
+"""Quartiles across enterprises that give nobody away: what may be published, and how. Pure."""
