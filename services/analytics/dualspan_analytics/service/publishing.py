@@ -1,0 +1,113 @@
+"""Use cases of the worker: each enterprise's figures of a month that is over, then everybody's quartiles, once."""
+
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import structlog
+
+from dualspan_analytics.assets import AssetTree
+from dualspan_analytics.kpis.grouping import Dimension, Rows
+from dualspan_analytics.kpis.measures import add_up
+from dualspan_analytics.kpis.ratios import ALL, figures
+from dualspan_analytics.plant_data import PlantData
+from dualspan_analytics.service.kpis import KpiQuestion, Kpis
+from dualspan_analytics.sharing.model import Contribution, Group, closed_month, groups_of, month_of, month_span
+from dualspan_analytics.sharing.publication import Gathered, publication
+from dualspan_analytics.store import sharing as store
+from dualspan_runtime.database import Database
+from dualspan_runtime.errors import DomainError, Unavailable
+
+_CATCH_UP = 3
+"""Months that are still published after the worker was away."""
+_LEAST_GOOD_SHARE = 0.5
+"""With less good data a figure says nothing about an enterprise."""
+_log = structlog.stdlib.get_logger()
+
+
+class Publishing:
+    """Contributions and publications.
+
+    Args:
+        database: The service's schema.
+        plant: Assets.
+        kpis: The one definition of each KPI.
+        minimum: Enterprises that must share.
+        delay: How long a month has been over before it is published: late samples may still come.
+    """
+
+    def __init__(self, database: Database, plant: PlantData, kpis: Kpis, minimum: int, delay: timedelta) -> None:
+        self._database = database
+        self._plant = plant
+        self._kpis = kpis
+        self._minimum = minimum
+        self._delay = delay
+
+    async def sweep(self, now_us: int) -> list[str]:
+        """Publish the months that are due, oldest first; returns which.
+
+        Raises:
+            Unavailable: Somebody's figures cannot be computed now; nothing of the month was published.
+        """
+        due = [closed_month(now_us, self._delay)]
+        for _ in range(_CATCH_UP - 1):
+            due.append(month_of(month_span(due[-1])[0] - 1))
+        return [month for month in reversed(due) if await self._month(month)]
+
+    async def _month(self, month: str) -> bool:
+        async with self._database.platform_transaction() as connection:
+            if await store.is_published(connection, month):
+                return False
+            tenants = await store.sharing_tenants(connection)
+        for tenant in tenants:
+            await self._contribute(tenant, month)
+        return await self._publish(month)
+
+    async def _contribute(self, tenant: str, month: str) -> None:
+        """Compute what an enterprise gives; what keeps its machines from being computed is only written down."""
+        start_us, end_us = month_span(month)
+        try:
+            tree = await self._plant.assets(tenant)
+            question = KpiQuestion([], start_us, end_us, ["oee"], [Dimension.MACHINE])
+            rows = (await self._kpis.query(tenant, question)).rows
+        except Unavailable:
+            raise
+        except DomainError as err:
+            _log.warning("nothing contributed", tenant=tenant, month=month, reason=err.reason, error=err.message)
+            return
+        found = _contributions(tree, rows, month)
+        async with self._database.transaction(tenant) as connection:
+            kpis = await store.consented(connection, tenant, datetime.fromtimestamp(end_us // 1_000_000, UTC))
+            await store.add_contributions(connection, tenant, [each for each in found if each.kpi in kpis])
+
+    async def _publish(self, month: str) -> bool:
+        """Decide every group of a month in one transaction; False if it was decided before."""
+        async with self._database.platform_transaction() as connection:
+            if not await store.close_month(connection, month):
+                return False
+            gathered: defaultdict[tuple[str, Group], dict[str, float]] = defaultdict(dict)
+            for each in await store.all_of_month(connection, month):
+                gathered[each.kpi, each.group][each.tenant] = each.value
+            groups = [Gathered(kpi, group, values) for (kpi, group), values in gathered.items()]
+            decided = publication(month, groups, self._minimum)
+            for benchmark, members in decided:
+                await store.publish(connection, sorted(members), benchmark)
+        shown = sum(not benchmark.refusal for benchmark, _ in decided)
+        _log.info("month published", month=month, shown=shown, refused=len(decided) - shown)
+        return True
+
+
+def _contributions(tree: AssetTree, rows: Rows, month: str) -> list[Contribution]:
+    """One figure for each KPI and group that the machines belong to: sums first, then the ratio."""
+    places = [] if rows.asset is None else rows.asset.tolist()
+    row_of = {rows.assets[place]: row for row, place in enumerate(places)}
+    found: list[Contribution] = []
+    for group, machines in groups_of(tree, row_of).items():
+        mine = rows.measures[[row_of[machine] for machine in machines]]
+        total = add_up(mine, np.zeros(len(mine), np.int64), 1)
+        for kpi in ALL:
+            figure = figures(kpi, total)
+            value, good = float(figure.value[0]), float(figure.good_share[0])
+            if np.isfinite(value) and good >= _LEAST_GOOD_SHARE:
+                found.append(Contribution(group, kpi, month, value, good, len(machines)))
+    return found
