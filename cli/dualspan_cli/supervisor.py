@@ -159,7 +159,11 @@ class Supervisor:
     def _launch(self, member: Member) -> None:
         member.started = time.monotonic()
         self._change(member, MemberState.STARTING, "starting")
-        member.server.start()
+        try:
+            member.server.start()
+        except BaseException:
+            self._change(member, MemberState.STOPPED, "did not start")
+            raise
 
     async def _until_ready(self, member: Member) -> None:
         deadline = member.started + member.start_timeout

@@ -54,6 +54,33 @@ async def until(condition: Callable[[], bool], seconds: float = 15.0) -> None:
         await asyncio.sleep(0.05)
 
 
+async def test_a_server_that_cannot_start_says_why_and_the_others_stop(tmp_path: Path) -> None:
+    """A server without a process has none to ask to stop."""
+
+    class Refused:
+        name = "refused"
+
+        @property
+        def child(self) -> ChildProcess:
+            raise AssertionError("it has no process")
+
+        def start(self) -> None:
+            raise CommandError("FOLDER_UNREACHABLE", "choose another folder")
+
+        def restart(self) -> None:
+            raise AssertionError("it was never started")
+
+        def stop(self) -> None:
+            pass
+
+    supervisor = Supervisor(Log())
+    first = sleeper(tmp_path, "first")
+    with pytest.raises(CommandError, match="choose another folder"):
+        await supervisor.start(first, Member(Refused()))
+    supervisor.stop()
+    assert (first.state, first.server.child.pid) == (MemberState.STOPPED, None)
+
+
 async def test_the_last_stage_stops_alone(tmp_path: Path) -> None:
     log = Log()
     supervisor = Supervisor(log)
