@@ -1,0 +1,1 @@
+"""Samples as Parquet files: what is written, where it stands, what is due."""
