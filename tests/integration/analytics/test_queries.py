@@ -2,6 +2,8 @@
 
 import csv
 import io
+import json
+from pathlib import Path
 from typing import Any
 
 import grpc.aio
@@ -15,6 +17,7 @@ from dualspan.analytics.v1 import query_pb2 as contract
 from dualspan.analytics.v1.query_pb2_grpc import QueryServiceStub
 from dualspan.historian.v1 import resources_pb2 as historian
 from dualspan_analytics.columns import PropertyRef
+from dualspan_cli.commands.analytics.query import TableForm, write_table
 from dualspan_runtime.errors import error_info
 from harness.analytics import AnalyticsPlatform, Plant, line, machine, site
 from harness.historian import refused, stamp
@@ -69,7 +72,7 @@ async def answer(plant: Plant, asked: contract.QueryRequest) -> tuple[list[contr
     return pages, b"".join(page.data for page in pages)
 
 
-async def arrow(plant: Plant, asked: contract.QueryRequest) -> pa.Table:
+async def arrow(plant: Plant, asked: contract.QueryRequest) -> Any:
     return pa.ipc.open_stream((await answer(plant, asked))[1]).read_all()
 
 
@@ -201,3 +204,22 @@ async def test_another_tenants_assets_cannot_be_asked_for(platform: AnalyticsPla
             pass
 
     assert await refused(first_page()) == "FOREIGN_TENANT"
+
+
+async def test_the_command_writes_a_file_and_objects(
+    plant: Plant, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stub = QueryServiceStub(plant.channel)
+    asked = request(plant, column(GOOD, plant.tenant, title="good"), column(CYCLE, plant.tenant, title="cycle"))
+    asked.interval.seconds = 300
+    asked.form = contract.TABLE_FORM_CSV
+    output = tmp_path / "table.csv"
+    summary = await write_table(stub, asked, TableForm.CSV, output, as_json=False)
+    assert output.read_text().splitlines()[1] == "2025-10-09T08:53:20.000Z,0,"
+    assert (summary.rows, summary.written) == (2, output.stat().st_size)
+    assert list(tmp_path.iterdir()) == [output]
+    await write_table(stub, asked, TableForm.TABLE, None, as_json=True)
+    assert json.loads(capsys.readouterr().out) == [
+        {"time": "2025-10-09T08:53:20Z", "good": 0, "cycle": None},
+        {"time": "2025-10-09T08:58:20Z", "good": 30, "cycle": pytest.approx(12.99)},
+    ]

@@ -28,7 +28,7 @@ def column(title: str, values: object, kind: ValueKind, missing: list[bool], uni
     value = np.array(values, dtypes.get(kind, object))
     absent = np.array(missing, np.bool_)
     status = np.where(absent, np.uint32(BAD_NO_DATA), np.uint32(0)).astype(np.uint32)
-    return TableColumn(title, unit, kind, value, absent, status, 1.0 - absent, 0.75)
+    return TableColumn(title, unit, kind, value, absent, status, (~absent).astype(np.float64), 0.75)
 
 
 def table(quality: Quality = Quality.NOTHING) -> Table:

@@ -8,6 +8,7 @@ from dualspan_cli.commands.analytics import alarm_channels, alarm_rules
 from dualspan_cli.commands.analytics.alarms import alarms
 from dualspan_cli.commands.analytics.energy import energy
 from dualspan_cli.commands.analytics.models import models
+from dualspan_cli.commands.analytics.query import query
 from dualspan_cli.commands.analytics.spc import spc
 
 analytics = typer.Typer(help="Questions about production, asked of assets and their properties.", no_args_is_help=True)
@@ -17,3 +18,4 @@ analytics.add_typer(alarms, name="alarms")
 analytics.add_typer(energy, name="energy")
 analytics.add_typer(models, name="models")
 analytics.add_typer(spc, name="spc")
+analytics.command("query")(query)

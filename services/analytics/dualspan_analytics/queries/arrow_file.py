@@ -43,8 +43,8 @@ def _taken(sink: io.BytesIO) -> bytes:
     return data
 
 
-def schema(table: Table) -> pa.Schema:
-    """The columns of a table."""
+def schema(table: Table) -> Any:
+    """The columns of a table, a pyarrow.Schema."""
     fields = [pa.field(TIME, pa.timestamp("us", "UTC"), nullable=False)]
     names = iter(header([column.title for column in table.columns], table.quality)[1:])
     for column in table.columns:
@@ -56,8 +56,8 @@ def schema(table: Table) -> pa.Schema:
     return pa.schema(fields)
 
 
-def batch(table: Table, start: int, end: int, time: pa.Array) -> pa.RecordBatch:
-    """Some rows, with times as they are given."""
+def batch(table: Table, start: int, end: int, time: Any) -> Any:
+    """Some rows, a pyarrow.RecordBatch, with times as they are given."""
     arrays = [time]
     for column in table.columns:
         arrays.append(_values(column, start, end))
@@ -71,8 +71,8 @@ def batch(table: Table, start: int, end: int, time: pa.Array) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(arrays, schema=shape)
 
 
-def time_array(time: NDArray[np.int64]) -> pa.Array:
-    """Times as Arrow has them."""
+def time_array(time: NDArray[np.int64]) -> Any:
+    """Times as a pyarrow.Array."""
     return pa.array(time, pa.timestamp("us", "UTC"))
 
 
@@ -84,7 +84,7 @@ def slices(table: Table, page_rows: int) -> Iterator[tuple[int, int]]:
         yield start, min(start + step, len(table))
 
 
-def _values(column: TableColumn, start: int, end: int) -> pa.Array:
+def _values(column: TableColumn, start: int, end: int) -> Any:
     # NaN is a value that a machine sent; only what is missing is null.
     values: Any = column.value[start:end]
     return pa.array(values, _TYPES[column.kind], mask=column.missing[start:end], from_pandas=False)

@@ -134,7 +134,7 @@ def _joined(
     query: Query, column: QueryColumn, title: str, rows: NDArray[np.int64], read: _Read, place: int
 ) -> TableColumn:
     series, change = read.series[column.ref], read.conversions[place]
-    if series.value.dtype not in (np.float64, np.int64):
+    if series.value.dtype.kind not in "fi":
         if column.join is Join.LINEAR:
             raise not_numeric(title, "no line can be drawn between its values")
         if change != Conversion(1.0, 0.0):
