@@ -26,7 +26,8 @@ ARG MEMBER
 ARG MODULE
 LABEL org.opencontainers.image.title=${MEMBER} org.opencontainers.image.licenses=Apache-2.0
 COPY --from=installed /opt/dualspan /opt/dualspan
-ENV PATH=/opt/dualspan/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/data MODULE=${MODULE}
+ENV PATH=/opt/dualspan/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 OMP_NUM_THREADS=1 HOME=/data \
+    MODULE=${MODULE}
 # Whoever runs it owns /data and nothing else.
 RUN mkdir /data && chown 10001:10001 /data
 VOLUME /data

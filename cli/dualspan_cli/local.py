@@ -242,6 +242,8 @@ class LocalPlatform:
             for name in SERVICES_WITH_SCHEMA
         }
         return urls | {
+            # Matrices are small here: threads of a linear algebra library would only take cores from others.
+            "OMP_NUM_THREADS": "1",
             "DUALSPAN_SERVICE_SECRET": running.service_secret,
             "DUALSPAN_REDIS_URL": self.redis.url(),
             "DUALSPAN_IDENTITY_ADDRESS": running.identity_address,

@@ -4,13 +4,18 @@ A task takes ids, loads the row, calls a use case; it may run twice. What is to 
 the beat's schedule here.
 """
 
+import os
+
 from celery import Celery
+from celery.signals import worker_process_init
 
 from dualspan_analytics.composition import alarms, models, production, sharing
 from dualspan_analytics.parts import open_parts
 from dualspan_analytics.service.clock import now_us
 from dualspan_analytics.settings import AnalyticsSettings
 from dualspan_runtime.tasks import AsyncRunner, create_celery
+
+_GIVE_WAY = 15
 
 # Celery finds its app and its tasks as attributes of a module, hence what is constructed here.
 settings = AnalyticsSettings()  # pyright: ignore[reportCallIssue] - read from the environment
@@ -35,6 +40,12 @@ app.conf.beat_schedule = {
         "options": {"expires": settings.notification_seconds},
     },
 }
+
+
+@worker_process_init.connect
+def give_way(**_signal: object) -> None:
+    """What runs in the background gives way to whoever answers a person or a gateway."""
+    os.nice(_GIVE_WAY)
 
 
 @app.task(name="analytics.notify")
