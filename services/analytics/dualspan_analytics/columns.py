@@ -6,6 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+# InfoBits that say: this value held at that time, and was not sampled then (Part 4, 7.39.1; the historian's model.py).
+_HELD_BITS, _HELD = np.uint32(0x0C1F), np.uint32(0x0402)
+
 
 @dataclass(frozen=True, slots=True)
 class PropertyRef:
@@ -53,3 +56,8 @@ class Series:
     def is_bad(self) -> NDArray[np.bool_]:
         """Which samples have a Bad status, one bool for each: their value means nothing."""
         return (self.status >> 31) == 1
+
+    @property
+    def is_held(self) -> NDArray[np.bool_]:
+        """Which samples repeat a value that held, after a gap or a silence, one bool for each: nobody measured them."""
+        return (self.status & _HELD_BITS) == _HELD

@@ -130,7 +130,8 @@ def only_labelled(data: Subgroups | Counts, labels: Sequence[str]) -> Subgroups 
 
 
 def _raw(series: Series, start_us: int, end_us: int) -> _Samples:
-    inside = (series.timestamp >= start_us) & (series.timestamp < end_us)
+    # A value that is repeated because nothing was heard is no further measurement.
+    inside = (series.timestamp >= start_us) & (series.timestamp < end_us) & ~series.is_held
     return _Samples(series.timestamp[inside], _numbers(series)[inside], usable_samples(series)[inside])
 
 

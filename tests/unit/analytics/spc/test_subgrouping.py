@@ -79,6 +79,14 @@ def test_a_cycle_counter_tells_equal_parts_apart() -> None:
     assert data.values.tolist() == [10.0, 10.0, 11.0]
 
 
+def test_a_value_that_was_repeated_for_a_silence_is_no_measurement() -> None:
+    values = series([1.0, 2, 2, 3])
+    values.status[2] = 0x00000402
+    data = value_subgroups(values, 0, 4 * SECOND, Grouping(1))
+    assert data.values.tolist() == [1.0, 2.0, 3.0]
+    assert data.left_out.tolist() == [0, 0, 0]
+
+
 def test_a_bad_value_is_held_as_bad() -> None:
     weight = series([10.0, 0.0], [0.5, 2.5], bad=(1,))
     cycles = series([100, 101, 102, 103, 104], [0, 1, 2, 3, 4])
