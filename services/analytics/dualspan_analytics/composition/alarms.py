@@ -25,9 +25,6 @@ def compose(parts: Parts) -> Concern:
     settings, database = parts.settings, parts.database
     rules, alarms = AlarmRules(database, parts.plant), Alarms(database, parts.plant)
     channels = NotificationChannels(database, _seal(settings), private_allowed=settings.private_webhooks)
-    sources = Sources(parts.plant, (AnomalySignals(database),), OpcUaEvents(parts.events))
-    timing = Timing(interval=settings.alarm_interval_seconds, lease=settings.alarm_lease_seconds)
-    engine = AlarmEngine(database, sources, timing)
     return Concern(
         [
             Binding(add_AlarmServiceServicer_to_server, AlarmServicer(rules, alarms, parts.tokens)),
@@ -35,8 +32,16 @@ def compose(parts: Parts) -> Concern:
                 add_NotificationChannelServiceServicer_to_server, NotificationChannelServicer(channels, parts.tokens)
             ),
         ],
-        [engine.run] if settings.alarm_interval_seconds else [],
+        [engine(parts).run] if settings.alarm_interval_seconds else [],
     )
+
+
+def engine(parts: Parts) -> AlarmEngine:
+    """What evaluates the rules."""
+    settings, database = parts.settings, parts.database
+    sources = Sources(parts.plant, (AnomalySignals(database),), OpcUaEvents(parts.events))
+    timing = Timing(interval=settings.alarm_interval_seconds, lease=settings.alarm_lease_seconds)
+    return AlarmEngine(database, sources, timing)
 
 
 def delivery(parts: Parts) -> NotificationDelivery:
