@@ -10,6 +10,7 @@ from dualspan_bench.measures.opcua_to_committed import opcua_to_committed
 from dualspan_bench.measures.read_processed_24h import read_processed_24h
 from dualspan_bench.measures.stored_bytes import stored_bytes
 from dualspan_bench.measures.subscribe_10k import subscribe_10k
+from dualspan_bench.measures.training_beside_ingest import training_beside_ingest
 from dualspan_bench.model import Measure
 
 MEASURES: Mapping[str, Measure] = {
@@ -21,4 +22,5 @@ MEASURES: Mapping[str, Measure] = {
     "change_to_subscriber": change_to_subscriber,
     "browse_100k": browse_100k,
     "subscribe_10k": subscribe_10k,
+    "training_beside_ingest": training_beside_ingest,
 }

@@ -1,7 +1,8 @@
 """A gateway without a PLC: sends frames that are there already, over mTLS, as any gateway does."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -63,6 +64,29 @@ class Feeder:
         if committed != last:
             raise FeedError(f"{committed} of {last} frames were committed")
 
+    async def paced(self, make: Callable[[], Frame], per_second: float, seconds: float) -> list[float]:
+        """Send a frame at even times; returns the milliseconds from each one's sending to its acknowledgement."""
+        self._epoch += 1
+        stream = self._stub.Ingest()
+        opening = service_pb2.IngestRequest.Open(epoch=self._epoch)
+        opening.clock.GetCurrentTime()
+        await stream.write(service_pb2.IngestRequest(open=opening))
+        answers = aiter(stream)
+        await anext(answers)
+        sent: list[float] = []
+        reader = asyncio.ensure_future(_waits(answers, sent))
+        begin = time.perf_counter()
+        for number in range(1, round(per_second * seconds) + 1):
+            await asyncio.sleep(max(0.0, begin + (number - 1) / per_second - time.perf_counter()))
+            upload = service_pb2.IngestRequest.Upload(sequence=number, frame=encode_frame(make()))
+            sent.append(time.perf_counter())
+            await stream.write(service_pb2.IngestRequest(upload=upload))
+        await stream.done_writing()
+        waits = await reader
+        if len(waits) != len(sent):
+            raise FeedError(f"{len(waits)} of {len(sent)} frames were committed")
+        return waits
+
     async def _acknowledgements(
         self, answers: AsyncIterator[service_pb2.IngestResponse], room: asyncio.Semaphore
     ) -> int:
@@ -77,10 +101,19 @@ class Feeder:
         return committed
 
 
+async def _waits(answers: AsyncIterator[service_pb2.IngestResponse], sent: list[float]) -> list[float]:
+    """Milliseconds that each frame waited; an acknowledgement is of all up to it."""
+    waits: list[float] = []
+    async for answer in answers:
+        now = time.perf_counter()
+        waits.extend((now - sent[place]) * 1000.0 for place in range(len(waits), answer.ack.committed_sequence))
+    return waits
+
+
 @asynccontextmanager
-async def open_feeder(platform: Platform, tag_ids: Iterable[int]) -> AsyncGenerator[Feeder]:
+async def open_feeder(platform: Platform, tag_ids: Iterable[int], name: str = "feeder") -> AsyncGenerator[Feeder]:
     """Register the tags (FLOAT64) for a gateway of our own and open a channel as that gateway."""
-    gateway = f"{platform.tenant}/gateways/feeder"
+    gateway = f"{platform.tenant}/gateways/{name}"
     registrations = [
         resources_pb2.TagRegistration(tag_id=tag, gateway=gateway, kind=frame_pb2.VALUE_KIND_FLOAT64, sloped=True)
         for tag in tag_ids
@@ -90,15 +123,15 @@ async def open_feeder(platform: Platform, tag_ids: Iterable[int]) -> AsyncGenera
         await platform.session.historian.RegisterTags(
             service_pb2.RegisterTagsRequest(parent=platform.tenant, tags=part)
         )
-    credentials = await _gateway_credentials(platform, gateway)
+    credentials = await _gateway_credentials(platform, gateway, name)
     options = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
     async with grpc.aio.secure_channel(platform.gateway_address, credentials, options) as channel:
         yield Feeder(IngestServiceStub(channel))
 
 
-async def _gateway_credentials(platform: Platform, gateway: str) -> grpc.ChannelCredentials:
+async def _gateway_credentials(platform: Platform, gateway: str, name: str) -> grpc.ChannelCredentials:
     key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "feeder")])
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     request = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256())
     csr = request.public_bytes(serialization.Encoding.PEM).decode()
     authority = await platform.session.identity.GetGatewayCa(identity.GetGatewayCaRequest())
