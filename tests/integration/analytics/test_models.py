@@ -1,8 +1,11 @@
 """Models over the wire: a definition, trained on a week, proven, promoted, scoring the week after."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import grpc
 import grpc.aio
@@ -22,6 +25,9 @@ from harness.machine_tables import PATHS, faults_of, samples_of
 from plc_sim.model.machine import COMMISSIONED_US, WEEK
 from plc_sim.plants import make_plant
 
+if TYPE_CHECKING:  # exists in the stub file only
+    from dualspan.analytics.v1.models_pb2_grpc import ModelServiceAsyncStub
+
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 
 START = COMMISSIONED_US + 8 * WEEK
@@ -33,7 +39,7 @@ DEFINITION = "depalletisers"
 @dataclass
 class Works:
     plant: Plant
-    models: ModelServiceStub
+    models: ModelServiceAsyncStub
     name: str
     version: contract.ModelVersion
 
@@ -46,7 +52,7 @@ def at(time_us: int) -> Timestamp:
 
 async def trained(plant: Plant, name: str, start_us: int, end_us: int) -> contract.ModelVersion:
     """A version, trained as the worker does."""
-    stub = ModelServiceStub(plant.channel)
+    stub: ModelServiceAsyncStub = ModelServiceStub(plant.channel)
     operation = await stub.TrainModels(
         contract.TrainModelsRequest(name=name, start_time=at(start_us), end_time=at(end_us))
     )
@@ -72,7 +78,7 @@ async def works(platform: AnalyticsPlatform) -> AsyncGenerator[Works]:
             }
         )
     await plant.seal()
-    stub = ModelServiceStub(plant.channel)
+    stub: ModelServiceAsyncStub = ModelServiceStub(plant.channel)
     given = contract.ModelDefinition(asset_model="depalletiser", anomaly=contract.AnomalySpec())
     made = await stub.CreateModelDefinition(
         contract.CreateModelDefinitionRequest(
@@ -174,33 +180,49 @@ async def test_forecasts_have_intervals_and_beat_the_naive_ones(works: Works) ->
 async def test_changes_and_time_to_a_limit(works: Works) -> None:
     plant = works.plant
     asset = MACHINES[0].lower()
-    shared = {"parent": plant.parent, "asset": asset, "property": "drive-temperature"}
-    span = {"start_time": at(START), "end_time": at(START + WEEK // 7)}
-    found = await works.models.FindChanges(contract.FindChangesRequest(**shared, **span))
+    ask = contract.EstimateRemainingRequest(
+        parent=plant.parent,
+        asset=asset,
+        property="drive-temperature",
+        start_time=at(START),
+        end_time=at(START + WEEK // 7),
+        limit=1e6,
+    )
+    found = await works.models.FindChanges(
+        contract.FindChangesRequest(
+            parent=plant.parent,
+            asset=asset,
+            property="drive-temperature",
+            start_time=ask.start_time,
+            end_time=ask.end_time,
+        )
+    )
     assert found.unit == "Cel"
     assert found.good_share > 0.95
-    left = await works.models.EstimateRemaining(contract.EstimateRemainingRequest(**shared, **span, limit=1e6))
+    left = await works.models.EstimateRemaining(ask)
     assert left.slope_per_hour == pytest.approx(0.0, abs=1.0)
+    ask.limit = math.nan
     with pytest.raises(grpc.aio.AioRpcError, match="number"):
-        await works.models.EstimateRemaining(contract.EstimateRemainingRequest(**shared, **span, limit=math.nan))
+        await works.models.EstimateRemaining(ask)
 
 
 async def test_bad_definitions_say_what_is_wrong(works: Works) -> None:
-    async def create(**given: object) -> str:
+    async def create(given: contract.ModelDefinition) -> str:
         request = contract.CreateModelDefinitionRequest(
-            parent=works.plant.parent, model_definition_id="bad", model_definition=contract.ModelDefinition(**given)
+            parent=works.plant.parent, model_definition_id="bad", model_definition=given
         )
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await works.models.CreateModelDefinition(request)
         return refused.value.details() or ""
 
-    assert "There is no template" in await create(asset_model="no-such-model", anomaly=contract.AnomalySpec())
+    new = contract.ModelDefinition
+    assert "There is no template" in await create(new(asset_model="no-such-model", anomaly=contract.AnomalySpec()))
     assert "watched" in await create(
-        asset_model="depalletiser", anomaly=contract.AnomalySpec(state_property="state", running=["6"])
+        new(asset_model="depalletiser", anomaly=contract.AnomalySpec(state_property="state", running=["6"]))
     )
-    assert "asset_model" in await create(forecast=contract.ForecastSpec(property="active-power"))
+    assert "asset_model" in await create(new(forecast=contract.ForecastSpec(property="active-power")))
     assert "horizon" in await create(
-        asset_model="depalletiser", forecast=contract.ForecastSpec(property="active-power", horizon=10_000)
+        new(asset_model="depalletiser", forecast=contract.ForecastSpec(property="active-power", horizon=10_000))
     )
 
 

@@ -305,7 +305,7 @@ def score(model: AnomalyModel, table: Table, first: int = 0) -> Scores:
 
 
 def _reasons(model: AnomalyModel, seen: _Seen, deviation: NDArray[np.float64]) -> NDArray[np.uint8]:
-    there = np.isfinite(deviation[model.is_fitted]).any(axis=0)
+    there = np.asarray(np.isfinite(deviation[model.is_fitted]).any(axis=0), np.bool_)
     settled = trailing(there.astype(np.float64), model.spec.persistence, Summary.MINIMUM) == 1.0
     conditions = [~seen.where.runs, ~seen.known, ~seen.runs, ~there, ~settled]
     reasons = [Reason.NOT_RUNNING, Reason.UNKNOWN_CONTEXT, Reason.SETTLING, Reason.NO_DATA, Reason.SETTLING]

@@ -56,9 +56,10 @@ def version_message(tenant: str, proven: "Proven") -> models_pb2.ModelVersion:
 
 
 def _figures(row: Mapping[str, Any]) -> models_pb2.BacktestFigures:
-    known = {name: math.nan if value is None else value for name, value in row.items() if name != "median_lead_us"}
-    figures = models_pb2.BacktestFigures(**known)
-    lead = row.get("median_lead_us")
-    if lead is not None:
-        figures.median_lead.CopyFrom(duration(lead))
+    figures = models_pb2.BacktestFigures()
+    for name, value in row.items():
+        if name == "median_lead_us":
+            figures.median_lead.CopyFrom(duration(value or 0.0))
+        else:
+            setattr(figures, name, math.nan if value is None else value)
     return figures

@@ -181,7 +181,7 @@ def _episodes(scored: Scored) -> list[contract.AnomalyEpisode]:
                 end_time=timestamp(alarm.end_us),
                 peak=float(np.nanmax(found.score[first:last])),
                 contributions=[
-                    contract.Contribution(property=scored.names[place], share=float(share[place]))
+                    contract.Contribution(property=str(scored.names[place]), share=float(share[place]))
                     for place in order.tolist()
                     if share[place] > 0.0
                 ],
