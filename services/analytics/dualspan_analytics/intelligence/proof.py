@@ -15,7 +15,7 @@ from dualspan_analytics.intelligence.watching import AnomalySpec, Summary
 
 MODEL = "model"
 FIXED_LIMITS = "fixed limits"
-"""The naive way to find anomalies: mean ± 3 standard deviations of every property while the machine runs."""
+"""The naive way: mean ± 3 standard deviations of every property while the machine runs, with the same delay."""
 TRAINED_SHARE = 0.6
 """The backtest trains on this much of a span and judges the rest."""
 _NAIVE_SIGMA = 3.0
@@ -57,7 +57,8 @@ def fixed_limits(spec: AnomalySpec, table: Table, first: int) -> Floats:
         if len(known) > 1:
             spread = max(float(known.std()), 1e-9)
             worst = np.fmax(worst, np.abs(values - known.mean()) / (_NAIVE_SIGMA * spread))
-    return worst[first:]
+    # A limit of a person has an on-delay too.
+    return trailing(worst, spec.persistence, Summary.MINIMUM)[first:]
 
 
 def backtest(spec: AnomalySpec, table: Table, first: int, known: Sequence[Event]) -> Mapping[str, Detection]:
