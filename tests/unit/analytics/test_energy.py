@@ -302,3 +302,42 @@ def test_no_factor_is_made_up() -> None:
 def test_a_factor_that_cannot_be_is_refused(value: float, year: int, gas: str, source: str, words: str) -> None:
     with pytest.raises(InvalidArgument, match=words):
         check_factor(EmissionFactor("X", year, "1", value, gas, source, "X"))
+
+
+WINDOW = st.tuples(st.integers(0, 47), st.integers(1, 47), st.sets(st.integers(0, 6), min_size=1), st.booleans())
+
+
+@given(
+    st.lists(WINDOW, max_size=3),
+    st.sampled_from(["Europe/Berlin", "America/New_York", "Asia/Shanghai", "Australia/Lord_Howe"]),
+    st.sampled_from(["2026-03-07", "2026-03-28", "2026-04-04", "2026-10-03", "2026-10-24", "2026-10-31", "2026-07-01"]),
+)
+def test_every_quarter_of_an_hour_has_the_rate_of_its_local_time(
+    drawn: list[tuple[int, int, set[int], bool]], zone: str, day: str
+) -> None:
+    windows = [
+        Window("high", Daily(start * 30, (start + length) * 30 % 1440, tuple(sorted(days))), (3, 10) if dry else ())
+        for start, length, days, dry in drawn
+    ]
+    given_tariff = tariff(*windows, zone=zone)
+    try:
+        check_tariff(given_tariff)
+    except InvalidArgument:
+        return
+    start = int(dt.datetime.fromisoformat(day).replace(tzinfo=ZoneInfo(zone)).timestamp()) * 1_000_000
+    found = rated(given_tariff, start, start + 72 * HOUR)
+    assert (np.diff(found.edges) > 0).all()
+    for time in range(start, start + 72 * HOUR, 15 * MINUTE):
+        local = dt.datetime.fromtimestamp(time // 1_000_000, ZoneInfo(zone))
+        rate = int(found.rate[np.searchsorted(found.edges, time, side="right") - 1])
+        assert rate == int(any(_holds(window, local) for window in windows)), local
+
+
+def _holds(window: Window, local: dt.datetime) -> bool:
+    """Whether a window holds at a local time, its day looked up by the clock on the wall."""
+    minute, hours = local.hour * 60 + local.minute, window.hours
+    begins_today = minute >= hours.start_minute
+    crosses = hours.end_minute <= hours.start_minute
+    day = local.date() if begins_today else local.date() - dt.timedelta(days=1)
+    inside = begins_today or minute < hours.end_minute if crosses else begins_today and minute < hours.end_minute
+    return inside and day.weekday() in hours.weekdays and (not window.months or day.month in window.months)

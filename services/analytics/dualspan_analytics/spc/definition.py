@@ -22,14 +22,14 @@ _SHORTEST_WINDOW_US = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class ChartDefinition:
-    """A chart on a property of one asset, or of every asset of a model.
+    """A chart on a property of one asset, or of every asset of a model and of those that extend it.
 
     Attributes:
         id: Unique in the tenant.
         display_name: For people.
         kind: Which statistic.
         asset: Id of the asset; "" with `model`.
-        model: Id of the model; "" with `asset`.
+        model: Id of the model, or of one that it extends; "" with `asset`.
         property_id: What is charted: a measurement, or on charts of counts a counter.
         property_index: From 1 for an indexed property.
         inspected: Counters that add up to the units inspected, on charts of counts.
@@ -145,11 +145,14 @@ def check_against(given: ChartDefinition, tree: AssetTree, asset: str) -> None:
 
     Raises:
         NotFound: There is no such asset or property.
-        FailedPrecondition: The asset is not of the chart's model, a property has text, or counts no units.
+        FailedPrecondition: The asset is not of the chart's model or one that extends it, a property has text, or counts
+            no units.
     """
     model = tree.model_of(asset)
-    if given.model and (model is None or model.id != given.model):
-        words = f"Asset {asset!r} is not of the model {given.model!r} that the chart is for."
+    if given.model and given.model not in {each.id for each in tree.lineage(asset)}:
+        words = (
+            f"Asset {asset!r} is not of the model {given.model!r} that the chart is for, nor of one that extends it."
+        )
         raise FailedPrecondition("MODEL_DIFFERS", words)
     if given.asset and given.asset != asset:
         raise FailedPrecondition("ASSET_DIFFERS", f"The chart is for asset {given.asset!r}, not for {asset!r}.")

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dualspan_analytics.spc.model import Panel
@@ -70,6 +70,7 @@ ZONE = st.one_of(
 )
 
 
+@settings(max_examples=400)
 @given(ZONE, st.sampled_from([*WESTERN_ELECTRIC, *NELSON]))
 def test_are_broken_first_where_the_plain_reference_says_so(zone: list[float], rule: Rule) -> None:
     broken = [at for at in range(len(zone)) if breaks(rule, zone, at)]
@@ -117,6 +118,15 @@ def test_two_of_three_names_those_beyond() -> None:
     (violation,) = found([0.0, 2.5, 0.0, 2.4, 0.0], Rule.NELSON_TWO_OF_THREE)
     assert (violation.signalled, violation.points) == (3, (1, 3))
     assert found([2.5, -2.5, 0.0], Rule.NELSON_TWO_OF_THREE) == []
+
+
+def test_a_point_on_the_edge_of_a_zone_is_not_beyond_it() -> None:
+    assert found([2.0, 2.0, 2.0, 3.0, -3.0], Rule.WE_TWO_OF_THREE, Rule.BEYOND_LIMITS) == []
+    assert found([-2.0, -2.0], Rule.NELSON_TWO_OF_THREE) == []
+    assert found([1.0] * 5, Rule.WE_FOUR_OF_FIVE) == found([-1.0] * 5, Rule.NELSON_FOUR_OF_FIVE) == []
+    assert found([1.0] * 15, Rule.NELSON_FIFTEEN_NEAR) == []
+    assert found([1.0, -1.0] * 4, Rule.NELSON_EIGHT_FAR) == []
+    assert found([0.5, 0.5, 0.6, 0.7, 0.8, 0.9], Rule.NELSON_SIX_TREND) == []
 
 
 def test_zones_are_not_asked_of_what_has_none() -> None:

@@ -219,9 +219,7 @@ class QueryLoadProfileRequest(_message.Message):
     peaks: _builtins.int
     """How many peaks; 5 if 0, at most 100."""
     modulus: _builtins.float
-    """Limits of machine meters: the value at which they begin again with 0, in
-    the unit of the property; 0: never.
-    """
+    """Where meters begin again with 0, in the unit of the property; 0: never."""
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
         """From here on."""

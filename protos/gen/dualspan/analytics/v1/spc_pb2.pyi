@@ -304,7 +304,9 @@ class ControlChart(_message.Message):
     asset: _builtins.str
     """Id of the asset; empty with `model`."""
     model: _builtins.str
-    """Id of the model whose assets have this chart; empty with `asset`."""
+    """Id of the model whose assets have this chart, those of models that extend
+    it as well; empty with `asset`.
+    """
     property: _builtins.str
     """Id of the property. Charts of counts need a counter of nonconforming
     units or nonconformities.
