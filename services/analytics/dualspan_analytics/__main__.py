@@ -12,6 +12,7 @@ from dualspan_analytics.composition import (
     operations,
     production,
     queries,
+    reports,
     sharing,
     spc,
 )
@@ -26,7 +27,9 @@ CONCERNS: Sequence[Callable[[Parts], Concern]] = (
     alarms.compose,
     energy.compose,
     models.compose,
-    spc.compose, exports.compose,
+    spc.compose,
+    exports.compose,
+    reports.compose,
     queries.compose,
     production.compose,
     sharing.compose,

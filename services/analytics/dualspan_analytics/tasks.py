@@ -9,7 +9,7 @@ import os
 from celery import Celery
 from celery.signals import worker_process_init
 
-from dualspan_analytics.composition import alarms, models, production, sharing
+from dualspan_analytics.composition import alarms, exports, models, production, reports, sharing
 from dualspan_analytics.parts import open_parts
 from dualspan_analytics.service.clock import now_us
 from dualspan_analytics.settings import AnalyticsSettings
@@ -28,6 +28,8 @@ app.conf.beat_schedule = {
         "schedule": settings.score_seconds,
         "options": {"expires": settings.score_seconds},
     },
+    "exports": {"task": "analytics.exports", "schedule": 60.0, "options": {"expires": 60.0}},
+    "reports": {"task": "analytics.reports", "schedule": 60.0, "options": {"expires": 60.0}},
     "models-sweep": {"task": "analytics.models.sweep", "schedule": 60.0, "options": {"expires": 60.0}},
     "rollups": {
         "task": "analytics.roll_up_all",
@@ -89,3 +91,27 @@ def sweep_models() -> None:
 def score_models() -> None:
     """Score what live models have not scored yet."""
     runner.run(lambda parts: models.scoring(parts).sweep())
+
+
+@app.task(name="analytics.export")
+def export(tenant: str, export_id: str) -> None:
+    """Do a slice of a run of an export."""
+    runner.run(lambda parts: exports.runs(parts).run(tenant, export_id))
+
+
+@app.task(name="analytics.exports")
+def sweep_exports() -> None:
+    """Begin the runs of exports whose time has come, and go on with those that a crash left behind."""
+    runner.run(lambda parts: exports.use_cases(parts).sweep())
+
+
+@app.task(name="analytics.report")
+def report(tenant: str, report_id: str, start_us: str) -> None:
+    """Make the report of one period."""
+    runner.run(lambda parts: reports.runs(parts).run(tenant, report_id, int(start_us)))
+
+
+@app.task(name="analytics.reports")
+def sweep_reports() -> None:
+    """Plan the reports of periods that are over, and ask for those that nobody makes."""
+    runner.run(lambda parts: reports.use_cases(parts).sweep())

@@ -1,0 +1,1 @@
+"""Reports: what they say, in which words, and how they look."""

@@ -1,0 +1,157 @@
+"""Use case: the figures of a report, asked of the concerns that have them."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dualspan.historian.v1 import resources_pb2 as historian
+from dualspan_analytics.assets import AssetTree
+from dualspan_analytics.columns import PropertyRef
+from dualspan_analytics.kpis.grouping import Dimension
+from dualspan_analytics.plant_data import PlantData
+from dualspan_analytics.reports import sections
+from dualspan_analytics.reports.model import Period, ReportDefinition, Section, SectionKind, Span
+from dualspan_analytics.reports.sections import ChartRow, GoodRow
+from dualspan_analytics.service import control_charts
+from dualspan_analytics.service.alarms import Alarms
+from dualspan_analytics.service.control_charts import ControlCharts
+from dualspan_analytics.service.energy import EnergyUse
+from dualspan_analytics.service.energy import Span as EnergySpan
+from dualspan_analytics.service.kpis import KpiQuestion, Kpis
+from dualspan_analytics.service.stops import Stops
+from dualspan_runtime.errors import DomainError, FailedPrecondition, InvalidArgument, NotFound, ResourceExhausted
+
+_MOST_CHARTS = 100
+_UNITS = "good-count"
+# What keeps one section from being made is said in it; the others are made all the same.
+_SAID = (NotFound, InvalidArgument, FailedPrecondition, ResourceExhausted)
+_GOOD, _COUNT = historian.AGGREGATE_PERCENT_GOOD, historian.AGGREGATE_COUNT
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The concerns."""
+
+    kpis: Kpis
+    stops: Stops
+    energy: EnergyUse
+    alarms: Alarms
+    charts: ControlCharts
+    plant: PlantData
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    tenant: str
+    definition: ReportDefinition
+    span: Span
+
+    @property
+    def times(self) -> tuple[int, int]:
+        return self.span.start_us, self.span.end_us
+
+
+class ReportFigures:
+    """Makes sections.
+
+    Args:
+        sources: The concerns.
+    """
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+        self._made: Mapping[SectionKind, Callable[[_Question], Awaitable[Section]]] = {
+            SectionKind.OEE: self._oee,
+            SectionKind.LOSSES: self._losses,
+            SectionKind.ENERGY: self._energy,
+            SectionKind.ALARMS: self._alarms,
+            SectionKind.SPC: self._spc,
+            SectionKind.COMPLETENESS: self._completeness,
+        }
+
+    async def sections(self, tenant: str, definition: ReportDefinition, span: Span) -> tuple[Section, ...]:
+        """All sections of a report; what cannot be computed is said where it would stand.
+
+        Raises:
+            Unavailable: Another service does not answer; the report is to be made later.
+        """
+        found: list[Section] = []
+        question = _Question(tenant, definition, span)
+        for kind in definition.sections or tuple(SectionKind):
+            try:
+                found.append(await self._made[kind](question))
+            except _SAID as error:
+                found.append(sections.nothing(kind, error.message))
+        return tuple(found)
+
+    async def _oee(self, question: _Question) -> Section:
+        monthly = question.definition.period is Period.MONTHLY
+        dimensions = (Dimension.MACHINE, Dimension.SHIFT_NAME if monthly else Dimension.SHIFT)
+        asked = KpiQuestion(question.definition.assets, *question.times, sections.OEE_KPIS, dimensions)
+        return sections.oee_section(await self._sources.kpis.query(question.tenant, asked))
+
+    async def _losses(self, question: _Question) -> Section:
+        assets = question.definition.assets
+        losses = await self._sources.stops.losses(question.tenant, assets, *question.times, "reason", planned=False)
+        return sections.losses_section(losses)
+
+    async def _energy(self, question: _Question) -> Section:
+        spans = [EnergySpan(asset, *question.times) for asset in question.definition.assets or ("",)]
+        found = {
+            span.asset: await self._sources.energy.use(
+                question.tenant, span, tariff="", region="", unit_property=_UNITS
+            )
+            for span in spans
+        }
+        return sections.energy_section(found)
+
+    async def _alarms(self, question: _Question) -> Section:
+        quality = await self._sources.alarms.statistics(question.tenant, *question.times, operators=1)
+        return sections.alarms_section(quality.statistics)
+
+    async def _spc(self, question: _Question) -> Section:
+        tree = await self._sources.plant.assets(question.tenant)
+        scope = _under(tree, question.definition.assets)
+        charts = await self._sources.charts.page(question.tenant, "", _MOST_CHARTS)
+        mine = [(chart.id, chart.asset) for chart in charts if chart.asset in scope]
+        return sections.spc_section([await self._chart(question, *each) for each in mine])
+
+    async def _chart(self, question: _Question, chart: str, asset: str) -> ChartRow:
+        try:
+            drawn = await self._sources.charts.evaluate(
+                question.tenant, control_charts.Asked(chart, asset, *question.times)
+            )
+        except _SAID as error:
+            return ChartRow(chart, asset, 0, 0, np.nan, error.message)
+        cpk = drawn.capability.cpk.value if drawn.capability else np.nan
+        return ChartRow(chart, asset, len(drawn.data), len(drawn.violations), cpk)
+
+    async def _completeness(self, question: _Question) -> Section:
+        tree = await self._sources.plant.assets(question.tenant)
+        scope = _under(tree, question.definition.assets)
+        rows: list[GoodRow] = []
+        for asset in sorted(scope):
+            refs = tree.bound_refs(asset)
+            if refs:
+                rows.append(await self._good(question, asset, refs))
+        return sections.completeness_section(rows)
+
+    async def _good(self, question: _Question, asset: str, refs: Sequence[PropertyRef]) -> GoodRow:
+        found = await self._sources.plant.read_processed(
+            question.tenant, refs, *question.times, interval_us=0, aggregates=(_GOOD, _COUNT)
+        )
+        good = np.nan_to_num(np.array([found[ref, _GOOD].value[0] for ref in refs]))
+        count = np.nan_to_num(np.array([found[ref, _COUNT].value[0] for ref in refs]))
+        worst = int(np.argmin(good))
+        name = str(refs[worst]).partition("/")[2]
+        return GoodRow(asset, len(refs), float(count.sum()), float(good.mean()), float(good[worst]), name)
+
+
+def _under(tree: AssetTree, assets: Sequence[str]) -> set[str]:
+    return {each.id for asset in assets or ("",) for each in tree.under(asset)}
+
+
+def said(error: DomainError) -> str:
+    """What went wrong, for whoever waits for a report."""
+    return f"{error.reason}: {error.message}"[:1000]
