@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from dualspan_cli.commands.analytics import alarm_channels, alarm_rules
+from dualspan_cli.commands.analytics import alarm_channels, alarm_rules, model_outlook
 from dualspan_cli.commands.analytics.alarms import alarms
 from dualspan_cli.commands.analytics.energy import energy
 from dualspan_cli.commands.analytics.models import models
@@ -13,7 +13,7 @@ from dualspan_cli.commands.analytics.spc import spc
 
 analytics = typer.Typer(help="Questions about production, asked of assets and their properties.", no_args_is_help=True)
 # Their commands are in the same group.
-__all__ = ["alarm_channels", "alarm_rules", "analytics"]
+__all__ = ["alarm_channels", "alarm_rules", "analytics", "model_outlook"]
 analytics.add_typer(alarms, name="alarms")
 analytics.add_typer(energy, name="energy")
 analytics.add_typer(models, name="models")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -42,27 +41,29 @@ class ForecastKind(StrEnum):
 
 NameArgument = Annotated[str, typer.Argument(metavar="DEFINITION", help="Id of the model definition.")]
 AssetOption = Annotated[str, typer.Option(help="Which machine.")]
-PropertyOption = Annotated[str, typer.Option("--property", help="Of its asset model, such as oil-temperature.")]
-IndexOption = Annotated[int, typer.Option(min=0, help="From 1 for an indexed property.")]
 FromOption = Annotated[str, typer.Option("--from", help="-7d, 2026-05-04T06:00:00Z; included.")]
 ToOption = Annotated[str, typer.Option("--to", help="now, -1h, 2026-05-04T14:00:00Z; not included.")]
 VersionOption = Annotated[int, typer.Option(min=0, help="Which version; the live one if not given.")]
 
 
-def _stub(session: Session) -> ModelServiceAsyncStub:
+def model_stub(session: Session) -> ModelServiceAsyncStub:
+    """The calls around models."""
     return ModelServiceStub(session.analytics_channel)
 
 
-def _name(session: Session, definition: str) -> str:
+def definition_name(session: Session, definition: str) -> str:
+    """The resource name of a definition."""
     return f"{session.tenant}/modelDefinitions/{definition}"
 
 
-def _span(start: str, end: str) -> tuple[Timestamp, Timestamp]:
+def span(start: str, end: str) -> tuple[Timestamp, Timestamp]:
+    """The two ends of a span that a person wrote down."""
     now = datetime.now(UTC)
-    return _timestamp(parse_time(start, now)), _timestamp(parse_time(end, now))
+    return timestamp(parse_time(start, now)), timestamp(parse_time(end, now))
 
 
-def _timestamp(time_us: int) -> Timestamp:
+def timestamp(time_us: int) -> Timestamp:
+    """A time of µs since the Unix epoch."""
     message = Timestamp()
     message.FromMicroseconds(time_us)
     return message
@@ -73,7 +74,7 @@ def list_templates(tenant: TenantOption = "", data: DataOption = None, as_json: 
     """List what the platform watches of which asset model, if nothing else is said."""
 
     async def use(session: Session) -> contract.ListModelTemplatesResponse:
-        return await _stub(session).ListModelTemplates(contract.ListModelTemplatesRequest(parent=session.tenant))
+        return await model_stub(session).ListModelTemplates(contract.ListModelTemplatesRequest(parent=session.tenant))
 
     found = with_session(use, tenant=tenant, data=data)
     if as_json:
@@ -111,7 +112,7 @@ def create(
         request = contract.CreateModelDefinitionRequest(
             parent=session.tenant, model_definition_id=definition, model_definition=given
         )
-        return await _stub(session).CreateModelDefinition(request)
+        return await model_stub(session).CreateModelDefinition(request)
 
     made = with_session(use, tenant=tenant, data=data)
     if as_json:
@@ -128,7 +129,7 @@ def list_definitions(tenant: TenantOption = "", data: DataOption = None, as_json
         request = contract.ListModelDefinitionsRequest(parent=session.tenant, page_size=1000)
         found: list[contract.ModelDefinition] = []
         while True:
-            page = await _stub(session).ListModelDefinitions(request)
+            page = await model_stub(session).ListModelDefinitions(request)
             found += page.model_definitions
             if not page.next_page_token:
                 return found
@@ -156,8 +157,8 @@ def delete(definition: NameArgument, tenant: TenantOption = "", data: DataOption
     """Delete a definition with its versions and scores."""
 
     async def use(session: Session) -> None:
-        request = contract.DeleteModelDefinitionRequest(name=_name(session, definition))
-        await _stub(session).DeleteModelDefinition(request)
+        request = contract.DeleteModelDefinitionRequest(name=definition_name(session, definition))
+        await model_stub(session).DeleteModelDefinition(request)
 
     with_session(use, tenant=tenant, data=data)
     messages.print(f"{definition} is deleted.")
@@ -168,16 +169,24 @@ def train(
     definition: NameArgument,
     start: FromOption = "-14d",
     end: ToOption = "now",
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(help="A confirmed fault that it should find, ASSET=ONSET/STOP/END; repeatable."),
+    ] = None,
     tenant: TenantOption = "",
     data: DataOption = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Train a new version in the background, and wait for its proof."""
-    first, last = _span(start, end)
+    first, last = span(start, end)
+    known = [_fault(each) for each in fault or ()]
 
     async def use(session: Session) -> contract.ModelVersion:
-        request = contract.TrainModelsRequest(name=_name(session, definition), start_time=first, end_time=last)
-        return await _ended(session, await _stub(session).TrainModels(request))
+        request = contract.TrainModelsRequest(
+            name=definition_name(session, definition), start_time=first, end_time=last
+        )
+        request.known_faults.extend(known)
+        return await _ended(session, await model_stub(session).TrainModels(request))
 
     made = with_session(use, tenant=tenant, data=data)
     if as_json:
@@ -190,6 +199,16 @@ def train(
             messages.print(f"  {each.asset} has no model: {each.problem}")
     if made.verdict == contract.VERDICT_BETTER:
         messages.print(f"Let it score with `dualspan analytics models promote {definition} {number}`.")
+
+
+def _fault(text: str) -> contract.KnownFault:
+    asset, _, times = text.partition("=")
+    moments = times.split("/")
+    if not asset or len(moments) != 3:  # onset, stop, end
+        raise CommandError("MALFORMED_FAULT", f"{text!r} is not ASSET=ONSET/STOP/END.", exit_code=2)
+    now = datetime.now(UTC)
+    onset, stop, end = (timestamp(parse_time(moment, now)) for moment in moments)
+    return contract.KnownFault(asset=asset, onset_time=onset, stop_time=stop, end_time=end)
 
 
 async def _ended(session: Session, operation: operations_pb2.Operation) -> contract.ModelVersion:
@@ -214,8 +233,8 @@ def versions(
     """List the versions of a definition with their backtests."""
 
     async def use(session: Session) -> contract.ListModelVersionsResponse:
-        request = contract.ListModelVersionsRequest(parent=_name(session, definition), page_size=100)
-        return await _stub(session).ListModelVersions(request)
+        request = contract.ListModelVersionsRequest(parent=definition_name(session, definition), page_size=100)
+        return await model_stub(session).ListModelVersions(request)
 
     found = with_session(use, tenant=tenant, data=data)
     if as_json:
@@ -245,8 +264,8 @@ def promote(
     """Let a version score, if it beat its naive baseline."""
 
     async def use(session: Session) -> contract.ModelVersion:
-        request = contract.PromoteModelVersionRequest(name=f"{_name(session, definition)}/versions/{version}")
-        return await _stub(session).PromoteModelVersion(request)
+        request = contract.PromoteModelVersionRequest(name=f"{definition_name(session, definition)}/versions/{version}")
+        return await model_stub(session).PromoteModelVersion(request)
 
     made = with_session(use, tenant=tenant, data=data)
     if as_json:
@@ -267,13 +286,13 @@ def score(
     as_json: JsonFlag = False,
 ) -> None:
     """Judge a machine over a span: its anomalies, and what contributed to them."""
-    first, last = _span(start, end)
+    first, last = span(start, end)
 
     async def use(session: Session) -> contract.ScoreColumns:
         request = contract.ScoreSpanRequest(
-            name=_name(session, definition), asset=asset, start_time=first, end_time=last, version=version
+            name=definition_name(session, definition), asset=asset, start_time=first, end_time=last, version=version
         )
-        return await _stub(session).ScoreSpan(request)
+        return await model_stub(session).ScoreSpan(request)
 
     found = with_session(use, tenant=tenant, data=data)
     if as_json:
@@ -290,112 +309,3 @@ def score(
     ]
     print_rows(rows, as_json=False, columns=["from", "to", "peak", "because of"])
     messages.print(f"{len(rows)} anomalies; {found.scored_share:.0%} of the span could be judged.")
-
-
-@models.command("forecast")
-def forecast_command(
-    definition: NameArgument,
-    asset: AssetOption,
-    time: Annotated[str, typer.Option("--at", help="From when on: now, -1h, 2026-05-04T14:00:00Z.")] = "now",
-    version: VersionOption = 0,
-    tenant: TenantOption = "",
-    data: DataOption = None,
-    as_json: JsonFlag = False,
-) -> None:
-    """Forecast a property, with the interval that should hold nine values of ten."""
-    since = _timestamp(parse_time(time, datetime.now(UTC)))
-
-    async def use(session: Session) -> contract.ForecastColumns:
-        request = contract.ForecastRequest(name=_name(session, definition), asset=asset, time=since, version=version)
-        return await _stub(session).Forecast(request)
-
-    found = with_session(use, tenant=tenant, data=data)
-    if as_json:
-        print_json(as_dict(found))
-        return
-    width = len(found.quantiles) // max(1, len(found.time))
-    rows = [
-        {
-            "time": format_time(time_us),
-            "low": f"{found.quantiles[row * width]:.4g}",
-            "middle": f"{found.quantiles[row * width + width // 2]:.4g}",
-            "high": f"{found.quantiles[row * width + width - 1]:.4g}",
-        }
-        for row, time_us in enumerate(found.time)
-    ]
-    print_rows(rows, as_json=False, columns=["time", "low", "middle", "high"])
-    messages.print(f"In {found.unit or '1'}; {found.good_share:.0%} of what it rests on is good data.")
-
-
-@models.command("changes")
-def changes(
-    asset: AssetOption,
-    prop: PropertyOption,
-    index: IndexOption = 0,
-    start: FromOption = "-7d",
-    end: ToOption = "now",
-    sensitivity: Annotated[float, typer.Option(help="2 finds smaller changes, 0.5 larger ones only.")] = 1.0,
-    tenant: TenantOption = "",
-    data: DataOption = None,
-    as_json: JsonFlag = False,
-) -> None:
-    """Find when a property began to behave differently."""
-    first, last = _span(start, end)
-
-    async def use(session: Session) -> contract.FindChangesResponse:
-        request = contract.FindChangesRequest(
-            parent=session.tenant, asset=asset, property=prop, index=index, start_time=first, end_time=last
-        )
-        request.sensitivity = sensitivity
-        return await _stub(session).FindChanges(request)
-
-    found = with_session(use, tenant=tenant, data=data)
-    if as_json:
-        print_json(as_dict(found))
-        return
-    rows = [
-        {
-            "time": format_time(each.time.ToMicroseconds()),
-            "before": f"{each.before:.4g}",
-            "after": f"{each.after:.4g}",
-            "sigmas": f"{each.sigmas:.1f}",
-        }
-        for each in found.changes
-    ]
-    print_rows(rows, as_json=False, columns=["time", "before", "after", "sigmas"])
-
-
-@models.command("remaining")
-def remaining(
-    asset: AssetOption,
-    prop: PropertyOption,
-    limit: Annotated[float, typer.Option(help="In the property's unit.")],
-    index: IndexOption = 0,
-    start: FromOption = "-1d",
-    end: ToOption = "now",
-    tenant: TenantOption = "",
-    data: DataOption = None,
-    as_json: JsonFlag = False,
-) -> None:
-    """Estimate how long until a property reaches a limit, if it goes on as it does."""
-    first, last = _span(start, end)
-
-    async def use(session: Session) -> contract.EstimateRemainingResponse:
-        request = contract.EstimateRemainingRequest(
-            parent=session.tenant, asset=asset, property=prop, index=index, start_time=first, end_time=last, limit=limit
-        )
-        return await _stub(session).EstimateRemaining(request)
-
-    found = with_session(use, tenant=tenant, data=data)
-    if as_json:
-        print_json(as_dict(found))
-        return
-    slope = f"{found.level:.4g} {found.unit} now, {found.slope_per_hour:+.3g} an hour"
-    if not found.approaching:
-        messages.print(f"{slope}: it does not lead to {limit:g}.")
-        return
-    hours = found.remaining.ToMicroseconds() / 3.6e9
-    earliest = found.earliest.ToMicroseconds() / 3.6e9
-    latest = found.latest.ToMicroseconds() / 3.6e9 if found.HasField("latest") else math.inf
-    until = "nobody knows when" if math.isinf(latest) else f"{latest:.1f} h"
-    messages.print(f"{slope}: {limit:g} in {hours:.1f} h (90 %: {earliest:.1f} h to {until}).")

@@ -13,6 +13,7 @@ from dualspan_analytics.intelligence.table import Floats
 _MOST_POINTS = 2000
 _LEAST_POINTS = 20
 _MAD_TO_SIGMA = 1.4826
+_PENALTY = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,22 +46,27 @@ def changes(time_us: NDArray[np.int64], value: Floats, sensitivity: float = 1.0,
     time_us, value = _averaged(time_us[there], value[there])
     if len(value) < _LEAST_POINTS or value.min() == value.max():
         return []
-    noise = _MAD_TO_SIGMA * float(np.median(np.abs(np.diff(value) - np.median(np.diff(value))))) / math.sqrt(2.0)
-    sigma = max(noise, 1e-9 * (float(np.abs(value).max()) + 1e-9))
-    search = ruptures.KernelCPD(kernel="linear", min_size=least).fit((value / sigma)[:, None])
-    penalty = 3.0 * math.log(len(value)) * _alike(value) / sensitivity
-    ends = [0, *(search.predict(pen=penalty) or [len(value)])]
+    scale = _long_run_deviation(value)
+    search = ruptures.KernelCPD(kernel="linear", min_size=least).fit((value / scale)[:, None])
+    ends = [0, *(search.predict(pen=_PENALTY * math.log(len(value)) / sensitivity) or [len(value)])]
     levels = [float(value[a:b].mean()) for a, b in itertools.pairwise(ends)]
+    within = value - np.repeat(levels, np.diff(ends))
+    sigma = max(float(within.std()), 1e-9 * (float(np.abs(value).max()) + 1e-9))
     steps = zip(ends[1:-1], levels[:-1], levels[1:], strict=True)
     return [Change(int(time_us[at]), before, after, abs(after - before) / sigma) for at, before, after in steps]
 
 
-def _alike(value: Floats) -> float:
-    """How many neighbours say the same thing: a wandering mean is no series of changes."""
-    steps = np.diff(value)
-    wander = float(np.square(value[10:] - value[:-10]).mean()) if len(value) > 10 else 0.0
-    jump = float(np.square(steps).mean())
-    return min(10.0, max(1.0, wander / jump)) if jump > 0.0 else 1.0
+def _long_run_deviation(value: Floats) -> float:
+    """Standard deviation that independent values of as uncertain a mean would have.
+
+    A value that wanders has many neighbours that say the same; taken for noise of that size, its wandering is no series
+    of changes. From the steps between means of neighbouring blocks, by their median so that true changes do not count.
+    """
+    per = max(2, math.isqrt(len(value)))
+    blocks = value[: len(value) // per * per].reshape(-1, per).mean(axis=1)
+    steps = np.diff(blocks)
+    spread = _MAD_TO_SIGMA * float(np.median(np.abs(steps - np.median(steps)))) * math.sqrt(per / 2.0)
+    return max(spread, float(np.abs(np.diff(value)).mean()) / 2.0, 1e-9 * (float(np.abs(value).max()) + 1e-9))
 
 
 def _averaged(time_us: NDArray[np.int64], value: Floats) -> tuple[NDArray[np.int64], Floats]:

@@ -30,6 +30,14 @@ def test_noise_has_no_changes_and_little_data_none() -> None:
     assert changes(TIMES, np.full(1000, 7.0)) == []
 
 
+def test_what_wanders_does_not_change_at_every_turn() -> None:
+    knots = RNG.normal(size=60)
+    wandering = np.interp(np.arange(1000), np.arange(60) * 17, knots) + 0.05 * RNG.normal(size=1000)
+    assert len(changes(TIMES, wandering)) <= 2
+    stepped = wandering + np.where(np.arange(1000) < 500, 0.0, 8.0)
+    assert min(abs(each.time_us / (60 * SECOND) - 500) for each in changes(TIMES, stepped)) < 15
+
+
 def test_the_time_to_a_limit_lies_in_its_interval() -> None:
     hours = TIMES / 3.6e9
     found = remaining(TIMES, 50.0 + 0.5 * hours + 0.2 * RNG.normal(size=1000), 70.0)
