@@ -125,4 +125,4 @@ def _timestamp(time_us: int) -> Timestamp:
 
 
 def _seconds(bench: Workbench) -> float:
-    return 2.0 if bench.quick else 20.0
+    return 2.0 if bench.quick else 15.0
