@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from dualspan.analytics.v1.models_pb2_grpc import ModelServiceStub
 from dualspan_analytics.columns import PropertyRef
 from dualspan_analytics.composition import models
 from dualspan_analytics.intelligence.episodes import Episode, detection, together
+from dualspan_analytics.service.live_scoring import LiveScoring
+from dualspan_analytics.store import anomaly_scores
 from dualspan_analytics.store import models as store
 from harness.analytics import AnalyticsPlatform, Plant, machine, site
 from harness.machine_tables import PATHS, faults_of, samples_of
@@ -151,9 +154,40 @@ async def test_scores_are_kept_for_alarms_and_charts(works: Works) -> None:
     assert list(read.time) == scored.scores.time_us.tolist()
     assert np.array_equal(np.array(read.score), scored.scores.score, equal_nan=True)
     async with plant.parts.database.transaction(plant.tenant) as connection:
-        rounds = await store.scores_after(connection, plant.tenant, 0, [(DEFINITION, asset), ("other", asset)])
+        pair = (DEFINITION, asset)
+        rounds = await anomaly_scores.scores_after(connection, plant.tenant, 0, [pair, ("other", asset)])
         assert len(rounds) == 1
-        assert not await store.scores_after(connection, plant.tenant, rounds[0].score_id, [(DEFINITION, asset)])
+        assert not await anomaly_scores.scores_after(connection, plant.tenant, rounds[0].score_id, [pair])
+
+
+async def test_scores_follow_the_stream(works: Works) -> None:
+    plant, name = works.plant, MACHINES[0]
+    live = LiveScoring(plant.parts.database, plant.data, models.scoring(plant.parts))
+    running = asyncio.create_task(live.run())
+    simulated, last = make_plant("packaging", 1), END + 20 * 60_000_000
+    read = contract.ReadScoresRequest(
+        name=works.name, asset=name.lower(), start_time=at(END - 60_000_000), end_time=at(last)
+    )
+    try:
+        for start_us in range(END, last, 60_000_000):
+            await plant.ingest(
+                {
+                    PropertyRef(name.lower(), each): samples_of(
+                        simulated, name, path, start_us, start_us + 60_000_000, 20_000_000
+                    )
+                    for each, path in PATHS["depalletiser"].items()
+                }
+            )
+            await asyncio.sleep(0.1)
+        for _ in range(100):
+            found = await works.models.ReadScores(read)
+            if found.time and found.time[-1] >= last - 2 * 60_000_000:
+                break
+            await asyncio.sleep(0.2)
+    finally:
+        running.cancel()
+    assert found.time[-1] >= last - 2 * 60_000_000
+    assert (np.diff(np.array(found.time)) == 60_000_000).all()
 
 
 async def test_forecasts_have_intervals_and_beat_the_naive_ones(works: Works) -> None:

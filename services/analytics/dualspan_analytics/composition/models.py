@@ -3,6 +3,7 @@
 from dualspan.analytics.v1.models_pb2_grpc import add_ModelServiceServicer_to_server
 from dualspan_analytics.parts import Concern, Parts
 from dualspan_analytics.service.forecasting import Forecasting
+from dualspan_analytics.service.live_scoring import LiveScoring
 from dualspan_analytics.service.machine_reading import MachineReader
 from dualspan_analytics.service.models import Models
 from dualspan_analytics.service.scoring import Scoring
@@ -14,11 +15,12 @@ _DAY_US = 86_400_000_000
 
 
 def compose(parts: Parts) -> Concern:
-    """The calls; the worker trains and scores."""
+    """The calls, and scores as samples arrive; the worker trains, and scores what the stream missed."""
     reader = MachineReader(parts.plant)
     models = Models(parts.database, parts.operations, reader, parts.jobs)
     servicer = ModelServicer(models, scoring(parts), Forecasting(parts.database, reader), parts.tokens)
-    return Concern([Binding(add_ModelServiceServicer_to_server, servicer)])
+    live = LiveScoring(parts.database, parts.plant, scoring(parts))
+    return Concern([Binding(add_ModelServiceServicer_to_server, servicer)], [live.run])
 
 
 def training(parts: Parts) -> Training:

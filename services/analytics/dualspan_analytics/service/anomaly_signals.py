@@ -8,8 +8,8 @@ import numpy as np
 from dualspan_analytics.alarms.evaluation import Samples
 from dualspan_analytics.alarms.plan import Plan
 from dualspan_analytics.alarms.rules import SignalKind
-from dualspan_analytics.store import models as store
-from dualspan_analytics.store.models import StoredScores
+from dualspan_analytics.store import anomaly_scores
+from dualspan_analytics.store.anomaly_scores import StoredScores
 from dualspan_runtime.database import Database
 
 _UNCERTAIN = 0x4000_0000
@@ -43,8 +43,8 @@ class AnomalySignals:
         async with self._database.transaction(tenant, readonly=True) as connection:
             known = self._seen.get(tenant)
             if known is None:
-                known = await store.score_before(connection, tenant, time.time_ns() // 1000 - _LOOK_BACK_US)
-            rounds = await store.scores_after(connection, tenant, known, list(places))
+                known = await anomaly_scores.score_before(connection, tenant, time.time_ns() // 1000 - _LOOK_BACK_US)
+            rounds = await anomaly_scores.scores_after(connection, tenant, known, list(places))
         self._seen[tenant] = max([known, *(each.score_id for each in rounds)])
         return _samples(rounds, places)
 

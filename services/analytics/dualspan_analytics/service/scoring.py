@@ -15,8 +15,10 @@ from dualspan_analytics.intelligence.drift import Drift, drift
 from dualspan_analytics.intelligence.episodes import Episode, episodes
 from dualspan_analytics.service.machine_reading import MachineReader
 from dualspan_analytics.service.models import check_span
+from dualspan_analytics.store import anomaly_scores
 from dualspan_analytics.store import models as store
-from dualspan_analytics.store.models import Definition, Fitted, StoredScores
+from dualspan_analytics.store.anomaly_scores import StoredScores
+from dualspan_analytics.store.models import Definition, Fitted
 from dualspan_runtime.database import Database
 from dualspan_runtime.errors import DomainError
 
@@ -93,7 +95,7 @@ class Scoring:
         check_span(*span, _MOST_DAYS)
         definition = await self._definition(tenant, definition_id)
         async with self._database.transaction(tenant, readonly=True) as connection:
-            rounds = await store.scores(connection, tenant, definition_id, asset_id, span)
+            rounds = await anomaly_scores.scores(connection, tenant, definition_id, asset_id, span)
         names = sorted({name for each in rounds for name in each.properties})
         found = _joined(rounds, names, span)
         versions = {each.version for each in rounds}
@@ -129,25 +131,26 @@ class Scoring:
         """Score what the live models of all tenants have not scored yet, and look for drift once a day."""
         async with self._database.platform_transaction() as connection:
             live = await store.live_definitions(connection)
-            await store.expire_scores(connection, time.time_ns() // 1000 - self._keep_us)
+            await anomaly_scores.expire_scores(connection, time.time_ns() // 1000 - self._keep_us)
         for tenant, definition in live:
             async with self._database.transaction(tenant, readonly=True) as connection:
                 machines = await store.fitted(connection, tenant, definition.definition_id, definition.live_version)
             for fitted in machines:
                 if fitted.arrays:
-                    await self._keep_up(tenant, definition, fitted)
+                    await self.keep_up(tenant, definition, fitted.asset_id, time.time_ns() // 1000)
 
-    async def _keep_up(self, tenant: str, definition: Definition, fitted: Fitted) -> None:
-        """One machine; what is wrong with it does not keep the others from being scored."""
+    async def keep_up(self, tenant: str, definition: Definition, asset_id: str, now_us: int) -> None:
+        """Score one machine up to a moment; what is wrong with it does not keep the others from being scored."""
         try:
-            await self._round(tenant, definition, fitted)
+            fitted = await self._fitted(tenant, definition.definition_id, definition.live_version, asset_id)
+            await self._round(tenant, definition, fitted, now_us)
         except DomainError as error:
-            _log.warning("machine not scored", tenant=tenant, asset=fitted.asset_id, reason=error.reason)
+            _log.warning("machine not scored", tenant=tenant, asset=asset_id, reason=error.reason)
 
-    async def _round(self, tenant: str, definition: Definition, fitted: Fitted) -> None:
+    async def _round(self, tenant: str, definition: Definition, fitted: Fitted, now_us: int) -> None:
         model = await asyncio.to_thread(loaded, fitted)
         step = model.spec.step_us
-        until = (time.time_ns() // 1000 - self._delay_us) // step * step
+        until = (now_us - self._delay_us) // step * step
         begin = max(fitted.scored_us, until - _REACH_US) // step * step
         if begin >= until:
             return
@@ -157,6 +160,11 @@ class Scoring:
         )
         if until - fitted.drift_looked_us >= _DAY_US:
             await self.look_for_drift(tenant, definition, fitted, model, until)
+
+    @property
+    def delay_us(self) -> int:
+        """A step is judged so long after its end."""
+        return self._delay_us
 
     async def put(self, tenant: str, definition: Definition, asset_id: str, scored: Scored) -> None:
         """Store a round of scores, for alarms and charts."""
@@ -178,7 +186,7 @@ class Scoring:
             properties=list(scored.names),
         )
         async with self._database.transaction(tenant) as connection:
-            await store.put_scores(connection, tenant, rows)
+            await anomaly_scores.put_scores(connection, tenant, rows)
 
     async def look_for_drift(
         self, tenant: str, definition: Definition, fitted: Fitted, model: AnomalyModel, until_us: int

@@ -1,4 +1,4 @@
-"""Model definitions, versions, fitted models and scores."""
+"""Model definitions, versions and fitted models."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,9 +9,6 @@ from typing import Any
 from asyncpg import Record
 
 from dualspan_runtime.database import Connection
-
-CHANNEL = "dualspan_analytics_scores"
-"""Whoever waits for scores is told here that there are new ones; the payload is the tenant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,30 +60,10 @@ class Fitted:
     scored_us: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class StoredScores:
-    """Scores of one machine and one round; columns of one length."""
-
-    score_id: int
-    definition_id: str
-    asset_id: str
-    version: int
-    start_us: int
-    end_us: int
-    time_us: Sequence[int]
-    score: Sequence[float]
-    reason: Sequence[int]
-    leader: Sequence[int]
-    leader_share: Sequence[float]
-    properties: Sequence[str]
-
-
 _DEFINITION = "definition_id, display_name, kind, asset_model, under, spec, live_version, needs_retraining, created_at"
 _VERSION = """definition_id, version, start_us, end_us, operation, known_faults, ready, verdict, verdict_text, report,
     libraries, created_at, ended_at IS NOT NULL AS is_ended"""
 _FITTED = """asset_id, arrays, facts, span_sha256, problem, drift_psi, drift_property, drift_looked_us, scored_us"""
-_SCORES = """score_id, definition_id, asset_id, version, start_us, end_us, time_us, score, reason, leader,
-    leader_share, properties"""
 
 
 def _definition(row: Record) -> Definition:
@@ -323,78 +300,6 @@ def _definition_of(row: Record) -> Definition:
     return Definition(**{**columns, "spec": json.loads(row["spec"])})
 
 
-async def put_scores(connection: Connection, tenant: str, scores: StoredScores) -> None:
-    """Store a round of scores, how far they reach, and tell who waits; a round that is there already stays."""
-    await connection.execute(
-        """INSERT INTO anomaly_score (tenant_id, definition_id, asset_id, version, start_us, end_us, time_us, score,
-            reason, leader, leader_share, properties)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING""",
-        tenant,
-        scores.definition_id,
-        scores.asset_id,
-        scores.version,
-        scores.start_us,
-        scores.end_us,
-        scores.time_us,
-        scores.score,
-        scores.reason,
-        scores.leader,
-        scores.leader_share,
-        scores.properties,
-    )
-    await connection.execute(
-        """UPDATE fitted_model SET scored_us = greatest(scored_us, $5)
-        WHERE tenant_id = $1 AND definition_id = $2 AND version = $3 AND asset_id = $4""",
-        tenant,
-        scores.definition_id,
-        scores.version,
-        scores.asset_id,
-        scores.end_us,
-    )
-    await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, tenant)
-
-
-async def scores(
-    connection: Connection, tenant: str, definition_id: str, asset_id: str, span: tuple[int, int]
-) -> list[StoredScores]:
-    """Rounds of scores of a machine that touch a span, in order of time."""
-    rows = await connection.fetch(
-        f"""SELECT {_SCORES} FROM anomaly_score
-        WHERE tenant_id = $1 AND definition_id = $2 AND asset_id = $3 AND start_us < $5 AND end_us > $4
-        ORDER BY start_us""",
-        tenant,
-        definition_id,
-        asset_id,
-        *span,
-    )
-    return [StoredScores(**row) for row in rows]
-
-
-async def scores_after(
-    connection: Connection, tenant: str, after_id: int, pairs: Sequence[tuple[str, str]], limit: int = 1000
-) -> list[StoredScores]:
-    """Rounds of these (definition, asset) pairs with higher ids, in order of id: what alarms have not seen."""
-    rows = await connection.fetch(
-        f"""SELECT {_SCORES} FROM anomaly_score WHERE tenant_id = $1 AND score_id > $2
-            AND (definition_id, asset_id) IN (SELECT * FROM unnest($3::text[], $4::text[]))
-        ORDER BY score_id LIMIT $5""",
-        tenant,
-        after_id,
-        [definition for definition, _ in pairs],
-        [asset for _, asset in pairs],
-        limit,
-    )
-    return [StoredScores(**row) for row in rows]
-
-
-async def score_before(connection: Connection, tenant: str, before_us: int) -> int:
-    """The highest id of scores that end before a time; 0 if there are none."""
-    found: int = await connection.fetchval(
-        "SELECT coalesce(max(score_id), 0) FROM anomaly_score WHERE tenant_id = $1 AND end_us < $2", tenant, before_us
-    )
-    return found
-
-
 async def set_drift(
     connection: Connection,
     tenant: str,
@@ -422,8 +327,3 @@ async def mark_drifted(connection: Connection, tenant: str, definition_id: str) 
         tenant,
         definition_id,
     )
-
-
-async def expire_scores(connection: Connection, before_us: int) -> None:
-    """Remove scores of all tenants that end before a time. In a platform transaction."""
-    await connection.execute("DELETE FROM anomaly_score WHERE end_us < $1", before_us)
