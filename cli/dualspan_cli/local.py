@@ -254,6 +254,7 @@ class LocalPlatform:
             "DUALSPAN_ONBOARDING_LISTEN": running.onboarding_address,
             "DUALSPAN_HISTORIAN_LISTEN": running.historian_address,
             "DUALSPAN_ANALYTICS_LISTEN": running.analytics_address,
+            "DUALSPAN_ANALYTICS_EXPORT_FOLDER": str(self.folder.path / "exports"),
             "DUALSPAN_ONBOARDING_GATEWAY_LISTEN": f"{LOOPBACK}:{ports.onboarding_gateway}",
             "DUALSPAN_ONBOARDING_ENROL_LISTEN": f"{LOOPBACK}:{ports.enrolment}",
             "DUALSPAN_ONBOARDING_HISTORIAN_GATEWAY_ADDRESS": f"{LOOPBACK}:{ports.historian_gateway}",

@@ -7,8 +7,10 @@ import typer
 from dualspan_cli.commands.analytics import alarm_channels, alarm_rules, model_outlook
 from dualspan_cli.commands.analytics.alarms import alarms
 from dualspan_cli.commands.analytics.energy import energy
+from dualspan_cli.commands.analytics.exports import export
 from dualspan_cli.commands.analytics.models import models
 from dualspan_cli.commands.analytics.query import query
+from dualspan_cli.commands.analytics.reports import report
 from dualspan_cli.commands.analytics.spc import spc
 
 analytics = typer.Typer(help="Questions about production, asked of assets and their properties.", no_args_is_help=True)
@@ -16,6 +18,8 @@ analytics = typer.Typer(help="Questions about production, asked of assets and th
 __all__ = ["alarm_channels", "alarm_rules", "analytics", "model_outlook"]
 analytics.add_typer(alarms, name="alarms")
 analytics.add_typer(energy, name="energy")
+analytics.add_typer(export, name="export")
 analytics.add_typer(models, name="models")
+analytics.add_typer(report, name="report")
 analytics.add_typer(spc, name="spc")
 analytics.command("query")(query)

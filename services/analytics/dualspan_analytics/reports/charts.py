@@ -22,14 +22,14 @@ def bars_svg(bars: Bars, words: Callable[[Text], str]) -> str:
     """
     height = _TOP + _ROW * len(bars.labels) + 4
     most = bars.most or max((value for value in bars.values if math.isfinite(value)), default=0.0)
-    title = escape(words(bars.title))
+    title = escape(_clean(words(bars.title)))
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{title}">',
         f'<g font-family="{escape(_FONT)}" font-size="12" fill="{_INK}">',
         f'<text x="0" y="16" font-size="13" font-weight="600">{title}</text>',
     ]
     for place, (label, value) in enumerate(zip(bars.labels, bars.values, strict=True)):
-        parts.append(_bar(place, _short(words(label)), value, most, bars.unit))
+        parts.append(_bar(place, _short(_clean(words(label))), value, most, bars.unit))
     return "".join([*parts, "</g></svg>"])
 
 
@@ -43,6 +43,11 @@ def _bar(place: int, label: str, value: float, most: float, unit: str) -> str:
         f'<rect x="{_LABEL}" y="{top + 2}" width="{room * share:.1f}" height="14" rx="2" fill="{_BAR}"/>'
         f'<text x="{_WIDTH - _VALUE + 8}" y="{top + 13}" fill="{_FAINT}">{escape(shown)}</text>'
     )
+
+
+def _clean(label: str) -> str:
+    """What XML can hold: names have whatever somebody typed."""
+    return "".join(character if character.isprintable() else " " for character in label)
 
 
 def _short(label: str) -> str:
