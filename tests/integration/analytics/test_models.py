@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import grpc
@@ -13,18 +13,18 @@ import grpc.aio
 import numpy as np
 import pytest
 import pytest_asyncio
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from dualspan.analytics.v1 import models_pb2 as contract
 from dualspan.analytics.v1.models_pb2_grpc import ModelServiceStub
-from dualspan_analytics.columns import PropertyRef
 from dualspan_analytics.composition import models
 from dualspan_analytics.intelligence.episodes import Episode, detection, together
 from dualspan_analytics.service.live_scoring import LiveScoring
+from dualspan_analytics.service.scoring import loaded
 from dualspan_analytics.store import anomaly_scores
 from dualspan_analytics.store import models as store
-from harness.analytics import AnalyticsPlatform, Plant, machine, site
-from harness.machine_tables import PATHS, faults_of, samples_of
+from harness.analytics import AnalyticsPlatform, Plant
+from harness.machine_tables import faults_of
+from harness.models import at, defined, ingest_span, stored_machines, trained
 from plc_sim.model.machine import COMMISSIONED_US, WEEK
 from plc_sim.plants import make_plant
 
@@ -47,48 +47,13 @@ class Works:
     version: contract.ModelVersion
 
 
-def at(time_us: int) -> Timestamp:
-    message = Timestamp()
-    message.FromMicroseconds(time_us)
-    return message
-
-
-async def trained(plant: Plant, name: str, start_us: int, end_us: int) -> contract.ModelVersion:
-    """A version, trained as the worker does."""
-    stub: ModelServiceAsyncStub = ModelServiceStub(plant.channel)
-    operation = await stub.TrainModels(
-        contract.TrainModelsRequest(name=name, start_time=at(start_us), end_time=at(end_us))
-    )
-    progress = contract.TrainingProgress()
-    assert operation.metadata.Unpack(progress)
-    _, _, _, definition, _, version = progress.version.split("/")
-    await models.training(plant.parts).train(plant.tenant, definition, int(version))
-    found = await stub.ListModelVersions(contract.ListModelVersionsRequest(parent=name))
-    return found.model_versions[0]
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def works(platform: AnalyticsPlatform) -> AsyncGenerator[Works]:
-    simulated = make_plant("packaging", 1)
-    paths = PATHS["depalletiser"]
-    assets = [machine(name.lower(), "depalletiser", list(paths), "works") for name in MACHINES]
-    plant = await platform.plant([site("works"), *assets])
-    for name in MACHINES:
-        await plant.ingest(
-            {
-                PropertyRef(name.lower(), each): samples_of(simulated, name, path, START, END, 20_000_000)
-                for each, path in paths.items()
-            }
-        )
-    await plant.seal()
+    plant = await stored_machines(platform, make_plant("packaging", 1), MACHINES, (START, END))
     stub: ModelServiceAsyncStub = ModelServiceStub(plant.channel)
     given = contract.ModelDefinition(asset_model="depalletiser", anomaly=contract.AnomalySpec())
-    made = await stub.CreateModelDefinition(
-        contract.CreateModelDefinitionRequest(
-            parent=plant.parent, model_definition_id=DEFINITION, model_definition=given
-        )
-    )
-    yield Works(plant, stub, made.name, await trained(plant, made.name, START, MIDDLE))
+    name = await defined(plant, DEFINITION, given)
+    yield Works(plant, stub, name, await trained(plant, name, (START, MIDDLE)))
 
 
 async def test_a_version_comes_with_its_proof(works: Works) -> None:
@@ -170,14 +135,7 @@ async def test_scores_follow_the_stream(works: Works) -> None:
     )
     try:
         for start_us in range(END, last, 60_000_000):
-            await plant.ingest(
-                {
-                    PropertyRef(name.lower(), each): samples_of(
-                        simulated, name, path, start_us, start_us + 60_000_000, 20_000_000
-                    )
-                    for each, path in PATHS["depalletiser"].items()
-                }
-            )
+            await ingest_span(plant, simulated, name, (start_us, start_us + 60_000_000))
             await asyncio.sleep(0.1)
         for _ in range(100):
             found = await works.models.ReadScores(read)
@@ -190,21 +148,34 @@ async def test_scores_follow_the_stream(works: Works) -> None:
     assert (np.diff(np.array(found.time)) == 60_000_000).all()
 
 
+async def test_inputs_that_have_moved_ask_for_another_training(works: Works) -> None:
+    plant, scoring = works.plant, models.scoring(works.plant.parts)
+    async with plant.parts.database.transaction(plant.tenant) as connection:
+        definition = await store.find_definition(connection, plant.tenant, DEFINITION)
+        fitted = (await store.fitted(connection, plant.tenant, DEFINITION, 1))[0]
+    assert definition is not None
+    model = loaded(fitted)
+    look = await scoring.look_for_drift(plant.tenant, definition, fitted, model, END)
+    assert look is not None
+    assert not look.is_drifted
+    get = contract.GetModelDefinitionRequest(name=works.name)
+    assert not (await works.models.GetModelDefinition(get)).needs_retraining
+    elsewhere = replace(model, reference=model.reference + 5.0)
+    await scoring.look_for_drift(plant.tenant, definition, fitted, elsewhere, END)
+    assert (await works.models.GetModelDefinition(get)).needs_retraining
+    versions = await works.models.ListModelVersions(contract.ListModelVersionsRequest(parent=works.name))
+    assert versions.model_versions[0].assets[0].drift_psi > 0.25
+
+
 async def test_forecasts_have_intervals_and_beat_the_naive_ones(works: Works) -> None:
     given = contract.ModelDefinition(
         asset_model="depalletiser", forecast=contract.ForecastSpec(property="active-power", season=96, horizon=24)
     )
-    made = await works.models.CreateModelDefinition(
-        contract.CreateModelDefinitionRequest(
-            parent=works.plant.parent, model_definition_id="load", model_definition=given
-        )
-    )
-    version = await trained(works.plant, made.name, START, END)
+    name = await defined(works.plant, "load", given)
+    version = await trained(works.plant, name, (START, END))
     assert version.verdict == contract.VERDICT_BETTER, version.verdict_text
     await works.models.PromoteModelVersion(contract.PromoteModelVersionRequest(name=version.name))
-    found = await works.models.Forecast(
-        contract.ForecastRequest(name=made.name, asset=MACHINES[0].lower(), time=at(END))
-    )
+    found = await works.models.Forecast(contract.ForecastRequest(name=name, asset=MACHINES[0].lower(), time=at(END)))
     quantiles = np.array(found.quantiles).reshape(24, 5)
     assert (np.diff(quantiles, axis=1) >= 0.0).all()
     assert found.unit == "kW"
@@ -262,12 +233,8 @@ async def test_bad_definitions_say_what_is_wrong(works: Works) -> None:
 
 async def test_a_definition_without_machines_is_not_trained(works: Works) -> None:
     given = contract.ModelDefinition(asset_model="bottle-filler", anomaly=contract.AnomalySpec())
-    made = await works.models.CreateModelDefinition(
-        contract.CreateModelDefinitionRequest(
-            parent=works.plant.parent, model_definition_id="fillers", model_definition=given
-        )
-    )
+    name = await defined(works.plant, "fillers", given)
     with pytest.raises(grpc.aio.AioRpcError, match="bottle-filler"):
         await works.models.TrainModels(
-            contract.TrainModelsRequest(name=made.name, start_time=at(START), end_time=at(MIDDLE))
+            contract.TrainModelsRequest(name=name, start_time=at(START), end_time=at(MIDDLE))
         )

@@ -61,14 +61,14 @@ def fixed_limits(spec: AnomalySpec, table: Table, first: int) -> Floats:
     return trailing(worst, spec.persistence, Summary.MINIMUM)[first:]
 
 
-def backtest(spec: AnomalySpec, table: Table, first: int, known: Sequence[Event]) -> Mapping[str, Detection]:
+def backtest(spec: AnomalySpec, table: Table, first: int, known: Sequence[Event] | None) -> Mapping[str, Detection]:
     """One machine: trained on the first part of a span, judged on the rest, beside fixed limits.
 
     Args:
         spec: What to watch, and how.
         table: The machine; the steps before `first` are there for what came before.
         first: Where the span begins.
-        known: Faults that people confirmed; without any, breakdowns stand in.
+        known: Faults that people confirmed; None: nobody did, so that breakdowns stand in.
 
     Raises:
         NotEnoughDataError: The first part does not suffice.
@@ -77,7 +77,7 @@ def backtest(spec: AnomalySpec, table: Table, first: int, known: Sequence[Event]
     model = detector.train(spec, table.cut(0, split), first)
     scores = detector.score(model, table, split)
     rest = table.cut(split, len(table))
-    there = [event for event in known or breakdowns(spec, rest) if event.end_us > rest.start_us]
+    there = [event for event in (breakdowns(spec, rest) if known is None else known) if event.end_us > rest.start_us]
     watched_us = rest.end_us - rest.start_us
     times, naive = scores.time_us, fixed_limits(spec, table, split)
     return {

@@ -118,7 +118,8 @@ class Training:
         start_us, end_us = _whole_steps(version, spec.step_us)
         table = await self._reader.table(tenant, asset_id, spec, start_us, end_us)
         first = table.row(start_us)
-        faults = [Event(*times) for asset, *times in version.known_faults if asset == asset_id]
+        confirmed = [Event(*times) for asset, *times in version.known_faults if asset == asset_id]
+        faults = confirmed if version.known_faults else None
 
         def work() -> _Done:
             model = detector.train(spec, table, first)
