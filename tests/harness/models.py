@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from google.longrunning import operations_pb2
+from google.longrunning.operations_pb2_grpc import OperationsStub
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from dualspan.analytics.v1 import models_pb2 as contract
@@ -69,6 +71,9 @@ async def trained(
     progress = contract.TrainingProgress()
     assert operation.metadata.Unpack(progress)
     _, _, _, definition, _, version = progress.version.split("/")
-    await models.training(plant.parts).train(plant.tenant, definition, int(version))
+    training, operations = models.training(plant.parts), OperationsStub(plant.channel)
+    while not operation.done:
+        await training.train(plant.tenant, definition, int(version))
+        operation = await operations.GetOperation(operations_pb2.GetOperationRequest(name=operation.name))
     found = await stub.ListModelVersions(contract.ListModelVersionsRequest(parent=name))
     return found.model_versions[0]

@@ -25,7 +25,8 @@ def compose(parts: Parts) -> Concern:
 
 def training(parts: Parts) -> Training:
     """What trains, for the worker."""
-    return Training(parts.database, parts.operations, MachineReader(parts.plant), parts.jobs)
+    slice_seconds = parts.settings.training_slice_seconds
+    return Training(parts.database, parts.operations, MachineReader(parts.plant), parts.jobs, slice_seconds)
 
 
 def scoring(parts: Parts) -> Scoring:

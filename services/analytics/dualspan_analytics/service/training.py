@@ -2,8 +2,9 @@
 
 import asyncio
 import math
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from typing import Any
 
 import structlog
@@ -28,15 +29,6 @@ from dualspan_runtime.operations import OperationStore
 _log = structlog.stdlib.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class _Done:
-    """One machine: its model, and what it was worth; None where nothing could be judged."""
-
-    fitted: Fitted
-    detected: Mapping[str, Detection] | None = None
-    accuracy: Mapping[str, Accuracy] | None = None
-
-
 class Training:
     """Trains versions.
 
@@ -44,14 +36,23 @@ class Training:
         database: Where they are.
         operations: How trainings go.
         reader: Reads machines.
-        jobs: Asks for what a crash left behind.
+        jobs: Asks for what is left, and for what a crash left behind.
+        slice_seconds: A run gives way to other tasks after so long, and then goes on.
     """
 
-    def __init__(self, database: Database, operations: OperationStore, reader: MachineReader, jobs: Jobs) -> None:
+    def __init__(
+        self,
+        database: Database,
+        operations: OperationStore,
+        reader: MachineReader,
+        jobs: Jobs,
+        slice_seconds: float,
+    ) -> None:
         self._database = database
         self._operations = operations
         self._reader = reader
         self._jobs = jobs
+        self._slice_seconds = slice_seconds
 
     async def sweep(self) -> None:
         """Ask for the trainings that nobody works on."""
@@ -61,7 +62,10 @@ class Training:
             await self._jobs.request(TRAIN, tenant, definition_id, str(version))
 
     async def train(self, tenant: str, definition_id: str, number: int) -> None:
-        """Train a version; safe to call twice: a version is trained by one worker at a time."""
+        """Train a version; safe to call twice: a version is trained by one worker at a time.
+
+        A run that gives way asks for the next one, which goes on.
+        """
         async with self._database.transaction(tenant) as connection:
             version = await store.claim_version(connection, tenant, definition_id, number)
             definition = await store.find_definition(connection, tenant, definition_id)
@@ -78,19 +82,33 @@ class Training:
                 await self._operations.fail(connection, tenant, version.operation, error)
 
     async def _train(self, tenant: str, definition: Definition, version: Version) -> None:
+        """Train the machines that no run before this one has trained, until time is up."""
         machines = await self._reader.machines(tenant, definition.asset_model, definition.under)
         if not machines:
             raise errors.no_machines(definition.asset_model, definition.under)
-        done: list[_Done] = []
+        done = {one.asset_id for one in await self._fitted(tenant, version)}
+        until = time.monotonic() + self._slice_seconds
         for asset_id in machines:
+            if asset_id in done:
+                continue
+            if time.monotonic() > until:
+                await self._give_way(tenant, version)
+                return
             await self._say(tenant, version, len(done), len(machines), asset_id)
             one = await self._machine(tenant, definition, version, asset_id)
             async with self._database.transaction(tenant) as connection:
-                await store.put_fitted(connection, tenant, version.definition_id, version.version, one.fitted)
-            done.append(one)
-        if not any(one.fitted.arrays for one in done):
-            raise errors.not_enough_data(f"No machine could be modelled. {done[0].fitted.problem}")
-        await self._finish(tenant, definition, version, done)
+                await store.put_fitted(connection, tenant, version.definition_id, version.version, one)
+            done.add(asset_id)
+        await self._finish(tenant, definition, version)
+
+    async def _fitted(self, tenant: str, version: Version) -> list[Fitted]:
+        async with self._database.transaction(tenant, readonly=True) as connection:
+            return await store.fitted(connection, tenant, version.definition_id, version.version)
+
+    async def _give_way(self, tenant: str, version: Version) -> None:
+        async with self._database.transaction(tenant) as connection:
+            await store.release_version(connection, tenant, version.definition_id, version.version)
+        await self._jobs.request(TRAIN, tenant, version.definition_id, str(version.version))
 
     async def _say(self, tenant: str, version: Version, done: int, total: int, asset_id: str) -> None:
         name = VERSION.format(tenant=tenant, definition=version.definition_id, version=version.version)
@@ -101,7 +119,7 @@ class Training:
             if await self._operations.cancelled(connection, tenant, version.operation):
                 raise FailedPrecondition("TRAINING_CANCELLED", "Somebody asked for the training to stop.")
 
-    async def _machine(self, tenant: str, definition: Definition, version: Version, asset_id: str) -> _Done:
+    async def _machine(self, tenant: str, definition: Definition, version: Version, asset_id: str) -> Fitted:
         try:
             if definition.kind == "anomaly":
                 spec = archive.spec_of(definition.spec)
@@ -111,9 +129,9 @@ class Training:
             problem = str(error)
         except FailedPrecondition as error:
             problem = error.message
-        return _Done(Fitted(asset_id, b"", "", "", problem))
+        return Fitted(asset_id, b"", "", "", problem)
 
-    async def _anomaly(self, tenant: str, wanted: AnomalySpec, version: Version, asset_id: str) -> _Done:
+    async def _anomaly(self, tenant: str, wanted: AnomalySpec, version: Version, asset_id: str) -> Fitted:
         spec = await self._reader.spec_of(tenant, wanted, asset_id)
         start_us, end_us = _whole_steps(version, spec.step_us)
         table = await self._reader.table(tenant, asset_id, spec, start_us, end_us)
@@ -121,35 +139,40 @@ class Training:
         confirmed = [Event(*times) for asset, *times in version.known_faults if asset == asset_id]
         faults = confirmed if version.known_faults else None
 
-        def work() -> _Done:
+        def work() -> Fitted:
             model = detector.train(spec, table, first)
             stored = archive.store_anomaly(model)
             fitted = Fitted(asset_id, stored.arrays, stored.facts, archive.fingerprint(table), "")
             try:
-                return _Done(fitted, detected=proof.backtest(spec, table, first, faults))
+                found = proof.backtest(spec, table, first, faults)
             except detector.NotEnoughDataError:
                 # The whole span suffices, its first part does not: the model stands, unproven.
-                return _Done(fitted)
+                return fitted
+            return replace(fitted, figures={name: asdict(each) for name, each in found.items()})
 
         return await asyncio.to_thread(work)
 
-    async def _forecast(self, tenant: str, spec: ForecastSpec, version: Version, asset_id: str) -> _Done:
+    async def _forecast(self, tenant: str, spec: ForecastSpec, version: Version, asset_id: str) -> Fitted:
         span = _whole_steps(version, spec.step_us)
         values = await self._reader.values(tenant, PropertyRef(asset_id, spec.property, spec.index), span, spec)
 
-        def work() -> _Done:
+        def work() -> Fitted:
             stored = archive.store_forecast(forecast.train(spec, span[0], values))
             digest = archive.values_fingerprint(span[0], spec.step_us, values)
             fitted = Fitted(asset_id, stored.arrays, stored.facts, digest, "")
             try:
-                return _Done(fitted, accuracy=forecast.backtest(spec, span[0], values))
+                found = forecast.backtest(spec, span[0], values)
             except detector.NotEnoughDataError:
-                return _Done(fitted)
+                return fitted
+            return replace(fitted, figures={name: _plain(asdict(each)) for name, each in found.items()})
 
         return await asyncio.to_thread(work)
 
-    async def _finish(self, tenant: str, definition: Definition, version: Version, done: Sequence[_Done]) -> None:
-        judgement, report = _judged(definition, done)
+    async def _finish(self, tenant: str, definition: Definition, version: Version) -> None:
+        fitted = await self._fitted(tenant, version)
+        if not any(one.arrays for one in fitted):
+            raise errors.not_enough_data(f"No machine could be modelled. {fitted[0].problem}")
+        judgement, report = _judged(definition, fitted)
         async with self._database.transaction(tenant) as connection:
             await store.end_version(
                 connection,
@@ -161,7 +184,6 @@ class Training:
                 libraries=archive.libraries(),
             )
             ended = await store.find_version(connection, tenant, version.definition_id, version.version)
-            fitted = await store.fitted(connection, tenant, version.definition_id, version.version)
             if ended is not None:
                 answer = version_message(tenant, Proven(ended, fitted))
                 await self._operations.finish(connection, tenant, version.operation, answer)
@@ -173,17 +195,23 @@ def _whole_steps(version: Version, step_us: int) -> tuple[int, int]:
     return start_us, max(start_us + step_us, version.end_us // step_us * step_us)
 
 
-def _judged(definition: Definition, done: Sequence[_Done]) -> tuple[Judgement, list[dict[str, Any]]]:
+def _judged(definition: Definition, fitted: Sequence[Fitted]) -> tuple[Judgement, list[dict[str, Any]]]:
+    parts = [one.figures for one in fitted if one.figures]
     if definition.kind == "anomaly":
-        parts = [one.detected for one in done if one.detected is not None]
-        figures = proof.pooled(parts)
-        rows = [_detection_row(name, each) for name, each in figures.items()]
-        return proof.judge_detection(figures), rows
-    accuracies = [one.accuracy for one in done if one.accuracy is not None]
-    if not accuracies:
+        figures = proof.pooled([{name: _detection(each) for name, each in part.items()} for part in parts])
+        return proof.judge_detection(figures), [_detection_row(name, each) for name, each in figures.items()]
+    if not parts:
         return Judgement(Verdict.UNPROVEN, "The span is too short to hold any of it back. Choose a longer one."), []
-    pooled = proof.pooled_accuracy(accuracies)
+    pooled = proof.pooled_accuracy([{name: _accuracy(each) for name, each in part.items()} for part in parts])
     return proof.judge_accuracy(pooled), [{"method": name, **_plain(asdict(each))} for name, each in pooled.items()]
+
+
+def _detection(figures: Mapping[str, Any]) -> Detection:
+    return Detection(**{**figures, "lead_us": tuple(figures["lead_us"])})
+
+
+def _accuracy(figures: Mapping[str, Any]) -> Accuracy:
+    return Accuracy(**{name: math.nan if each is None else each for name, each in figures.items()})
 
 
 def _detection_row(name: str, each: Detection) -> dict[str, Any]:

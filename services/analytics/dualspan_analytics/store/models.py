@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -47,13 +47,17 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """One machine of a version; `arrays` is empty where `problem` says why there is no model."""
+    """One machine of a version; `arrays` is empty where `problem` says why there is no model.
+
+    `figures` has what each method was worth in the backtest of this machine, by method; empty where nothing was judged.
+    """
 
     asset_id: str
     arrays: bytes
     facts: str
     span_sha256: str
     problem: str
+    figures: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     drift_psi: float | None = None
     drift_property: str = ""
     drift_looked_us: int = 0
@@ -63,7 +67,9 @@ class Fitted:
 _DEFINITION = "definition_id, display_name, kind, asset_model, under, spec, live_version, needs_retraining, created_at"
 _VERSION = """definition_id, version, start_us, end_us, operation, known_faults, ready, verdict, verdict_text, report,
     libraries, created_at, ended_at IS NOT NULL AS is_ended"""
-_FITTED = """asset_id, arrays, facts, span_sha256, problem, drift_psi, drift_property, drift_looked_us, scored_us"""
+_FITTED = (
+    """asset_id, arrays, facts, span_sha256, problem, figures, drift_psi, drift_property, drift_looked_us, scored_us"""
+)
 
 
 def _definition(row: Record) -> Definition:
@@ -189,6 +195,17 @@ async def keep_claim(connection: Connection, tenant: str, definition_id: str, ve
     )
 
 
+async def release_version(connection: Connection, tenant: str, definition_id: str, version: int) -> None:
+    """Training gives way; whoever takes the version goes on."""
+    await connection.execute(
+        """UPDATE model_version SET claimed_at = NULL
+        WHERE tenant_id = $1 AND definition_id = $2 AND version = $3""",
+        tenant,
+        definition_id,
+        version,
+    )
+
+
 async def end_version(
     connection: Connection,
     tenant: str,
@@ -255,11 +272,11 @@ async def put_fitted(connection: Connection, tenant: str, definition_id: str, ve
     """Store one machine of a version; safe to repeat."""
     await connection.execute(
         """INSERT INTO fitted_model
-            (tenant_id, definition_id, version, asset_id, arrays, facts, span_sha256, problem)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+            (tenant_id, definition_id, version, asset_id, arrays, facts, span_sha256, problem, figures)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
         ON CONFLICT (tenant_id, definition_id, version, asset_id) DO UPDATE SET
             arrays = excluded.arrays, facts = excluded.facts, span_sha256 = excluded.span_sha256,
-            problem = excluded.problem""",
+            problem = excluded.problem, figures = excluded.figures""",
         tenant,
         definition_id,
         version,
@@ -268,6 +285,7 @@ async def put_fitted(connection: Connection, tenant: str, definition_id: str, ve
         fitted.facts,
         fitted.span_sha256,
         fitted.problem,
+        json.dumps(fitted.figures),
     )
 
 
@@ -284,7 +302,7 @@ async def fitted(
         version,
         asset_id,
     )
-    return [Fitted(**row) for row in rows]
+    return [Fitted(**{**row, "figures": json.loads(row["figures"])}) for row in rows]
 
 
 async def live_definitions(connection: Connection) -> list[tuple[str, Definition]]:
