@@ -53,6 +53,14 @@ def template_of(method: MethodDescriptor) -> dict[str, str]:
     return dict(re.findall(r"\{([a-z_.]+)=([^}]+)\}", path))
 
 
+def _fill_group(request: Any) -> None:
+    """Groups of mapping are numbers, groups of enterprises a kind and an id."""
+    if isinstance(request.group, str):
+        request.group = "1"
+    else:
+        request.group.kind, request.group.id = 1, "mine"
+
+
 # Without these a method would refuse before it looks for anything.
 _FIELDS: dict[str, Callable[[Any], object]] = {
     "start_time": lambda request: request.start_time.FromSeconds(1_600_000_000),
@@ -62,7 +70,7 @@ _FIELDS: dict[str, Callable[[Any], object]] = {
     "scope": lambda request: request.scope.addresses.append("plc7"),
     "server_id": lambda request: setattr(request, "server_id", "press-1"),
     "asset_id": lambda request: setattr(request, "asset_id", "theirs"),
-    "group": lambda request: setattr(request, "group", "1"),
+    "group": _fill_group,
     "write_guard": lambda request: setattr(
         request.write_guard, "tag", f"{request.write_guard.name.partition('/writeGuards')[0]}/tags/1"
     ),
@@ -71,6 +79,8 @@ _FIELDS: dict[str, Callable[[Any], object]] = {
     ),
     "browse_path_prefix": lambda request: setattr(request, "browse_path_prefix", "/"),
 }
+
+
 _NAME_FIELDS = ("parent", "name", "gateway", "server")
 
 
@@ -83,6 +93,8 @@ def fill(request: Message, method: MethodDescriptor, tenant: str, names: dict[st
             target = getattr(target, parent)
         segments = [segment if segment != "*" else None for segment in pattern.split("/")]
         collections = [s for s in segments if s]
+        missing = set(collections) - names.keys() - {"tenants"}
+        assert not missing, f"{method.full_name} names {missing}: give the tenant an example of it"
         setattr(target, field, "/".join(f"{c}/{tenant if c == 'tenants' else names[c]}" for c in collections))
     _fill_fields(request, method.input_type, tenant, names)
     return request

@@ -10,6 +10,7 @@ import pytest
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 from integration.identity.running import Identity, identity_settings, run_identity
+from integration.identity.running import platform as shared_settings
 from integration.onboarding.running import TENANT, Box, Onboarding, run_historian, run_onboarding
 from integration.rls.asking import call, fill, methods, request_of
 from integration.rls.belongings import (
@@ -22,14 +23,17 @@ from integration.rls.belongings import (
     trust_of,
     writes_of,
 )
+from integration.rls.production import analytics_of
 
 from dualspan.identity.v1 import resources_pb2 as identity_resources
 from dualspan.identity.v1 import service_pb2 as identity_messages
 from dualspan.onboarding.v1 import gateway_service_pb2 as gateway_messages
 from dualspan.onboarding.v1 import resources_pb2 as resources
 from dualspan.onboarding.v1 import service_pb2 as onboarding_messages
+from dualspan_analytics.__main__ import build as build_analytics
+from dualspan_analytics.settings import AnalyticsSettings
 from dualspan_runtime.channels import open_channel
-from dualspan_runtime.server import Server
+from dualspan_runtime.server import ListenerKind, Server
 from harness.databases import ClonedDatabase
 
 REFUSALS = {grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.NOT_FOUND}
@@ -64,12 +68,40 @@ class Platform:
 
 
 @asynccontextmanager
+async def run_analytics(
+    database: ClonedDatabase, onboarding: Onboarding, redis_url: str, historian_address: str
+) -> AsyncGenerator[grpc.aio.Channel]:
+    """Analytics beside the others; alarms are not evaluated, so that nothing changes while it is looked at."""
+    settings = AnalyticsSettings.model_validate(
+        {
+            "listen": "127.0.0.1:0",
+            "database_url": database.service_url("analytics"),
+            "database_pool_size": 4,
+            "drain_seconds": 1.0,
+            "alarm_interval_seconds": 0.0,
+            "platform": shared_settings(
+                identity_address=onboarding.identity.address,
+                onboarding_address=onboarding.address,
+                historian_address=historian_address,
+                redis_url=redis_url,
+            ),
+        }
+    )
+    async with (
+        build_analytics(settings) as server,
+        open_channel(f"127.0.0.1:{server.port(ListenerKind.PEOPLE)}") as channel,
+    ):
+        yield channel
+
+
+@asynccontextmanager
 async def running(database: ClonedDatabase, redis_url: str, free_port: Callable[[], int]) -> AsyncGenerator[Platform]:
     address = f"127.0.0.1:{free_port()}"
     async with (
         run_identity(identity_settings(database)) as identity,
         run_historian(database, identity, redis_url, address) as historian,
         run_onboarding(database, identity, address, free_port) as onboarding,
+        run_analytics(database, onboarding, redis_url, address) as to_analytics,
         open_channel(address) as to_historian,
         open_channel(identity.address) as to_identity,
     ):
@@ -88,6 +120,7 @@ async def running(database: ClonedDatabase, redis_url: str, free_port: Callable[
                 "dualspan.identity": to_identity,
                 "dualspan.onboarding": onboarding.channel,
                 "dualspan.historian": to_historian,
+                "dualspan.analytics": to_analytics,
                 "google.longrunning": onboarding.channel,
             },
             stranger=await identity.add_user("rival", "mallory@rival.example", *ALL_ROLES),
@@ -102,6 +135,7 @@ async def running(database: ClonedDatabase, redis_url: str, free_port: Callable[
                 **await trust_of(onboarding, box),
                 **await assets_of(onboarding, database, tag_id),
                 **await writes_of(onboarding, tag_id),
+                **await analytics_of(to_analytics, onboarding.engineer),
                 "users": "ada",
                 "apiTokens": token.name.rpartition("/")[2],
             },

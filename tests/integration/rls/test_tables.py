@@ -36,6 +36,8 @@ SAMPLES: dict[str, object] = {
     "bigint[]": [1],
     "integer[]": [1],
     "smallint[]": [1],
+    "double precision[]": [1.0],
+    "real[]": [1.0],
     "jsonb": "{}",
 }
 
