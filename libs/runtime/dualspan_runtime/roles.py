@@ -47,7 +47,6 @@ _ENGINEER = _OPERATOR | {
     "analytics.exports.manage",
     "analytics.kpis.manage",
     "analytics.models.manage",
-    "analytics.queries.manage",
     "analytics.reports.manage",
     "analytics.sharing.manage",
     "analytics.spc.manage",
