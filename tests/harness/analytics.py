@@ -14,6 +14,7 @@ import grpc.aio
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from dualspan.historian.v1 import resources_pb2 as historian
 from dualspan.onboarding.v1.asset_service_pb2_grpc import add_AssetServiceServicer_to_server
 from dualspan_analytics.columns import PropertyRef
 from dualspan_analytics.parts import Parts, open_parts
@@ -40,7 +41,7 @@ from dualspan_runtime.paging import PageTokens
 from dualspan_runtime.server import Binding, Listener, ListenerKind, start_server
 from dualspan_runtime.settings import PlatformSettings
 from harness.databases import ClonedDatabase
-from harness.historian import SECRET, Authority, Historian, Uploader, running_historian, unique_tenant
+from harness.historian import SECRET, Authority, Historian, Uploader, running_historian, stamp, unique_tenant
 from harness.onboarding import UseCases, open_use_cases, variable
 
 GATEWAY = "g1"
@@ -136,6 +137,15 @@ class Plant:
             await self._uploader.send(self._sequence, frame)
         await self._uploader.until(self._sequence)
         assert not self._uploader.quarantined, self._uploader.quarantined
+
+    async def lose(self, start_us: int, end_us: int, cause: historian.GapCause.ValueType) -> None:
+        """Writes down, as the gateway does, that samples of all its tags are missing."""
+        if self._uploader is None:
+            self._uploader = await self.historian.uploader(tenant=self.tenant, gateway=GATEWAY)
+        gap = historian.Gap(start_time=stamp(start_us), end_time=stamp(end_us), cause=cause)
+        self._sequence += 1
+        await self._uploader.send(self._sequence, Frame(), [gap])
+        await self._uploader.until(self._sequence)
 
     async def seal(self) -> None:
         """Frames to segments, as the historian's worker does in time."""

@@ -13,6 +13,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 from numpy.typing import NDArray
 
+from dualspan.historian.v1 import completeness_pb2
 from dualspan.historian.v1 import resources_pb2 as historian_resources
 from dualspan.historian.v1 import service_pb2 as historian_service
 from dualspan.onboarding.v1 import asset_service_pb2
@@ -28,10 +29,12 @@ from dualspan_analytics.assets import (
     PropertyRole,
 )
 from dualspan_analytics.errors import too_many_samples, upstream_failed
+from dualspan_analytics.missing import MissingSpan
 from dualspan_frame import Frame, ValueKind, decode_column, decode_frame
 from dualspan_runtime.errors import DomainError, InvalidArgument, NotFound, ResourceExhausted, error_info
 
 if TYPE_CHECKING:  # the generated modules have these classes for type checkers only
+    from dualspan.historian.v1.completeness_pb2_grpc import CompletenessServiceAsyncStub
     from dualspan.historian.v1.service_pb2_grpc import HistorianServiceAsyncStub
     from dualspan.onboarding.v1.asset_service_pb2_grpc import AssetServiceAsyncStub
 
@@ -199,10 +202,12 @@ class Historian:
 
     Args:
         stub: Of a channel that carries this service's token.
+        completeness: Of the same channel.
     """
 
-    def __init__(self, stub: "HistorianServiceAsyncStub") -> None:
+    def __init__(self, stub: "HistorianServiceAsyncStub", completeness: "CompletenessServiceAsyncStub") -> None:
         self._stub = stub
+        self._completeness = completeness
         # A question about a whole plant must not take all the places that the historian has for queries.
         self._turns = asyncio.Semaphore(_AT_A_TIME)
 
@@ -237,6 +242,28 @@ class Historian:
             if not page.next_page_token:
                 return frames
             request.page_token = page.next_page_token
+
+    async def missing(
+        self, tenant: str, tag_ids: Sequence[int], start_us: int, end_us: int
+    ) -> dict[int, list[MissingSpan]]:
+        """When samples are known to be missing in [start, end), by tag, in order of time.
+
+        Raises:
+            ResourceExhausted: Too many gaps touch the span.
+            Unavailable: The historian cannot be asked.
+        """
+        request = completeness_pb2.ListMissingSpansRequest(
+            parent=f"tenants/{tenant}", start_time=stamp(start_us), end_time=stamp(end_us)
+        )
+        found: dict[int, list[MissingSpan]] = {}
+        for i in range(0, len(tag_ids), _LATEST_AT_ONCE):
+            request.ClearField("tag_ids")
+            request.tag_ids.extend(tag_ids[i : i + _LATEST_AT_ONCE])
+            spans = await answer("historian", self._completeness.ListMissingSpans(request))
+            columns = zip(spans.tag_id, spans.start_us, spans.end_us, spans.pending, spans.resumed, strict=True)
+            for tag_id, start, end, pending, resumed in columns:
+                found.setdefault(tag_id, []).append(MissingSpan(start, end, pending=pending, resumed=resumed))
+        return found
 
     async def before(self, tenant: str, tag_ids: Sequence[int], time_us: int) -> Frame:
         """The newest sample of each tag before a time; tags that have none are left out."""

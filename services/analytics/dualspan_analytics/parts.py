@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from dualspan.historian.v1.changes_pb2_grpc import ChangeServiceStub
+from dualspan.historian.v1.completeness_pb2_grpc import CompletenessServiceStub
 from dualspan.historian.v1.event_service_pb2_grpc import EventServiceStub
 from dualspan.historian.v1.service_pb2_grpc import HistorianServiceStub
 from dualspan.onboarding.v1.asset_service_pb2_grpc import AssetServiceStub
@@ -82,7 +83,7 @@ async def open_parts(settings: AnalyticsSettings, *, pool_minimum: int = 1) -> A
         connect(platform.historian_address) as to_historian,
     ):
         onboarding = Onboarding(AssetServiceStub(to_onboarding))
-        historian = Historian(HistorianServiceStub(to_historian))
+        historian = Historian(HistorianServiceStub(to_historian), CompletenessServiceStub(to_historian))
         yield Parts(
             settings=settings,
             database=database,

@@ -15,6 +15,7 @@ from dualspan_analytics.assets import AssetTree, Binding, ModelProperty
 from dualspan_analytics.clients import Historian, Onboarding
 from dualspan_analytics.columns import PropertyRef, Series
 from dualspan_analytics.errors import property_is_structured, reversed_span
+from dualspan_analytics.missing import with_missing
 from dualspan_analytics.samples import Routes, TagSamples, property_values, split_by_tag
 from dualspan_analytics.scaling import aggregate_unit, scaled_aggregate
 from dualspan_frame import value_dtype
@@ -134,15 +135,18 @@ class PlantData:
         tags = sorted({binding.tag_id for binding in bound.values()})
         if not tags:
             return {}
-        inside, earlier = await asyncio.gather(
+        inside, earlier, missing = await asyncio.gather(
             self._historian.raw(tenant, tags, start_us, end_us, self._most_samples),
             self._historian.before(tenant, tags, start_us) if before else _nothing(),
+            self._historian.missing(tenant, tags, start_us, end_us),
         )
-        first, rest = split_by_tag(earlier), split_by_tag(inside)
-        return {
-            ref: _series(ref, binding, tree.property(ref), first.get(binding.tag_id), rest.get(binding.tag_id))
-            for ref, binding in bound.items()
-        }
+        first, rest, now_us = split_by_tag(earlier), split_by_tag(inside), time.time_ns() // 1000
+        found: dict[PropertyRef, Series] = {}
+        for ref, binding in bound.items():
+            tag = binding.tag_id
+            series = _series(ref, binding, tree.property(ref), first.get(tag), rest.get(tag))
+            found[ref] = with_missing(series, missing.get(tag, ()), now_us)
+        return found
 
     async def read_processed(
         self,

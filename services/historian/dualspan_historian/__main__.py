@@ -28,6 +28,7 @@ from dualspan_historian.read.frames import FrameCache, weigh_block
 from dualspan_historian.read.snapshot import SegmentCache, Snapshots
 from dualspan_historian.repair.known import KnownSamples
 from dualspan_historian.report.coverage import GatewayCoverage
+from dualspan_historian.report.missing import MissingSpans
 from dualspan_historian.report.service import CompletenessReports
 from dualspan_historian.report.signing import IdentitySigner
 from dualspan_historian.service import HistorianService
@@ -90,7 +91,7 @@ async def build_trusting(settings: HistorianSettings, trust: Trust) -> AsyncGene
                     settings,
                     historian,
                     ChangeServicer(snapshots),
-                    CompletenessServicer(reports),
+                    CompletenessServicer(reports, MissingSpans(database)),
                     CoverageServicer(GatewayCoverage(database)),
                     EventServicer(snapshots, tokens),
                     IngestServicer(ingest, settings),

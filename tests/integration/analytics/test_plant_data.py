@@ -104,3 +104,20 @@ async def test_live_samples_come_as_columns_of_properties(platform: AnalyticsPla
     assert found == {0: pytest.approx(100.0), 1: 2, 2: "x"}
     assert not second.is_incomplete
     await batches.aclose()
+
+
+async def test_where_samples_are_missing_the_series_says_so(platform: AnalyticsPlatform) -> None:
+    plant = await platform.plant(ASSETS)
+    await plant.ingest({GOOD: ([T0, T0 + 50 * SECOND], [1, 2])})
+    await plant.lose(T0 + 10 * SECOND, T0 + 20 * SECOND, historian.GAP_CAUSE_CONNECTION_LOST)
+    await plant.lose(T0 + 60 * SECOND, T0 + 70 * SECOND, historian.GAP_CAUSE_BUFFER_FULL)
+    found = (await plant.data.read(plant.tenant, [GOOD], T0, T0 + 100 * SECOND))[GOOD]
+    seconds = [(time - T0) / SECOND for time in found.timestamp.tolist()]
+    assert list(zip(seconds, found.is_good.tolist(), strict=True)) == [
+        (0, True),
+        (10, False),
+        (20, True),  # the server told its value when the connection was back
+        (50, True),
+        (60, False),  # and nobody knows what was in the frames that were lost
+    ]
+    assert found.value[found.is_good].tolist() == [1, 1, 2]

@@ -215,9 +215,9 @@ async def test_the_command_writes_a_file_and_objects(
     asked.form = contract.TABLE_FORM_CSV
     output = tmp_path / "table.csv"
     summary = await write_table(stub, asked, TableForm.CSV, output, as_json=False)
-    assert output.read_text().splitlines()[1] == "2025-10-09T08:53:20.000Z,0,"
+    assert output.read_text().splitlines()[1] == '"2025-10-09T08:53:20.000Z",0,'
     assert (summary.rows, summary.written) == (2, output.stat().st_size)
-    assert list(tmp_path.iterdir()) == [output]
+    assert not output.with_name(".table.csv.unfinished").exists()
     await write_table(stub, asked, TableForm.TABLE, None, as_json=True)
     assert json.loads(capsys.readouterr().out) == [
         {"time": "2025-10-09T08:53:20Z", "good": 0, "cycle": None},

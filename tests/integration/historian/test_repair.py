@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 
 import pytest
+from pydantic import SecretStr
 
-from dualspan.historian.v1 import repair_pb2, resources_pb2, service_pb2
+from dualspan.historian.v1 import completeness_pb2, repair_pb2, resources_pb2, service_pb2
+from dualspan.historian.v1.completeness_pb2_grpc import CompletenessServiceStub
 from dualspan_frame import Frame, ValueKind, encode_frame
-from harness.historian import GATEWAY, SECOND, T0, TENANT, Historian, Uploader, Worker, block, ramp, stamp
+from dualspan_runtime.channels import open_channel
+from harness.historian import GATEWAY, SECOND, SECRET, T0, TENANT, Historian, Uploader, Worker, block, ramp, stamp
 
 TAGS = {1: ValueKind.FLOAT64, 2: ValueKind.FLOAT64, 3: ValueKind.FLOAT64}
 SERVER = "press"
@@ -196,3 +199,26 @@ async def test_the_lineage_of_what_is_committed_is_told_when_the_stream_opens(bo
     assert again.opened.committed_time.seconds > 0
     fresh = await historian.uploader(epoch=2)
     assert (fresh.opened.committed_lineage, fresh.opened.HasField("committed_time")) == (0, False)
+
+
+async def test_when_samples_of_tags_are_missing(box: Box) -> None:
+    """Gaps that were not filled, those of the server and the gateway among them, and what nothing is told of yet."""
+    lost_frames = resources_pb2.GAP_CAUSE_BUFFER_FULL
+    await box.upload(gaps=[gap(10, 20), gap(18, 25, tag_id=1, cause=lost_frames), gap(30, 40, server="other")])
+    name = (await box.repairable())[0].gap.name
+    await box.upload(ramp([2], 10, 10), repairs=[step(name, 2, 20, done=True)])
+    async with open_channel(box.historian.address, service="tests", secret=SecretStr(SECRET)) as channel:
+        request = completeness_pb2.ListMissingSpansRequest(
+            parent=f"tenants/{TENANT}", tag_ids=[3, 2, 1], start_time=stamp(T0), end_time=stamp(T0 + 120 * SECOND)
+        )
+        found = await CompletenessServiceStub(channel).ListMissingSpans(request)
+        columns = zip(found.tag_id, found.start_us, found.end_us, found.pending, found.resumed, strict=True)
+        spans = [(tag, (a - T0) // SECOND, (b - T0) // SECOND, *flags) for tag, a, b, *flags in columns]
+        pending = (100, 120, True, False)
+        assert spans == [
+            (1, 10, 25, False, False),  # what was lost on its way may have changed the value
+            (1, *pending),
+            (2, *pending),
+            (3, 10, 20, False, True),
+            (3, *pending),
+        ]

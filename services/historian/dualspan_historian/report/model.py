@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from dualspan.historian.v1 import resources_pb2
 from dualspan_historian.model import GapState
 from dualspan_historian.report.spans import Span, clip, length, subtract, union
 
@@ -212,6 +213,61 @@ def _expected(tag: ReportTag, record: TagRecord | None, period: Span) -> Span:
         end = min(end, record.retired_us or end)
     end = min(end, tag.end_us or end)
     return (start, max(start, end))
+
+
+# When these end, the server has told the current value of every item anew (Part 4, 5.13.1.5: the first notification of
+# a monitored item; an overflowing queue drops its oldest). After other losses the next change is the first one known.
+_TOLD_ANEW = frozenset(
+    {
+        resources_pb2.GAP_CAUSE_SERVER_OVERFLOW,
+        resources_pb2.GAP_CAUSE_SUBSCRIPTION_LOST,
+        resources_pb2.GAP_CAUSE_CONNECTION_LOST,
+        resources_pb2.GAP_CAUSE_GATEWAY_DOWN,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MissingSpan:
+    """When samples of a tag are missing, in microseconds.
+
+    Attributes:
+        tag_id: The tag.
+        start_us: From here on.
+        end_us: Up to here, not included.
+        pending: Nothing is known to be missing; the gateway has told nothing of it yet.
+        resumed: The value at the end is that of the newest sample at or before it.
+    """
+
+    tag_id: int
+    start_us: int
+    end_us: int
+    pending: bool = False
+    resumed: bool = False
+
+
+def missing_spans(
+    record: TagRecord, gaps: Sequence[LedgerGap], repairs: Mapping[int, TagRepair], period: Span
+) -> list[MissingSpan]:
+    """Return when samples of a tag are missing in a period, in order; last, from when on its gateway has told nothing.
+
+    Args:
+        record: How the tag is recorded.
+        gaps: What the ledger has of it in the period, its server's and its gateway's gaps included.
+        repairs: How the tag's part of a gap stands, by gap id.
+        period: The period.
+    """
+    # Where nothing is told of tags, nothing is pending either.
+    told = period[1] if record.started_us is None else max(period[0], min(period[1], record.complete_us or period[0]))
+    lost = [(*span, gap.cause) for gap in gaps for span in _missing(gap, repairs.get(gap.gap_id))]
+    lost += [] if record.hole_us is None else [(record.hole_us, period[1], REFUSED)]
+    unknown_ends = {end for _, end, cause in lost if cause not in _TOLD_ANEW}
+    found: list[MissingSpan] = []
+    for start, end in union((start, end) for start, end, _ in lost):
+        for part in clip([(start, end)], (period[0], told)):
+            resumed = part[1] == end and end not in unknown_ends
+            found.append(MissingSpan(record.tag_id, *part, resumed=resumed))
+    return found + ([MissingSpan(record.tag_id, told, period[1], pending=True)] if told < period[1] else [])
 
 
 def _missing(gap: LedgerGap, repair: TagRepair | None) -> list[Span]:

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from dualspan_historian.errors import period_too_old, too_many_gaps
+from dualspan_historian.errors import period_too_old
 from dualspan_historian.read.snapshot import Snapshot, Snapshots
 from dualspan_historian.report.counting import count_stored
 from dualspan_historian.report.document import PAYLOAD_TYPE, Signature, document, envelope
-from dualspan_historian.report.model import Counted, LedgerGap, ReportQuery, TagFigures, TagRecord, figures
+from dualspan_historian.report.ledger import read_ledger
+from dualspan_historian.report.model import Counted, LedgerGap, ReportQuery, TagFigures, figures
 from dualspan_historian.storage import report_store
 
-_MOST_GAPS = 20_000
 _DAY_US = 86_400_000_000
 
 
@@ -65,49 +65,17 @@ class CompletenessReports:
         return Report(envelope(payload, signature), lines)
 
 
-async def _lines(snapshot: Snapshot, query: ReportQuery) -> tuple[list[TagFigures], list[LedgerGap]]:
+async def _lines(snapshot: Snapshot, query: ReportQuery) -> tuple[list[TagFigures], Sequence[LedgerGap]]:
     period = (query.start_us, query.end_us)
     ids = [tag.tag_id for tag in query.tags]
     tags = await snapshot.tags(ids)
     connection, tenant = snapshot.connection, snapshot.tenant
-    records = await report_store.records(connection, tenant, ids)
-    gateways = sorted({tag.gateway_id for tag in tags})
-    found = await report_store.gaps(connection, tenant, gateways, ids, period, _MOST_GAPS + 1)
-    if len(found) > _MOST_GAPS:
-        raise too_many_gaps(_MOST_GAPS)
-    servers = {(record.gateway_id, record.server_id) for record in records.values()}
-    gaps = [gap for gap in found if not gap.server_id or (gap.gateway_id, gap.server_id) in servers]
-    repairs = await report_store.repairs(connection, tenant, [gap.gap_id for gap in gaps], ids)
+    ledger = await read_ledger(connection, tenant, tags, period)
     stored = await count_stored(snapshot, tags, period)
     repaired = await report_store.repaired_counts(connection, tenant, ids, period)
-    by_scope = _by_scope(gaps)
     lines: list[TagFigures] = []
     for tag in query.tags:
-        record = records.get(tag.tag_id)
         counted = Counted(stored.get(tag.tag_id, 0), repaired.get(tag.tag_id, 0))
-        of_tag = _gaps_of(record, by_scope)
-        lines.append(figures(tag, record, of_tag, repairs.get(tag.tag_id, {}), counted, period))
-    return lines, gaps
-
-
-_Scope = tuple[str, str, int]
-
-
-def _by_scope(gaps: Sequence[LedgerGap]) -> dict[_Scope, list[LedgerGap]]:
-    """Return gaps by what they are gaps of: (gateway, server, tag), empty or 0 for all."""
-    found: dict[_Scope, list[LedgerGap]] = {}
-    for gap in gaps:
-        scope = (gap.gateway_id, "" if gap.tag_id else gap.server_id, gap.tag_id)
-        found.setdefault(scope, []).append(gap)
-    return found
-
-
-def _gaps_of(record: TagRecord | None, by_scope: dict[_Scope, list[LedgerGap]]) -> list[LedgerGap]:
-    if record is None:
-        return []
-    scopes = {
-        (record.gateway_id, "", 0),
-        (record.gateway_id, record.server_id, 0),
-        (record.gateway_id, "", record.tag_id),
-    }
-    return [gap for scope in sorted(scopes) for gap in by_scope.get(scope, [])]
+        record, of_tag, repairs = ledger.of(tag.tag_id)
+        lines.append(figures(tag, record, of_tag, repairs, counted, period))
+    return lines, ledger.gaps

@@ -9,8 +9,10 @@ from google.protobuf.duration_pb2 import Duration
 from dualspan.historian.v1 import completeness_pb2, completeness_pb2_grpc
 from dualspan_historian.errors import future_period, reversed_interval, subject_required, tag_count
 from dualspan_historian.report.document import totals
+from dualspan_historian.report.missing import MissingSpans
 from dualspan_historian.report.model import ReportQuery, ReportTag, TagFigures
 from dualspan_historian.report.service import CompletenessReports
+from dualspan_historian.servicer.requests import MOST_TAGS_LATEST, tag_ids
 from dualspan_historian.servicer.times import read_time
 from dualspan_runtime.context import current_tenant
 
@@ -24,11 +26,13 @@ class CompletenessServicer(completeness_pb2_grpc.CompletenessServiceServicer):
     """See the contract.
 
     Args:
-        reports: The use case.
+        reports: Makes reports.
+        missing: Tells when samples are missing.
     """
 
-    def __init__(self, reports: CompletenessReports) -> None:
+    def __init__(self, reports: CompletenessReports, missing: MissingSpans) -> None:
         self._reports = reports
+        self._missing = missing
 
     async def CreateCompletenessReport(  # noqa: N802 - the contract's name
         self, request: completeness_pb2.CreateCompletenessReportRequest, context: Any
@@ -36,6 +40,23 @@ class CompletenessServicer(completeness_pb2_grpc.CompletenessServiceServicer):
         """See the contract."""
         report = await self._reports.create(current_tenant(), _query(request))
         return completeness_pb2.CreateCompletenessReportResponse(envelope=report.envelope, totals=_totals(report.lines))
+
+    async def ListMissingSpans(  # noqa: N802 - the contract's name
+        self, request: completeness_pb2.ListMissingSpansRequest, context: Any
+    ) -> completeness_pb2.ListMissingSpansResponse:
+        """See the contract."""
+        ids = tag_ids(request.tag_ids, MOST_TAGS_LATEST)
+        start, end = read_time(request, "start_time"), read_time(request, "end_time")
+        if start >= end:
+            raise reversed_interval()
+        spans = await self._missing.of(current_tenant(), ids, (start, end))
+        return completeness_pb2.ListMissingSpansResponse(
+            tag_id=[span.tag_id for span in spans],
+            start_us=[span.start_us for span in spans],
+            end_us=[span.end_us for span in spans],
+            pending=[span.pending for span in spans],
+            resumed=[span.resumed for span in spans],
+        )
 
 
 def _query(request: completeness_pb2.CreateCompletenessReportRequest) -> ReportQuery:

@@ -23,12 +23,13 @@ _sym_db = _symbol_database.Default()
 
 
 from dualspan.runtime.v1 import access_pb2 as dualspan_dot_runtime_dot_v1_dot_access__pb2
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(dualspan/historian/v1/completeness.proto\x12\x15\x64ualspan.historian.v1\x1a dualspan/runtime/v1/access.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x84\x03\n\x1f\x43reateCompletenessReportRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07subject\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12N\n\x04tags\x18\x03 \x03(\x0b\x32:.dualspan.historian.v1.CreateCompletenessReportRequest.TagB\x04\xe2\x41\x01\x02\x12\x34\n\nstart_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x02\x12\x32\n\x08\x65nd_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x02\x12\x11\n\trequester\x18\x06 \x01(\t\x1ag\n\x03Tag\x12\x14\n\x06tag_id\x18\x01 \x01(\x03\x42\x04\xe2\x41\x01\x02\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0e\n\x06server\x18\x03 \x01(\t\x12,\n\x08\x65nd_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xe5\x02\n\x12\x43ompletenessTotals\x12\x0c\n\x04tags\x18\x01 \x01(\x03\x12\x15\n\rcomplete_tags\x18\x02 \x01(\x03\x12\x30\n\rexpected_time\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x30\n\rreceived_time\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x30\n\rrepaired_time\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12/\n\x0cmissing_time\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12/\n\x0cpending_time\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x18\n\x10received_samples\x18\x08 \x01(\x03\x12\x18\n\x10repaired_samples\x18\t \x01(\x03\"o\n CreateCompletenessReportResponse\x12\x10\n\x08\x65nvelope\x18\x01 \x01(\x0c\x12\x39\n\x06totals\x18\x02 \x01(\x0b\x32).dualspan.historian.v1.CompletenessTotals2\xb0\x01\n\x13\x43ompletenessService\x12\x98\x01\n\x18\x43reateCompletenessReport\x12\x36.dualspan.historian.v1.CreateCompletenessReportRequest\x1a\x37.dualspan.historian.v1.CreateCompletenessReportResponse\"\x0b\xca\xc1\x18\x07serviceb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(dualspan/historian/v1/completeness.proto\x12\x15\x64ualspan.historian.v1\x1a dualspan/runtime/v1/access.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x84\x03\n\x1f\x43reateCompletenessReportRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07subject\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12N\n\x04tags\x18\x03 \x03(\x0b\x32:.dualspan.historian.v1.CreateCompletenessReportRequest.TagB\x04\xe2\x41\x01\x02\x12\x34\n\nstart_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x02\x12\x32\n\x08\x65nd_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x02\x12\x11\n\trequester\x18\x06 \x01(\t\x1ag\n\x03Tag\x12\x14\n\x06tag_id\x18\x01 \x01(\x03\x42\x04\xe2\x41\x01\x02\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0e\n\x06server\x18\x03 \x01(\t\x12,\n\x08\x65nd_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xe5\x02\n\x12\x43ompletenessTotals\x12\x0c\n\x04tags\x18\x01 \x01(\x03\x12\x15\n\rcomplete_tags\x18\x02 \x01(\x03\x12\x30\n\rexpected_time\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x30\n\rreceived_time\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x30\n\rrepaired_time\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12/\n\x0cmissing_time\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12/\n\x0cpending_time\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x18\n\x10received_samples\x18\x08 \x01(\x03\x12\x18\n\x10repaired_samples\x18\t \x01(\x03\"o\n CreateCompletenessReportResponse\x12\x10\n\x08\x65nvelope\x18\x01 \x01(\x0c\x12\x39\n\x06totals\x18\x02 \x01(\x0b\x32).dualspan.historian.v1.CompletenessTotals\"\xb0\x01\n\x17ListMissingSpansRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07tag_ids\x18\x02 \x03(\x03\x42\x04\xe2\x41\x01\x02\x12\x34\n\nstart_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x02\x12\x32\n\x08\x65nd_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x02\"n\n\x18ListMissingSpansResponse\x12\x0e\n\x06tag_id\x18\x01 \x03(\x03\x12\x10\n\x08start_us\x18\x02 \x03(\x03\x12\x0e\n\x06\x65nd_us\x18\x03 \x03(\x03\x12\x0f\n\x07pending\x18\x04 \x03(\x08\x12\x0f\n\x07resumed\x18\x05 \x03(\x08\x32\xf9\x02\n\x13\x43ompletenessService\x12\x98\x01\n\x18\x43reateCompletenessReport\x12\x36.dualspan.historian.v1.CreateCompletenessReportRequest\x1a\x37.dualspan.historian.v1.CreateCompletenessReportResponse\"\x0b\xca\xc1\x18\x07service\x12\xc6\x01\n\x10ListMissingSpans\x12..dualspan.historian.v1.ListMissingSpansRequest\x1a/.dualspan.historian.v1.ListMissingSpansResponse\"Q\xca\xc1\x18\x13historian.gaps.read\x82\xd3\xe4\x93\x02\x34\"//v1/{parent=tenants/*}/samples:listMissingSpans:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,16 +48,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATECOMPLETENESSREPORTREQUEST'].fields_by_name['start_time']._serialized_options = b'\342A\001\002'
   _globals['_CREATECOMPLETENESSREPORTREQUEST'].fields_by_name['end_time']._loaded_options = None
   _globals['_CREATECOMPLETENESSREPORTREQUEST'].fields_by_name['end_time']._serialized_options = b'\342A\001\002'
+  _globals['_LISTMISSINGSPANSREQUEST'].fields_by_name['parent']._loaded_options = None
+  _globals['_LISTMISSINGSPANSREQUEST'].fields_by_name['parent']._serialized_options = b'\342A\001\002'
+  _globals['_LISTMISSINGSPANSREQUEST'].fields_by_name['tag_ids']._loaded_options = None
+  _globals['_LISTMISSINGSPANSREQUEST'].fields_by_name['tag_ids']._serialized_options = b'\342A\001\002'
+  _globals['_LISTMISSINGSPANSREQUEST'].fields_by_name['start_time']._loaded_options = None
+  _globals['_LISTMISSINGSPANSREQUEST'].fields_by_name['start_time']._serialized_options = b'\342A\001\002'
+  _globals['_LISTMISSINGSPANSREQUEST'].fields_by_name['end_time']._loaded_options = None
+  _globals['_LISTMISSINGSPANSREQUEST'].fields_by_name['end_time']._serialized_options = b'\342A\001\002'
   _globals['_COMPLETENESSSERVICE'].methods_by_name['CreateCompletenessReport']._loaded_options = None
   _globals['_COMPLETENESSSERVICE'].methods_by_name['CreateCompletenessReport']._serialized_options = b'\312\301\030\007service'
-  _globals['_CREATECOMPLETENESSREPORTREQUEST']._serialized_start=200
-  _globals['_CREATECOMPLETENESSREPORTREQUEST']._serialized_end=588
-  _globals['_CREATECOMPLETENESSREPORTREQUEST_TAG']._serialized_start=485
-  _globals['_CREATECOMPLETENESSREPORTREQUEST_TAG']._serialized_end=588
-  _globals['_COMPLETENESSTOTALS']._serialized_start=591
-  _globals['_COMPLETENESSTOTALS']._serialized_end=948
-  _globals['_CREATECOMPLETENESSREPORTRESPONSE']._serialized_start=950
-  _globals['_CREATECOMPLETENESSREPORTRESPONSE']._serialized_end=1061
-  _globals['_COMPLETENESSSERVICE']._serialized_start=1064
-  _globals['_COMPLETENESSSERVICE']._serialized_end=1240
+  _globals['_COMPLETENESSSERVICE'].methods_by_name['ListMissingSpans']._loaded_options = None
+  _globals['_COMPLETENESSSERVICE'].methods_by_name['ListMissingSpans']._serialized_options = b'\312\301\030\023historian.gaps.read\202\323\344\223\0024\"//v1/{parent=tenants/*}/samples:listMissingSpans:\001*'
+  _globals['_CREATECOMPLETENESSREPORTREQUEST']._serialized_start=230
+  _globals['_CREATECOMPLETENESSREPORTREQUEST']._serialized_end=618
+  _globals['_CREATECOMPLETENESSREPORTREQUEST_TAG']._serialized_start=515
+  _globals['_CREATECOMPLETENESSREPORTREQUEST_TAG']._serialized_end=618
+  _globals['_COMPLETENESSTOTALS']._serialized_start=621
+  _globals['_COMPLETENESSTOTALS']._serialized_end=978
+  _globals['_CREATECOMPLETENESSREPORTRESPONSE']._serialized_start=980
+  _globals['_CREATECOMPLETENESSREPORTRESPONSE']._serialized_end=1091
+  _globals['_LISTMISSINGSPANSREQUEST']._serialized_start=1094
+  _globals['_LISTMISSINGSPANSREQUEST']._serialized_end=1270
+  _globals['_LISTMISSINGSPANSRESPONSE']._serialized_start=1272
+  _globals['_LISTMISSINGSPANSRESPONSE']._serialized_end=1382
+  _globals['_COMPLETENESSSERVICE']._serialized_start=1385
+  _globals['_COMPLETENESSSERVICE']._serialized_end=1762
 # @@protoc_insertion_point(module_scope)

@@ -195,3 +195,98 @@ class CreateCompletenessReportResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CreateCompletenessReportResponse: _TypeAlias = CreateCompletenessReportResponse  # noqa: Y015
+
+@_typing.final
+class ListMissingSpansRequest(_message.Message):
+    """Asks when samples are missing."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARENT_FIELD_NUMBER: _builtins.int
+    TAG_IDS_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
+    END_TIME_FIELD_NUMBER: _builtins.int
+    parent: _builtins.str
+    """`tenants/{tenant}`."""
+    @_builtins.property
+    def tag_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """1 to 10 000 tags."""
+
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """From here on, included."""
+
+    @_builtins.property
+    def end_time(self) -> _timestamp_pb2.Timestamp:
+        """Up to here, not included."""
+
+    def __init__(
+        self,
+        *,
+        parent: _builtins.str = ...,
+        tag_ids: _abc.Iterable[_builtins.int] | None = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+        end_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "start_time", b"start_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "parent", b"parent", "start_time", b"start_time", "tag_ids", b"tag_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListMissingSpansRequest: _TypeAlias = ListMissingSpansRequest  # noqa: Y015
+
+@_typing.final
+class ListMissingSpansResponse(_message.Message):
+    """Spans, as columns of one length, in order of tag and time; those of one tag
+    do not overlap. Gaps whose times nobody knows are not among them.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TAG_ID_FIELD_NUMBER: _builtins.int
+    START_US_FIELD_NUMBER: _builtins.int
+    END_US_FIELD_NUMBER: _builtins.int
+    PENDING_FIELD_NUMBER: _builtins.int
+    RESUMED_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def tag_id(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """The tag."""
+
+    @_builtins.property
+    def start_us(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """From here on, microseconds since the Unix epoch."""
+
+    @_builtins.property
+    def end_us(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Up to here, not included, microseconds since the Unix epoch."""
+
+    @_builtins.property
+    def pending(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bool]:
+        """Nothing is known to be missing: the gateway has not yet told how complete
+        it is there. Always the last span of a tag.
+        """
+
+    @_builtins.property
+    def resumed(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bool]:
+        """The value at the end is known: that of the newest sample at or before it,
+        because the server tells current values when a subscription begins again.
+        It is not where frames were lost on their way.
+        """
+
+    def __init__(
+        self,
+        *,
+        tag_id: _abc.Iterable[_builtins.int] | None = ...,
+        start_us: _abc.Iterable[_builtins.int] | None = ...,
+        end_us: _abc.Iterable[_builtins.int] | None = ...,
+        pending: _abc.Iterable[_builtins.bool] | None = ...,
+        resumed: _abc.Iterable[_builtins.bool] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_us", b"end_us", "pending", b"pending", "resumed", b"resumed", "start_us", b"start_us", "tag_id", b"tag_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListMissingSpansResponse: _TypeAlias = ListMissingSpansResponse  # noqa: Y015

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class CompletenessServiceStub:
-    """Where other services have completeness proven.
+    """How complete the samples of tags are, and proof of it.
     """
 
     def __init__(self, channel):
@@ -40,16 +40,29 @@ class CompletenessServiceStub:
                 request_serializer=dualspan_dot_historian_dot_v1_dot_completeness__pb2.CreateCompletenessReportRequest.SerializeToString,
                 response_deserializer=dualspan_dot_historian_dot_v1_dot_completeness__pb2.CreateCompletenessReportResponse.FromString,
                 _registered_method=True)
+        self.ListMissingSpans = channel.unary_unary(
+                '/dualspan.historian.v1.CompletenessService/ListMissingSpans',
+                request_serializer=dualspan_dot_historian_dot_v1_dot_completeness__pb2.ListMissingSpansRequest.SerializeToString,
+                response_deserializer=dualspan_dot_historian_dot_v1_dot_completeness__pb2.ListMissingSpansResponse.FromString,
+                _registered_method=True)
 
 
 class CompletenessServiceServicer:
-    """Where other services have completeness proven.
+    """How complete the samples of tags are, and proof of it.
     """
 
     def CreateCompletenessReport(self, request, context):
         """Counts what is stored of tags in a period, holds it against the gap ledger
         and has identity sign the result. Names of tags are the calling service's
         word and become part of what is signed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListMissingSpans(self, request, context):
+        """When samples of tags are missing: what the gap ledger has of each tag, its
+        server and its gateway, and what was not filled since.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -63,6 +76,11 @@ def add_CompletenessServiceServicer_to_server(servicer, server):
                     request_deserializer=dualspan_dot_historian_dot_v1_dot_completeness__pb2.CreateCompletenessReportRequest.FromString,
                     response_serializer=dualspan_dot_historian_dot_v1_dot_completeness__pb2.CreateCompletenessReportResponse.SerializeToString,
             ),
+            'ListMissingSpans': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListMissingSpans,
+                    request_deserializer=dualspan_dot_historian_dot_v1_dot_completeness__pb2.ListMissingSpansRequest.FromString,
+                    response_serializer=dualspan_dot_historian_dot_v1_dot_completeness__pb2.ListMissingSpansResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'dualspan.historian.v1.CompletenessService', rpc_method_handlers)
@@ -72,7 +90,7 @@ def add_CompletenessServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class CompletenessService:
-    """Where other services have completeness proven.
+    """How complete the samples of tags are, and proof of it.
     """
 
     @staticmethod
@@ -92,6 +110,33 @@ class CompletenessService:
             '/dualspan.historian.v1.CompletenessService/CreateCompletenessReport',
             dualspan_dot_historian_dot_v1_dot_completeness__pb2.CreateCompletenessReportRequest.SerializeToString,
             dualspan_dot_historian_dot_v1_dot_completeness__pb2.CreateCompletenessReportResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListMissingSpans(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dualspan.historian.v1.CompletenessService/ListMissingSpans',
+            dualspan_dot_historian_dot_v1_dot_completeness__pb2.ListMissingSpansRequest.SerializeToString,
+            dualspan_dot_historian_dot_v1_dot_completeness__pb2.ListMissingSpansResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class CompletenessServiceStub:
-    """Where other services have completeness proven."""
+    """How complete the samples of tags are, and proof of it."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -38,10 +38,14 @@ class CompletenessServiceStub:
     and has identity sign the result. Names of tags are the calling service's
     word and become part of what is signed.
     """
+    ListMissingSpans: _grpc.UnaryUnaryMultiCallable[_completeness_pb2.ListMissingSpansRequest, _completeness_pb2.ListMissingSpansResponse]
+    """When samples of tags are missing: what the gap ledger has of each tag, its
+    server and its gateway, and what was not filled since.
+    """
 
 @_typing.type_check_only
 class CompletenessServiceAsyncStub(CompletenessServiceStub):
-    """Where other services have completeness proven."""
+    """How complete the samples of tags are, and proof of it."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateCompletenessReport: _aio.UnaryUnaryMultiCallable[_completeness_pb2.CreateCompletenessReportRequest, _completeness_pb2.CreateCompletenessReportResponse]  # type: ignore[assignment]
@@ -49,9 +53,13 @@ class CompletenessServiceAsyncStub(CompletenessServiceStub):
     and has identity sign the result. Names of tags are the calling service's
     word and become part of what is signed.
     """
+    ListMissingSpans: _aio.UnaryUnaryMultiCallable[_completeness_pb2.ListMissingSpansRequest, _completeness_pb2.ListMissingSpansResponse]  # type: ignore[assignment]
+    """When samples of tags are missing: what the gap ledger has of each tag, its
+    server and its gateway, and what was not filled since.
+    """
 
 class CompletenessServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Where other services have completeness proven."""
+    """How complete the samples of tags are, and proof of it."""
 
     @_abc_1.abstractmethod
     def CreateCompletenessReport(
@@ -62,6 +70,16 @@ class CompletenessServiceServicer(metaclass=_abc_1.ABCMeta):
         """Counts what is stored of tags in a period, holds it against the gap ledger
         and has identity sign the result. Names of tags are the calling service's
         word and become part of what is signed.
+        """
+
+    @_abc_1.abstractmethod
+    def ListMissingSpans(
+        self,
+        request: _completeness_pb2.ListMissingSpansRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_completeness_pb2.ListMissingSpansResponse, _abc.Awaitable[_completeness_pb2.ListMissingSpansResponse]]:
+        """When samples of tags are missing: what the gap ledger has of each tag, its
+        server and its gateway, and what was not filled since.
         """
 
 def add_CompletenessServiceServicer_to_server(servicer: CompletenessServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
