@@ -1,0 +1,310 @@
+"""`dualspan analytics kpi|stops …`: OEE and the other KPIs of ISO 22400-2, stops and what they cost."""
+
+from __future__ import annotations
+
+import math
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dualspan.analytics.v1 import kpis_pb2, states_pb2
+from dualspan.analytics.v1.kpis_pb2_grpc import KpiServiceStub
+from dualspan_cli.commands.analytics.production import states, time_of
+from dualspan_cli.commands.options import DataOption, TenantOption, with_session
+from dualspan_cli.output import JsonFlag, as_dict, messages, print_json, print_messages, print_rows
+from dualspan_cli.session import Session
+from dualspan_cli.times import format_time
+
+if TYPE_CHECKING:  # exists in the stub file only
+    from dualspan.analytics.v1.kpis_pb2_grpc import KpiServiceAsyncStub
+
+kpi = typer.Typer(help="OEE and the other KPIs of ISO 22400-2, and your own.", no_args_is_help=True)
+stops = typer.Typer(help="What machines did, why they stood, and what that cost.", no_args_is_help=True)
+
+FromOption = Annotated[str, typer.Option("--from", help="-7d, 2026-05-04T06:00:00Z; included.")]
+ToOption = Annotated[str, typer.Option("--to", help="now, -1h, 2026-05-04T14:00:00Z; not included.")]
+AssetsArgument = Annotated[list[str] | None, typer.Argument(help="Sites, lines or machines; all if none is named.")]
+KpiArgument = Annotated[str, typer.Argument(metavar="KPI", help="Id, such as oee.")]
+
+
+class Group(StrEnum):
+    """By what rows are made."""
+
+    MACHINE = "machine"
+    LINE = "line"
+    AREA = "area"
+    SITE = "site"
+    SHIFT = "shift"
+    SHIFT_NAME = "shift-name"
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+    PRODUCT = "product"
+    ORDER = "order"
+
+
+class Key(StrEnum):
+    """By what losses are added up."""
+
+    REASON = "reason"
+    STATE = "state"
+    ASSET = "asset"
+    ELEMENT = "element"
+
+
+def _stub(session: Session) -> KpiServiceAsyncStub:
+    return KpiServiceStub(session.analytics_channel)
+
+
+@kpi.command("list")
+def list_kpis(tenant: TenantOption = "", data: DataOption = None, as_json: JsonFlag = False) -> None:
+    """List the KPIs that there are."""
+
+    async def use(session: Session) -> list[kpis_pb2.Kpi]:
+        return list((await _stub(session).ListKpis(kpis_pb2.ListKpisRequest(parent=session.tenant))).kpis)
+
+    print_messages(
+        with_session(use, tenant=tenant, data=data), as_json=as_json, columns=("name", "formula", "unit", "standard")
+    )
+
+
+@kpi.command("set")
+def set_kpi(
+    kpi_id: KpiArgument,
+    formula: Annotated[str, typer.Argument(help="Such as `increase(active_energy) / PQ`.")],
+    unit: Annotated[str, typer.Option(help="UCUM code, such as kW.h.")] = "",
+    name: Annotated[str, typer.Option(help="Display name.")] = "",
+    tenant: TenantOption = "",
+    data: DataOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Make a KPI of your own from properties, or replace it."""
+
+    async def use(session: Session) -> kpis_pb2.Kpi:
+        given = kpis_pb2.Kpi(name=f"{session.tenant}/kpis/{kpi_id}", display_name=name, formula=formula, unit=unit)
+        return await _stub(session).UpdateKpi(kpis_pb2.UpdateKpiRequest(kpi=given))
+
+    made = with_session(use, tenant=tenant, data=data)
+    if as_json:
+        print_json(as_dict(made))
+    else:
+        messages.print(f"KPI {kpi_id} is set.")
+
+
+@kpi.command("delete")
+def delete_kpi(kpi_id: KpiArgument, tenant: TenantOption = "", data: DataOption = None) -> None:
+    """Delete a KPI of your own."""
+
+    async def use(session: Session) -> None:
+        await _stub(session).DeleteKpi(kpis_pb2.DeleteKpiRequest(name=f"{session.tenant}/kpis/{kpi_id}"))
+
+    with_session(use, tenant=tenant, data=data)
+    messages.print(f"KPI {kpi_id} is deleted.")
+
+
+@kpi.command("query")
+def query(
+    assets: AssetsArgument = None,
+    kpis: Annotated[list[str] | None, typer.Option("--kpi", help="Repeatable; OEE and its parts if none.")] = None,
+    by: Annotated[list[Group] | None, typer.Option(help="Rows by these; repeatable.")] = None,
+    start: FromOption = "-7d",
+    end: ToOption = "now",
+    tenant: TenantOption = "",
+    data: DataOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Compute KPIs of machines, lines or sites, by shift, day, product or order."""
+    wanted = kpis or ["oee", "availability", "effectiveness", "quality-ratio"]
+    dimensions = [kpis_pb2.Dimension.Value(f"DIMENSION_{each.name}") for each in by or [Group.MACHINE]]
+
+    async def use(session: Session) -> kpis_pb2.QueryKpisResponse:
+        request = kpis_pb2.QueryKpisRequest(
+            parent=session.tenant,
+            assets=assets or [],
+            start_time=time_of(start),
+            end_time=time_of(end),
+            kpis=wanted,
+            group_by=dimensions,
+            include_sums=as_json,
+        )
+        return await _stub(session).QueryKpis(request)
+
+    answer = with_session(use, tenant=tenant, data=data)
+    if as_json:
+        print_json(as_dict(answer))
+        return
+    rows = _rows(answer)
+    print_rows(rows, as_json=False, columns=tuple(rows[0]) if rows else ("oee",))
+    if answer.skipped_assets:
+        messages.print(f"Left out, for want of a machine profile: {', '.join(answer.skipped_assets)}")
+
+
+@kpi.command("open")
+def open_kpi(
+    kpi_id: KpiArgument,
+    asset: Annotated[str, typer.Argument(help="The machine.")],
+    start: FromOption = "-8h",
+    end: ToOption = "now",
+    tenant: TenantOption = "",
+    data: DataOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Open a KPI of one machine down to the sums and intervals that it is made of."""
+
+    async def use(session: Session) -> kpis_pb2.KpiDetail:
+        name = f"{session.tenant}/kpis/{kpi_id}"
+        request = kpis_pb2.GetKpiRequest(name=name, asset=asset, start_time=time_of(start), end_time=time_of(end))
+        return await _stub(session).GetKpi(request)
+
+    found = with_session(use, tenant=tenant, data=data)
+    if as_json:
+        print_json(as_dict(found))
+        return
+    messages.print(f"{kpi_id} of {asset} = {found.kpi.formula}")
+    messages.print(f"{_number(found.value, found.kpi.unit)}, {found.good_share:.1%} good data{_because(found.reason)}")
+    sums = [{"sum": each.sum, "value": f"{each.values[0]:.6g}", "unit": each.unit} for each in found.sums]
+    print_rows(sums, as_json=False, columns=("sum", "value", "unit"))
+    print_rows([_interval(each) for each in found.intervals], as_json=False, columns=_INTERVAL)
+    for mark in found.counter_marks:
+        messages.print(f"{mark.property}: {mark.kind} at {format_time(mark.time.ToMicroseconds())}")
+
+
+@stops.command("list")
+def list_stops(
+    asset: Annotated[str, typer.Argument(help="The machine.")],
+    start: FromOption = "-8h",
+    end: ToOption = "now",
+    tenant: TenantOption = "",
+    data: DataOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Show what a machine did, span by span."""
+
+    async def use(session: Session) -> states_pb2.ListStateIntervalsResponse:
+        request = states_pb2.ListStateIntervalsRequest(
+            parent=session.tenant, asset=asset, start_time=time_of(start), end_time=time_of(end)
+        )
+        return await states(session).ListStateIntervals(request)
+
+    found = with_session(use, tenant=tenant, data=data)
+    if as_json:
+        print_json(as_dict(found))
+        return
+    print_rows([_interval(each) for each in found.intervals], as_json=False, columns=_INTERVAL)
+    messages.print(f"{found.good_share:.1%} good data")
+
+
+@stops.command("losses")
+def losses(
+    assets: AssetsArgument = None,
+    by: Annotated[Key, typer.Option(help="By what.")] = Key.REASON,
+    planned: Annotated[bool, typer.Option("--planned", help="Planned down time counts too.")] = False,
+    start: FromOption = "-7d",
+    end: ToOption = "now",
+    tenant: TenantOption = "",
+    data: DataOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Pareto of losses: what cost most time comes first."""
+
+    async def use(session: Session) -> states_pb2.ListLossesResponse:
+        request = states_pb2.ListLossesRequest(
+            parent=session.tenant,
+            assets=assets or [],
+            start_time=time_of(start),
+            end_time=time_of(end),
+            key=states_pb2.LossKey.Value(f"LOSS_KEY_{by.name}"),
+            include_planned=planned,
+        )
+        return await states(session).ListLosses(request)
+
+    found = with_session(use, tenant=tenant, data=data)
+    if as_json:
+        print_json(as_dict(found))
+        return
+    rows = [
+        {
+            by.value: each.key or "(none given)",
+            "what": each.display_name,
+            "stops": each.count,
+            "hours": f"{each.duration.ToMicroseconds() / 3.6e9:.2f}",
+            "share": f"{each.share:.1%}",
+            "cumulative": f"{each.cumulative_share:.1%}",
+        }
+        for each in found.losses
+    ]
+    print_rows(rows, as_json=False, columns=(by.value, "what", "stops", "hours", "share", "cumulative"))
+    messages.print(f"{found.good_share:.1%} good data")
+
+
+@stops.command("note")
+def note(
+    asset: Annotated[str, typer.Argument(help="The machine.")],
+    reason: Annotated[str, typer.Argument(help="Code of a reason, or a word of your own.")],
+    start: FromOption,
+    end: ToOption = "now",
+    comment: Annotated[str, typer.Option(help="Further words.")] = "",
+    tenant: TenantOption = "",
+    data: DataOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Say why a machine stood; it goes before what the machine said."""
+
+    async def use(session: Session) -> states_pb2.StopNote:
+        given = states_pb2.StopNote(
+            asset=asset, start_time=time_of(start), end_time=time_of(end), reason=reason, comment=comment
+        )
+        request = states_pb2.CreateStopNoteRequest(parent=session.tenant, stop_note=given)
+        return await states(session).CreateStopNote(request)
+
+    made = with_session(use, tenant=tenant, data=data)
+    if as_json:
+        print_json(as_dict(made))
+    else:
+        messages.print(f"Noted as {made.name.rpartition('/')[2]}.")
+
+
+_INTERVAL = ("from", "to", "minutes", "state", "counts as", "reason")
+
+
+def _interval(given: states_pb2.StateInterval) -> dict[str, Any]:
+    begin, end = given.start_time.ToMicroseconds(), given.end_time.ToMicroseconds()
+    element = states_pb2.TimeElement.Name(given.element).removeprefix("TIME_ELEMENT_")
+    return {
+        "from": format_time(begin)[:19],
+        "to": format_time(end)[:19],
+        "minutes": f"{(end - begin) / 6e7:.1f}",
+        "state": given.state,
+        "counts as": "unknown" if element == "UNSPECIFIED" else element.lower().replace("_", " "),
+        "reason": f"{given.reason} {given.reason_text}{' (by hand)' if given.by_hand else ''}".strip(),
+    }
+
+
+def _rows(answer: kpis_pb2.QueryKpisResponse) -> list[dict[str, str]]:
+    rows: list[dict[str, str]] = []
+    for row in range(answer.row_count):
+        found: dict[str, str] = {}
+        if answer.HasField("assets"):
+            found["asset"] = answer.assets.texts[answer.assets.places[row]]
+        if answer.start_times_us:
+            found["from"] = format_time(answer.start_times_us[row])[:16]
+        for label, column in (("shift", answer.shifts), ("product", answer.products), ("order", answer.orders)):
+            if column.places:
+                found[label] = column.texts[column.places[row]]
+        for each in answer.kpis:
+            reason = each.reasons.texts[each.reasons.places[row]]
+            found[each.kpi] = _number(each.values[row], each.unit) + _because(reason)
+        found["good data"] = f"{min(each.good_shares[row] for each in answer.kpis):.1%}"
+        rows.append(found)
+    return rows
+
+
+def _number(value: float, unit: str) -> str:
+    if math.isnan(value):
+        return "-"
+    return f"{value:.1%}" if unit == "1" else f"{value:.5g} {unit}".strip()
+
+
+def _because(reason: str) -> str:
+    return f" ({reason})" if reason else ""

@@ -1,0 +1,291 @@
+"""Roll-ups, late data, what people say, custom KPIs, and what is refused."""
+
+import time
+from collections.abc import Callable
+
+import grpc
+import grpc.aio
+import numpy as np
+import pytest
+
+from dualspan.analytics.v1 import calendars_pb2, kpis_pb2, states_pb2
+from dualspan.analytics.v1.calendars_pb2_grpc import CalendarServiceStub
+from dualspan.analytics.v1.kpis_pb2_grpc import KpiServiceStub
+from dualspan.analytics.v1.states_pb2_grpc import StateServiceStub
+from dualspan_analytics.columns import PropertyRef
+from dualspan_analytics.composition import production
+from dualspan_runtime.errors import error_info
+from harness.analytics import AnalyticsPlatform, Plant, machine, site
+from harness.historian import stamp
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+HOUR = 3_600_000_000
+# Some whole days ago, so that all is over.
+T0 = time.time_ns() // 1000 // (24 * HOUR) * 24 * HOUR - 6 * 24 * HOUR
+STATE, GOOD, SCRAP, SPEED = (
+    PropertyRef("m1", name) for name in ("state", "good-count", "scrap-count", "injection-velocity")
+)
+Profile = states_pb2.MachineProfile
+BAD = 0x80000000
+
+
+async def made(platform: AnalyticsPlatform) -> Plant:
+    """A machine that runs for 6 h and fails for 2 h in every 8, and makes a piece a minute."""
+    names = [STATE.property, GOOD.property, SCRAP.property, SPEED.property]
+    plant = await platform.plant(
+        [
+            site("works"),
+            machine("m1", "injection-moulding-machine", names, "works"),
+            machine("m2", "cnc-machine", [], "works"),
+        ]
+    )
+    minutes = np.arange(0, 3 * 24 * 60)
+    running = minutes % 480 < 360
+    await plant.ingest(
+        {
+            STATE: (T0 + minutes * 60_000_000, np.where(running, 0, 3)),
+            GOOD: (T0 + minutes * 60_000_000, np.cumsum(running)),
+            SPEED: (T0 + minutes * 60_000_000, np.where(running, 100.0, 0.0)),
+            SCRAP: ([T0], [0]),
+        }
+    )
+    profile = Profile(
+        name=f"{plant.parent}/machineProfiles/p",
+        models=["injection-moulding-machine"],
+        values=Profile.ValueSource(
+            values=[Profile.StateValue(value="0", state="running"), Profile.StateValue(value="3", state="fault")]
+        ),
+        run_times=[Profile.RunTime(per_item={"seconds": 48})],  # pyright: ignore[reportArgumentType]
+    )
+    await states(plant).UpdateMachineProfile(states_pb2.UpdateMachineProfileRequest(machine_profile=profile))
+    return plant
+
+
+def states(plant: Plant) -> StateServiceStub:
+    return StateServiceStub(plant.channel)
+
+
+async def asked(
+    plant: Plant, *group_by: int, kpis: tuple[str, ...] = ("oee",), end: int = T0 + 72 * HOUR
+) -> kpis_pb2.QueryKpisResponse:
+    return await KpiServiceStub(plant.channel).QueryKpis(
+        kpis_pb2.QueryKpisRequest(
+            parent=plant.parent,
+            start_time=stamp(T0),
+            end_time=stamp(end),
+            kpis=kpis,
+            group_by=group_by,
+            include_sums=True,
+        )
+    )
+
+
+async def refused(call: "grpc.aio.UnaryUnaryCall[object, object] | object") -> str:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call  # type: ignore[misc]
+    info = error_info(caught.value)
+    assert info is not None, caught.value
+    return info.reason
+
+
+def shift_calendar(plant: Plant, *shifts: tuple[str, str, str]) -> calendars_pb2.Calendar:
+    return calendars_pb2.Calendar(
+        name=f"{plant.parent}/calendars/works",
+        time_zone="UTC",
+        assets=["works"],
+        shifts=[
+            calendars_pb2.Calendar.Shift(
+                display_name=name, span=calendars_pb2.DailySpan(start=start, end=end, weekdays=range(1, 8))
+            )
+            for name, start, end in shifts
+        ],
+    )
+
+
+async def test_sums_are_rolled_up_and_late_data_make_only_their_days_stale(platform: AnalyticsPlatform) -> None:
+    plant = await made(platform)
+    day = kpis_pb2.DIMENSION_DAY
+    first = await asked(plant, day)
+    assert (first.rolled_up_shifts, first.computed_shifts) == (0, 3)
+    assert list(first.kpis[0].values) == pytest.approx([0.75 * 0.8] * 3, rel=0.01)
+    assert list(first.skipped_assets) == ["m2"]
+    again = await asked(plant, day)
+    assert (again.rolled_up_shifts, again.computed_shifts) == (3, 0)
+    assert list(again.kpis[0].values) == list(first.kpis[0].values)
+    assert [list(each.values) for each in again.sums] == [list(each.values) for each in first.sums]
+    # The machine stood still for an hour of the second day, which is told three days later.
+    late = T0 + 24 * HOUR + HOUR + np.array([1, 3_599_000_000])
+    await plant.ingest({STATE: (late, [1, 0])})
+    third = await asked(plant, day)
+    assert third.computed_shifts >= 1
+    assert third.kpis[0].good_shares[1] == pytest.approx(1 - 1 / 24, abs=0.001)  # 1 is no state that is known
+    fresh = await KpiServiceStub(plant.channel).QueryKpis(
+        kpis_pb2.QueryKpisRequest(
+            parent=plant.parent,
+            start_time=stamp(T0),
+            end_time=stamp(T0 + 72 * HOUR),
+            kpis=["oee"],
+            group_by=[day],
+            include_sums=True,
+            skip_rollups=True,
+        )
+    )
+    assert [list(each.values) for each in third.sums] == [list(each.values) for each in fresh.sums]
+    assert (await asked(plant, day)).computed_shifts == 0
+
+
+async def test_live_data_leave_what_is_over_alone(platform: AnalyticsPlatform) -> None:
+    plant = await made(platform)
+    await asked(plant)
+    await plant.ingest({GOOD: ([T0 + 5 * 24 * HOUR], [10_000])})
+    assert (await asked(plant)).rolled_up_shifts == 3
+
+
+async def test_the_worker_rolls_up_before_anybody_asks(platform: AnalyticsPlatform) -> None:
+    plant = await made(platform)
+    rollups = production.rollups(plant.parts)
+    assert plant.tenant in await rollups.tenants()
+    assert await rollups.roll_up(plant.tenant) > 30  # days, most without data: unknown
+    assert (await asked(plant)).rolled_up_shifts == 3
+
+
+async def test_another_calendar_or_profile_is_computed_anew(platform: AnalyticsPlatform) -> None:
+    plant = await made(platform)
+    await asked(plant)
+    calendar = shift_calendar(plant, ("early", "06:00", "14:00"), ("late", "14:00", "22:00"))
+    calendars = CalendarServiceStub(plant.channel)
+    await calendars.UpdateCalendar(calendars_pb2.UpdateCalendarRequest(calendar=calendar))
+    answer = await asked(plant, kpis_pb2.DIMENSION_SHIFT_NAME)
+    assert answer.rolled_up_shifts == 0
+    assert [answer.shifts.texts[place] for place in answer.shifts.places] == ["early", "late"]
+    planned = next(each for each in answer.sums if each.sum == "POT")
+    assert sum(planned.values) == 3 * 16 * 3600
+    overlapping = shift_calendar(plant, ("early", "06:00", "14:30"), ("late", "14:00", "22:00"))
+    reason = await refused(calendars.UpdateCalendar(calendars_pb2.UpdateCalendarRequest(calendar=overlapping)))
+    assert reason == "SHIFTS_OVERLAP"
+
+
+async def test_people_say_why_it_stood(platform: AnalyticsPlatform) -> None:
+    plant = await made(platform)
+    await asked(plant)
+    note = states_pb2.StopNote(
+        asset="m1", start_time=stamp(T0 + 6 * HOUR), end_time=stamp(T0 + 8 * HOUR), reason="no material"
+    )
+    request = states_pb2.CreateStopNoteRequest(parent=plant.parent, stop_note=note)
+    viewer = StateServiceStub(await platform.channel(plant.tenant, "viewer"))
+    with pytest.raises(grpc.aio.AioRpcError, match="PERMISSION"):
+        await viewer.CreateStopNote(request)
+    said = await states(plant).CreateStopNote(request)
+    assert said.author == "users/ada"
+    losses = await states(plant).ListLosses(
+        states_pb2.ListLossesRequest(parent=plant.parent, start_time=stamp(T0), end_time=stamp(T0 + 24 * HOUR))
+    )
+    assert [(loss.key, loss.count, loss.duration.seconds // 3600) for loss in losses.losses] == [
+        ("", 2, 4),
+        ("no material", 1, 2),
+    ]
+    assert losses.losses[0].share == pytest.approx(2 / 3)
+    assert (await asked(plant)).computed_shifts == 1  # the day that it is about
+    await states(plant).DeleteStopNote(states_pb2.DeleteStopNoteRequest(name=said.name))
+    assert (await asked(plant)).computed_shifts == 1
+
+
+async def test_a_kpi_opens_down_to_its_intervals(platform: AnalyticsPlatform) -> None:
+    plant = await made(platform)
+    await plant.ingest({GOOD: ([T0 + 12 * HOUR + 30_000_000, T0 + 12 * HOUR + 45_000_000], [3, 2])})
+    opened = await KpiServiceStub(plant.channel).GetKpi(
+        kpis_pb2.GetKpiRequest(
+            name=f"{plant.parent}/kpis/availability", asset="m1", start_time=stamp(T0), end_time=stamp(T0 + 24 * HOUR)
+        )
+    )
+    assert opened.value == pytest.approx(0.75)
+    assert opened.good_share == 1.0
+    assert [(each.state, each.element) for each in opened.intervals] == [("running", 1), ("fault", 4)] * 3
+    produced = sum(e.end_time.seconds - e.start_time.seconds for e in opened.intervals if e.element == 1)
+    assert next(each.values[0] for each in opened.sums if each.sum == "APT") == produced
+    assert {"reset", "backwards"} & {mark.kind for mark in opened.counter_marks}
+    assert "m1/good-count" in opened.properties
+
+
+async def test_bad_data_are_neither_running_nor_stopped(platform: AnalyticsPlatform) -> None:
+    plant = await made(platform)
+    await plant.ingest({STATE: (T0 + HOUR + np.arange(60) * 60_000_000 + 1, [0] * 60, [BAD] * 60)})
+    answer = await asked(plant, end=T0 + 8 * HOUR, kpis=("availability",))
+    column = answer.kpis[0]
+    # Each Bad sample lasts until the next minute's good one.
+    assert column.good_shares[0] == pytest.approx(7 / 8, abs=0.001)
+    assert column.values[0] == pytest.approx(5 / 7, abs=0.001)
+
+
+async def test_custom_kpis(platform: AnalyticsPlatform) -> None:
+    plant = await made(platform)
+    stub = KpiServiceStub(plant.channel)
+
+    async def put(formula: str, kpi: str = "mine") -> kpis_pb2.Kpi:
+        given = kpis_pb2.Kpi(name=f"{plant.parent}/kpis/{kpi}", formula=formula)
+        return await stub.UpdateKpi(kpis_pb2.UpdateKpiRequest(kpi=given))
+
+    await put("mean(injection_velocity) * PQ / increase(scrap_count)")
+    machine_day = (kpis_pb2.DIMENSION_MACHINE, kpis_pb2.DIMENSION_DAY)
+    column = (await asked(plant, *machine_day, kpis=("mine",))).kpis[0]
+    assert np.isnan(column.values).all()
+    assert column.reasons.texts == ["division by zero"]
+    await put("mean(injection_velocity)")
+    assert list((await asked(plant, *machine_day, kpis=("mine",))).kpis[0].values) == pytest.approx([75.0] * 3)
+    for formula in ("open('/etc/passwd')", "__import__('os')", "injection_velocity", "1 +", "(" * 900):
+        assert await refused(put(formula)) in {"BAD_EXPRESSION", "EXPRESSION_TOO_LARGE"}
+    assert await refused(put("1", "oee")) == "KPI_IS_STANDARD"
+    await put("mean(barrel_temperature)")
+    column = (await asked(plant, *machine_day, kpis=("mine",))).kpis[0]
+    assert column.reasons.texts == ["m1 has no barrel-temperature"]
+    assert await refused(asked(plant, kpis=("mine",))) == "BAD_KPI_QUERY"
+    assert await refused(asked(plant, kpis=("nosuch",))) == "KPI_NOT_FOUND"
+    known = await stub.ListKpis(kpis_pb2.ListKpisRequest(parent=plant.parent))
+    assert {kpi.name.rpartition("/")[2] for kpi in known.kpis} >= {"oee", "nee", "mine", "mtbf"}
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda p: p.ClearField("values"), "BAD_PROFILE"),
+        (lambda p: p.values.values.add(value="5", state="flying"), "BAD_PROFILE"),
+        (lambda p: p.ClearField("models"), "BAD_PROFILE"),
+        (lambda p: p.rules.rules.add(when="state > ", state="running"), "BAD_EXPRESSION"),
+        (lambda p: p.rules.rules.add(when="state + 1", state="running"), "BAD_EXPRESSION"),
+        (lambda p: p.run_times.add(product="x"), "BAD_PROFILE"),
+        (lambda p: p.good.MergeFrom(Profile.Counter(property="good-count", modulus=-1)), "BAD_PROFILE"),
+        (lambda p: p.energy.MergeFrom(Profile.Counter(property="injection-velocity")), "UNIT_DOES_NOT_FIT"),
+        (lambda p: p.scrap.MergeFrom(Profile.Counter(property="melt-cushion")), "PROPERTY_NOT_FOUND"),
+    ],
+)
+async def test_profiles_that_make_no_sense_are_refused(
+    platform: AnalyticsPlatform, change: Callable[[Profile], object], reason: str
+) -> None:
+    plant = await made(platform)
+    name = f"{plant.parent}/machineProfiles/p"
+    profile = await states(plant).GetMachineProfile(states_pb2.GetMachineProfileRequest(name=name))
+    change(profile)
+    update = states(plant).UpdateMachineProfile(states_pb2.UpdateMachineProfileRequest(machine_profile=profile))
+    try:
+        await update
+    except grpc.aio.AioRpcError as error:
+        info = error_info(error)
+        assert info is not None
+        assert info.reason == reason
+        return
+    assert await refused(asked(plant)) == reason
+
+
+async def test_states_from_rules_over_several_properties(platform: AnalyticsPlatform) -> None:
+    plant = await made(platform)
+    profile = Profile(
+        name=f"{plant.parent}/machineProfiles/p",
+        assets=["m1"],
+        rules=Profile.RuleSource(
+            rules=[Profile.Rule(when="injection_velocity > 50 and state == 0", state="running")], otherwise="fault"
+        ),
+    )
+    await states(plant).UpdateMachineProfile(states_pb2.UpdateMachineProfileRequest(machine_profile=profile))
+    answer = await asked(plant, kpis=("availability",))
+    assert answer.kpis[0].values[0] == pytest.approx(0.75)
