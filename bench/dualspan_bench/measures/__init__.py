@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from dualspan_bench.measures.alarm_rules import alarm_rules
 from dualspan_bench.measures.browse_100k import browse_100k
 from dualspan_bench.measures.change_to_subscriber import change_to_subscriber
 from dualspan_bench.measures.gateway_memory import gateway_memory
@@ -22,5 +23,6 @@ MEASURES: Mapping[str, Measure] = {
     "change_to_subscriber": change_to_subscriber,
     "browse_100k": browse_100k,
     "subscribe_10k": subscribe_10k,
+    "alarm_rules": alarm_rules,
     "training_beside_ingest": training_beside_ingest,
 }

@@ -342,6 +342,12 @@ def test_left_out_changes_add_up() -> None:
     assert int(changes.left_out.sum()) + len(changes) == 1001
 
 
+def test_changes_that_are_spread_are_all_reported() -> None:
+    bench = Bench(condition(limit=10.0))
+    found = bench.feed(*((0, time * S // 20, 11.0 if time % 2 else 9.0, GOOD) for time in range(1, 2001)))
+    assert len(found) == 2000
+
+
 @pytest.mark.parametrize("uncertain_is_bad", [False, True])
 def test_uncertain_data_is_used_unless_the_rule_says_no(uncertain_is_bad: bool) -> None:
     bench = Bench(condition(limit=10.0, uncertain_is_bad=uncertain_is_bad))

@@ -24,7 +24,8 @@ from dualspan_analytics.alarms.table import (
 )
 
 MOST_CHANGES = 20
-"""Changes of one condition that one evaluation reports one by one; of more, some in the middle are only counted."""
+"""Changes of one condition within a second that are reported one by one; of more, those in the middle are counted."""
+_SECOND_US = 1_000_000
 _HOLD = 2
 _CODES = float(1 << 31)
 
@@ -249,13 +250,15 @@ def _different(
 
 
 def _bounded(changes: Changes) -> Changes:
-    """Of a condition that changed too often some changes are only counted: an even number, before the last ones."""
-    _, begin, count = np.unique(changes.row, return_index=True, return_counts=True)
+    """Of a condition that changes too often some changes are only counted: an even number in each second's middle."""
+    second = changes.timestamp // _SECOND_US
+    begins = np.flatnonzero(np.append(True, (changes.row[1:] != changes.row[:-1]) | (second[1:] != second[:-1])))
+    count = np.diff(np.append(begins, len(changes)))
     surplus = np.maximum(count - MOST_CHANGES, 0)
     surplus += surplus & 1
     if not surplus.any():
         return changes
-    place = np.arange(len(changes)) - np.repeat(begin, count)
+    place = np.arange(len(changes)) - np.repeat(begins, count)
     out_of = np.repeat(surplus, count)
     resumes = MOST_CHANGES // 2 + out_of
     keep = (place < MOST_CHANGES // 2) | (place >= resumes)

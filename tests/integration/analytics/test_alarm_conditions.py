@@ -1,0 +1,142 @@
+"""Conditions of OPC UA servers, stored as events, are alarms of the same list."""
+
+import asyncio
+import itertools
+import time
+
+import grpc
+import grpc.aio
+import pytest
+import pytest_asyncio
+
+from dualspan.analytics.v1 import alarms_pb2 as contract
+from dualspan.analytics.v1.alarms_pb2_grpc import AlarmServiceStub
+from dualspan.frame.v1.event_pb2 import OpcUaEvent
+from dualspan_frame import BinaryColumn, Frame, ValueKind
+from harness.analytics import AnalyticsPlatform, Plant, site
+from harness.historian import Uploader, block
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+_tags = itertools.count(900_001)
+SECOND = 1_000_000
+
+
+def event(number: int, at_us: int, *, active: bool, severity: int = 700, **condition: object) -> OpcUaEvent:
+    found = OpcUaEvent(event_id=number.to_bytes(4, "big"), event_type="i=2955", source_name="Tank1", severity=severity)
+    found.message = "Level too high"
+    found.time.FromMicroseconds(at_us)
+    found.alarm.active = active
+    found.condition.condition_id = "nsu=urn:plant;s=Tank1.Level"
+    found.condition.condition_name = "LevelAlarm"
+    found.condition.retain = active
+    for name, value in condition.items():
+        setattr(found.condition, name, value)
+    return found
+
+
+class Notifier:
+    """An event notifier whose events are stored."""
+
+    def __init__(self, plant: Plant, uploader: Uploader, tag: int) -> None:
+        self.plant = plant
+        self.tag = tag
+        self.stub = AlarmServiceStub(plant.channel)
+        self._uploader = uploader
+        self._sequence = 0
+
+    async def tell(self, *events: OpcUaEvent) -> None:
+        self._sequence += 1
+        contents = BinaryColumn.from_list([each.SerializeToString() for each in events])
+        times = [each.time.ToMicroseconds() for each in events]
+        frame = Frame((block([self.tag] * len(events), times, contents, kind=ValueKind.BYTES),))
+        await self._uploader.send(self._sequence, frame)
+        await self._uploader.until(self._sequence)
+        assert not self._uploader.quarantined
+
+    async def rule(self, minimum_severity: int = 1) -> None:
+        name = f"{self.plant.parent}/tags/{self.tag}"
+        conditions = contract.AlarmRule.OpcUaConditions(tags=[name], minimum_severity=minimum_severity)
+        rule = contract.AlarmRule(display_name="From the PLC", response="Look.", opc_ua_conditions=conditions)
+        request = contract.CreateAlarmRuleRequest(parent=self.plant.parent, alarm_rule_id="plc", alarm_rule=rule)
+        await self.stub.CreateAlarmRule(request)
+
+    async def alarm(self) -> contract.Alarm | None:
+        states = [number for number in contract.AlarmState.values() if number]
+        found = await self.stub.ListAlarms(contract.ListAlarmsRequest(parent=self.plant.parent, states=states))
+        return found.alarms[0] if found.alarms else None
+
+    async def until(self, state: contract.AlarmState) -> contract.Alarm:
+        end = time.monotonic() + 20
+        while True:
+            found = await self.alarm()
+            if found is not None and found.state == state:
+                return found
+            assert time.monotonic() < end, found
+            await asyncio.sleep(0.1)
+
+    async def causes(self) -> list[str]:
+        request = contract.ListAlarmTransitionsRequest(parent=self.plant.parent)
+        found = (await self.stub.ListAlarmTransitions(request)).alarm_transitions
+        return [contract.AlarmCause.Name(each.cause).removeprefix("ALARM_CAUSE_") for each in found][::-1]
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def notifier(platform: AnalyticsPlatform) -> Notifier:
+    plant, tag = await platform.plant([site("wuhan")]), next(_tags)
+    await platform.historian.register({tag: ValueKind.BYTES}, tenant=plant.tenant, gateway="g9")
+    return Notifier(plant, await platform.historian.uploader(tenant=plant.tenant, gateway="g9"), tag)
+
+
+async def test_a_condition_is_raised_acknowledged_at_the_server_and_gone(notifier: Notifier) -> None:
+    now = time.time_ns() // 1000
+    await notifier.rule()
+    await notifier.tell(event(1, now, active=True, acknowledged=False))
+    raised = await notifier.until(contract.ALARM_STATE_UNACKNOWLEDGED)
+    assert (raised.message, raised.property, raised.level) == ("Level too high", "Tank1", "LevelAlarm")
+    assert raised.priority == contract.ALARM_PRIORITY_HIGH
+    assert raised.raise_time.ToMicroseconds() == now
+    refresh = event(1, now, active=True, acknowledged=False)
+    seen = event(2, now + SECOND, active=True, acknowledged=True, client_user_id="wang", comment="on my way")
+    await notifier.tell(refresh, seen)
+    acknowledged = await notifier.until(contract.ALARM_STATE_ACKNOWLEDGED)
+    assert (acknowledged.actor, acknowledged.comment) == ("wang", "on my way")
+    await notifier.tell(event(3, now + 2 * SECOND, active=False, acknowledged=True))
+    await notifier.until(contract.ALARM_STATE_NORMAL)
+    assert await notifier.causes() == ["RAISED", "ACKNOWLEDGED", "CLEARED"]
+
+
+async def test_of_what_was_before_the_rule_only_how_it_stands_matters(notifier: Notifier) -> None:
+    now = time.time_ns() // 1000 - 60 * SECOND
+    await notifier.tell(*(event(step, now + step * SECOND, active=step % 2 == 1) for step in range(1, 10)))
+    await notifier.rule()
+    await notifier.until(contract.ALARM_STATE_UNACKNOWLEDGED)
+    assert await notifier.causes() == ["RAISED"]
+    # One that comes late changes nothing any more.
+    await notifier.tell(event(99, now, active=False), event(10, now + 10 * SECOND, active=False))
+    await notifier.until(contract.ALARM_STATE_RETURNED_UNACKNOWLEDGED)
+    assert await notifier.causes() == ["RAISED", "CLEARED"]
+
+
+async def test_events_below_the_severity_are_left_out_and_bad_tags_do_no_harm(notifier: Notifier) -> None:
+    await notifier.rule(minimum_severity=800)
+    tag = f"{notifier.plant.parent}/tags/4711"
+    conditions = contract.AlarmRule.OpcUaConditions(tags=[tag])
+    bad = contract.AlarmRule(display_name="Bad", response="Look.", opc_ua_conditions=conditions)
+    request = contract.CreateAlarmRuleRequest(parent=notifier.plant.parent, alarm_rule_id="bad", alarm_rule=bad)
+    await notifier.stub.CreateAlarmRule(request)
+    now = time.time_ns() // 1000
+    await notifier.tell(event(1, now, active=True, severity=500), event(2, now + SECOND, active=True, severity=900))
+    raised = await notifier.until(contract.ALARM_STATE_UNACKNOWLEDGED)
+    assert raised.raise_time.ToMicroseconds() == now + SECOND
+    assert raised.priority == contract.ALARM_PRIORITY_CRITICAL
+
+
+async def test_it_is_acted_on_like_any_other(notifier: Notifier) -> None:
+    await notifier.rule()
+    await notifier.tell(event(1, time.time_ns() // 1000, active=True))
+    raised = await notifier.until(contract.ALARM_STATE_UNACKNOWLEDGED)
+    request = contract.AcknowledgeAlarmRequest(name=raised.name, comment="seen")
+    assert (await notifier.stub.AcknowledgeAlarm(request)).state == contract.ALARM_STATE_ACKNOWLEDGED
+    with pytest.raises(grpc.aio.AioRpcError):
+        await notifier.stub.AcknowledgeAlarm(request)
