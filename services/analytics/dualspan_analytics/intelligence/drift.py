@@ -13,6 +13,8 @@ _SHARE_FLOOR = 1e-3
 _THINNED_TO = 500
 PSI_LIMIT = 0.25
 """Above it a population is said to have shifted (Siddiqi 2006, credit scoring practice)."""
+KS_LIMIT = 0.3
+"""Neighbouring values are alike, so that chance alone moves a day by a tenth or two of its values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +33,8 @@ class Drift:
 
     @property
     def is_drifted(self) -> bool:
-        """Both agree: one alone cries wolf."""
-        return self.psi > PSI_LIMIT and self.p_value < 0.001
+        """Both agree, and a good part of the values is elsewhere: a day wanders, and alone each measure cries wolf."""
+        return self.psi > PSI_LIMIT and self.ks > KS_LIMIT and self.p_value < 0.001
 
 
 def edges_of(reference: Floats) -> Floats:
