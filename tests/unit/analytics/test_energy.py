@@ -67,6 +67,15 @@ def test_what_was_used_in_a_gap_is_known_as_a_sum() -> None:
     assert meter.good_share(edges(0, 1, 2, 3, 4)).tolist() == [1.0, 0.5, 0.0, 0.0]
 
 
+def test_a_meter_that_says_nothing_for_long_has_counted_nothing() -> None:
+    switched_off = from_counter(series([0, 1, 2, 3], [0, 0.1, 0.2, 0.3]), 0, 10 * HOUR)
+    assert switched_off.between(edges(0, 1, 5, 10)).tolist() == [3.0, 0.0, 0.0]
+    just_read = from_counter(series([0, 1, 2], [0, 0.25, 0.5]), 0, HOUR)
+    assert np.isnan(just_read.between(edges(0, 0.5, 0.75, 1.0))).tolist() == [False, True, True]
+    then_bad = from_counter(series([0, 1, 2, 0], [0, 0.1, 0.2, 0.3], bad=[3]), 0, 10 * HOUR)
+    assert np.isnan(then_bad.between(edges(0, 1, 5, 10))).tolist() == [False, True, True]
+
+
 def test_power_holds_until_the_next_sample_and_counts_nothing_where_it_is_unknown() -> None:
     meter = from_power(series([10, 20, math.nan, 40], [-1, 1, 2, 3], "kW"), 0, 4 * HOUR)
     used = meter.between(edges(0, 1, 2, 3, 4))
@@ -74,6 +83,12 @@ def test_power_holds_until_the_next_sample_and_counts_nothing_where_it_is_unknow
     assert math.isnan(used[2])
     assert meter.good_share(edges(0, 4)).tolist() == [0.75]
     assert "What was drawn while there was no good data is not in it." in meter.notes
+
+
+def test_power_that_flows_back_is_no_use_and_said() -> None:
+    meter = from_power(series([10, -5, 10], [0, 1, 2], "kW"), 0, 3 * HOUR)
+    assert meter.between(edges(0, 1, 2, 3)).tolist() == [10.0, 0.0, 10.0]
+    assert "Power flowed back at times; that is counted as no use." in meter.notes
 
 
 def test_power_in_watts_is_scaled() -> None:
@@ -118,6 +133,11 @@ def test_intervals_with_little_good_data_are_no_peaks_and_no_base_load() -> None
     nothing = profile_of([math.nan], [0.0])
     assert math.isnan(nothing.peak)
     assert peaks(nothing, 5).tolist() == []
+
+
+def test_a_cut_interval_is_no_peak() -> None:
+    cut = load_profile(edges(0, 0.25, 0.5, 0.55), np.array([5.0, 2.5, 5.0]), np.ones(3))
+    assert (cut.peak, cut.power.tolist()) == (20.0, pytest.approx([20.0, 10.0, 100.0]))
 
 
 def test_a_lower_limit_says_what_it_would_have_needed() -> None:

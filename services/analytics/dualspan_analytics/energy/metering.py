@@ -13,6 +13,9 @@ from dualspan_analytics.units import convert
 Floats = NDArray[np.float64]
 HOUR_US = 3_600_000_000
 ENERGY_UNIT = "kW.h"
+# How many readings say what is usual, and how many times that silence must last to mean that nothing is counted.
+_RECENT = 100
+_PATIENCE = 3.0
 POWER_UNIT = "kW"
 
 
@@ -105,7 +108,10 @@ def from_counter(series: Series, start_us: int, end_us: int, modulus: float = 0.
     first = min(start_us, int(series.timestamp[0])) if len(series) else start_us
     last = max(end_us, int(series.timestamp[-1]) + 1) if len(series) else end_us
     found = increments(series, first, last, modulus)
-    readings = series.timestamp[usable_samples(series)]
+    usable = usable_samples(series)
+    readings = series.timestamp[usable]
+    if len(series) and usable[-1] and _stands(readings, end_us):
+        readings = np.append(readings, end_us)
     counted = np.searchsorted(found.timestamp, readings, side="right")
     steps = np.concatenate([[0.0], np.cumsum(found.amount)])
     total = convert(steps[counted], series.unit, ENERGY_UNIT)
@@ -117,6 +123,18 @@ def from_counter(series: Series, start_us: int, end_us: int, modulus: float = 0.
     if backwards:
         notes.append(f"The meter went backwards {backwards} times; that is counted as no use.")
     return Metered(readings, total, bad_time(series, start_us, end_us), is_counted=True, notes=tuple(notes))
+
+
+def _stands(readings: Micros, end_us: int) -> bool:
+    """Whether the meter has shown the same for so long that it would have been read again if it had counted.
+
+    Servers send changes only: a machine that is switched off has no readings. One that is read every quarter of an
+    hour has none either in the last few minutes, of which nothing can be said.
+    """
+    if len(readings) < 2:
+        return False
+    usual = float(np.median(np.diff(readings[-_RECENT:])))
+    return end_us - readings[-1] > _PATIENCE * usual
 
 
 def from_power(series: Series, start_us: int, end_us: int) -> Metered:

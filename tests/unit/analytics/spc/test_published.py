@@ -446,6 +446,15 @@ def test_montgomery_7_2_2_sizes_that_differ() -> None:
     assert beyond(drawn) == [11]
 
 
+def test_limits_of_shares_and_counts_stay_within_what_can_be() -> None:
+    data = counts([1, 1, 0, 2], [2, 1, 3, 2])
+    for kind, most in ((ChartKind.P, 1.0), (ChartKind.NP, data.size)):
+        panel = draw(kind, data, Tuning()).panels[0]
+        assert (panel.upper <= most).all()
+        assert (panel.upper == most).any()
+        assert (panel.lower == 0).all()
+
+
 def test_montgomery_7_3_nonconformities() -> None:
     data = counts(BOARDS, 1)
     drawn = draw(ChartKind.C, data, Tuning())

@@ -120,6 +120,12 @@ def test_two_of_three_names_those_beyond() -> None:
     assert found([2.5, -2.5, 0.0], Rule.NELSON_TWO_OF_THREE) == []
 
 
+def test_findings_that_share_a_point_are_one_run() -> None:
+    (violation,) = found([2.5, 2.5, 0.0, 2.5], Rule.WE_TWO_OF_THREE)
+    assert (violation.signalled, violation.points) == (1, (0, 1, 3))
+    assert len(found([2.5, 2.5, 0.0, 0.0, 2.5, 2.5], Rule.WE_TWO_OF_THREE)) == 2
+
+
 def test_a_point_on_the_edge_of_a_zone_is_not_beyond_it() -> None:
     assert found([2.0, 2.0, 2.0, 3.0, -3.0], Rule.WE_TWO_OF_THREE, Rule.BEYOND_LIMITS) == []
     assert found([-2.0, -2.0], Rule.NELSON_TWO_OF_THREE) == []
