@@ -12,7 +12,6 @@ from dualspan_analytics.columns import PropertyRef, Series
 from dualspan_analytics.intervals import Intervals
 from dualspan_analytics.kpis.counters import bad_time
 from dualspan_analytics.plant_data import PlantData
-from dualspan_analytics.spc import weighted
 from dualspan_analytics.spc.capability import Capability, capability
 from dualspan_analytics.spc.charts import broken_rules, draw, reasons
 from dualspan_analytics.spc.definition import ChartDefinition, FixedLimits, check_against, check_definition
@@ -64,7 +63,6 @@ class Evaluation:
         data: Its points.
         drawn: Its panels.
         violations: What breaks the rules.
-        shifts: What a CUSUM says about shifts.
         capability: With a specification.
         limits: What the limits are made from; version 0 in phase I.
         good_share: Share of the span with good data.
@@ -75,7 +73,6 @@ class Evaluation:
     data: Subgroups | Counts
     drawn: Drawn
     violations: Sequence[Violation]
-    shifts: Sequence[weighted.Shift]
     capability: Capability | None
     limits: StoredLimits | FixedLimits
     good_share: float
@@ -225,9 +222,6 @@ def _evaluated(
         exclusions=asked.exclusions,
     )
     found = broken_rules(drawn, definition.rules)
-    shifts: list[weighted.Shift] = []
-    if definition.kind is ChartKind.CUSUM and isinstance(data, Subgroups):
-        shifts = weighted.shifts(data, drawn.estimate, definition.tuning)
     estimated = FixedLimits(0, asset, drawn.estimate, asked.start_us, asked.end_us, asked.exclusions, "")
     charted = definition.ref(asset)
     counted = [PropertyRef(asset, name) for name in definition.inspected]
@@ -237,7 +231,6 @@ def _evaluated(
         data=data,
         drawn=drawn,
         violations=found,
-        shifts=shifts,
         capability=_capability(definition, data, drawn, len(found), asked.exclusions),
         limits=fixed or estimated,
         good_share=_good_share([series[ref] for ref in (charted, *counted)], asked.start_us, asked.end_us),

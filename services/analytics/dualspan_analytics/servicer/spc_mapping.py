@@ -172,7 +172,7 @@ def evaluation(model: Evaluation) -> contract.EvaluateControlChartResponse:
         violations=[_violation(violation) for violation in model.violations[:_MOST_VIOLATIONS]],
         shifts=[
             contract.EvaluateControlChartResponse.Shift(signalled=shift.signalled, began=shift.began, mean=shift.mean)
-            for shift in model.shifts
+            for shift in model.drawn.shifts
         ],
         capability=None if model.capability is None else _capability(model.capability),
         limits=limits(model.limits),

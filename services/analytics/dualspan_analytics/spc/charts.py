@@ -16,6 +16,7 @@ from dualspan_analytics.spc.model import (
     Exclusion,
     Flags,
     Panel,
+    Shift,
     Subgroups,
     Tuning,
 )
@@ -23,6 +24,7 @@ from dualspan_analytics.spc.rules import Rule, Violation, violations
 from dualspan_analytics.spc.variables import estimate_variables, individuals, mean_and_deviation, mean_and_range
 
 _ENOUGH = 20
+_WITH_MEMORY = frozenset({ChartKind.EWMA, ChartKind.CUSUM})
 
 
 def draw(
@@ -50,14 +52,19 @@ def draw(
     included = np.array([not reason for reason in excluded], np.bool_)
     if isinstance(data, Counts) != (kind in COUNTING):
         raise ChartError("WRONG_DATA", "Charts of counts need counts, charts of values need values.")
+    shifts: list[Shift] = []
     if isinstance(data, Counts):
         estimate = fixed or estimate_counts(kind, data, included)
         check_counts(kind, data)
         panels: tuple[Panel, ...] = (counts_panel(kind, data, estimate, tuning),)
     else:
         estimate = fixed or estimate_variables(kind, data, included, tuning)
-        panels = _panels(kind, data, estimate, tuning)
-    return Drawn(panels, estimate, excluded, _notes(data, included, estimate, is_fixed=fixed is not None))
+        # What has a memory must not remember what is left out.
+        plotted = data.emptied(~included) if kind in _WITH_MEMORY else data
+        panels = _panels(kind, plotted, estimate, tuning)
+        shifts = weighted.shifts(plotted, estimate, tuning) if kind is ChartKind.CUSUM else shifts
+    notes = _notes(data, included, estimate, is_fixed=fixed is not None)
+    return Drawn(panels, estimate, excluded, notes, tuple(shifts))
 
 
 def broken_rules(drawn: Drawn, rules: Sequence[Rule]) -> list[Violation]:

@@ -1,7 +1,7 @@
 """What a control chart is made of."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
@@ -112,6 +112,12 @@ class Subgroups:
             labels=_chosen(self.labels, flags),
             spare=self.spare,
         )
+
+    def emptied(self, flags: Flags) -> "Subgroups":
+        """The same subgroups, those that are set without their values; flags bool[k]."""
+        offsets = np.concatenate([[0], np.cumsum(np.where(flags, 0, self.size))]).astype(np.int64)
+        values = self.values[~flags[self.index]]
+        return Subgroups(self.start, self.end, offsets, values, self.left_out, self.labels, self.spare)
 
     @property
     def size(self) -> NDArray[np.int64]:
@@ -256,6 +262,21 @@ class Exclusion:
 
 
 @dataclass(frozen=True, slots=True)
+class Shift:
+    """What a CUSUM says about a shift when it signals (Montgomery, 9.1.2).
+
+    Attributes:
+        signalled: Index of the point at which the sum exceeded h.
+        began: Index of the point at which it last left zero: the shift is not older.
+        mean: Where the mean has moved to, in the unit of the values.
+    """
+
+    signalled: int
+    began: int
+    mean: float
+
+
+@dataclass(frozen=True, slots=True)
 class Drawn:
     """A chart with all that is on it.
 
@@ -264,9 +285,11 @@ class Drawn:
         estimate: What the limits are made from.
         excluded: str per point: why limits are not made from it, "" if they are.
         notes: What a reader must know: what was left out, what the numbers do not bear.
+        shifts: What a CUSUM says about shifts.
     """
 
     panels: tuple[Panel, ...]
     estimate: Estimate
     excluded: tuple[str, ...]
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...]
+    shifts: tuple[Shift, ...] = ()

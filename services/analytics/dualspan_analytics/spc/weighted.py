@@ -1,28 +1,11 @@
 """Charts with a memory: EWMA and tabular CUSUM."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 
-from dualspan_analytics.spc.model import Estimate, Flags, Floats, Panel, Subgroups, Tuning
+from dualspan_analytics.spc.model import Estimate, Flags, Floats, Panel, Shift, Subgroups, Tuning
 from dualspan_analytics.spc.variables import standard_errors
-
-
-@dataclass(frozen=True, slots=True)
-class Shift:
-    """What a CUSUM says about a shift when it signals (Montgomery, 9.1.2).
-
-    Attributes:
-        signalled: Index of the point at which the sum exceeded h.
-        began: Index of the point at which it last left zero: the shift is not older.
-        mean: Where the mean has moved to, in the unit of the values.
-    """
-
-    signalled: int
-    began: int
-    mean: float
 
 
 def target(estimate: Estimate, tuning: Tuning) -> float:

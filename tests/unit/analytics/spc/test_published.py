@@ -14,7 +14,6 @@ from dualspan_analytics.spc.charts import broken_rules, draw
 from dualspan_analytics.spc.model import ChartKind, Counts, Drawn, Estimate, Exclusion, Panel, Subgroups, Tuning
 from dualspan_analytics.spc.rules import WESTERN_ELECTRIC, Rule
 from dualspan_analytics.spc.variables import estimate_variables
-from dualspan_analytics.spc.weighted import shifts
 
 # Montgomery, table 6.1: flow width of resist, 25 subgroups of 5; table 6.2: 20 more, of phase II.
 FLOW_WIDTH = np.array(
@@ -503,7 +502,7 @@ def test_montgomery_9_1_cusum() -> None:
     upper += [2.89, 3.47, 3.35, 4.47, 5.28]
     assert np.round(drawn.panels[0].value[:29], 2).tolist() == upper
     assert beyond(drawn) == [29, 30]
-    (shift,) = shifts(data, estimate, Tuning(target=10.0))
+    (shift,) = drawn.shifts
     assert (shift.signalled + 1, shift.began + 1) == (29, 23)
     assert round(shift.mean, 2) == 11.25
 

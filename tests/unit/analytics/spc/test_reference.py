@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dualspan_analytics.columns import Series
 from dualspan_analytics.spc.charts import draw
-from dualspan_analytics.spc.model import ChartKind, Estimate, Subgroups, Tuning
+from dualspan_analytics.spc.model import ChartKind, Estimate, Exclusion, Subgroups, Tuning
 from dualspan_analytics.spc.subgrouping import Grouping, value_subgroups
 
 BAD = 0x80000000
@@ -119,6 +119,17 @@ def test_a_cusum_is_the_recursion(values: list[float], slack: float, head_start:
         high, low = max(0.0, high + z - slack), max(0.0, low - z - slack)
         assert upper.value[index] == pytest.approx(high, abs=1e-9)
         assert lower.value[index] == pytest.approx(-low, abs=1e-9)
+
+
+@pytest.mark.parametrize("kind", [ChartKind.EWMA, ChartKind.CUSUM])
+def test_what_is_left_out_is_not_remembered(kind: ChartKind) -> None:
+    values = [0.5, -0.5, 90.0, 0.5, -0.5]
+    outlier = Exclusion(2, 3, "a hand on the scale")
+    drawn = draw(kind, individuals(values), Tuning(), fixed=Estimate(0.0, 1.0), exclusions=[outlier])
+    without = draw(kind, individuals([*values[:2], math.nan, *values[3:]]), Tuning(), fixed=Estimate(0.0, 1.0))
+    for ours, theirs in zip(drawn.panels, without.panels, strict=True):
+        assert np.array_equal(ours.value, theirs.value, equal_nan=True)
+    assert drawn.shifts == without.shifts == ()
 
 
 @pytest.mark.parametrize("kind", [ChartKind.XBAR_R, ChartKind.XBAR_S, ChartKind.INDIVIDUALS])
