@@ -6,6 +6,7 @@ from dualspan_bench.measures.alarm_rules import alarm_rules
 from dualspan_bench.measures.browse_100k import browse_100k
 from dualspan_bench.measures.change_to_subscriber import change_to_subscriber
 from dualspan_bench.measures.gateway_memory import gateway_memory
+from dualspan_bench.measures.oee import oee
 from dualspan_bench.measures.opcua_decode import opcua_decode
 from dualspan_bench.measures.opcua_to_committed import opcua_to_committed
 from dualspan_bench.measures.read_processed_24h import read_processed_24h
@@ -23,6 +24,7 @@ MEASURES: Mapping[str, Measure] = {
     "change_to_subscriber": change_to_subscriber,
     "browse_100k": browse_100k,
     "subscribe_10k": subscribe_10k,
+    "oee": oee,
     "alarm_rules": alarm_rules,
     "training_beside_ingest": training_beside_ingest,
 }

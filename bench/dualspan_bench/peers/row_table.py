@@ -1,6 +1,7 @@
 """PostgreSQL the usual way: a row per sample, a primary key on (tag, time)."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Self
 
 import asyncpg
@@ -79,6 +80,20 @@ class RowTable:
             )
             await self._connection.copy_to_table("sample", source=_chunks(rows), format="binary")
         await self._connection.execute("VACUUM ANALYZE sample")
+
+    async def copy(self, tag: NDArray[np.int64], timestamp: NDArray[np.int64], value: NDArray[np.float64]) -> None:
+        """Store samples by one binary COPY."""
+        rows = copy_rows(tag, timestamp, value)
+        await self._connection.copy_to_table("sample", source=_chunks(rows), format="binary")
+
+    async def analyze(self) -> None:
+        """Let the planner know the data."""
+        await self._connection.execute("VACUUM ANALYZE sample")
+
+    async def column(self, query: str, start_us: int, end_us: int) -> NDArray[np.float64]:
+        """The first column of a query about [start, end)."""
+        span = (datetime.fromtimestamp(start_us / 1e6, UTC), datetime.fromtimestamp(end_us / 1e6, UTC))
+        return np.array([float(row[0]) for row in await self._connection.fetch(query, *span)], np.float64)
 
     async def size(self) -> int:
         """Bytes of the table and its index."""

@@ -1,7 +1,5 @@
 """A packaging hall of the simulator, stored as history, with machines whose models can be trained."""
 
-import csv
-import io
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,14 +11,10 @@ from numpy.typing import NDArray
 from dualspan.analytics.v1 import models_pb2
 from dualspan.analytics.v1.models_pb2_grpc import ModelServiceStub
 from dualspan.onboarding.v1 import asset_service_pb2 as assets
-from dualspan.onboarding.v1 import resources_pb2 as resources
-from dualspan.onboarding.v1 import service_pb2 as onboarding
-from dualspan.onboarding.v1 import transfer_pb2 as transfer
 from dualspan.onboarding.v1.asset_service_pb2_grpc import AssetServiceStub
-from dualspan.onboarding.v1.transfer_pb2_grpc import TransferServiceStub
 from dualspan_bench.product.feeder import open_feeder
+from dualspan_bench.product.imported_tags import import_tags
 from dualspan_bench.product.platform import Platform
-from dualspan_cli.session import all_pages
 from dualspan_frame import Block, Frame, ValueKind
 from plc_sim.model.plant import Plant
 from plc_sim.plants import make_plant
@@ -104,37 +98,7 @@ def _signals(machine: str) -> Iterator[_Signal]:
 
 
 async def _tags(platform: Platform, signals: list[_Signal]) -> dict[_Signal, int]:
-    """Tags from a table, as an engineer imports them: no server need be there."""
-    session = platform.session
-    gateway = f"{platform.tenant}/gateways/{_GATEWAY}"
-    await session.onboarding.CreateGateway(
-        onboarding.CreateGatewayRequest(
-            parent=platform.tenant, gateway=resources.Gateway(display_name="Hall"), gateway_id=_GATEWAY
-        )
-    )
-    server = resources.OpcUaServer(endpoint_url="opc.tcp://hall:4840")
-    made = await session.onboarding.CreateOpcUaServer(
-        onboarding.CreateOpcUaServerRequest(parent=gateway, opc_ua_server=server, opc_ua_server_id="hall")
-    )
-    table = io.StringIO()
-    rows = csv.writer(table)
-    rows.writerow(["node_id", "browse_path", "kind", "data_type"])
-    for signal in signals:
-        number = signal.kind is ValueKind.INT64
-        node = f"nsu=urn:plc_sim;s={signal.identifier}"
-        rows.writerow([node, signal.identifier, "INT64" if number else "FLOAT64", "Int64" if number else "Double"])
-    request = transfer.ImportTagsRequest(
-        parent=platform.tenant, content=table.getvalue().encode(), server=made.name, accept_over_budget=True
-    )
-    answer = await TransferServiceStub(session.onboarding_channel).ImportTags(request)
-    if not answer.applied:
-        raise RuntimeError(f"the tags were not made: {answer}")
-    found = await all_pages(
-        session.onboarding.ListTags,
-        onboarding.ListTagsRequest(parent=platform.tenant, page_size=1000),
-        lambda page: page.tags,
-    )
-    ids = {tag.browse_path.lstrip("/"): int(tag.name.rpartition("/")[2]) for tag in found}
+    ids = await import_tags(platform, _GATEWAY, [(signal.identifier, signal.kind) for signal in signals])
     return {signal: ids[signal.identifier] for signal in signals}
 
 
