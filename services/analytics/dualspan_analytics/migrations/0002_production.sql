@@ -4,7 +4,7 @@ SET LOCAL lock_timeout = '5s';
 -- Definitions of one kind each; `document` is the whole of it.
 CREATE TABLE production_definition (
     tenant_id text NOT NULL,
-    kind text NOT NULL CHECK (kind IN ('calendar', 'profile', 'kpi')),
+    kind text NOT NULL,
     definition_id text NOT NULL,
     document jsonb NOT NULL,
     update_time timestamptz NOT NULL DEFAULT now(),
@@ -17,7 +17,7 @@ CREATE TABLE stop_note (
     note_id bigint GENERATED ALWAYS AS IDENTITY,
     asset_id text NOT NULL,
     start_us bigint NOT NULL,
-    end_us bigint NOT NULL CHECK (end_us > start_us),
+    end_us bigint NOT NULL CHECK (end_us >= start_us),
     reason text NOT NULL,
     comment text NOT NULL,
     author text NOT NULL,

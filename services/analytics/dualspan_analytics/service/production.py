@@ -16,6 +16,7 @@ from dualspan_analytics.calendars.model import Calendar
 from dualspan_analytics.changes import Changes
 from dualspan_analytics.columns import PropertyRef, Series
 from dualspan_analytics.expressions.model import Property
+from dualspan_analytics.intervals import Intervals
 from dualspan_analytics.kpis.errors import bad_query
 from dualspan_analytics.kpis.machine import Computed, compute
 from dualspan_analytics.kpis.measures import MEASURES
@@ -31,6 +32,7 @@ from dualspan_analytics.store.production import Note, Rollup, StoredRollups
 from dualspan_runtime.database import Database
 
 _DAY_US = 86_400_000_000
+_NEAR_US = 6 * 3_600_000_000
 _MOST_NOTES = 10_000
 _RECORD = 2 + MEASURES
 """Product, order, measures."""
@@ -157,7 +159,7 @@ class Production:
             return Summed(joined([]), 0, 0)
         slots = _slots(asked.machines, start_us, end_us)
         stored = {} if skip_rollups else await self._stored(tenant, asked.machines, start_us, end_us)
-        tags = await self._tags(tenant, asked.machines)
+        tags = _tags(asked)
         versions = await self._versions(tenant, tags, stored.values(), start_us, end_us)
         parts: list[CellTable] = []
         missing: list[tuple[int, NDArray[np.bool_]]] = []
@@ -183,10 +185,6 @@ class Production:
         async with self._database.transaction(tenant, readonly=True) as connection:
             rows = await production.rollups(connection, tenant, ids, plans, start_us, end_us)
         return {row.asset: row for row in rows}
-
-    async def _tags(self, tenant: str, machines: Sequence[Machine]) -> dict[str, list[int]]:
-        tree = await self._plant.assets(tenant)
-        return {each.id: [binding.tag_id for binding in tree.bindings(each.refs).values()] for each in machines}
 
     async def _versions(
         self,
@@ -217,16 +215,33 @@ class Production:
     ) -> list[CellTable]:
         """Compute slots from samples, and roll up those that are whole and over."""
         wanted = [(place, slots[asked.machines[place].id].take(which)) for place, which in missing]
-        low = min(int(each.start[0]) for _, each in wanted) - MARGIN_US
-        high = max(int(each.end[-1]) for _, each in wanted) + MARGIN_US
-        refs = [ref for place, _ in wanted for ref in asked.machines[place].refs]
-        now = now_us()
-        series = await self._plant.read(tenant, refs, low, min(high, now))
-        parts, rollups = await asyncio.to_thread(_pass, asked, wanted, series, versions, min(high, now))
-        if rollups:
-            async with self._database.transaction(tenant) as connection:
-                await production.store(connection, tenant, rollups)
+        parts: list[CellTable] = []
+        for low, high in _reads([each for _, each in wanted]):
+            end = min(high + MARGIN_US, now_us())
+            mine = [(place, each.take((each.start >= low) & (each.end <= high))) for place, each in wanted]
+            mine = [(place, each) for place, each in mine if len(each)]
+            refs = [ref for place, _ in mine for ref in asked.machines[place].refs]
+            series = await self._plant.read(tenant, refs, low - MARGIN_US, end)
+            found, rollups = await asyncio.to_thread(_pass, asked, mine, series, versions, end)
+            parts += found
+            if rollups:
+                async with self._database.transaction(tenant) as connection:
+                    await production.store(connection, tenant, rollups)
         return parts
+
+
+def _tags(asked: Asked) -> dict[str, list[int]]:
+    """The tags of each machine."""
+    machines = asked.machines
+    return {each.id: [binding.tag_id for binding in asked.tree.bindings(each.refs).values()] for each in machines}
+
+
+def _reads(wanted: Sequence[Slots]) -> list[tuple[int, int]]:
+    """The spans to read: slots that are near each other are read at once, and one that is far apart by itself."""
+    start = np.concatenate([each.start for each in wanted])
+    end = np.concatenate([each.end for each in wanted])
+    near = Intervals.joined(start, end + _NEAR_US)
+    return list(zip(near.start.tolist(), (near.end - _NEAR_US).tolist(), strict=True))
 
 
 def _pass(
