@@ -11,8 +11,9 @@ from dualspan.analytics.v1 import energy_pb2 as contract
 from dualspan.analytics.v1.energy_pb2_grpc import EnergyServiceStub
 from dualspan_analytics.columns import PropertyRef
 from dualspan_frame import ValueKind
+from dualspan_onboarding.assets import AssetLevel
 from dualspan_runtime.errors import error_info
-from harness.analytics import AnalyticsPlatform, Bound, Plant, line, machine, site
+from harness.analytics import AnalyticsPlatform, Bound, Plant, PlantAsset, line, machine, site
 from plc_sim.plants import make_plant
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -182,6 +183,29 @@ async def test_resets_gaps_and_power_without_a_counter_are_marked(platform: Anal
     found = await stub.QueryLoadProfile(profile(plant, "powered", T0 + 10 * HOUR, interval=Duration(seconds=3600)))
     assert math.isnan(found.power[4])
     assert [round(value) for index, value in enumerate(found.power) if index != 4] == [20] * 9
+
+
+async def test_a_hall_with_a_meter_is_taken_by_it_and_its_machines_are_not_added_twice(
+    platform: AnalyticsPlatform,
+) -> None:
+    hall = PlantAsset("hall", AssetLevel.LINE, "works", "energy-meter", ["active-energy"])
+    plant = await platform.plant([site("works"), hall, machine("m1", "energy-meter", ["active-energy"], "hall")])
+    hours = T0 + np.arange(3) * HOUR
+    await plant.ingest(
+        {
+            PropertyRef("hall", "active-energy"): (hours, [0.0, 60.0, 100.0]),
+            PropertyRef("m1", "active-energy"): (hours, [0.0, 20.0, 40.0]),
+        }
+    )
+    stub = EnergyServiceStub(plant.channel)
+    found = await stub.QueryEnergyUse(use(plant, "works", T0 + 2 * HOUR))
+    assert [(one.asset, one.energy) for one in found.uses] == [("m1", 40.0)]
+    assert found.total.energy == 100.0
+    assert found.notes == ["The sum is that of hall; machines without a meter are in it as well."]
+    shown = await stub.QueryLoadProfile(profile(plant, "works", T0 + 2 * HOUR, interval=Duration(seconds=3600)))
+    assert list(shown.assets) == ["hall"]
+    assert list(shown.power) == [60.0, 40.0]
+    assert [(part.asset, part.power) for part in shown.peaks[0].parts] == [("m1", 20.0)]
 
 
 async def test_own_factors_go_before_the_built_in_ones(platform: AnalyticsPlatform) -> None:
