@@ -44,8 +44,8 @@ class _Waits:
 async def training_beside_ingest(bench: Workbench) -> Sequence[Outcome]:
     """Median and 95th percentile with training, against those without, taken in turns in one run."""
     async with open_platform(bench, "training-beside-ingest") as running:
-        bench.note("two weeks of a packaging hall, into the historian")
-        hall = await set_up_hall(running, machines=2 if bench.quick else 12, days=4 if bench.quick else 14)
+        bench.note("a week of a packaging hall, into the historian")
+        hall = await set_up_hall(running, machines=2 if bench.quick else 12, days=4 if bench.quick else 7)
         await running.all_sealed()
         async with open_feeder(running, _LIVE_TAGS, name="live") as feeder:
             waits = await _in_turns(bench, running, hall, feeder)

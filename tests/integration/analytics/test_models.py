@@ -16,8 +16,11 @@ import pytest_asyncio
 
 from dualspan.analytics.v1 import models_pb2 as contract
 from dualspan.analytics.v1.models_pb2_grpc import ModelServiceStub
+from dualspan_analytics.alarms.plan import make_plan
+from dualspan_analytics.alarms.rules import AlarmRule, Limit, Limits, Scope, SignalKind
 from dualspan_analytics.composition import models
 from dualspan_analytics.intelligence.episodes import Episode, detection, together
+from dualspan_analytics.service.anomaly_signals import AnomalySignals
 from dualspan_analytics.service.live_scoring import LiveScoring
 from dualspan_analytics.service.scoring import loaded
 from dualspan_analytics.store import anomaly_scores
@@ -123,6 +126,32 @@ async def test_scores_are_kept_for_alarms_and_charts(works: Works) -> None:
         rounds = await anomaly_scores.scores_after(connection, plant.tenant, 0, [pair, ("other", asset)])
         assert len(rounds) == 1
         assert not await anomaly_scores.scores_after(connection, plant.tenant, rounds[0].score_id, [pair])
+
+
+async def test_alarm_rules_see_each_score_once(works: Works) -> None:
+    plant, asset = works.plant, MACHINES[1].lower()
+    rule = AlarmRule(
+        rule_id="odd",
+        display_name="odd",
+        scope=Scope((asset,)),
+        condition=Limits((Limit("H", 1.0),)),
+        response="look",
+        source=SignalKind.ANOMALY,
+        name=DEFINITION,
+    )
+    plan = make_plan([rule], await plant.data.assets(plant.tenant))
+    signals, scoring = AnomalySignals(plant.parts.database, 0.0), models.scoring(plant.parts)
+    assert not len(await signals.take(plant.tenant, plan))
+    scored = await scoring.score(plant.tenant, DEFINITION, asset, (MIDDLE, MIDDLE + 7_200_000_000), 1)
+    async with plant.parts.database.transaction(plant.tenant) as connection:
+        definition = await store.find_definition(connection, plant.tenant, DEFINITION)
+    assert definition is not None
+    await scoring.put(plant.tenant, definition, asset, scored)
+    found = await signals.take(plant.tenant, plan)
+    assert found.timestamp.tolist() == scored.scores.time_us.tolist()
+    assert np.array_equal(found.value, scored.scores.score, equal_nan=True)
+    assert ((found.status >> 30 == 1) == np.isnan(found.value)).all()
+    assert not len(await signals.take(plant.tenant, plan))
 
 
 async def test_scores_follow_the_stream(works: Works) -> None:

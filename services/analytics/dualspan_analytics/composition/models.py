@@ -25,8 +25,9 @@ def compose(parts: Parts) -> Concern:
 
 def training(parts: Parts) -> Training:
     """What trains, for the worker."""
-    slice_seconds = parts.settings.training_slice_seconds
-    return Training(parts.database, parts.operations, MachineReader(parts.plant), parts.jobs, slice_seconds)
+    settings = parts.settings
+    reader = MachineReader(parts.plant, settings.training_pause)
+    return Training(parts.database, parts.operations, reader, parts.jobs, settings.training_slice_seconds)
 
 
 def scoring(parts: Parts) -> Scoring:

@@ -13,9 +13,8 @@ from dualspan_analytics.store.anomaly_scores import StoredScores
 from dualspan_runtime.database import Database
 
 _UNCERTAIN = 0x4000_0000
-# Where nothing is remembered yet, scores of the last quarter of an hour still count; and there is a look so often.
+# Where nothing is remembered yet, scores of the last quarter of an hour still count.
 _LOOK_BACK_US = 900_000_000
-_LOOK_SECONDS = 5.0
 
 
 class AnomalySignals:
@@ -23,10 +22,12 @@ class AnomalySignals:
 
     Args:
         database: Where scores are.
+        look_seconds: There is a look so often.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, look_seconds: float = 5.0) -> None:
         self._database = database
+        self._look_seconds = look_seconds
         self._seen: dict[str, int] = {}
         self._looked: dict[str, float] = {}
 
@@ -37,7 +38,7 @@ class AnomalySignals:
             for place, signal in enumerate(plan.table.signals)
             if signal.kind is SignalKind.ANOMALY
         }
-        if not places or time.monotonic() - self._looked.get(tenant, -_LOOK_SECONDS) < _LOOK_SECONDS:
+        if not places or time.monotonic() - self._looked.get(tenant, -self._look_seconds) < self._look_seconds:
             return _samples([], {})
         self._looked[tenant] = time.monotonic()
         async with self._database.transaction(tenant, readonly=True) as connection:

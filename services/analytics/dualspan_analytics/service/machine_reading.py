@@ -1,5 +1,7 @@
 """Machines as tables and columns, read from the plant in portions that bound memory."""
 
+import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -16,7 +18,8 @@ from dualspan_analytics.intelligence.templates import bound
 from dualspan_analytics.intelligence.watching import AnomalySpec, Summary, Watched
 from dualspan_analytics.plant_data import PlantData, Processed
 
-_DAY_US = 86_400_000_000
+# So long a span at once: a historian that is asked for a day answers nobody else for a while.
+_PORTION_US = 6 * 3_600_000_000
 _MOST_CELLS = 200_000
 _MEAN = historian.AGGREGATE_TIME_AVERAGE2
 _OF: Mapping[Summary, historian.Aggregate.ValueType] = {
@@ -31,10 +34,12 @@ class MachineReader:
 
     Args:
         plant: Knows assets and has samples.
+        pause: After each portion it waits so many times as long as the portion took, for others to have their turn.
     """
 
-    def __init__(self, plant: PlantData) -> None:
+    def __init__(self, plant: PlantData, pause: float = 0.0) -> None:
         self._plant = plant
+        self._pause = pause
 
     async def spec_of(self, tenant: str, spec: AnomalySpec, asset_id: str) -> AnomalySpec:
         """A definition with only what a machine has tags for.
@@ -86,9 +91,10 @@ class MachineReader:
         wanted = sorted({_MEAN, *(_OF[watched.summary] for watched in spec.watched)})
         refs = {watched: PropertyRef(asset_id, watched.property, watched.index) for watched in spec.watched}
         steps = max(1, _MOST_CELLS // (len(refs) * len(wanted)))
-        portion = min(_DAY_US // spec.step_us, steps) * spec.step_us
+        portion = max(1, min(_PORTION_US // spec.step_us, steps)) * spec.step_us
         for begin in range(start_us, end_us, portion):
             until = min(begin + portion, end_us)
+            began = time.monotonic()
             read = await self._plant.read_processed(
                 tenant, refs.values(), begin, until, interval_us=spec.step_us, aggregates=wanted
             )
@@ -97,6 +103,8 @@ class MachineReader:
                 # A step without a sample has no maximum: the value stood still, and its mean is it.
                 own = mean if watched.summary is Summary.MEAN else _good(read[ref, _OF[watched.summary]])
                 parts[watched].append(np.where(np.isfinite(own), own, mean))
+            if self._pause:
+                await asyncio.sleep(self._pause * (time.monotonic() - began))
         return {watched: np.concatenate(values) for watched, values in parts.items()}
 
     async def values(self, tenant: str, ref: PropertyRef, span: tuple[int, int], spec: ForecastSpec) -> Floats:
