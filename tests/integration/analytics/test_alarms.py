@@ -13,7 +13,9 @@ import pytest_asyncio
 from google.protobuf.duration_pb2 import Duration
 
 from dualspan.analytics.v1 import alarms_pb2 as contract
+from dualspan.analytics.v1 import states_pb2
 from dualspan.analytics.v1.alarms_pb2_grpc import AlarmServiceStub
+from dualspan.analytics.v1.states_pb2_grpc import StateServiceStub
 from dualspan_analytics.columns import PropertyRef
 from dualspan_frame import ValueKind
 from dualspan_runtime.errors import error_info
@@ -277,3 +279,37 @@ async def test_an_alarm_of_nothing_is_not_there(desk: Desk) -> None:
     await desk.rule("hot", hot_rule())
     waiting = await desk.stub.GetAlarm(contract.GetAlarmRequest(name=desk.name("hot.imm01.1.hh")))
     assert waiting.state == contract.ALARM_STATE_NORMAL
+
+
+async def test_a_kpi_of_the_last_hour_is_watched(platform: AnalyticsPlatform) -> None:
+    state, good = PropertyRef("imm01", "state"), PropertyRef("imm01", "good-count")
+    plant = await platform.plant(
+        [site("wuhan"), machine("imm01", "injection-moulding-machine", ["state", "good-count"], "wuhan")]
+    )
+    desk, minutes = Desk(plant), np.arange(180)
+    times = now_us() - (180 - minutes) * 60_000_000
+    running = minutes < 135
+    await plant.ingest({state: (times, np.where(running, 0, 3)), good: (times, np.cumsum(running))})
+    profile = states_pb2.MachineProfile(
+        name=f"{plant.parent}/machineProfiles/p",
+        models=["injection-moulding-machine"],
+        values=states_pb2.MachineProfile.ValueSource(
+            values=[
+                states_pb2.MachineProfile.StateValue(value="0", state="running"),
+                states_pb2.MachineProfile.StateValue(value="3", state="fault"),
+            ]
+        ),
+    )
+    request = states_pb2.UpdateMachineProfileRequest(machine_profile=profile)
+    await StateServiceStub(plant.channel).UpdateMachineProfile(request)
+    rule = contract.AlarmRule(
+        display_name="Stands too much",
+        response="Find out why.",
+        scope=contract.AlarmRule.Scope(assets=["imm01"]),
+        source=contract.ALARM_SOURCE_KPI,
+        property="availability",
+        limits=contract.AlarmRule.Limits(limits=[contract.AlarmRule.Limit(level="L", value=0.5)]),
+    )
+    await desk.rule("idle", rule)
+    found = await until(desk.alarms, lambda alarms: "idle.imm01.l" in alarms)
+    assert found["idle.imm01.l"].value == pytest.approx(0.25, abs=0.03)

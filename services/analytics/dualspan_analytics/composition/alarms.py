@@ -4,6 +4,7 @@ from dualspan.analytics.v1.alarms_pb2_grpc import (
     add_AlarmServiceServicer_to_server,
     add_NotificationChannelServiceServicer_to_server,
 )
+from dualspan_analytics.composition import production
 from dualspan_analytics.parts import Concern, Parts
 from dualspan_analytics.sealing import Seal
 from dualspan_analytics.service.alarm_engine import AlarmEngine
@@ -11,6 +12,7 @@ from dualspan_analytics.service.alarm_evaluation import Sources, Timing
 from dualspan_analytics.service.alarm_rules import AlarmRules
 from dualspan_analytics.service.alarms import Alarms
 from dualspan_analytics.service.anomaly_signals import AnomalySignals
+from dualspan_analytics.service.kpi_signals import KpiSignals
 from dualspan_analytics.service.notification_channels import NotificationChannels
 from dualspan_analytics.service.notification_delivery import MailServer, NotificationDelivery
 from dualspan_analytics.service.opc_ua_conditions import OpcUaEvents
@@ -39,7 +41,8 @@ def compose(parts: Parts) -> Concern:
 def engine(parts: Parts) -> AlarmEngine:
     """What evaluates the rules."""
     settings, database = parts.settings, parts.database
-    sources = Sources(parts.plant, (AnomalySignals(database),), OpcUaEvents(parts.events))
+    signals = (AnomalySignals(database), KpiSignals(production.kpis(parts)))
+    sources = Sources(parts.plant, signals, OpcUaEvents(parts.events))
     timing = Timing(interval=settings.alarm_interval_seconds, lease=settings.alarm_lease_seconds)
     return AlarmEngine(database, sources, timing)
 

@@ -34,3 +34,9 @@ def rollups(parts: Parts) -> Rollups:
     """What the worker rolls up."""
     definitions = ProductionDefinitions.of(parts.database)
     return Rollups(parts.database, Production(parts.database, definitions, parts.plant, parts.changes))
+
+
+def kpis(parts: Parts) -> Kpis:
+    """What computes KPIs, for other concerns."""
+    definitions = ProductionDefinitions.of(parts.database)
+    return Kpis(parts.database, definitions, Production(parts.database, definitions, parts.plant, parts.changes))
