@@ -166,6 +166,7 @@ async def test_scores_follow_the_stream(works: Works) -> None:
         for start_us in range(END, last, 60_000_000):
             await ingest_span(plant, simulated, name, (start_us, start_us + 60_000_000))
             await asyncio.sleep(0.1)
+        found = await works.models.ReadScores(read)
         for _ in range(100):
             found = await works.models.ReadScores(read)
             if found.time and found.time[-1] >= last - 2 * 60_000_000:

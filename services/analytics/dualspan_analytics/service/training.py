@@ -207,11 +207,21 @@ def _judged(definition: Definition, fitted: Sequence[Fitted]) -> tuple[Judgement
 
 
 def _detection(figures: Mapping[str, Any]) -> Detection:
-    return Detection(**{**figures, "lead_us": tuple(figures["lead_us"])})
+    return Detection(
+        events=figures["events"],
+        found=figures["found"],
+        alarms=figures["alarms"],
+        false_alarms=figures["false_alarms"],
+        lead_us=tuple(figures["lead_us"]),
+        machine_weeks=figures["machine_weeks"],
+    )
 
 
 def _accuracy(figures: Mapping[str, Any]) -> Accuracy:
-    return Accuracy(**{name: math.nan if each is None else each for name, each in figures.items()})
+    pinball, mase, coverage = (
+        math.nan if figures[name] is None else float(figures[name]) for name in ("pinball", "mase", "coverage")
+    )
+    return Accuracy(pinball, mase, coverage, figures["forecasts"])
 
 
 def _detection_row(name: str, each: Detection) -> dict[str, Any]:
