@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import asyncpg
 import grpc.aio
@@ -14,10 +15,14 @@ from dualspan.analytics.v1 import sharing_pb2 as contract
 from dualspan.analytics.v1.sharing_pb2_grpc import SharingServiceStub
 from dualspan_analytics.columns import PropertyRef
 from dualspan_analytics.composition import sharing
+from dualspan_analytics.parts import open_parts
 from dualspan_analytics.sharing.disclosure import rounded, too_few
 from dualspan_analytics.sharing.model import month_span
 from dualspan_runtime.errors import error_info
 from harness.analytics import AnalyticsPlatform, Plant, machine, site
+
+if TYPE_CHECKING:  # exists in the stub file only
+    from dualspan.analytics.v1.sharing_pb2_grpc import SharingServiceAsyncStub
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -37,7 +42,7 @@ class Enterprises:
     platform: AnalyticsPlatform
     plants: Mapping[str, Plant]
 
-    def stub(self, who: str) -> SharingServiceStub:
+    def stub(self, who: str) -> "SharingServiceAsyncStub":
         return SharingServiceStub(self.plants[who].channel)
 
     async def grant(self, who: str, since_us: int) -> None:
@@ -96,6 +101,18 @@ async def enterprise(platform: AnalyticsPlatform, runs: float) -> Plant:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def enterprises(platform: AnalyticsPlatform) -> Enterprises:
     return Enterprises(platform, {who: await enterprise(platform, runs) for who, runs in RUNS.items()})
+
+
+async def test_a_month_waits_for_what_cannot_be_computed_now(enterprises: Enterprises) -> None:
+    """Onboarding is away: the month waits a week, then it goes without."""
+    await enterprises.grant("ada", JULY)
+    stated = enterprises.platform.parts.settings
+    nobody = stated.platform.model_copy(update={"onboarding_address": "127.0.0.1:1"})
+    april = month_span("2026-04")[1]
+    async with open_parts(stated.model_copy(update={"platform": nobody}), pool_minimum=0) as parts:
+        publishing = sharing.publishing(parts)
+        assert await publishing.sweep(april + 4 * DAY) == ["2026-02", "2026-03"]
+        assert await publishing.sweep(april + 11 * DAY) == ["2026-04"]
 
 
 async def test_a_year_in_four_months(enterprises: Enterprises) -> None:
@@ -193,7 +210,7 @@ async def test_one_can_share_only_what_everybody_has(enterprises: Enterprises) -
 
 async def test_a_viewer_cannot_consent(enterprises: Enterprises) -> None:
     plant = enterprises.plants["ada"]
-    stub = SharingServiceStub(await enterprises.platform.channel(plant.tenant, "viewer"))
+    stub: SharingServiceAsyncStub = SharingServiceStub(await enterprises.platform.channel(plant.tenant, "viewer"))
     name = f"{plant.parent}/sharingConsents/{KPI}"
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await stub.WithdrawSharing(contract.WithdrawSharingRequest(name=name))

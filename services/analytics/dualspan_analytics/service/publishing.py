@@ -3,6 +3,7 @@
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 
+import grpc.aio
 import numpy as np
 import structlog
 
@@ -20,6 +21,8 @@ from dualspan_runtime.errors import DomainError, Unavailable
 
 _CATCH_UP = 3
 """Months that are still published after the worker was away."""
+_PATIENCE = timedelta(days=7)
+"""So long after it was due a month is published without those whose figures could not be computed."""
 _LEAST_GOOD_SHARE = 0.5
 """With less good data a figure says nothing about an enterprise."""
 _log = structlog.stdlib.get_logger()
@@ -46,39 +49,43 @@ class Publishing:
     async def sweep(self, now_us: int) -> list[str]:
         """Publish the months that are due, oldest first; returns which.
 
-        Raises:
-            Unavailable: Somebody's figures cannot be computed now; nothing of the month was published.
+        A month waits for enterprises whose figures cannot be computed now, but not for ever.
         """
         due = [closed_month(now_us, self._delay)]
         for _ in range(_CATCH_UP - 1):
             due.append(month_of(month_span(due[-1])[0] - 1))
-        return [month for month in reversed(due) if await self._month(month)]
+        return [month for month in reversed(due) if await self._month(month, now_us)]
 
-    async def _month(self, month: str) -> bool:
+    async def _month(self, month: str, now_us: int) -> bool:
         async with self._database.platform_transaction() as connection:
             if await store.is_published(connection, month):
                 return False
             tenants = await store.sharing_tenants(connection)
-        for tenant in tenants:
-            await self._contribute(tenant, month)
+        missing = [tenant for tenant in tenants if not await self._contribute(tenant, month)]
+        patience = self._delay + _PATIENCE
+        if missing and now_us < month_span(month)[1] + round(patience.total_seconds() * 1e6):
+            _log.warning("a month waits", month=month, tenants=missing)
+            return False
         return await self._publish(month)
 
-    async def _contribute(self, tenant: str, month: str) -> None:
-        """Compute what an enterprise gives; what keeps its machines from being computed is only written down."""
+    async def _contribute(self, tenant: str, month: str) -> bool:
+        """Compute and store what an enterprise gives; False if that may be possible later.
+
+        What keeps its machines from being computed at all is only written down: the others do not wait for it.
+        """
         start_us, end_us = month_span(month)
         try:
             tree = await self._plant.assets(tenant)
             question = KpiQuestion([], start_us, end_us, ["oee"], [Dimension.MACHINE])
             rows = (await self._kpis.query(tenant, question)).rows
-        except Unavailable:
-            raise
-        except DomainError as err:
-            _log.warning("nothing contributed", tenant=tenant, month=month, reason=err.reason, error=err.message)
-            return
+        except (DomainError, grpc.aio.AioRpcError) as err:
+            _log.warning("nothing contributed", tenant=tenant, month=month, error=str(err))
+            return not isinstance(err, Unavailable)
         found = _contributions(tree, rows, month)
         async with self._database.transaction(tenant) as connection:
             kpis = await store.consented(connection, tenant, datetime.fromtimestamp(end_us // 1_000_000, UTC))
             await store.add_contributions(connection, tenant, [each for each in found if each.kpi in kpis])
+        return True
 
     async def _publish(self, month: str) -> bool:
         """Decide every group of a month in one transaction; False if it was decided before."""
