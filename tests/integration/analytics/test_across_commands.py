@@ -43,6 +43,7 @@ async def test_consent_is_given_and_withdrawn(platform: AnalyticsPlatform) -> No
     withdrawn = await dualspan(platform, plant, "analytics", "sharing", "withdraw", "oee", "--json")
     assert "granted" not in json.loads(withdrawn.stdout)
     listed = await dualspan(platform, plant, "analytics", "sharing", "consents")
-    assert "sharingConsents/oee" in listed.stdout
+    (line,) = [line for line in listed.stdout.splitlines() if "oee" in line]
+    assert line.split()[:2] == ["oee", "no"]
     outsider = await dualspan(platform, plant, "analytics", "sharing", "benchmark", "oee", MODEL, "--month", "2026-09")
     assert "sharing grant oee" in outsider.stderr.replace("\n", " ")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +13,7 @@ from dualspan.analytics.v1 import sharing_pb2 as contract
 from dualspan.analytics.v1.sharing_pb2_grpc import SharingServiceStub
 from dualspan_cli.commands.analytics.comparison import figure
 from dualspan_cli.commands.options import DataOption, TenantOption, with_session
-from dualspan_cli.output import JsonFlag, as_dict, messages, print_json, print_message, print_messages, print_rows
+from dualspan_cli.output import JsonFlag, as_dict, messages, print_json, print_messages, print_rows
 from dualspan_cli.session import Session, all_pages, required_tenant
 
 if TYPE_CHECKING:  # exists in the stub file only
@@ -20,7 +21,6 @@ if TYPE_CHECKING:  # exists in the stub file only
 
 sharing = typer.Typer(help="Quartiles across enterprises, for those who share.", no_args_is_help=True)
 KpiArgument = Annotated[str, typer.Argument(metavar="KPI", help="A KPI of ISO 22400-2, such as oee.")]
-_CONSENT = ("name", "granted", "actor", "change_time")
 _QUARTILES = ("month", "kpi", "group", "quartile 1", "median", "quartile 3", "yours", "enterprises", "refused because")
 
 
@@ -50,7 +50,7 @@ def consents(tenant: TenantOption = "", data: DataOption = None, as_json: JsonFl
         return await _stub(session).ListSharingConsents(request)
 
     found = with_session(use, tenant=tenant, data=data)
-    print_messages(found.sharing_consents, as_json=as_json, columns=_CONSENT)
+    _print_consents(found.sharing_consents, as_json=as_json)
 
 
 @sharing.command("grant")
@@ -61,7 +61,11 @@ def grant(kpi: KpiArgument, tenant: TenantOption = "", data: DataOption = None, 
         name = f"{required_tenant(session)}/sharingConsents/{kpi}"
         return await _stub(session).GrantSharing(contract.GrantSharingRequest(name=name))
 
-    print_message(with_session(use, tenant=tenant, data=data), as_json=as_json, columns=_CONSENT)
+    given = with_session(use, tenant=tenant, data=data)
+    if as_json:
+        print_json(as_dict(given))
+    else:
+        _print_consents([given], as_json=False)
 
 
 @sharing.command("withdraw")
@@ -72,7 +76,32 @@ def withdraw(kpi: KpiArgument, tenant: TenantOption = "", data: DataOption = Non
         name = f"{required_tenant(session)}/sharingConsents/{kpi}"
         return await _stub(session).WithdrawSharing(contract.WithdrawSharingRequest(name=name))
 
-    print_message(with_session(use, tenant=tenant, data=data), as_json=as_json, columns=_CONSENT)
+    given = with_session(use, tenant=tenant, data=data)
+    if as_json:
+        print_json(as_dict(given))
+    else:
+        _print_consents([given], as_json=False)
+
+
+def _print_consents(found: Sequence[contract.SharingConsent], *, as_json: bool) -> None:
+    if as_json:
+        print_messages(found, as_json=True, columns=())
+        return
+    rows = [
+        {
+            "KPI": each.name.rpartition("/")[2],
+            "shared": each.granted,
+            "who said so": each.actor,
+            "when": each.change_time.ToJsonString(),
+        }
+        for each in found
+    ]
+    print_rows(rows, as_json=False, columns=("KPI", "shared", "who said so", "when"))
+
+
+def _shown(value: float, unit: str) -> str:
+    """A published figure with the digits that it has."""
+    return f"{value:.0%}" if unit == "1" else f"{value:.2g} {unit}".rstrip()
 
 
 @sharing.command("contributions")
@@ -147,9 +176,9 @@ def _print(found: list[contract.Benchmark], *, as_json: bool) -> None:
             "month": each.month,
             "kpi": each.kpi,
             "group": each.group.id,
-            "quartile 1": "" if each.refusal else figure(each.lower_quartile, each.unit),
-            "median": "" if each.refusal else figure(each.median, each.unit),
-            "quartile 3": "" if each.refusal else figure(each.upper_quartile, each.unit),
+            "quartile 1": "" if each.refusal else _shown(each.lower_quartile, each.unit),
+            "median": "" if each.refusal else _shown(each.median, each.unit),
+            "quartile 3": "" if each.refusal else _shown(each.upper_quartile, each.unit),
             "yours": figure(each.own_value, each.unit),
             "enterprises": "" if each.refusal else f"{each.enterprises_at_least} or more",
             "refused because": each.refusal,
