@@ -1,7 +1,10 @@
 """Roll-ups, late data, what people say, custom KPIs, and what is refused."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import grpc
 import grpc.aio
@@ -17,6 +20,9 @@ from dualspan_analytics.composition import production
 from dualspan_runtime.errors import error_info
 from harness.analytics import AnalyticsPlatform, Plant, machine, site
 from harness.historian import stamp
+
+if TYPE_CHECKING:  # exists in the stub file only
+    from dualspan.analytics.v1.states_pb2_grpc import StateServiceAsyncStub
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -62,12 +68,12 @@ async def made(platform: AnalyticsPlatform) -> Plant:
     return plant
 
 
-def states(plant: Plant) -> StateServiceStub:
+def states(plant: Plant) -> StateServiceAsyncStub:
     return StateServiceStub(plant.channel)
 
 
 async def asked(
-    plant: Plant, *group_by: int, kpis: tuple[str, ...] = ("oee",), end: int = T0 + 72 * HOUR
+    plant: Plant, *group_by: kpis_pb2.Dimension.ValueType, kpis: tuple[str, ...] = ("oee",), end: int = T0 + 72 * HOUR
 ) -> kpis_pb2.QueryKpisResponse:
     return await KpiServiceStub(plant.channel).QueryKpis(
         kpis_pb2.QueryKpisRequest(
@@ -81,7 +87,7 @@ async def asked(
     )
 
 
-async def refused(call: "grpc.aio.UnaryUnaryCall[object, object] | object") -> str:
+async def refused(call: grpc.aio.UnaryUnaryCall[object, object] | object) -> str:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call  # type: ignore[misc]
     info = error_info(caught.value)
@@ -119,7 +125,9 @@ async def test_sums_are_rolled_up_and_late_data_make_only_their_days_stale(platf
     await plant.ingest({STATE: (late, [1, 0])})
     third = await asked(plant, day)
     assert third.computed_shifts >= 1
-    assert third.kpis[0].good_shares[1] == pytest.approx(1 - 1 / 24, abs=0.001)  # 1 is no state that is known
+    assert third.kpis[0].good_shares[1] == pytest.approx(
+        1 - 1 / 1440, abs=1e-5
+    )  # 1 is no known state, until a minute later
     fresh = await KpiServiceStub(plant.channel).QueryKpis(
         kpis_pb2.QueryKpisRequest(
             parent=plant.parent,

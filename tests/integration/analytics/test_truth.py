@@ -34,7 +34,9 @@ async def described(found: PlantWeek) -> None:
         name=f"{plant.parent}/machineProfiles/hall",
         assets=[found.asset(each.name) for each in found.simulated.machines],
         reasons=[
-            Profile.Reason(code=str(code), display_name=text, element=ELEMENTS.get(code, 0))
+            Profile.Reason(
+                code=str(code), display_name=text, element=ELEMENTS.get(code, states_pb2.TIME_ELEMENT_UNSPECIFIED)
+            )
             for code, text in (names | COMMON_REASONS).items()
         ],
     )
@@ -64,7 +66,9 @@ async def described(found: PlantWeek) -> None:
     await CalendarServiceStub(plant.channel).UpdateCalendar(calendars_pb2.UpdateCalendarRequest(calendar=calendar))
 
 
-async def asked(found: PlantWeek, *group_by: int, kpis: tuple[str, ...]) -> kpis_pb2.QueryKpisResponse:
+async def asked(
+    found: PlantWeek, *group_by: kpis_pb2.Dimension.ValueType, kpis: tuple[str, ...]
+) -> kpis_pb2.QueryKpisResponse:
     return await KpiServiceStub(found.plant.channel).QueryKpis(
         kpis_pb2.QueryKpisRequest(
             parent=found.plant.parent,

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from google.protobuf.empty_pb2 import Empty
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from dualspan.analytics.v1 import states_pb2 as contract
 from dualspan.analytics.v1 import states_pb2_grpc
@@ -169,6 +170,8 @@ def intervals(machine: Machine, line: Timeline) -> list[contract.StateInterval]:
 
 
 def _note(tenant: str, given: Note) -> contract.StopNote:
+    made = Timestamp()
+    made.FromDatetime(given.create_time)
     return contract.StopNote(
         name=STOP_NOTE.format(tenant=tenant, stop_note=given.note_id),
         asset=given.asset,
@@ -177,5 +180,5 @@ def _note(tenant: str, given: Note) -> contract.StopNote:
         reason=given.reason,
         comment=given.comment,
         author=given.author,
-        create_time=given.create_time,
+        create_time=made,
     )
