@@ -11,15 +11,18 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import duckdb
 from integration.analytics.test_comparing import MODEL, two_sites
 from integration.analytics.test_sharing import KPI, RUNS, Enterprises, enterprise
 from integration.analytics.test_truth import described
 
-from dualspan.analytics.v1 import alarms_pb2, comparison_pb2, kpis_pb2, states_pb2
+from dualspan.analytics.v1 import alarms_pb2, comparison_pb2, exports_pb2, kpis_pb2, states_pb2
 from dualspan.analytics.v1.alarms_pb2_grpc import AlarmServiceStub
 from dualspan.analytics.v1.comparison_pb2_grpc import ComparisonServiceStub
+from dualspan.analytics.v1.exports_pb2_grpc import ExportServiceStub
 from dualspan.analytics.v1.kpis_pb2_grpc import KpiServiceStub
 from dualspan.analytics.v1.states_pb2_grpc import StateServiceStub
+from dualspan_analytics.composition import exports
 from dualspan_analytics.reports.charts import bars_svg
 from dualspan_analytics.reports.model import Bars
 from dualspan_analytics.servicer.times import write_time
@@ -77,6 +80,24 @@ async def losses(week: PlantWeek) -> None:
     answer = await StateServiceStub(week.plant.channel).ListLosses(request)
     bars = [(f"{each.count}x {each.display_name or each.key}", each.duration.seconds / 3600) for each in answer.losses]
     draw("losses.svg", "Lost hours of a week, by reason", bars[:12], "h")
+
+
+async def parquet(week: PlantWeek) -> None:
+    """What DuckDB makes of an export: energy of a week by machine, from files alone."""
+    stub, name = ExportServiceStub(week.plant.channel), f"{week.plant.parent}/exports/week"
+    export = exports_pb2.Export(name=name, folder=exports_pb2.ExportFolder(), properties=["active-energy"])
+    export.start_time.FromMicroseconds(week.start_us)
+    export.end_time.FromMicroseconds(week.end_us)
+    made = await stub.UpdateExport(exports_pb2.UpdateExportRequest(export=export))
+    await stub.RunExport(exports_pb2.RunExportRequest(name=name))
+    await exports.runs(week.plant.parts).run(week.plant.tenant, "week")
+    files = f"{made.folder.path}/samples/**/*.parquet"
+    with duckdb.connect() as connection:
+        rows = connection.sql(
+            f"SELECT asset, max(value) - min(value) FROM read_parquet('{files}', hive_partitioning = true)"
+            " WHERE good GROUP BY asset ORDER BY asset"
+        ).fetchall()
+    draw("duckdb-energy.svg", "Energy of a week by machine, DuckDB over exported Parquet", rows, "kWh")
 
 
 async def alarms(platform: AnalyticsPlatform) -> None:
@@ -159,7 +180,9 @@ async def running() -> AsyncGenerator[AnalyticsPlatform]:
         await asyncio.to_thread(postgres.start)
         await asyncio.to_thread(redis.start)
         await make_template(postgres)
-        async with running_analytics(await clone(postgres, "pictures"), redis.url()) as platform:
+        async with running_analytics(
+            await clone(postgres, "pictures"), redis.url(), export_folder=str(folder / "exports")
+        ) as platform:
             yield platform
     finally:
         redis.stop()
@@ -176,6 +199,7 @@ async def main() -> None:
         await oee(week)
         await losses(week)
         await alarms(platform)
+        await parquet(week)
 
 
 if __name__ == "__main__":

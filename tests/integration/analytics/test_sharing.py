@@ -92,7 +92,7 @@ async def enterprise(platform: AnalyticsPlatform, runs: float) -> Plant:
     """A plant with one machine, four months of days alike."""
     plant = await platform.plant([site("works"), machine("imm01", MODEL, ["state"], "works")])
     await described(plant)
-    days = np.arange(JULY, NOVEMBER, DAY, np.int64)
+    days = np.arange(JULY, NOVEMBER, DAY, dtype=np.int64)
     times = np.stack([days, days + round(runs * HOUR), days + 20 * HOUR], axis=1).ravel()
     await plant.ingest({PropertyRef("imm01", "state"): (times, np.tile([0, 3, 6], len(days)))})
     return plant
