@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from google.longrunning import operations_pb2
@@ -71,7 +72,10 @@ async def trained(
     progress = contract.TrainingProgress()
     assert operation.metadata.Unpack(progress)
     _, _, _, definition, _, version = progress.version.split("/")
-    training, operations = models.training(plant.parts), OperationsStub(plant.channel)
+    # Nobody else is there who would have to be waited for.
+    at_once = plant.parts.settings.model_copy(update={"training_pause": 0.0})
+    training = models.training(replace(plant.parts, settings=at_once))
+    operations = OperationsStub(plant.channel)
     while not operation.done:
         await training.train(plant.tenant, definition, int(version))
         operation = await operations.GetOperation(operations_pb2.GetOperationRequest(name=operation.name))

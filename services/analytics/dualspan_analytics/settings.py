@@ -62,7 +62,7 @@ class AnalyticsSettings(ServiceSettings):
         default=30.0, ge=0, description="A step is scored so long after its end, for samples that are on their way."
     )
     training_pause: float = Field(
-        default=5.0, ge=0, description="Training waits so many times as long as each of its reads took, for others."
+        default=20.0, ge=0, description="Training waits so many times as long as each of its reads took, for others."
     )
     training_slice_seconds: float = Field(
         default=15.0, ge=0, description="A run of a training gives way to other tasks after so long, and then goes on."
