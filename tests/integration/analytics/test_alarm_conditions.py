@@ -66,7 +66,7 @@ class Notifier:
         found = await self.stub.ListAlarms(contract.ListAlarmsRequest(parent=self.plant.parent, states=states))
         return found.alarms[0] if found.alarms else None
 
-    async def until(self, state: contract.AlarmState) -> contract.Alarm:
+    async def until(self, state: contract.AlarmState.ValueType) -> contract.Alarm:
         end = time.monotonic() + 20
         while True:
             found = await self.alarm()

@@ -1,5 +1,6 @@
 """What is told of alarms: signed, bounded in its attempts, never to a private address, readable."""
 
+import dataclasses
 import hashlib
 import hmac
 import json
@@ -99,9 +100,7 @@ def test_what_is_said_is_json_without_numbers_that_json_has_not() -> None:
         95.0,
         "2025-10-09T08:53:20.123456Z",
     )
-    unknown = Transition(
-        **{**{name: getattr(transition(), name) for name in Transition.__slots__}, "value": float("nan")}
-    )
+    unknown = dataclasses.replace(transition(), value=float("nan"))
     assert json.loads(body("t", ALARM, unknown, RULE))["value"] is None
 
 

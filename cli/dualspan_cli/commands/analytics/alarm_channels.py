@@ -31,7 +31,9 @@ def _row(channel: contract.NotificationChannel) -> dict[str, str]:
     return {
         "channel": channel.name.rpartition("/")[2],
         "target": channel.webhook.url or ", ".join(channel.email.addresses),
-        "priority": contract.AlarmPriority.Name(channel.minimum_priority or 1).removeprefix("ALARM_PRIORITY_").lower(),
+        "priority": contract.AlarmPriority.Name(channel.minimum_priority or contract.ALARM_PRIORITY_LOW)
+        .removeprefix("ALARM_PRIORITY_")
+        .lower(),
         "rules": ", ".join(channel.alarm_rules) or "all",
         "escalations_only": "yes" if channel.escalations_only else "no",
     }
