@@ -27,26 +27,31 @@ class Standing:
 
     Attributes:
         runs: bool[n], it ran during the whole step.
+        taken: bool[n], the same, with what is not known taken as what was known last; as running before all is known.
         since: float64[n], steps since it last started or stopped.
         before: float64[n], how many steps the state before that had lasted; 0 where nobody knows.
     """
 
     runs: Bools
+    taken: Bools
     since: Floats
     before: Floats
 
 
 def standing(run_share: Floats) -> Standing:
-    """Where a machine stands; a step in which it ran partly, or whose state is not known, counts as standing."""
+    """Where a machine stands; a step in which it ran partly, or whose state is not known, is not one that it ran."""
     runs = run_share >= 1.0
+    known = np.isfinite(run_share)
+    last = np.maximum.accumulate(np.where(known, np.arange(len(runs)), -1))
+    taken = np.where(last >= 0, runs[np.maximum(last, 0)], np.True_)
     steps = np.arange(len(runs), dtype=np.float64)
-    changes = np.flatnonzero(np.diff(runs)) + 1
+    changes = np.flatnonzero(np.diff(taken)) + 1
     begins = np.concatenate([[0], changes]).astype(np.float64)
     place = np.searchsorted(begins, steps, side="right") - 1
     before = np.where(place > 0, begins[place] - begins[np.maximum(place - 1, 0)], 0.0)
     # Of the first span nobody knows when it began: it is taken to have lasted.
     since = steps - begins[place] + np.where(place > 0, 0.0, MEMORY_US / 1e6)
-    return Standing(runs, since, before)
+    return Standing(runs, taken, since, before)
 
 
 def known_values(table: Table) -> Mapping[str, tuple[str, ...]]:
@@ -78,7 +83,7 @@ def memory(table: Table, where: Standing) -> Floats:
     step_s = table.step_us / 1e6
     taus = np.array(_TAUS_S) / step_s
     last = (1.0 - np.exp(-where.before[:, None] / taus)) * np.exp(-where.since[:, None] / taus)
-    idle = 1.0 - where.runs.astype(np.float64)
+    idle = 1.0 - where.taken.astype(np.float64)
     lags = [_lagged(idle, tau) for tau in taus[_LAGS_FROM:]]
     return np.column_stack([last, *lags])
 

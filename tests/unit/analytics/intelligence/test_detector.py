@@ -105,6 +105,23 @@ def test_scoring_in_rounds_gives_what_scoring_at_once_gives() -> None:
     assert np.array_equal(whole.score[4000:], tail.score, equal_nan=True)
 
 
+def test_what_lies_before_all_data_is_no_stop() -> None:
+    table = made_up(1)
+    unknown = 2880
+    lead = {watched: np.concatenate([np.full(unknown, np.nan), values]) for watched, values in table.columns.items()}
+    padded = Table(
+        -unknown * MINUTE,
+        MINUTE,
+        np.concatenate([np.full(unknown, np.nan), table.run_share]),
+        np.concatenate([np.zeros(unknown, np.bool_), table.failed]),
+        {"product": np.concatenate([np.full(unknown, None, object), table.categories["product"]])},
+        lead,
+    )
+    plain, model = detector.train(SPEC, table), detector.train(SPEC, padded, unknown)
+    assert model.limits == pytest.approx(plain.limits, rel=0.05)
+    assert model.sigma == pytest.approx(plain.sigma, rel=0.05)
+
+
 def test_too_little_is_refused() -> None:
     with pytest.raises(NotEnoughDataError, match="steps of the span"):
         detector.train(SPEC, made_up().cut(0, 300))
