@@ -16,6 +16,7 @@ _WORDS = {
     "gateway_memory": "gateway's memory at 100 k values/s",
     "change_to_subscriber": "a change in the PLC to a subscriber",
     "browse_100k": "100 000 nodes browsed and stored, with types, units and ranges, while 10 k values/s stream on",
+    "alarm_rules": "10 000 alarm rules on 100 000 values/s, share of a core",
     "subscribe_10k": "10 000 variables accepted and subscribed",
 }
 

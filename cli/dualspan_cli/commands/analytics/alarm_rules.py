@@ -203,14 +203,12 @@ def add_rule(
 @alarms.command("change")
 def change_rule(
     rule: RuleArgument,
-    file: FileOption,
+    file: Annotated[Path, typer.Option("--file", help="The whole rule as JSON or YAML.", exists=True, dir_okay=False)],
     tenant: TenantOption = "",
     data: DataOption = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Change all of a rule. If the file has a revision, nobody may have changed it since."""
-    if file is None:
-        raise CommandError("NO_FILE", "Give the rule with --file.", exit_code=2)
     made = _from_file(file)
 
     async def use(session: Session) -> contract.AlarmRule:
