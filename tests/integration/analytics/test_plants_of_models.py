@@ -61,7 +61,7 @@ async def test_each_fault_is_found_before_it_ends(platform: AnalyticsPlatform, n
         version = await trained(plant, definition, (START, MIDDLE), confirmed(before, own))
         assert version.verdict in {contract.VERDICT_BETTER, contract.VERDICT_UNPROVEN}, version.verdict_text
         if version.verdict == contract.VERDICT_UNPROVEN:
-            # The days that were held back had no fault: whoever runs the plant waits for one, this test does not.
+            # The days that were held back had no fault of the kind: a plant waits for one, this test does not.
             async with plant.parts.database.transaction(plant.tenant) as connection:
                 await connection.execute("UPDATE model_version SET verdict = 1 WHERE definition_id = $1", model)
         await stub.PromoteModelVersion(contract.PromoteModelVersionRequest(name=version.name))

@@ -97,6 +97,9 @@ def judge_detection(figures: Mapping[str, Detection]) -> Judgement:
     words = f"{_detected('The model', model)} {_detected('Fixed limits (mean ± 3 σ)', naive)}"
     if not model.events:
         return Judgement(Verdict.UNPROVEN, f"Nothing was there to be found in the span that was held back. {words}")
+    if not model.alarms:
+        words = f"It raised nothing in the span that was held back, so that nothing is proven. {words}"
+        return Judgement(Verdict.UNPROVEN, words)
     if model.f1 > naive.f1:
         return Judgement(Verdict.BETTER, f"Better than fixed limits: F1 {model.f1:.2f} against {naive.f1:.2f}. {words}")
     return Judgement(

@@ -50,6 +50,8 @@ def test_verdicts_have_their_figures() -> None:
     assert proof.judge_detection({MODEL: poor, FIXED_LIMITS: good}).verdict is Verdict.NOT_BETTER
     assert proof.judge_detection({MODEL: good, FIXED_LIMITS: good}).verdict is Verdict.NOT_BETTER
     assert proof.judge_detection({MODEL: NOTHING, FIXED_LIMITS: NOTHING}).verdict is Verdict.UNPROVEN
+    silent = Detection(4, 0, 0, 0, (), 1.0)
+    assert proof.judge_detection({MODEL: silent, FIXED_LIMITS: poor}).verdict is Verdict.UNPROVEN
 
 
 def test_a_forecast_must_beat_every_naive_one() -> None:
