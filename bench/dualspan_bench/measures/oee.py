@@ -73,8 +73,8 @@ def _fleet(machines: int, days: int) -> _Fleet:
         made.append(
             _Machine(
                 (
-                    (start + changes, np.where(np.arange(len(changes)) % 4 == 3, 3, 0)),
-                    (start + minutes, np.cumsum(rng.random(len(minutes)) < 0.9)),
+                    (start + changes, np.where(np.arange(len(changes)) % 4 == 3, 3, 0).astype(np.int64)),
+                    (start + minutes, np.cumsum(rng.random(len(minutes)) < 0.9).astype(np.int64)),
                     (start + np.concatenate([[0], scrap[scrap > 0]]), np.arange(len(scrap[scrap > 0]) + 1)),
                 )
             )
@@ -103,7 +103,9 @@ async def oee(bench: Workbench) -> Sequence[Outcome]:
     other = Reading(row_table.NAME, peer, f"{version}; one statement; after VACUUM ANALYZE; {row_table.FSYNC}; {what}")
     asked = f"QueryKpis over gRPC; {platform.FSYNC}; {what}"
     return [
-        Outcome("ms", Better.LOWER, [Reading(f"{PRODUCT}, from samples", cold, f"no roll-up used; {asked}"), other]),
+        Outcome(
+            "ms", Better.LOWER, [Reading(f"{PRODUCT}, from samples", cold, f"no roll-up used or kept; {asked}"), other]
+        ),
         Outcome("ms", Better.LOWER, [Reading(f"{PRODUCT}, from roll-ups", rolled, asked), other]),
     ]
 

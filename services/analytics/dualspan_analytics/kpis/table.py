@@ -55,13 +55,13 @@ class CellTable:
         measures: Measures,
     ) -> "CellTable":
         """Rows whose products and orders are indexes into the labels of their slot."""
-        distinct = dict.fromkeys(text for each in dict.fromkeys(labels) for text in each)
-        place = {text: index for index, text in enumerate(dict.fromkeys(["", *distinct]))}
-        tables = {each: np.array([place[text] for text in each] or [0], np.int32) for each in set(labels)}
-        sizes = np.array([len(tables[each]) for each in labels], np.int64)
-        flat = np.concatenate([np.empty(0, np.int32), *(tables[each] for each in labels)]).astype(np.int32)
-        begin = np.concatenate([[0], np.cumsum(sizes)])[:-1] if len(sizes) else np.empty(0, np.int64)
-        at = begin[slot]
+        known = dict.fromkeys(labels)
+        place = {text: index for index, text in enumerate(dict.fromkeys(["", *(t for each in known for t in each)]))}
+        tables = [np.array([place[text] for text in each] or [0], np.int32) for each in known]
+        # Few slots have labels of their own: each points to where its labels begin.
+        begin = dict(zip(known, np.cumsum([0, *map(len, tables)])[:-1].tolist(), strict=True))
+        flat = np.concatenate([np.empty(0, np.int32), *tables]).astype(np.int32)
+        at = np.array([begin[each] for each in labels], np.int64)[slot]
         return cls(
             np.full(len(slot), machine, np.int32),
             slot,

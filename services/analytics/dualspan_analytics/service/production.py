@@ -1,8 +1,6 @@
 """Use cases: the sums of machines slot by slot, rolled up before or computed now."""
 
 import asyncio
-import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dualspan_analytics.assets import AssetTree
-from dualspan_analytics.calendars.expansion import expand, planned_stops
+from dualspan_analytics.assets import Asset, AssetTree
+from dualspan_analytics.calendars.expansion import planned_stops
 from dualspan_analytics.calendars.model import Calendar
 from dualspan_analytics.changes import Changes
 from dualspan_analytics.columns import PropertyRef, Series
@@ -19,23 +17,22 @@ from dualspan_analytics.expressions.model import Property
 from dualspan_analytics.intervals import Intervals
 from dualspan_analytics.kpis.errors import bad_query
 from dualspan_analytics.kpis.machine import Computed, compute
-from dualspan_analytics.kpis.measures import MEASURES
 from dualspan_analytics.kpis.planning import Machine, all_planned, machines_of, planned
-from dualspan_analytics.kpis.slots import MARGIN_US, DataVersions, Slots, depends_on, slots_of, untouched
+from dualspan_analytics.kpis.profile import Profile
+from dualspan_analytics.kpis.slots import MARGIN_US, DataVersions, Slots, depends_on
 from dualspan_analytics.kpis.table import CellTable, joined, table_of
 from dualspan_analytics.plant_data import PlantData
 from dualspan_analytics.service.clock import now_us
 from dualspan_analytics.service.definitions import ProductionDefinitions
+from dualspan_analytics.service.rollup_records import held, rollups_of, slots_between
 from dualspan_analytics.states.model import StopNote
 from dualspan_analytics.store import production
 from dualspan_analytics.store.production import Note, Rollup, StoredRollups
 from dualspan_runtime.database import Database
 
-_DAY_US = 86_400_000_000
 _NEAR_US = 6 * 3_600_000_000
 _MOST_NOTES = 10_000
-_RECORD = 2 + MEASURES
-"""Product, order, measures."""
+_MOST_PLANS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +67,16 @@ class Summed:
     computed: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Plans:
+    """How machines are computed with these assets and definitions, by the ids of the machines that were asked for."""
+
+    tree: AssetTree
+    profiles: list[Profile]
+    calendars: list[Calendar]
+    machines: dict[tuple[str, ...], tuple[list[Machine], list[str]]]
+
+
 class Production:
     """Sums of machines.
 
@@ -87,6 +94,7 @@ class Production:
         self._definitions = definitions
         self._plant = plant
         self._changes = changes
+        self._plans: dict[str, _Plans] = {}
 
     async def asked(self, tenant: str, assets: Sequence[str], start_us: int, end_us: int) -> Asked:
         """The machines among assets and below them, and all that is known of how they are computed.
@@ -105,11 +113,30 @@ class Production:
             calendars = await self._definitions.calendars.within(connection, tenant)
             low, high = start_us - MARGIN_US, end_us + MARGIN_US
             told = await production.notes(connection, tenant, None, low, high, _MOST_NOTES)
-        found, skipped = all_planned(tree, machines, profiles, calendars)
+        found, skipped = self._planned(tenant, tree, machines, profiles, calendars)
         notes: defaultdict[str, list[Note]] = defaultdict(list)
         for note in sorted(told, key=lambda each: each.note_id):
             notes[note.asset].append(note)
         return Asked(tree, found, skipped, notes)
+
+    def _planned(
+        self,
+        tenant: str,
+        tree: AssetTree,
+        machines: Sequence[Asset],
+        profiles: list[Profile],
+        calendars: list[Calendar],
+    ) -> tuple[list[Machine], list[str]]:
+        """How machines are computed; worked out once as long as nobody changes anything."""
+        known = self._plans.get(tenant)
+        if known is None or known.tree is not tree or known.profiles != profiles or known.calendars != calendars:
+            known = self._plans[tenant] = _Plans(tree, profiles, calendars, {})
+        key = tuple(machine.id for machine in machines)
+        if key not in known.machines:
+            if len(known.machines) >= _MOST_PLANS:
+                known.machines.clear()
+            known.machines[key] = all_planned(tree, machines, profiles, calendars)
+        return known.machines[key]
 
     async def machine(self, tenant: str, asset: str, start_us: int, end_us: int) -> tuple[Machine, Sequence[Note]]:
         """One machine.
@@ -137,7 +164,7 @@ class Production:
         if end_us <= start_us:
             raise bad_query("it begins after now")
         series = await self._plant.read(tenant, machine.refs, start_us, end_us)
-        slots = _slots_of(machine.calendar, start_us, end_us)
+        slots = slots_between(machine.calendar, start_us, end_us)
         return await asyncio.to_thread(_compute, machine, series, notes, start_us, end_us, slots)
 
     async def values(
@@ -159,21 +186,20 @@ class Production:
             return Summed(joined([]), 0, 0)
         slots = _slots(asked.machines, start_us, end_us)
         stored = {} if skip_rollups else await self._stored(tenant, asked.machines, start_us, end_us)
-        tags = _tags(asked)
-        versions = await self._versions(tenant, tags, stored.values(), start_us, end_us)
+        versions = await self._versions(tenant, _tags(asked), stored.values(), start_us, end_us)
         parts: list[CellTable] = []
         missing: list[tuple[int, NDArray[np.bool_]]] = []
         rolled = 0
         for place, machine in enumerate(asked.machines):
             mine, notes = slots[machine.id], asked.notes.get(machine.id, ())
-            held, table = _held(place, mine, stored.get(machine.id), versions[machine.id], notes)
-            rolled += int(held.sum())
+            fits, table = held(place, mine, stored.get(machine.id), versions[machine.id], notes)
+            rolled += int(fits.sum())
             if table is not None:
                 parts.append(table)
-            if not held.all():
-                missing.append((place, ~held))
+            if not fits.all():
+                missing.append((place, ~fits))
         if missing:
-            fresh = await self._fresh(tenant, asked, slots, missing, versions)
+            fresh = await self._fresh(tenant, asked, slots, missing, versions, keep=not skip_rollups)
             parts += fresh
         computed = sum(int(wanted.sum()) for _, wanted in missing)
         return Summed(joined(parts), rolled, computed)
@@ -212,8 +238,10 @@ class Production:
         slots: Mapping[str, Slots],
         missing: Sequence[tuple[int, NDArray[np.bool_]]],
         versions: Mapping[str, Sequence[DataVersions]],
+        *,
+        keep: bool,
     ) -> list[CellTable]:
-        """Compute slots from samples, and roll up those that are whole and over."""
+        """Compute slots from samples, and roll up those that are whole and over, if they are to be kept."""
         wanted = [(place, slots[asked.machines[place].id].take(which)) for place, which in missing]
         parts: list[CellTable] = []
         for low, high in _reads([each for _, each in wanted]):
@@ -222,7 +250,7 @@ class Production:
             mine = [(place, each) for place, each in mine if len(each)]
             refs = [ref for place, _ in mine for ref in asked.machines[place].refs]
             series = await self._plant.read(tenant, refs, low - MARGIN_US, end)
-            found, rollups = await asyncio.to_thread(_pass, asked, mine, series, versions, end)
+            found, rollups = await asyncio.to_thread(_pass, asked, mine, series, versions if keep else {}, end)
             parts += found
             if rollups:
                 async with self._database.transaction(tenant) as connection:
@@ -251,7 +279,7 @@ def _pass(
     versions: Mapping[str, Sequence[DataVersions]],
     end_us: int,
 ) -> tuple[list[CellTable], list[Rollup]]:
-    """One vectorised pass for each machine."""
+    """One vectorised pass for each machine; without versions of the data there is nothing to be kept."""
     parts: list[CellTable] = []
     rollups: list[Rollup] = []
     for place, slots in wanted:
@@ -261,9 +289,11 @@ def _pass(
         found = _compute(machine, series, notes, *span, slots=slots)
         table = table_of(place, found, slots)
         parts.append(table)
+        if not versions:
+            continue
         depends = depends_on([series[ref].timestamp for ref in machine.refs], slots.start)
         newest = tuple(each.newest for each in versions[machine.id])
-        rollups += _rollups(machine, table, slots, depends, newest, notes, end_us)
+        rollups += rollups_of(machine, table, slots, depends, newest, notes, end_us)
     return parts, rollups
 
 
@@ -290,104 +320,10 @@ def said(notes: Sequence[Note]) -> list[StopNote]:
     return [StopNote(note.start_us, note.end_us, note.reason) for note in notes]
 
 
-def _slots_of(calendar: Calendar, start_us: int, end_us: int) -> Slots:
-    # Time between two shifts belongs to the day of the shift before, which may be some days ago.
-    return slots_of(expand(calendar, start_us - 4 * _DAY_US, end_us), start_us, end_us)
-
-
 def _slots(machines: Sequence[Machine], start_us: int, end_us: int) -> dict[str, Slots]:
     """The slots of each machine; those of one calendar are made once."""
     made: dict[str, Slots] = {}
     for machine in machines:
         if machine.calendar.id not in made:
-            made[machine.calendar.id] = _slots_of(machine.calendar, start_us, end_us)
+            made[machine.calendar.id] = slots_between(machine.calendar, start_us, end_us)
     return {machine.id: made[machine.calendar.id] for machine in machines}
-
-
-def _held(
-    place: int,
-    slots: Slots,
-    stored: StoredRollups | None,
-    versions: Sequence[DataVersions],
-    notes: Sequence[Note],
-) -> tuple[NDArray[np.bool_], CellTable | None]:
-    """Which slots have a roll-up that holds, and what these say."""
-    nothing = np.zeros(len(slots), np.bool_)
-    if stored is None or not versions or len(stored.versions[0]) != len(versions):
-        return nothing, None
-    start, end = np.array(stored.start_us, np.int64), np.array(stored.end_us, np.int64)
-    holds = np.ones(len(start), np.bool_)
-    depends, at = np.array(stored.depends_us, np.int64), np.array(stored.versions, np.int64)
-    for column, known in enumerate(versions):
-        holds &= untouched(known, depends, end, at[:, column])
-    told = _told(notes, start, end)
-    holds &= np.array([one == other for one, other in zip(told, stored.notes, strict=True)], np.bool_)
-    # Those of another calendar lie across these slots.
-    where = np.minimum(np.searchsorted(start, slots.start), len(start) - 1)
-    held = (start[where] == slots.start) & (end[where] == slots.end) & holds[where]
-    return held, _unpacked(place, slots.take(held), stored, where[held])
-
-
-def _unpacked(place: int, slots: Slots, stored: StoredRollups, which: NDArray[np.intp]) -> CellTable:
-    sizes = np.array(stored.sizes, np.int64) // (8 * _RECORD)
-    rows = np.frombuffer(stored.cells, np.float64).reshape(-1, _RECORD)
-    first = np.concatenate([[0], np.cumsum(sizes)])
-    slot = np.repeat(np.arange(len(which)), sizes[which])
-    row = np.arange(len(slot)) - np.repeat(np.cumsum(sizes[which]) - sizes[which], sizes[which])
-    taken = rows[np.repeat(first[which], sizes[which]) + row]
-    names = {text: tuple(json.loads(text)) for text in set(stored.labels)}
-    labels = [names[stored.labels[each]] for each in which.tolist()]
-    return CellTable.of_labels(place, slots, slot, taken[:, 0], taken[:, 1], labels, taken[:, 2:])
-
-
-def _rollups(
-    machine: Machine,
-    table: CellTable,
-    slots: Slots,
-    depends: NDArray[np.int64],
-    newest: tuple[int, ...],
-    notes: Sequence[Note],
-    until_us: int,
-) -> list[Rollup]:
-    """What is to be stored: of whole slots that are over, together with their margin."""
-    whole = _slots_of(machine.calendar, int(slots.start[0]) - _DAY_US, int(slots.end[-1]) + _DAY_US)
-    where = np.minimum(np.searchsorted(whole.start, slots.start), len(whole) - 1)
-    over = (whole.start[where] == slots.start) & (whole.end[where] == slots.end) & (slots.end + MARGIN_US <= until_us)
-    told = _told(notes, slots.start, slots.end)
-    texts = table.texts
-    bounds = np.searchsorted(table.slot, np.arange(len(slots) + 1))
-    found: list[Rollup] = []
-    for slot in np.flatnonzero(over).tolist():
-        rows = slice(int(bounds[slot]), int(bounds[slot + 1]))
-        used = np.unique(np.concatenate([table.product[rows], table.order[rows]]))
-        codes = [np.searchsorted(used, column[rows]) for column in (table.product, table.order)]
-        packed = np.column_stack([*codes, table.measures[rows]]).astype(np.float64)
-        found.append(
-            Rollup(
-                machine.id,
-                int(slots.start[slot]),
-                int(slots.end[slot]),
-                machine.digest,
-                told[slot],
-                int(depends[slot]),
-                newest,
-                json.dumps([texts[each] for each in used.tolist()], ensure_ascii=False),
-                packed.tobytes(),
-            )
-        )
-    return found
-
-
-def _told(notes: Sequence[Note], start: NDArray[np.int64], end: NDArray[np.int64]) -> list[str]:
-    """A digest of the notes about each slot and its margin; "" without any."""
-    told = [""] * len(start)
-    if not notes:
-        return told
-    low = np.array([note.start_us for note in notes], np.int64)
-    high = np.array([note.end_us for note in notes], np.int64)
-    for slot in range(len(start)):
-        mine = np.flatnonzero((low < end[slot] + MARGIN_US) & (high > start[slot] - MARGIN_US))
-        if len(mine):
-            said = repr([(notes[each].note_id, notes[each].reason) for each in mine.tolist()])
-            told[slot] = hashlib.sha256(said.encode()).hexdigest()
-    return told

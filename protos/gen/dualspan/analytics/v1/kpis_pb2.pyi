@@ -234,7 +234,7 @@ class QueryKpisRequest(_message.Message):
     include_sums: _builtins.bool
     """The sums that the KPIs are made of come too."""
     skip_rollups: _builtins.bool
-    """Compute everything from samples, whatever is rolled up."""
+    """Compute everything from samples, whatever is rolled up, and keep nothing."""
     @_builtins.property
     def assets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Sites, areas, lines or machines; empty: all machines."""

@@ -1,0 +1,115 @@
+"""Roll-ups as they are stored ⇄ cells, and which of them still hold."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dualspan_analytics.calendars.expansion import expand
+from dualspan_analytics.calendars.model import Calendar
+from dualspan_analytics.kpis.measures import MEASURES
+from dualspan_analytics.kpis.planning import Machine
+from dualspan_analytics.kpis.slots import MARGIN_US, DataVersions, Slots, slots_of, untouched
+from dualspan_analytics.kpis.table import CellTable
+from dualspan_analytics.store.production import Note, Rollup, StoredRollups
+
+_DAY_US = 86_400_000_000
+_RECORD = 2 + MEASURES
+"""Product, order, measures."""
+
+
+def slots_between(calendar: Calendar, start_us: int, end_us: int) -> Slots:
+    """A calendar's shifts and the times between them in [start_us, end_us)."""
+    # Time between two shifts belongs to the day of the shift before, which may be some days ago.
+    return slots_of(expand(calendar, start_us - 4 * _DAY_US, end_us), start_us, end_us)
+
+
+def held(
+    place: int,
+    slots: Slots,
+    stored: StoredRollups | None,
+    versions: Sequence[DataVersions],
+    notes: Sequence[Note],
+) -> tuple[NDArray[np.bool_], CellTable | None]:
+    """Which slots have a roll-up that holds, and what these say."""
+    nothing = np.zeros(len(slots), np.bool_)
+    if stored is None or not versions or len(stored.versions[0]) != len(versions):
+        return nothing, None
+    start, end = np.array(stored.start_us, np.int64), np.array(stored.end_us, np.int64)
+    holds = np.ones(len(start), np.bool_)
+    depends, at = np.array(stored.depends_us, np.int64), np.array(stored.versions, np.int64)
+    for column, known in enumerate(versions):
+        holds &= untouched(known, depends, end, at[:, column])
+    told = _told(notes, start, end)
+    holds &= np.array([one == other for one, other in zip(told, stored.notes, strict=True)], np.bool_)
+    # Those of another calendar lie across these slots.
+    where = np.minimum(np.searchsorted(start, slots.start), len(start) - 1)
+    fits = (start[where] == slots.start) & (end[where] == slots.end) & holds[where]
+    return fits, _unpacked(place, slots.take(fits), stored, where[fits])
+
+
+def _unpacked(place: int, slots: Slots, stored: StoredRollups, which: NDArray[np.intp]) -> CellTable:
+    sizes = np.array(stored.sizes, np.int64) // (8 * _RECORD)
+    rows = np.frombuffer(stored.cells, np.float64).reshape(-1, _RECORD)
+    first = np.concatenate([[0], np.cumsum(sizes)])
+    slot = np.repeat(np.arange(len(which)), sizes[which])
+    row = np.arange(len(slot)) - np.repeat(np.cumsum(sizes[which]) - sizes[which], sizes[which])
+    taken = rows[np.repeat(first[which], sizes[which]) + row]
+    names = {text: tuple(json.loads(text)) for text in set(stored.labels)}
+    labels = [names[stored.labels[each]] for each in which.tolist()]
+    return CellTable.of_labels(place, slots, slot, taken[:, 0], taken[:, 1], labels, taken[:, 2:])
+
+
+def rollups_of(
+    machine: Machine,
+    table: CellTable,
+    slots: Slots,
+    depends: NDArray[np.int64],
+    newest: tuple[int, ...],
+    notes: Sequence[Note],
+    until_us: int,
+) -> list[Rollup]:
+    """What is to be stored: of whole slots that are over, together with their margin."""
+    whole = slots_between(machine.calendar, int(slots.start[0]) - _DAY_US, int(slots.end[-1]) + _DAY_US)
+    where = np.minimum(np.searchsorted(whole.start, slots.start), len(whole) - 1)
+    over = (whole.start[where] == slots.start) & (whole.end[where] == slots.end) & (slots.end + MARGIN_US <= until_us)
+    told = _told(notes, slots.start, slots.end)
+    texts = table.texts
+    bounds = np.searchsorted(table.slot, np.arange(len(slots) + 1))
+    found: list[Rollup] = []
+    for slot in np.flatnonzero(over).tolist():
+        rows = slice(int(bounds[slot]), int(bounds[slot + 1]))
+        used = np.unique(np.concatenate([table.product[rows], table.order[rows]]))
+        codes = [np.searchsorted(used, column[rows]) for column in (table.product, table.order)]
+        packed = np.column_stack([*codes, table.measures[rows]]).astype(np.float64)
+        found.append(
+            Rollup(
+                machine.id,
+                int(slots.start[slot]),
+                int(slots.end[slot]),
+                machine.digest,
+                told[slot],
+                int(depends[slot]),
+                newest,
+                json.dumps([texts[each] for each in used.tolist()], ensure_ascii=False),
+                packed.tobytes(),
+            )
+        )
+    return found
+
+
+def _told(notes: Sequence[Note], start: NDArray[np.int64], end: NDArray[np.int64]) -> list[str]:
+    """A digest of the notes about each slot and its margin; "" without any."""
+    told = [""] * len(start)
+    if not notes:
+        return told
+    low = np.array([note.start_us for note in notes], np.int64)
+    high = np.array([note.end_us for note in notes], np.int64)
+    for slot in range(len(start)):
+        mine = np.flatnonzero((low < end[slot] + MARGIN_US) & (high > start[slot] - MARGIN_US))
+        if len(mine):
+            said = repr([(notes[each].note_id, notes[each].reason) for each in mine.tolist()])
+            told[slot] = hashlib.sha256(said.encode()).hexdigest()
+    return told
