@@ -4,6 +4,7 @@
 `python tests/run.py unit` one, with its long tests; what follows `--` goes to pytest.
 """
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -74,6 +75,13 @@ def browser_missing() -> str:
     return "" if any(map(shutil.which, CHROMIUM)) else f"none of {', '.join(CHROMIUM)} is installed"
 
 
+def spark_missing() -> str:
+    if shutil.which("java") is None:
+        return "there is no java command (Spark needs 17 or later)"
+    there = importlib.util.find_spec("pyspark") is not None
+    return "" if there else "pyspark is not installed; `uv pip install --group spark` brings its 450 MB"
+
+
 # The longest tests first, so that the workers end together.
 SUITES = (
     Suite("e2e", AT_ONCE, nothing_missing),
@@ -81,6 +89,7 @@ SUITES = (
     Suite("fuzz", AT_ONCE, nothing_missing),
     Suite("unit", AT_ONCE, nothing_missing),
     Suite("browser", 1, browser_missing),
+    Suite("spark", 1, spark_missing),
     Suite("engine", 1, engine_missing, is_long=True),
     Suite("cluster", 1, cluster_missing, is_long=True),
 )

@@ -37,7 +37,7 @@ async def made(platform: AnalyticsPlatform) -> Plant:
     """A machine that runs for 6 h and fails for 2 h in every 8, makes a piece a minute and draws 10 kW."""
     names = ["state", "good-count", "scrap-count", "active-energy"]
     plant = await platform.plant(
-        [site("works"), machine("m1", MODEL, names, "works"), machine("m2", MODEL, [], "works")]
+        [site("works"), machine("m1", MODEL, names, "works"), machine("m2", "cnc-machine", [], "works")]
     )
     minutes = np.arange(0, 2 * 24 * 60)
     times, running = T0 + minutes * 60_000_000, minutes % 480 < 360

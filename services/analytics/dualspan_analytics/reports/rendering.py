@@ -1,6 +1,7 @@
 """A report as HTML and as PDF: one shape of data, a template for each."""
 
 import datetime as dt
+import functools
 import json
 from collections.abc import Callable
 from importlib.resources import files
@@ -28,7 +29,6 @@ from dualspan_analytics.reports.model import (
 from dualspan_analytics.reports.words import PERIODS, SECTIONS, speaker
 
 _TEMPLATES = files("dualspan_analytics.reports") / "templates"
-_FONTS = [str(noto_cjk_sans_otc.FONT_PATH.parent)]
 # Autoescaping is on for everything: names of assets and alarms are whatever somebody typed.
 _ENVIRONMENT = Environment(
     loader=DictLoader({"report.html": (_TEMPLATES / "report.html").read_text()}),
@@ -48,10 +48,15 @@ def render(document: Document, language: Language, form: Format) -> bytes:
     return typst.compile(
         (_TEMPLATES / "report.typ").read_bytes(),
         sys_inputs={"report": json.dumps(shape, ensure_ascii=False)},
-        font_paths=_FONTS,
-        ignore_system_fonts=True,
+        font_paths=_fonts(),
         timestamp=dt.datetime.fromtimestamp(document.made_us // 1_000_000, dt.UTC),
     )
+
+
+@functools.cache
+def _fonts() -> typst.Fonts:
+    """The font that comes along, and none of the machine's: a page looks the same wherever it is made."""
+    return typst.Fonts(include_system_fonts=False, font_paths=[str(noto_cjk_sans_otc.FONT_PATH.parent)])
 
 
 def file_name(report_id: str, document_span: Span, language: Language, form: Format) -> str:

@@ -34,8 +34,8 @@ WHERE tenant_id = $1 AND report_id = $2 AND start_us = $3 AND state IN (1, 2) AN
 RETURNING {_RUN}
 """
 _END = """
-UPDATE report_run SET state = $6, detail = $7, next_at = now() + $8::interval,
-       made_at = CASE WHEN $6 = 3 THEN now() ELSE made_at END
+UPDATE report_run SET state = $6::smallint, detail = $7, next_at = now() + $8::interval,
+       made_at = CASE WHEN $6::smallint = 3 THEN now() ELSE made_at END
 WHERE tenant_id = $1 AND report_id = $2 AND start_us = $3 AND state = 2 AND revision = $4 AND attempts = $5
 RETURNING true
 """
