@@ -50,7 +50,9 @@ class Changes:
                 raise (upstream_failed("historian") if err.code() in UNREACHABLE else err) from err
             places += [len(gateways) + place for place in answer.gateway_of_tag]
             gateways += [
-                DataVersions(each.version, np.array(each.quarters, np.int64), np.array(each.versions, np.int64))
+                DataVersions(
+                    each.version, np.array(each.quarters, np.int64), np.array(each.versions, np.int64), each.gateway
+                )
                 for each in answer.gateways
             ]
         return gateways, places

@@ -67,6 +67,7 @@ class DataVersions:
     newest: int
     quarters: NDArray[np.int64]
     versions: NDArray[np.int64]
+    gateway: str = ""
 
 
 def untouched(

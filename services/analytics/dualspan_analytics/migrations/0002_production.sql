@@ -27,7 +27,8 @@ CREATE TABLE stop_note (
 CREATE INDEX stop_note_by_asset ON stop_note (tenant_id, asset_id, end_us);
 
 -- Sums of one machine in one occurrence of a shift, or in the time between two. `plan` is a digest of everything that
--- they were computed with besides samples; `versions` are those of the data, one for each gateway of the machine; they
+-- they were computed with besides samples; `versions` are those of the data, one for each gateway of the
+-- machine, and `notes` says which gateways these are, and what people said; they
 -- hold as long as nothing newer touches [depends_us, end_us plus the margin). `cells` are records of float64, and `labels`
 -- the products and orders that these name, as a JSON list.
 CREATE TABLE rollup (

@@ -292,8 +292,7 @@ def _pass(
         if not versions:
             continue
         depends = depends_on([series[ref].timestamp for ref in machine.refs], slots.start)
-        newest = tuple(each.newest for each in versions[machine.id])
-        rollups += rollups_of(machine, table, slots, depends, newest, notes, end_us)
+        rollups += rollups_of(machine, table, slots, depends, versions[machine.id], notes, end_us)
     return parts, rollups
 
 

@@ -35,14 +35,17 @@ def held(
 ) -> tuple[NDArray[np.bool_], CellTable | None]:
     """Which slots have a roll-up that holds, and what these say."""
     nothing = np.zeros(len(slots), np.bool_)
-    if stored is None or not versions or len(stored.versions[0]) != len(versions):
+    if stored is None or not versions:
         return nothing, None
     start, end = np.array(stored.start_us, np.int64), np.array(stored.end_us, np.int64)
-    holds = np.ones(len(start), np.bool_)
-    depends, at = np.array(stored.depends_us, np.int64), np.array(stored.versions, np.int64)
+    at = np.fromstring(stored.versions, np.int64, sep=",")
+    if len(at) != len(start) * len(versions):  # a property was bound to a tag of another gateway meanwhile
+        return nothing, None
+    at = at.reshape(len(start), len(versions))
+    holds, depends = np.ones(len(start), np.bool_), np.array(stored.depends_us, np.int64)
     for column, known in enumerate(versions):
         holds &= untouched(known, depends, end, at[:, column])
-    told = _told(notes, start, end)
+    told = _told(versions, notes, start, end)
     holds &= np.array([one == other for one, other in zip(told, stored.notes, strict=True)], np.bool_)
     # Those of another calendar lie across these slots.
     where = np.minimum(np.searchsorted(start, slots.start), len(start) - 1)
@@ -67,7 +70,7 @@ def rollups_of(
     table: CellTable,
     slots: Slots,
     depends: NDArray[np.int64],
-    newest: tuple[int, ...],
+    versions: Sequence[DataVersions],
     notes: Sequence[Note],
     until_us: int,
 ) -> list[Rollup]:
@@ -75,7 +78,8 @@ def rollups_of(
     whole = slots_between(machine.calendar, int(slots.start[0]) - _DAY_US, int(slots.end[-1]) + _DAY_US)
     where = np.minimum(np.searchsorted(whole.start, slots.start), len(whole) - 1)
     over = (whole.start[where] == slots.start) & (whole.end[where] == slots.end) & (slots.end + MARGIN_US <= until_us)
-    told = _told(notes, slots.start, slots.end)
+    told = _told(versions, notes, slots.start, slots.end)
+    newest = tuple(each.newest for each in versions)
     texts = table.texts
     bounds = np.searchsorted(table.slot, np.arange(len(slots) + 1))
     found: list[Rollup] = []
@@ -100,9 +104,12 @@ def rollups_of(
     return found
 
 
-def _told(notes: Sequence[Note], start: NDArray[np.int64], end: NDArray[np.int64]) -> list[str]:
-    """A digest of the notes about each slot and its margin; "" without any."""
-    told = [""] * len(start)
+def _told(
+    versions: Sequence[DataVersions], notes: Sequence[Note], start: NDArray[np.int64], end: NDArray[np.int64]
+) -> list[str]:
+    """Whose versions they are, and a digest of the notes about each slot and its margin."""
+    gateways = ",".join(each.gateway for each in versions)
+    told = [gateways] * len(start)
     if not notes:
         return told
     low = np.array([note.start_us for note in notes], np.int64)
@@ -111,5 +118,5 @@ def _told(notes: Sequence[Note], start: NDArray[np.int64], end: NDArray[np.int64
         mine = np.flatnonzero((low < end[slot] + MARGIN_US) & (high > start[slot] - MARGIN_US))
         if len(mine):
             said = repr([(notes[each].note_id, notes[each].reason) for each in mine.tolist()])
-            told[slot] = hashlib.sha256(said.encode()).hexdigest()
+            told[slot] = f"{gateways} {hashlib.sha256(said.encode()).hexdigest()}"
     return told

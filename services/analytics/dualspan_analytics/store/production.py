@@ -27,10 +27,11 @@ SELECT {_NOTE} FROM stop_note
 WHERE tenant_id = $1 AND ($2::text[] IS NULL OR asset_id = ANY($2)) AND end_us > $3 AND start_us < $4
 ORDER BY start_us, note_id LIMIT $5
 """
-# One row for each machine: thousands of rows would take longer to fetch than to add up.
+# One row for each machine: thousands of rows would take longer to fetch than to add up, and thousands of lists, which
+# Python's collector of garbage follows, longer still.
 _ROLLUPS = """
 SELECT asset_id, array_agg(start_us ORDER BY start_us), array_agg(end_us ORDER BY start_us),
-       array_agg(depends_us ORDER BY start_us), array_agg(versions ORDER BY start_us),
+       array_agg(depends_us ORDER BY start_us), string_agg(array_to_string(versions, ','), ',' ORDER BY start_us),
        array_agg(octet_length(cells) ORDER BY start_us), string_agg(cells, ''::bytea ORDER BY start_us),
        array_agg(labels ORDER BY start_us), array_agg(notes ORDER BY start_us)
 FROM rollup JOIN unnest($2::text[], $3::bytea[]) AS wanted (asset, plan_now) ON asset_id = asset AND plan = plan_now
@@ -82,13 +83,18 @@ class Rollup:
 
 @dataclass(frozen=True, slots=True)
 class StoredRollups:
-    """The roll-ups of one machine in columns, ascending in time; `sizes` are the bytes of each in `cells`."""
+    """The roll-ups of one machine in columns, ascending in time.
+
+    Attributes:
+        versions: Of all, one after the other, with commas between.
+        sizes: Bytes of each in `cells`.
+    """
 
     asset: str
     start_us: list[int]
     end_us: list[int]
     depends_us: list[int]
-    versions: list[list[int]]
+    versions: str
     sizes: list[int]
     cells: bytes
     labels: list[str]

@@ -34,9 +34,12 @@ class ChangeServicer(changes_pb2_grpc.ChangeServiceServicer):
         return changes_pb2.ListDataVersionsResponse(
             gateways=[
                 changes_pb2.ListDataVersionsResponse.Gateway(
-                    version=each.version, quarters=each.quarters.tolist(), versions=each.versions.tolist()
+                    gateway=gateway,
+                    version=each.version,
+                    quarters=each.quarters.tolist(),
+                    versions=each.versions.tolist(),
                 )
-                for each in found.gateways.values()
+                for gateway, each in found.gateways.items()
             ],
             gateway_of_tag=[place[gateway] for gateway in found.gateway_of_tags],
         )

@@ -27,7 +27,7 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#dualspan/historian/v1/changes.proto\x12\x15\x64ualspan.historian.v1\x1a dualspan/runtime/v1/access.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb0\x01\n\x17ListDataVersionsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07tag_ids\x18\x02 \x03(\x03\x42\x04\xe2\x41\x01\x02\x12\x34\n\nstart_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x02\x12\x32\n\x08\x65nd_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x02\"\xbd\x01\n\x18ListDataVersionsResponse\x12I\n\x08gateways\x18\x01 \x03(\x0b\x32\x37.dualspan.historian.v1.ListDataVersionsResponse.Gateway\x12\x16\n\x0egateway_of_tag\x18\x02 \x03(\x05\x1a>\n\x07Gateway\x12\x0f\n\x07version\x18\x01 \x01(\x03\x12\x10\n\x08quarters\x18\x02 \x03(\x03\x12\x10\n\x08versions\x18\x03 \x03(\x03\x32\x92\x01\n\rChangeService\x12\x80\x01\n\x10ListDataVersions\x12..dualspan.historian.v1.ListDataVersionsRequest\x1a/.dualspan.historian.v1.ListDataVersionsResponse\"\x0b\xca\xc1\x18\x07serviceb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#dualspan/historian/v1/changes.proto\x12\x15\x64ualspan.historian.v1\x1a dualspan/runtime/v1/access.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb0\x01\n\x17ListDataVersionsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07tag_ids\x18\x02 \x03(\x03\x42\x04\xe2\x41\x01\x02\x12\x34\n\nstart_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x02\x12\x32\n\x08\x65nd_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x02\"\xce\x01\n\x18ListDataVersionsResponse\x12I\n\x08gateways\x18\x01 \x03(\x0b\x32\x37.dualspan.historian.v1.ListDataVersionsResponse.Gateway\x12\x16\n\x0egateway_of_tag\x18\x02 \x03(\x05\x1aO\n\x07Gateway\x12\x0f\n\x07version\x18\x01 \x01(\x03\x12\x10\n\x08quarters\x18\x02 \x03(\x03\x12\x10\n\x08versions\x18\x03 \x03(\x03\x12\x0f\n\x07gateway\x18\x04 \x01(\t2\x92\x01\n\rChangeService\x12\x80\x01\n\x10ListDataVersions\x12..dualspan.historian.v1.ListDataVersionsRequest\x1a/.dualspan.historian.v1.ListDataVersionsResponse\"\x0b\xca\xc1\x18\x07serviceb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,9 +47,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTDATAVERSIONSREQUEST']._serialized_start=163
   _globals['_LISTDATAVERSIONSREQUEST']._serialized_end=339
   _globals['_LISTDATAVERSIONSRESPONSE']._serialized_start=342
-  _globals['_LISTDATAVERSIONSRESPONSE']._serialized_end=531
+  _globals['_LISTDATAVERSIONSRESPONSE']._serialized_end=548
   _globals['_LISTDATAVERSIONSRESPONSE_GATEWAY']._serialized_start=469
-  _globals['_LISTDATAVERSIONSRESPONSE_GATEWAY']._serialized_end=531
-  _globals['_CHANGESERVICE']._serialized_start=534
-  _globals['_CHANGESERVICE']._serialized_end=680
+  _globals['_LISTDATAVERSIONSRESPONSE_GATEWAY']._serialized_end=548
+  _globals['_CHANGESERVICE']._serialized_start=551
+  _globals['_CHANGESERVICE']._serialized_end=697
 # @@protoc_insertion_point(module_scope)

@@ -74,8 +74,11 @@ class ListDataVersionsResponse(_message.Message):
         VERSION_FIELD_NUMBER: _builtins.int
         QUARTERS_FIELD_NUMBER: _builtins.int
         VERSIONS_FIELD_NUMBER: _builtins.int
+        GATEWAY_FIELD_NUMBER: _builtins.int
         version: _builtins.int
         """Of its newest commit; 0 if there was none."""
+        gateway: _builtins.str
+        """Its id."""
         @_builtins.property
         def quarters(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
             """Quarters of an hour that were touched, ascending, counted from
@@ -92,10 +95,11 @@ class ListDataVersionsResponse(_message.Message):
             version: _builtins.int = ...,
             quarters: _abc.Iterable[_builtins.int] | None = ...,
             versions: _abc.Iterable[_builtins.int] | None = ...,
+            gateway: _builtins.str = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["quarters", b"quarters", "version", b"version", "versions", b"versions"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["gateway", b"gateway", "quarters", b"quarters", "version", b"version", "versions", b"versions"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
