@@ -77,6 +77,7 @@ _FIELDS: dict[str, Callable[[Any], object]] = {
     "write_command": lambda request: request.write_command.MergeFrom(
         writes_pb2.WriteCommand(guard=f"{request.parent}/writeGuards/setpoint", value=writes_pb2.WriteValue(number="1"))
     ),
+    "columns": lambda request: request.columns.add(asset=f"{request.parent}/assets/press-1", property="state"),
     "browse_path_prefix": lambda request: setattr(request, "browse_path_prefix", "/"),
 }
 

@@ -18,6 +18,7 @@ def test_columns_as_people_write_them() -> None:
         unit="[degF]",
     )
     assert _column("a/b:linear|kW.h/{piece}").join == contract.JOIN_KIND_LINEAR
+    assert _column("cycle time=imm01/cycle-time").title == "cycle time"
 
 
 @pytest.mark.parametrize("text", ["imm01", "imm01/", "/x", "imm01/a[x]", "Imm01/a", "imm01/a|", "imm01/a:"])

@@ -23,7 +23,7 @@ from dualspan.analytics.v1.query_pb2_grpc import QueryServiceStub
 from dualspan.historian.v1 import resources_pb2 as historian
 from dualspan_cli.commands.options import DataOption, TenantOption, with_session
 from dualspan_cli.errors import CommandError
-from dualspan_cli.output import JsonFlag, as_dict, messages, print_json, screen
+from dualspan_cli.output import JsonFlag, as_dict, messages, print_json, print_rows
 from dualspan_cli.session import Session, required_tenant
 from dualspan_cli.times import parse_duration, parse_time
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # it exists in the stub files only
     from dualspan.analytics.v1.query_pb2_grpc import QueryServiceAsyncStub
 
 _COLUMN = re.compile(
+    r"(?:(?P<title>[^=/|]+)=)?"
     r"(?P<asset>[a-z0-9-]+)/(?P<property>[a-z0-9-]+)(?:\[(?P<index>\d+)\])?(?::(?P<how>[a-z0-9-]+))?(?:\|(?P<unit>.+))?"
 )
 _SCREEN_ROWS = 200
@@ -85,7 +86,8 @@ def query(
         typer.Argument(
             metavar="COLUMN…",
             help="ASSET/PROPERTY, such as imm01/cycle-time; with [2] for an indexed property, :average (or any "
-            "aggregate of OPC UA Part 13, or last, linear, nearest) and |UNIT, such as 'imm01/cycle-time:average|ms'.",
+            "aggregate of OPC UA Part 13, or last, linear, nearest), |UNIT, and TITLE= before it, such as "
+            "'cycle=imm01/cycle-time:average|ms'.",
         ),
     ],
     start: Annotated[str, typer.Option("--from", help="-1h, -7d, 2026-05-04T12:30:00Z; included.")] = "-1h",
@@ -162,7 +164,11 @@ def _column(text: str) -> contract.QueryColumn:
         words = f"{text!r} is not a column. Write ASSET/PROPERTY, such as 'imm01/mould-temperature[2]:average|Cel'."
         raise CommandError("BAD_COLUMN", words, exit_code=2)
     made = contract.QueryColumn(
-        asset=found["asset"], property=found["property"], index=int(found["index"] or 0), unit=found["unit"] or ""
+        asset=found["asset"],
+        property=found["property"],
+        index=int(found["index"] or 0),
+        unit=found["unit"] or "",
+        title=found["title"] or "",
     )
     how = found["how"]
     if how in _JOINS:
@@ -232,17 +238,21 @@ async def _on_screen(stub: QueryServiceAsyncStub, request: contract.QueryRequest
         summary = await _streamed(stub, request, content)
         print_json(_objects(content.getvalue()))
         return summary
-    from rich.table import Table
-
     request.page_rows = _SCREEN_ROWS
     async with aclosing(_pages(stub, request)) as pages:
         page = await anext(pages)
     names, *rows = csv.reader(io.StringIO(page.data.decode(), newline=""))
-    table = Table(*names)
-    for row in rows:
-        table.add_row(*row)
-    screen.print(table)
+    shown = [dict(zip(names, map(_cell, row), strict=True)) for row in rows]
+    print_rows(shown, as_json=False, columns=names)
     return Summary(list(page.columns), page.total_rows, 0)
+
+
+def _cell(text: str) -> str:
+    """Six digits of a fraction are enough for a screen; the forms for programs have all of them."""
+    try:
+        return f"{float(text):.6g}" if "." in text else text
+    except ValueError:
+        return text
 
 
 def _objects(content: bytes) -> list[dict[str, Any]]:
