@@ -23,7 +23,7 @@ from dualspan_analytics.expressions.model import (
 from dualspan_analytics.intervals import Intervals, Micros
 from dualspan_analytics.kpis.counters import bad_time, increments
 from dualspan_analytics.kpis.measures import Measure, Measures
-from dualspan_analytics.kpis.ratios import Figures, Sums, divide
+from dualspan_analytics.kpis.ratios import Figures, Reasons, Sums, divide, first_of
 
 _SECOND = 1e6
 _NO_DATA = "no good data"
@@ -67,7 +67,7 @@ class Windows:
 @dataclass(frozen=True, slots=True)
 class _Result:
     value: NDArray[np.float64]
-    reason: NDArray[np.str_]
+    reason: Reasons
 
 
 def check_windowed(expression: Expression) -> None:
@@ -149,16 +149,15 @@ _FUNCTIONS: dict[str, Callable[..., NDArray[np.float64]]] = {
 def _combined(node: Node, inner: list[_Result]) -> _Result:
     reason = inner[0].reason
     for each in inner[1:]:
-        reason = np.where(reason == "", each.reason, reason).astype(np.str_)
+        reason = first_of(reason, each.reason)
     if isinstance(node, Operation) and node.operator == "/":
         value, why = divide(inner[0].value, inner[1].value, _DIVISION)
-        return _Result(np.where(np.isnan(value), 0.0, value), np.where(reason == "", why, reason).astype(np.str_))
+        return _Result(np.where(np.isnan(value), 0.0, value), first_of(reason, why))
     work = _FUNCTIONS[node.function] if isinstance(node, Call) else _NUMERIC[_operator(node)]
     with np.errstate(all="ignore"):
         value = work(*(each.value for each in inner))
     wild = ~np.isfinite(value)
-    why = np.where((reason == "") & wild, _NOT_FINITE, reason).astype(np.str_)
-    return _Result(np.where(wild, 0.0, value), why)
+    return _Result(np.where(wild, 0.0, value), np.where((reason == "") & wild, _NOT_FINITE, reason))
 
 
 def _operator(node: Node) -> str:
@@ -203,7 +202,7 @@ def _duration(
 ) -> _Result:
     seconds = np.bincount(place, weights=np.where(holds & inside, length, 0), minlength=count) / _SECOND
     looked = np.bincount(place, weights=np.where(known & inside, length, 0), minlength=count)
-    return _Result(seconds, np.where(looked > 0, "", _NO_DATA))
+    return _Result(seconds, _where(looked <= 0))
 
 
 def _reduced(
@@ -227,7 +226,7 @@ def _reduced(
             "last": lambda: value[last],
         }
         result[place[first]] = runs[function]()
-    return _Result(result, np.where(there, "", _NO_DATA))
+    return _Result(result, _where(~there))
 
 
 def _increase(
@@ -239,7 +238,7 @@ def _increase(
     count = len(windows.start)
     given = series.get(argument)
     if given is None or not len(given):
-        return _Result(np.zeros(count), np.full(count, _NO_DATA))
+        return _Result(np.zeros(count), np.full(count, _NO_DATA, object))
     if given.value.dtype.kind in "OU":
         raise bad_expression(expression.text, 1, f"{argument} is text, not a counter.")
     start, end = int(windows.start[0]), int(windows.end[-1])
@@ -248,7 +247,7 @@ def _increase(
     inside = found.timestamp < windows.end[place]
     total = np.bincount(place[inside], weights=found.amount[inside], minlength=count)
     blind = found.bad.covered(windows.start, windows.end) >= windows.end - windows.start
-    return _Result(total.astype(np.float64), np.where(blind, _NO_DATA, ""))
+    return _Result(total.astype(np.float64), _where(blind))
 
 
 def _bad_share(series: Mapping[Property, Series | None], windows: Windows) -> NDArray[np.float64]:
@@ -261,5 +260,11 @@ def _bad_share(series: Mapping[Property, Series | None], windows: Windows) -> ND
     return bad.covered(windows.start, windows.end) / np.maximum(windows.end - windows.start, 1)
 
 
-def _none(count: int) -> NDArray[np.str_]:
-    return np.full(count, "", np.str_)
+def _none(count: int) -> Reasons:
+    return np.full(count, "", object)
+
+
+def _where(missing: NDArray[np.bool_]) -> Reasons:
+    reason = _none(len(missing))
+    reason[missing] = _NO_DATA
+    return reason

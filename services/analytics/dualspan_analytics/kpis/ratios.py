@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from dualspan_analytics.kpis.measures import TIME_ELEMENTS, Measure, Measures
 
 Floats = NDArray[np.float64]
+Reasons = NDArray[np.object_]
+"""str in an array of objects: most are the same few, and copies of long texts would take longer than the figures."""
 HOUR_US = 3_600_000_000.0
 _ROUNDING = 1e-9
 
@@ -101,7 +103,7 @@ class Figures:
 
     value: Floats
     good_share: Floats
-    reason: NDArray[np.str_]
+    reason: Reasons
 
 
 NO_BUSY_TIME = "no planned busy time with a known state"
@@ -212,12 +214,11 @@ def figures(kpi: str, measures: Measures) -> Figures:
     value = parts[0].value * parts[1].value * parts[2].value
     reason = parts[0].reason
     for part in parts[1:]:
-        reason = np.where(reason == "", part.reason, reason)
+        reason = first_of(reason, part.reason)
     # Nothing ran although it was to: what was made is 0 of what could have been, and no ratio of pieces is needed.
     idle = (sums.pbt > 0) & (sums.apt == 0) & (sums.produced == 0)
-    return Figures(
-        np.where(idle, 0.0, value), _good_share(sums, Measure.EITHER_BAD), np.where(idle, "", reason).astype(np.str_)
-    )
+    reason[idle] = ""
+    return Figures(np.where(idle, 0.0, value), _good_share(sums, Measure.EITHER_BAD), reason)
 
 
 def _quotient(kpi: Kpi, sums: Sums) -> Figures:
@@ -244,18 +245,25 @@ def _effectiveness(sums: Sums) -> Figures:
     value, reason = divide(whole, sums.apt, NO_PRODUCTION)
     untimed = ~some & (pieces > 0)
     value = np.where(untimed, np.nan, value)
-    doubt = np.where(untimed, NO_RUN_TIME, np.where(some & partly, PARTLY_TIMED, ""))
-    reason = np.where(reason == "", doubt, reason)
-    return Figures(value, _good_share(sums, Measure.EITHER_BAD), reason.astype(np.str_))
+    doubt = np.full(len(value), "", object)
+    doubt[some & partly], doubt[untimed] = PARTLY_TIMED, NO_RUN_TIME
+    return Figures(value, _good_share(sums, Measure.EITHER_BAD), first_of(reason, doubt))
 
 
-def divide(above: Floats, below: Floats, missing: str) -> tuple[Floats, NDArray[np.str_]]:
+def divide(above: Floats, below: Floats, missing: str) -> tuple[Floats, Reasons]:
     """float64[n], str[n]: the quotient, NaN with a reason where the divisor is 0 or the result is not finite."""
     zero = below == 0
     with np.errstate(over="ignore", invalid="ignore"):
         value = np.where(zero, np.nan, above / np.where(zero, 1.0, below))
     wild = ~zero & ~np.isfinite(value)
-    return np.where(wild, np.nan, value), np.where(zero, missing, np.where(wild, NOT_FINITE, "")).astype(np.str_)
+    reason = np.full(len(value), "", object)
+    reason[zero], reason[wild] = missing, NOT_FINITE
+    return np.where(wild, np.nan, value), reason
+
+
+def first_of(one: Reasons, other: Reasons) -> Reasons:
+    """object[n]: the first reason, or where there is none the other."""
+    return np.where(one == "", other, one)
 
 
 def _good_share(sums: Sums, bad: Measure) -> Floats:

@@ -190,7 +190,7 @@ class Kpis:
             found = await self._evaluated(tenant, expression, asset, windows)
             result.value[mine], result.good_share[mine] = found.value, found.good_share
             result.reason[mine] = found.reason
-        return Figures(result.value, result.good_share, result.reason.astype(np.str_))
+        return result
 
     async def _evaluated(self, tenant: str, expression: Expression, asset: str, windows: Windows) -> Figures:
         refs = {each: PropertyRef(asset, each.name, each.index) for each in expression.properties}

@@ -221,7 +221,7 @@ class Production:
         end_us: int,
     ) -> dict[str, list[DataVersions]]:
         """The versions of each machine's gateways, in a fixed order."""
-        earliest = min([start_us, *(min(row.depends_us) for row in stored)])
+        earliest = min([start_us, *(int(row.depends_us.min()) for row in stored)])
         flat = [tag for each in tags.values() for tag in each]
         if not flat:
             return {machine: [] for machine in tags}

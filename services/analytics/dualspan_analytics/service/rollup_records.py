@@ -37,16 +37,17 @@ def held(
     nothing = np.zeros(len(slots), np.bool_)
     if stored is None or not versions:
         return nothing, None
-    start, end = np.array(stored.start_us, np.int64), np.array(stored.end_us, np.int64)
+    start, end = stored.start_us, stored.end_us
     at = np.fromstring(stored.versions, np.int64, sep=",")
     if len(at) != len(start) * len(versions):  # a property was bound to a tag of another gateway meanwhile
         return nothing, None
     at = at.reshape(len(start), len(versions))
-    holds, depends = np.ones(len(start), np.bool_), np.array(stored.depends_us, np.int64)
+    holds = np.ones(len(start), np.bool_)
     for column, known in enumerate(versions):
-        holds &= untouched(known, depends, end, at[:, column])
+        holds &= untouched(known, stored.depends_us, end, at[:, column])
     told = _told(versions, notes, start, end)
-    holds &= np.array([one == other for one, other in zip(told, stored.notes, strict=True)], np.bool_)
+    notes_then = stored.notes * len(start) if len(stored.notes) == 1 else stored.notes
+    holds &= np.array([one == other for one, other in zip(told, notes_then, strict=True)], np.bool_)
     # Those of another calendar lie across these slots.
     where = np.minimum(np.searchsorted(start, slots.start), len(start) - 1)
     fits = (start[where] == slots.start) & (end[where] == slots.end) & holds[where]
@@ -54,14 +55,15 @@ def held(
 
 
 def _unpacked(place: int, slots: Slots, stored: StoredRollups, which: NDArray[np.intp]) -> CellTable:
-    sizes = np.array(stored.sizes, np.int64) // (8 * _RECORD)
+    sizes = stored.sizes // (8 * _RECORD)
     rows = np.frombuffer(stored.cells, np.float64).reshape(-1, _RECORD)
     first = np.concatenate([[0], np.cumsum(sizes)])
     slot = np.repeat(np.arange(len(which)), sizes[which])
     row = np.arange(len(slot)) - np.repeat(np.cumsum(sizes[which]) - sizes[which], sizes[which])
     taken = rows[np.repeat(first[which], sizes[which]) + row]
     names = {text: tuple(json.loads(text)) for text in set(stored.labels)}
-    labels = [names[stored.labels[each]] for each in which.tolist()]
+    one = names[stored.labels[0]] if len(names) == 1 else None
+    labels = [one or names[stored.labels[each]] for each in which.tolist()]
     return CellTable.of_labels(place, slots, slot, taken[:, 0], taken[:, 1], labels, taken[:, 2:])
 
 

@@ -15,7 +15,7 @@ from dualspan_analytics.expressions.windows import SUMS
 from dualspan_analytics.kpis.errors import bad_query
 from dualspan_analytics.kpis.grouping import Dimension
 from dualspan_analytics.kpis.measures import Measures
-from dualspan_analytics.kpis.ratios import ALL, Sums
+from dualspan_analytics.kpis.ratios import ALL, Reasons, Sums
 from dualspan_analytics.service.definitions import ProductionDefinitions
 from dualspan_analytics.service.kpis import KpiAnswer, KpiOpened, KpiQuestion, Kpis
 from dualspan_analytics.servicer.production_mapping import KPI, read_kpi, write_kpi
@@ -115,9 +115,9 @@ def _texts(texts: Sequence[str], places: NDArray[np.int64] | None) -> contract.T
     return None if places is None else contract.TextColumn(texts=texts, places=places)
 
 
-def _distinct(texts: NDArray[np.str_]) -> contract.TextColumn:
-    unique, places = np.unique(texts, return_inverse=True)
-    return contract.TextColumn(texts=unique.tolist(), places=places)
+def _distinct(texts: Reasons) -> contract.TextColumn:
+    place = {text: index for index, text in enumerate(dict.fromkeys(texts.tolist()))}
+    return contract.TextColumn(texts=list(place), places=[place[text] for text in texts.tolist()])
 
 
 def _sums(measures: Measures) -> list[contract.QueryKpisResponse.Sum]:

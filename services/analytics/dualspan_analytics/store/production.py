@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from dualspan_runtime.database import Connection
 
 Kind = Literal["calendar", "profile", "kpi"]
@@ -30,10 +33,16 @@ ORDER BY start_us, note_id LIMIT $5
 # One row for each machine: thousands of rows would take longer to fetch than to add up, and thousands of lists, which
 # Python's collector of garbage follows, longer still.
 _ROLLUPS = """
-SELECT asset_id, array_agg(start_us ORDER BY start_us), array_agg(end_us ORDER BY start_us),
-       array_agg(depends_us ORDER BY start_us), string_agg(array_to_string(versions, ','), ',' ORDER BY start_us),
-       array_agg(octet_length(cells) ORDER BY start_us), string_agg(cells, ''::bytea ORDER BY start_us),
-       array_agg(labels ORDER BY start_us), array_agg(notes ORDER BY start_us)
+SELECT asset_id, string_agg(int8send(start_us), ''::bytea ORDER BY start_us),
+       string_agg(int8send(end_us), ''::bytea ORDER BY start_us),
+       string_agg(int8send(depends_us), ''::bytea ORDER BY start_us),
+       string_agg(int8send(octet_length(cells)::bigint), ''::bytea ORDER BY start_us),
+       string_agg(array_to_string(versions, ','), ',' ORDER BY start_us),
+       string_agg(cells, ''::bytea ORDER BY start_us),
+       CASE WHEN min(labels COLLATE "C") = max(labels COLLATE "C") THEN ARRAY[min(labels COLLATE "C")]
+            ELSE array_agg(labels ORDER BY start_us) END,
+       CASE WHEN min(notes COLLATE "C") = max(notes COLLATE "C") THEN ARRAY[min(notes COLLATE "C")]
+            ELSE array_agg(notes ORDER BY start_us) END
 FROM rollup JOIN unnest($2::text[], $3::bytea[]) AS wanted (asset, plan_now) ON asset_id = asset AND plan = plan_now
 WHERE tenant_id = $1 AND start_us >= $4 AND end_us <= $5
 GROUP BY asset_id
@@ -86,19 +95,28 @@ class StoredRollups:
     """The roll-ups of one machine in columns, ascending in time.
 
     Attributes:
+        start_us: int64 of each.
+        end_us: Likewise.
+        depends_us: Likewise.
+        sizes: Bytes of each in `cells`, int64.
         versions: Of all, one after the other, with commas between.
-        sizes: Bytes of each in `cells`.
+        cells: Of all, one after the other.
+        labels: Of each; a single one if all have the same.
+        notes: Likewise.
     """
 
     asset: str
-    start_us: list[int]
-    end_us: list[int]
-    depends_us: list[int]
+    start_us: NDArray[np.int64]
+    end_us: NDArray[np.int64]
+    depends_us: NDArray[np.int64]
+    sizes: NDArray[np.int64]
     versions: str
-    sizes: list[int]
     cells: bytes
     labels: list[str]
     notes: list[str]
+
+    def __len__(self) -> int:
+        return len(self.start_us)
 
 
 async def put(connection: Connection, tenant: str, kind: Kind, definition_id: str, document: str) -> None:
@@ -154,7 +172,20 @@ async def rollups(
 ) -> list[StoredRollups]:
     """Return what was rolled up with the plans of now, of slots within [start_us, end_us)."""
     rows = await connection.fetch(_ROLLUPS, tenant, assets, plans, start_us, end_us)
-    return [StoredRollups(*row) for row in rows]
+    return [
+        StoredRollups(
+            row[0],
+            _numbers(row[1]),
+            _numbers(row[2]),
+            _numbers(row[3]),
+            _numbers(row[4]),
+            row[5],
+            row[6],
+            row[7],
+            row[8],
+        )
+        for row in rows
+    ]
 
 
 async def store(connection: Connection, tenant: str, given: Sequence[Rollup]) -> None:
@@ -172,3 +203,8 @@ async def store(connection: Connection, tenant: str, given: Sequence[Rollup]) ->
         [each.labels for each in given],
         [each.cells for each in given],
     )
+
+
+def _numbers(sent: bytes) -> NDArray[np.int64]:
+    """What int8send made."""
+    return np.frombuffer(sent, ">i8").astype(np.int64)
