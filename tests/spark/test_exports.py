@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pyspark.sql import SparkSession, functions
+from pyspark.sql import SparkSession, functions  # pyright: ignore[reportMissingImports]
 
 from dualspan_analytics.columns import PropertyRef, Series
 from dualspan_analytics.exports import layout, parquet

@@ -94,7 +94,8 @@ class Exporting:
         return Path(self.plant.parts.settings.export_folder) / self.plant.tenant / self.name.rpartition("/")[2]
 
     async def put(self, **changes: Any) -> contract.Export:
-        export = contract.Export(name=self.name, **({"folder": contract.ExportFolder()} | changes))
+        given: dict[str, Any] = {"folder": contract.ExportFolder()} | changes
+        export = contract.Export(name=self.name, **given)
         export.start_time.FromMicroseconds(FIRST)
         export.end_time.FromMicroseconds(FIRST + 3 * DAY)
         return await self.stub.UpdateExport(contract.UpdateExportRequest(export=export))
@@ -332,6 +333,7 @@ async def test_a_bucket_that_refuses_is_said_so_and_one_that_is_away_is_tried_ag
 
     monkeypatch.setattr(runs, "_slice", away)
     operation = await it.stub.RunExport(contract.RunExportRequest(name=it.name))
+    status = contract.ExportStatus()
     for attempt in range(1, export_runs.MOST_ATTEMPTS + 1):
         await runs.run(it.plant.tenant, "nowhere")
         status = (await it.stub.GetExport(contract.GetExportRequest(name=it.name))).status

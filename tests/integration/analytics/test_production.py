@@ -125,9 +125,7 @@ async def test_sums_are_rolled_up_and_late_data_make_only_their_days_stale(platf
     await plant.ingest({STATE: (late, [1, 0])})
     third = await asked(plant, day)
     assert third.computed_shifts >= 1
-    assert third.kpis[0].good_shares[1] == pytest.approx(
-        1 - 1 / 1440, abs=1e-5
-    )  # 1 is no known state
+    assert third.kpis[0].good_shares[1] == pytest.approx(1 - 1 / 1440, abs=1e-5)  # 1 is no known state
     fresh = await KpiServiceStub(plant.channel).QueryKpis(
         kpis_pb2.QueryKpisRequest(
             parent=plant.parent,

@@ -3,11 +3,13 @@
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import grpc
 import numpy as np
 import pypdfium2
 import pytest
+from google.protobuf.duration_pb2 import Duration
 
 from dualspan.analytics.v1 import calendars_pb2, states_pb2
 from dualspan.analytics.v1 import reports_pb2 as contract
@@ -22,6 +24,9 @@ from dualspan_analytics.store import reports as store
 from dualspan_runtime.errors import Unavailable
 from harness.analytics import AnalyticsPlatform, Plant, machine, site
 from harness.historian import stamp
+
+if TYPE_CHECKING:  # exists in the stub file only
+    from dualspan.analytics.v1.reports_pb2_grpc import ReportServiceAsyncStub
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -54,7 +59,7 @@ async def made(platform: AnalyticsPlatform) -> Plant:
         name=f"{plant.parent}/machineProfiles/p",
         models=[MODEL],
         values=Profile.ValueSource(values=values),
-        run_times=[Profile.RunTime(per_item=timedelta(seconds=48))],
+        run_times=[Profile.RunTime(per_item=Duration(seconds=48))],
     )
     states = StateServiceStub(plant.channel)
     await states.UpdateMachineProfile(states_pb2.UpdateMachineProfileRequest(machine_profile=profile))
@@ -72,7 +77,7 @@ async def made(platform: AnalyticsPlatform) -> Plant:
     return plant
 
 
-def stub(plant: Plant) -> ReportServiceStub:
+def stub(plant: Plant) -> "ReportServiceAsyncStub":
     return ReportServiceStub(plant.channel)
 
 
@@ -85,7 +90,7 @@ def daily(plant: Plant, **changes: object) -> contract.Report:
         name=f"{plant.parent}/reports/daily",
         display_name="武汉工厂日报",
         period=contract.REPORT_PERIOD_DAILY,
-        delay=timedelta(0),
+        delay=Duration(),
         start_time=stamp(T0),
     )
     report.MergeFrom(contract.Report(**changes))  # type: ignore[arg-type]
@@ -124,7 +129,17 @@ async def test_a_day_in_four_files(platform: AnalyticsPlatform) -> None:
     assert len(run.files) == 4
     html = (await download(plant, run.name, contract.REPORT_LANGUAGE_ZH, contract.REPORT_FORMAT_HTML)).content.decode()
     # 6 of 8 hours; 48 s planned of the 60 s of each piece; every piece good.
-    for words in ("早班", "中班", "晚班", "75.0 %", "80.0 %", "60.0 %", "240.0", "本节无数据", "以下设备未定义状态"):
+    for words in (
+        "早班 00:00–08:00",
+        "中班 08:00–16:00",
+        "晚班 16:00–00:00",
+        "75.0 %",
+        "80.0 %",
+        "60.0 %",
+        "240.0",
+        "本节无数据",
+        "以下设备未定义状态",
+    ):
         assert words in html, words
     assert "m2" in html
     pdf = await download(plant, run.name, contract.REPORT_LANGUAGE_EN, contract.REPORT_FORMAT_PDF)

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -55,7 +57,7 @@ def test_nothing_is_counted_twice(values: list[int]) -> None:
     assert (found.amount > 0).all()
     # A counter that was corrected and then reset counts a little less than the pencil, never more.
     assert found.amount.sum() <= plain(values)
-    if all(b >= a or b < 0.5 * a for a, b in zip(values, values[1:], strict=False)):
+    if all(b >= a or b < 0.5 * a for a, b in pairwise(values)):
         assert found.amount.sum() == plain(values)
 
 

@@ -33,7 +33,7 @@ START = 1_790_000_000_000_000
 
 
 def document(name: str = "注塑机一号", title: str = "武汉工厂") -> Document:
-    bars = Bars(say("mean-oee"), (name, "imm02"), (87.5, float("nan")), "%", 100.0)
+    bars = Bars(say("oee-by-machine"), (name, "imm02"), (87.5, float("nan")), "%", 100.0)
     table = Table((say("machine"), say("oee-short")), ((name, percent(0.875)), ("imm02", number(float("nan")))))
     note = Note(say("skipped", machines="压缩机"), is_warning=True)
     sections = (

@@ -113,7 +113,7 @@ def run(name: NameArgument, tenant: TenantOption = "", data: DataOption = None, 
         print_json(as_dict(done))
         return
     messages.print(
-        f"{done.partitions_written} files written ({done.partitions_rewritten} of them again), "
+        f"{done.partitions_written} days of assets written ({done.partitions_rewritten} of them again), "
         f"{done.partitions_kept} were as they should be; {done.rows} samples, {done.bytes} bytes."
     )
     messages.print(f"Manifest: {done.manifest}")

@@ -5,6 +5,7 @@ import functools
 import json
 from collections.abc import Callable
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -56,7 +57,7 @@ def render(document: Document, language: Language, form: Format) -> bytes:
 @functools.cache
 def _fonts() -> typst.Fonts:
     """The font that comes along, and none of the machine's: a page looks the same wherever it is made."""
-    return typst.Fonts(include_system_fonts=False, font_paths=[str(noto_cjk_sans_otc.FONT_PATH.parent)])
+    return typst.Fonts(include_system_fonts=False, font_paths=[str(Path(str(noto_cjk_sans_otc.FONT_PATH)).parent)])
 
 
 def file_name(report_id: str, document_span: Span, language: Language, form: Format) -> str:

@@ -1,8 +1,9 @@
 """From figures to what stands in a report. Pure."""
 
-import math
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -61,39 +62,49 @@ def nothing(kind: SectionKind, why: Text) -> Section:
     return Section(kind, (Note(say("no-data", why=why)),))
 
 
-def oee_section(answer: KpiAnswer) -> Section:
-    """OEE and its factors by shift and machine."""
+def oee_section(answer: KpiAnswer, whole: KpiAnswer, zone: ZoneInfo, *, is_timed: bool) -> Section:
+    """OEE and its factors by shift and machine.
+
+    Args:
+        answer: By machine and shift.
+        whole: By machine, of the whole period: the mean of its shifts would be another number.
+        zone: In which times are shown.
+        is_timed: Each row is one shift, of which a part may lie outside of the period; else all of one name.
+    """
     rows, figures = answer.rows, [answer.figures[kpi][1] for kpi in OEE_KPIS]
-    if not len(rows) or rows.asset is None:
+    if not len(rows) or rows.asset is None or rows.shift is None:
         return Section(
             SectionKind.OEE, (*nothing(SectionKind.OEE, say("no-machines")).blocks, *_skipped(answer.skipped))
         )
     names = [rows.assets[place] for place in rows.asset.tolist()]
-    shifts = [rows.shifts[place] for place in rows.shift.tolist()] if rows.shift is not None else [""] * len(rows)
+    shifts = [rows.shifts[place] for place in rows.shift.tolist()]
+    if is_timed:
+        times = zip(shifts, rows.first.tolist(), rows.last.tolist(), strict=True)
+        shifts = [f"{name} {_clock(first, zone)}–{_clock(last, zone)}" for name, first, last in times]
     share = np.min([each.good_share for each in figures], axis=0)
-    oee = figures[-1].value
     table = Table(
-        (*map(say, ("machine", "shift", "availability", "effectiveness", "quality", "oee-short", "good-data")),),
+        tuple(map(say, ("machine", "shift", "availability", "effectiveness", "quality", "oee-short", "good-data"))),
         tuple(
             (name, shift, *(percent(float(each.value[row])) for each in figures), percent(float(share[row])))
             for row, (name, shift) in enumerate(zip(names, shifts, strict=True))
         )[:_MOST_ROWS],
         texts=2,
     )
-    why = {f"{name}": str(figures[-1].reason[row]) for row, name in enumerate(names) if figures[-1].reason[row]}
-    return Section(SectionKind.OEE, (_oee_bars(names, oee), table, *_doubts(why), *_skipped(answer.skipped)))
+    why = {name: str(figures[-1].reason[row]) for row, name in enumerate(names) if figures[-1].reason[row]}
+    return Section(SectionKind.OEE, (*_oee_bars(whole), table, *_doubts(why), *_skipped(answer.skipped)))
 
 
-def _oee_bars(names: Sequence[str], oee: np.ndarray) -> Bars:
-    machines = list(dict.fromkeys(names))[:_MOST_BARS]
-    places = np.array(names)
-    means: list[float] = []
-    for machine in machines:
-        mine = oee[places == machine]
-        known = mine[np.isfinite(mine)]
-        means.append(float(known.mean()) * 100 if len(known) else math.nan)
-    title = "mean-oee" if len(machines) < len(names) else "oee-by-machine"
-    return Bars(say(title), tuple(machines), tuple(means), "%", 100.0)
+def _oee_bars(whole: KpiAnswer) -> tuple[Block, ...]:
+    rows = whole.rows
+    if rows.asset is None:
+        return ()
+    machines = tuple(rows.assets[place] for place in rows.asset.tolist())[:_MOST_BARS]
+    oee = (whole.figures["oee"][1].value * 100).tolist()
+    return (Bars(say("oee-by-machine"), machines, tuple(oee[:_MOST_BARS]), "%", 100.0),)
+
+
+def _clock(time_us: int, zone: ZoneInfo) -> str:
+    return f"{dt.datetime.fromtimestamp(time_us // 1_000_000, zone):%H:%M}"
 
 
 def losses_section(losses: Losses) -> Section:

@@ -61,7 +61,6 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "good-least": ("Good at least", "最低有效率"),
     "worst": ("Worst property", "最差属性"),
     # Sentences.
-    "mean-oee": ("OEE by machine, in the mean of its shifts", "各设备 OEE（各班平均）"),
     "oee-by-machine": ("OEE by machine", "各设备 OEE"),
     "loss-hours": ("Time lost by reason", "各原因损失时间"),
     "energy-by-machine": ("Energy by machine", "各设备电能"),

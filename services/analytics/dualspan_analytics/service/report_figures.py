@@ -1,7 +1,8 @@
 """Use case: the figures of a report, asked of the concerns that have them."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -26,6 +27,8 @@ _MOST_CHARTS = 100
 _UNITS = "good-count"
 # What keeps one section from being made is said in it; the others are made all the same.
 _SAID = (NotFound, InvalidArgument, FailedPrecondition, ResourceExhausted)
+# Percent: what is shown as 100.0 is nothing to point at.
+_WHOLE = 99.95
 _GOOD, _COUNT = historian.AGGREGATE_PERCENT_GOOD, historian.AGGREGATE_COUNT
 
 
@@ -46,6 +49,7 @@ class _Question:
     tenant: str
     definition: ReportDefinition
     span: Span
+    zone: ZoneInfo
 
     @property
     def times(self) -> tuple[int, int]:
@@ -70,14 +74,16 @@ class ReportFigures:
             SectionKind.COMPLETENESS: self._completeness,
         }
 
-    async def sections(self, tenant: str, definition: ReportDefinition, span: Span) -> tuple[Section, ...]:
+    async def sections(
+        self, tenant: str, definition: ReportDefinition, span: Span, time_zone: str
+    ) -> tuple[Section, ...]:
         """All sections of a report; what cannot be computed is said where it would stand.
 
         Raises:
             Unavailable: Another service does not answer; the report is to be made later.
         """
         found: list[Section] = []
-        question = _Question(tenant, definition, span)
+        question = _Question(tenant, definition, span, ZoneInfo(time_zone))
         for kind in definition.sections or tuple(SectionKind):
             try:
                 found.append(await self._made[kind](question))
@@ -89,7 +95,9 @@ class ReportFigures:
         monthly = question.definition.period is Period.MONTHLY
         dimensions = (Dimension.MACHINE, Dimension.SHIFT_NAME if monthly else Dimension.SHIFT)
         asked = KpiQuestion(question.definition.assets, *question.times, sections.OEE_KPIS, dimensions)
-        return sections.oee_section(await self._sources.kpis.query(question.tenant, asked))
+        answer = await self._sources.kpis.query(question.tenant, asked)
+        whole = await self._sources.kpis.query(question.tenant, replace(asked, dimensions=(Dimension.MACHINE,)))
+        return sections.oee_section(answer, whole, question.zone, is_timed=not monthly)
 
     async def _losses(self, question: _Question) -> Section:
         assets = question.definition.assets
@@ -144,7 +152,7 @@ class ReportFigures:
         good = np.nan_to_num(np.array([found[ref, _GOOD].value[0] for ref in refs]))
         count = np.nan_to_num(np.array([found[ref, _COUNT].value[0] for ref in refs]))
         worst = int(np.argmin(good))
-        name = str(refs[worst]).partition("/")[2]
+        name = str(refs[worst]).partition("/")[2] if good[worst] < _WHOLE else "—"
         return GoodRow(asset, len(refs), float(count.sum()), float(good.mean()), float(good[worst]), name)
 
 

@@ -79,15 +79,16 @@ class ReportRuns:
         self, tenant: str, definition: ReportDefinition, calendar: Calendar | None, span: Span
     ) -> Document:
         tree = await self._plant.assets(tenant)
+        zone = periods.zone_of(definition, calendar)
         return Document(
             title=definition.display_name,
             tenant=tenant,
             period=definition.period,
             span=span,
             scope=tuple(tree.asset(asset).display_name or asset for asset in definition.assets),
-            time_zone=periods.zone_of(definition, calendar),
+            time_zone=zone,
             made_us=now_us(),
-            sections=await self._figures.sections(tenant, definition, span),
+            sections=await self._figures.sections(tenant, definition, span, zone),
         )
 
     async def _again(self, tenant: str, run: StoredRun, detail: str) -> None:
