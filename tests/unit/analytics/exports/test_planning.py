@@ -28,7 +28,8 @@ touches = st.lists(
 
 @given(st.lists(touches, min_size=1, max_size=3))
 def test_the_version_of_a_day_is_that_of_its_newest_quarter(gateways: list[list[tuple[int, int]]]) -> None:
-    known = [DataVersions(50, *np.array(each, np.int64).reshape(-1, 2).T, "g") for each in gateways]
+    columns = [np.array(each, np.int64).reshape(-1, 2) for each in gateways]
+    known = [DataVersions(50, each[:, 0], each[:, 1], "g") for each in columns]
     found = day_versions(known, FIRST, FIRST + DAYS).tolist()
     for day in range(DAYS):
         plain = [max([v for q, v in each if q // 96 == FIRST + day], default=0) for each in gateways]
