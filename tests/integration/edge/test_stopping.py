@@ -1,6 +1,7 @@
 """A gateway ends when it is told to, at whatever moment, and whatever its servers do meanwhile."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from asyncua import ua
@@ -30,7 +31,7 @@ async def test_it_ends_in_the_moment_in_which_a_server_is_connected(
     connected = asyncio.Event()
     ordinary = ServerWorker._set_state
 
-    def note(worker: ServerWorker, state: onboarding.ConnectionState.ValueType, *words: str) -> None:
+    def note(worker: ServerWorker, state: onboarding.ConnectionState.ValueType, *words: Any) -> None:
         ordinary(worker, state, *words)
         if state == onboarding.CONNECTION_STATE_CONNECTED:
             connected.set()
