@@ -1,4 +1,6 @@
 """Spark reads what exports write, as it is."""
+# pyspark is installed for this suite only.
+# pyright: reportUnknownParameterType=false, reportMissingImports=false
 
 import datetime as dt
 from collections.abc import Iterator
@@ -6,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pyspark.sql import SparkSession, functions  # pyright: ignore[reportMissingImports]
+from pyspark.sql import SparkSession, functions
 
 from dualspan_analytics.columns import PropertyRef, Series
 from dualspan_analytics.exports import layout, parquet

@@ -138,7 +138,7 @@ def _in_order(places: Sequence[int], measures: Measures, found: Figures) -> tupl
     reason = np.full(len(where), "no time in the span", object)
     taken[there], value[there] = measures[where[there]], found.value[where[there]]
     good[there], reason[there] = found.good_share[where[there]], found.reason[where[there]]
-    return taken, Figures(value, good, reason.astype(np.str_))
+    return taken, Figures(value, good, reason)
 
 
 def _sites(
