@@ -89,8 +89,8 @@ def _answer(found: KpiAnswer, *, include_sums: bool) -> contract.QueryKpisRespon
     return contract.QueryKpisResponse(
         row_count=len(rows),
         assets=_texts(rows.assets, rows.asset),
-        start_times_us=[] if rows.start is None else rows.start,
-        end_times_us=[] if rows.end is None else rows.end,
+        start_times_us=[] if rows.start is None else rows.start.tolist(),
+        end_times_us=[] if rows.end is None else rows.end.tolist(),
         shifts=_texts(rows.shifts, rows.shift),
         products=_texts(rows.texts, rows.product),
         orders=_texts(rows.texts, rows.order),
@@ -98,8 +98,8 @@ def _answer(found: KpiAnswer, *, include_sums: bool) -> contract.QueryKpisRespon
             contract.QueryKpisResponse.Column(
                 kpi=kpi,
                 unit=unit,
-                values=figures.value,
-                good_shares=figures.good_share,
+                values=figures.value.tolist(),
+                good_shares=figures.good_share.tolist(),
                 reasons=_distinct(figures.reason),
             )
             for kpi, (unit, figures) in found.figures.items()
@@ -112,7 +112,7 @@ def _answer(found: KpiAnswer, *, include_sums: bool) -> contract.QueryKpisRespon
 
 
 def _texts(texts: Sequence[str], places: NDArray[np.int64] | None) -> contract.TextColumn | None:
-    return None if places is None else contract.TextColumn(texts=texts, places=places)
+    return None if places is None else contract.TextColumn(texts=texts, places=places.tolist())
 
 
 def _distinct(texts: Reasons) -> contract.TextColumn:
@@ -123,7 +123,7 @@ def _distinct(texts: Reasons) -> contract.TextColumn:
 def _sums(measures: Measures) -> list[contract.QueryKpisResponse.Sum]:
     sums = Sums(measures)
     return [
-        contract.QueryKpisResponse.Sum(sum=name, unit=_UNITS.get(name, "s"), values=of(sums) / scale)
+        contract.QueryKpisResponse.Sum(sum=name, unit=_UNITS.get(name, "s"), values=(of(sums) / scale).tolist())
         for name, (of, scale) in SUMS.items()
     ]
 
