@@ -1,8 +1,10 @@
 """gRPC channels to the platform, with the certificate that is in force."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import grpc
 
@@ -17,6 +19,12 @@ _OPTIONS = (
     # A channel of its own per use: gRPC would otherwise share connections, and with them an old certificate.
     ("grpc.use_local_subchannel_pool", 1),
 )
+
+
+_OPEN_TIMEOUT = 20.0
+_REQUEST_ID_KEY = "x-request-id"
+
+Stream: TypeAlias = "grpc.aio.StreamStreamCall[Any, Any]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +45,22 @@ class ChannelSource:
         identity = self.identity()
         async with grpc.aio.secure_channel(self.address(identity), identity.credentials(), _OPTIONS) as channel:
             yield channel
+
+
+async def until_accepted(stream: Stream) -> None:
+    """Waits until the platform has let this gateway in, which it says with the id that its logs have for the stream.
+
+    Nothing may be written before: gRPC would put the failed write in the place of the reason for a refusal.
+
+    Raises:
+        grpc.aio.AioRpcError: The platform refuses, and why.
+        TimeoutError: It says nothing.
+    """
+    async with asyncio.timeout(_OPEN_TIMEOUT):
+        metadata = await stream.initial_metadata()
+    if _REQUEST_ID_KEY not in {key for key, _ in metadata}:
+        await stream.read()
+        raise ConnectionError("the platform ended the stream before it began")
 
 
 def words_of(error: Exception) -> str:

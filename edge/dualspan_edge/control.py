@@ -11,7 +11,7 @@ from dualspan.onboarding.v1 import gateway_service_pb2_grpc as gateway_grpc
 from dualspan.onboarding.v1 import resources_pb2 as onboarding
 from dualspan_edge.backoff import Backoff
 from dualspan_edge.browses import Browses
-from dualspan_edge.channel import ChannelSource, words_of
+from dualspan_edge.channel import ChannelSource, until_accepted, words_of
 from dualspan_edge.clock import ClockOffset, now_microseconds, offset_from
 from dualspan_edge.commands import CommandRegistry
 from dualspan_edge.gaps import timestamp_of
@@ -143,6 +143,7 @@ class _Conversation:
             await self._browses.close()
 
     async def _write(self) -> None:
+        await until_accepted(self._stream)
         while True:
             await self._stream.write(await self._outbox.get())
 

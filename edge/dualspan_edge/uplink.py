@@ -13,7 +13,7 @@ from dualspan.historian.v1 import service_pb2 as ingest
 from dualspan.historian.v1 import service_pb2_grpc as ingest_grpc
 from dualspan_edge.backoff import Backoff
 from dualspan_edge.buffer import Buffer, Committed
-from dualspan_edge.channel import ChannelSource, words_of
+from dualspan_edge.channel import ChannelSource, until_accepted, words_of
 from dualspan_edge.clock import ClockOffset, now_microseconds, offset_from
 from dualspan_edge.errors import BufferCorruptError
 from dualspan_edge.gaps import coalesced, gap, timestamp_of, unpack_notes
@@ -108,6 +108,7 @@ class _Session:
     async def _open(self, stream: _Stream) -> None:
         sent = now_microseconds()
         opening = ingest.IngestRequest.Open(epoch=self._epoch, clock=timestamp_of(sent))
+        await until_accepted(stream)
         async with asyncio.timeout(_OPEN_TIMEOUT):
             await stream.write(ingest.IngestRequest(open=opening))
             answer = await stream.read()

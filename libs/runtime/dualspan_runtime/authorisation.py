@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from dualspan_runtime.authentication import Authenticator, ListenerKind
-from dualspan_runtime.context import set_call
+from dualspan_runtime.channels import REQUEST_ID_KEY
+from dualspan_runtime.context import request_id, set_call
 from dualspan_runtime.errors import PermissionDenied, Unauthenticated
 from dualspan_runtime.interceptors import CallInterceptor, Context, Proceed
 from dualspan_runtime.permissions import MethodPolicy
@@ -51,6 +52,9 @@ class AuthorisationInterceptor(CallInterceptor):
         if policy.unary:
             return await proceed()
         with self._streams.track(principal):
+            # Said before anything else: a client that writes before it is let in may never learn why it was refused,
+            # because gRPC puts the failed write in the place of the status.
+            await context.send_initial_metadata(((REQUEST_ID_KEY, request_id()),))
             return await proceed()
 
     async def _identify(self, context: Context, policy: MethodPolicy) -> Principal:

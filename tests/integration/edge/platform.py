@@ -33,6 +33,11 @@ GATEWAY = "tenants/acme/gateways/box"
 SECRET = "s3cret"
 
 
+async def accept(context: Context) -> None:
+    """Lets a gateway in, as the platform's interceptor does."""
+    await context.send_initial_metadata((("x-request-id", "of-the-test"),))
+
+
 def _name(text: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
 
@@ -131,6 +136,7 @@ class Onboarding(gateway_grpc.EnrolmentServiceServicer, gateway_grpc.GatewayServ
     async def Connect(  # noqa: N802 - gRPC's name
         self, request_iterator: AsyncIterator[gateway.ConnectRequest], context: Context
     ) -> AsyncIterator[gateway.ConnectResponse]:
+        await accept(context)
         orders: asyncio.Queue[gateway.ConnectResponse] = asyncio.Queue()
         self._orders.append(orders)
         listening = asyncio.ensure_future(self._listen(request_iterator, orders))
@@ -237,6 +243,7 @@ class Historian(ingest_grpc.IngestServiceServicer):
     ) -> AsyncIterator[ingest.IngestResponse]:
         if not self.accepts:
             await context.abort(grpc.StatusCode.UNAVAILABLE, "closed for the test")
+        await accept(context)
         self.streams += 1
         requests = aiter(request_iterator)
         epoch = (await anext(requests)).open.epoch
