@@ -161,6 +161,26 @@ def test_probes_are_those_that_the_cluster_knows(helm: str, version: str, action
     assert probes == [action] * 6
 
 
+def test_mail_and_exports_reach_the_analytics_service_and_its_workers(helm: str) -> None:
+    asked = {
+        "notifications.smtp.host": "mail.example.com",
+        "notifications.smtp.user": "dualspan",
+        "exports.volumeSize": "10Gi",
+        "services.analyticsWorker.replicas": "2",
+    }
+    options = [part for name, value in asked.items() for part in ("--set", f"{name}={value}")]
+    rendered = run(helm, "template", "dualspan", CHART, *chosen_values(), *options)
+    # The service, the worker that sends the periodic tasks, and the others.
+    assert rendered.count("key: smtp-password}") == 3
+    assert rendered.count('DUALSPAN_ANALYTICS_EXPORT_FOLDER, value: "/exports"') == 3
+    assert rendered.count("claimName: dualspan-exports}") == rendered.count("mountPath: /exports}") == 2
+    plain = run(helm, "template", "dualspan", CHART, *chosen_values())
+    assert "smtp-password" not in plain
+    assert "PersistentVolumeClaim" not in plain
+    with pytest.raises(AssertionError, match="security"):
+        run(helm, "template", "dualspan", CHART, *chosen_values(), "--set", "notifications.smtp.security=maybe")
+
+
 def test_simulation_refuses_another_tenant(helm: str) -> None:
     with pytest.raises(AssertionError, match="belong to the tenant home"):
         run(helm, "template", "dualspan", CHART, *chosen_values(), "--set", "firstUser.tenant=other")

@@ -53,6 +53,23 @@ app.kubernetes.io/component: {{ .component }}
   value: "postgresql://dualspan_{{ .service }}:$(DATABASE_PASSWORD)@{{ $postgres.host }}:{{ $postgres.port }}/{{ $postgres.database }}"
 {{- end -}}
 
+{{/* What the analytics service and its workers must agree on. */}}
+{{- define "dualspan.analyticsEnvironment" -}}
+{{- $smtp := .Values.notifications.smtp -}}
+- {name: DUALSPAN_ANALYTICS_SMTP_HOST, value: {{ $smtp.host | quote }}}
+- {name: DUALSPAN_ANALYTICS_SMTP_PORT, value: {{ $smtp.port | quote }}}
+- {name: DUALSPAN_ANALYTICS_SMTP_SECURITY, value: {{ $smtp.security | quote }}}
+- {name: DUALSPAN_ANALYTICS_SMTP_SENDER, value: {{ $smtp.sender | quote }}}
+{{- if $smtp.user }}
+- {name: DUALSPAN_ANALYTICS_SMTP_USER, value: {{ $smtp.user | quote }}}
+{{ include "dualspan.fromSecret" (dict "root" . "variable" "DUALSPAN_ANALYTICS_SMTP_PASSWORD" "key" .Values.secret.keys.smtpPassword) }}
+{{- end }}
+- {name: DUALSPAN_ANALYTICS_PRIVATE_WEBHOOKS, value: {{ .Values.notifications.privateWebhooks | quote }}}
+- {name: DUALSPAN_ANALYTICS_ALARM_DAYS, value: {{ .Values.notifications.keepDays | quote }}}
+- {name: DUALSPAN_ANALYTICS_EXPORT_FOLDER, value: {{ ternary "/exports" "" (ne .Values.exports.volumeSize "") | quote }}}
+- {name: DUALSPAN_ANALYTICS_EXPORT_ENDPOINTS, value: {{ .Values.exports.endpoints | quote }}}
+{{- end -}}
+
 {{- define "dualspan.pod" -}}
 automountServiceAccountToken: false
 # Kubernetes would add variables such as DUALSPAN_HISTORIAN_PORT, in the namespace of our settings.
