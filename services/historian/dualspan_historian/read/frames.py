@@ -1,6 +1,7 @@
 """Frames that are not sealed yet, decoded once and kept for the reads that follow."""
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from dualspan_historian.storage.segments import newest_of_each_tag, tag_starts, 
 
 FrameId = tuple[str, str, int, int]
 """(tenant, gateway, epoch, sequence): a frame's content never changes."""
+_ByTag: TypeAlias = tuple[Block, NDArray[np.int64], NDArray[np.int64]]
 
 
 class IndexedFrame:
@@ -25,7 +27,7 @@ class IndexedFrame:
 
     def __init__(self, frame: Frame) -> None:
         self._frame = frame
-        self._sorted: dict[ValueKind, tuple[Block, NDArray[np.int64], NDArray[np.int64]]] = {}
+        self._sorted: dict[ValueKind, _ByTag | None] = {}
         self._newest: list[Block] | None = None
 
     @property
@@ -35,13 +37,14 @@ class IndexedFrame:
 
     def part(self, kind: ValueKind, tag_id: int) -> Block | None:
         """Return one tag's samples in order of arrival; None if there are none."""
-        block = self._frame.block(kind)
-        if block is None or not len(block):
-            return None
         if kind not in self._sorted:
-            self._sorted[kind] = _by_tag(block)
-        block, tags, bounds = self._sorted[kind]
-        place = int(np.searchsorted(tags, tag_id))
+            block = self._frame.block(kind)
+            self._sorted[kind] = _by_tag(block) if block is not None and len(block) else None
+        found = self._sorted[kind]
+        if found is None:
+            return None
+        block, tags, bounds = found
+        place = int(tags.searchsorted(tag_id))
         if place == len(tags) or tags[place] != tag_id:
             return None
         return cut(block, int(bounds[place]), int(bounds[place + 1]))
@@ -87,7 +90,7 @@ def cut(block: Block, start: int, stop: int) -> Block:
     return Block(block.kind, block.tag[start:stop], block.timestamp[start:stop], block.status[start:stop], value)
 
 
-def _by_tag(block: Block) -> tuple[Block, NDArray[np.int64], NDArray[np.int64]]:
+def _by_tag(block: Block) -> _ByTag:
     """Return the samples by tag, the tags, and where each begins and ends, shape (tags + 1,)."""
     by_tag = block
     if bool((block.tag[1:] < block.tag[:-1]).any()):

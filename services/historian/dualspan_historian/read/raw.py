@@ -1,6 +1,6 @@
 """Raw samples by pages, in order of tag and time."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -81,7 +81,7 @@ async def _read_tags(
     infos = await snapshot.overlapping([tag.tag_id for tag in tags], start, query.end)
     first, low = page.cursor.tag_id, page.cursor.t
     infos = [info for info in infos if info.tag_id != first or info.t_max >= low]
-    parts: dict[int, list[tuple[int, Block]]] = {tag.tag_id: _unsealed(tag, frames) for tag in tags}
+    parts = _Parts({tag.tag_id: tag for tag in tags}, frames)
     waiting = list(tags)
     while waiting and not page.full:
         taken = _enough(infos, page.room)
@@ -104,15 +104,25 @@ def _enough(infos: Sequence[SegmentInfo], room: int) -> list[SegmentInfo]:
     return taken
 
 
-def _unsealed(tag: Tag, frames: Sequence[UnsealedFrame]) -> list[tuple[int, Block]]:
-    found = ((frame.key.arrival, frame.indexed.part(tag.kind, tag.tag_id)) for frame in frames)
-    return [(arrival, part) for arrival, part in found if part is not None]
+class _Parts(dict[int, list[tuple[int, Block]]]):
+    """What there is of each tag, with its arrival. Frames are looked through only for tags that the page reaches."""
+
+    def __init__(self, tags: Mapping[int, Tag], frames: Sequence[UnsealedFrame]) -> None:
+        super().__init__()
+        self._tags = tags
+        self._frames = frames
+
+    def __missing__(self, tag_id: int) -> list[tuple[int, Block]]:
+        kind = self._tags[tag_id].kind
+        found = ((frame.key.arrival, frame.indexed.part(kind, tag_id)) for frame in self._frames)
+        self[tag_id] = [(arrival, part) for arrival, part in found if part is not None]
+        return self[tag_id]
 
 
 def _emit(
     page: "_Page",
     waiting: list[Tag],
-    parts: dict[int, list[tuple[int, Block]]],
+    parts: _Parts,
     taken: Sequence[SegmentInfo],
     columns: dict[int, SegmentColumns],
     horizon: SegmentInfo | None,
