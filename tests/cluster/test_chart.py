@@ -158,7 +158,7 @@ def test_lint(helm: str) -> None:
 def test_probes_are_those_that_the_cluster_knows(helm: str, version: str, action: str) -> None:
     rendered = run(helm, "template", "dualspan", CHART, *chosen_values(), "--kube-version", version)
     probes = re.findall(r"(?:startup|readiness)Probe:\s+(\w+): \{port: 74", rendered)
-    assert probes == [action] * 6
+    assert probes == [action] * 8
 
 
 def test_mail_and_exports_reach_the_analytics_service_and_its_workers(helm: str) -> None:

@@ -1,7 +1,8 @@
 """Charts against published worked examples, to the digits printed there.
 
 NIST/SEMATECH e-Handbook of Statistical Methods, 6.1.6 and 6.3; Montgomery, Introduction to Statistical Quality Control;
-ISO 7870-2:2013, clause 10 (examples); ISO 8258:1991, 12.1 (the same in GOST R 50779.42 and GB/T 4091).
+ISO 7870-2:2013, clause 10 (examples); ISO 8258:1991, 12.1 (the same in GOST R 50779.42 and GB/T 4091);
+SAS/QC User's Guide, the MACONTROL and CUSUM procedures.
 """
 
 from collections.abc import Sequence
@@ -239,6 +240,12 @@ def ranged(means: np.ndarray, ranges: np.ndarray) -> Subgroups:
     """Five values with this mean and this range."""
     half = ranges / 2
     return subgroups(np.stack([means - half, means, means, means, means + half], axis=1))
+
+
+def deviating(means: np.ndarray, deviations: np.ndarray) -> Subgroups:
+    """Five values with this mean and this standard deviation."""
+    apart = deviations * np.sqrt(2.0)
+    return subgroups(np.stack([means - apart, means, means, means, means + apart], axis=1))
 
 
 def counts(count: Sequence[int], size: float | Sequence[float]) -> Counts:
@@ -527,6 +534,61 @@ def test_montgomery_9_2_ewma() -> None:
     assert lines(panel, 2, 1) == (9.64, 10.0, 10.36)
     assert lines(panel, 2) == (9.38, 10.0, 10.62)
     assert beyond(drawn) == [29, 30]
+
+
+def test_sas_qc_macontrol_ewma_of_subgroups() -> None:
+    # Example MACEW1, listing of CLIPHIST: mean, standard deviation and EWMA (weight 0.3) of 20 samples of 5 clips.
+    printed = np.array(
+        [
+            [14.904, 0.18716, 14.9362],
+            [15.014, 0.09317, 14.9595],
+            [14.866, 0.25006, 14.9315],
+            [15.048, 0.23732, 14.9664],
+            [15.024, 0.26792, 14.9837],
+            [15.126, 0.12260, 15.0264],
+            [15.220, 0.23098, 15.0845],
+            [14.902, 0.17254, 15.0297],
+            [14.910, 0.19824, 14.9938],
+            [14.932, 0.24035, 14.9753],
+            [15.096, 0.25618, 15.0115],
+            [14.912, 0.16903, 14.9816],
+            [15.138, 0.15928, 15.0285],
+            [14.798, 0.26329, 14.9594],
+            [14.944, 0.20876, 14.9548],
+            [14.896, 0.09965, 14.9371],
+            [14.734, 0.22512, 14.8762],
+            [15.046, 0.24141, 14.9271],
+            [14.702, 0.17880, 14.8596],
+            [14.788, 0.16634, 14.8381],
+        ]
+    )
+    means, deviations, averages = printed.T
+    data = deviating(means, deviations)
+    # c4 with all its digits: with the 0.9400 of the tables it would be 0.21107.
+    estimate = estimate_variables(ChartKind.EWMA, data, np.ones(20, np.bool_), Tuning(is_exact=True))
+    assert round(estimate.centre, 4) == 14.95
+    assert round(estimate.sigma, 5) == 0.21108
+    drawn = draw(ChartKind.EWMA, data, Tuning(weight=0.3), fixed=estimate)
+    assert np.round(drawn.panels[0].value, 4).tolist() == averages.tolist()
+
+
+def test_sas_qc_cusum_of_individuals() -> None:
+    # Example CUSONES1: cans of oil, 8.100 expected, sigma 0.050, h = 3, k = 0.5, upwards.
+    cans = np.array(
+        [8.024, 7.971, 8.125, 8.123, 8.068, 8.177, 8.229, 8.072, 8.066, 8.089, 8.058, 8.147, 8.141, 8.047, 8.125]
+    )
+    later = np.array(
+        [
+            [8.1765, 8.0949, 8.1393, 8.1491, 8.0473, 8.1602, 8.0633, 8.0921, 8.1573, 8.1304],
+            [8.0979, 8.2407, 8.0730, 8.0986, 8.0785, 8.2308, 8.0986, 8.0782, 8.1435, 8.0666],
+        ]
+    ).ravel()
+    assert round(float(cans.mean()), 5) == 8.09747
+    tuning = Tuning(target=8.1, slack=0.5, interval=3.0)
+    drawn = [draw(ChartKind.CUSUM, subgroups(each), tuning, fixed=Estimate(8.1, 0.05)) for each in (cans, later)]
+    # The figure has one point beyond the line, that of hour 7; of the hours after it the guide says "in control".
+    assert (np.flatnonzero(drawn[0].panels[0].value > 3.0) + 1).tolist() == [7]
+    assert not (drawn[1].panels[0].value > 3.0).any()
 
 
 def test_iso_8258_mean_and_range() -> None:
