@@ -10,7 +10,7 @@ from dualspan_onboarding.asset_models import units
 from dualspan_onboarding.asset_models.library import Library, built_in
 from dualspan_onboarding.asset_models.model import AssetModel, Kind
 from dualspan_onboarding.asset_models.schema import parse
-from dualspan_onboarding.asset_models.semver import Version
+from dualspan_standards.semver import Version
 
 GOOD = """
 schema: dualspan.asset-model/1

@@ -7,7 +7,7 @@ from importlib import resources
 
 from dualspan_onboarding.asset_models.model import AssetModel, Problem, Property
 from dualspan_onboarding.asset_models.schema import parse
-from dualspan_onboarding.asset_models.semver import Version
+from dualspan_standards.semver import Version
 
 _PACKAGE = "dualspan_onboarding"
 _FOLDER = "models"

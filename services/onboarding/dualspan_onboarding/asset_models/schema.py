@@ -19,7 +19,7 @@ from dualspan_onboarding.asset_models.model import (
     SamplingDefault,
     State,
 )
-from dualspan_onboarding.asset_models.semver import Version
+from dualspan_standards.semver import Version
 
 SCHEMA = "dualspan.asset-model/1"
 DOMAINS = ("production", "quality", "maintenance", "energy", "supply-chain")
