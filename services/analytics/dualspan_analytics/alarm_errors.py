@@ -8,7 +8,7 @@ from dualspan_runtime.errors import Aborted, AlreadyExists, FailedPrecondition, 
 
 _WORDS = {
     Cause.ACKNOWLEDGED: "it waits for no acknowledgement",
-    Cause.RESET: "it is not latched",
+    Cause.RESET: "it is not latched, or waits to be acknowledged first",
     Cause.SHELVED: "it is shelved already",
     Cause.UNSHELVED: "it is not shelved",
     Cause.SUPPRESSED: "it is suppressed already",

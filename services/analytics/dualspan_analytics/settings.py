@@ -43,6 +43,7 @@ class AnalyticsSettings(ServiceSettings):
     alarm_lease_seconds: float = Field(
         default=15.0, ge=1, description="A replica that evaluates alarms and says nothing for so long is replaced."
     )
+    alarm_days: int = Field(default=400, ge=1, description="What happened to alarms is kept so long.")
     notification_seconds: float = Field(default=5.0, ge=1, description="Notifications are looked for so often.")
     private_webhooks: bool = Field(
         default=False, description="Webhooks may use plain HTTP and private addresses. Only where tenants are trusted."

@@ -36,6 +36,7 @@ app.conf.beat_schedule = {
         "schedule": settings.rollup_seconds,
         "options": {"expires": settings.rollup_seconds},
     },
+    "alarms-forget": {"task": "analytics.alarms.forget", "schedule": 3600.0, "options": {"expires": 3600.0}},
     "notifications": {
         "task": "analytics.notify",
         "schedule": settings.notification_seconds,
@@ -54,6 +55,12 @@ def give_way(**_signal: object) -> None:
 def notify() -> None:
     """Send the notifications that are due."""
     runner.run(lambda parts: alarms.delivery(parts).sweep())
+
+
+@app.task(name="analytics.alarms.forget")
+def forget_alarms() -> None:
+    """Remove what happened to alarms so long ago that nobody asks."""
+    runner.run(lambda parts: alarms.retention(parts).sweep(now_us()))
 
 
 @app.task(name="analytics.share")

@@ -85,6 +85,23 @@ def test_one_bad_rule_leaves_the_others_alone() -> None:
     assert {each.rule for each in plan.troubles} == {"bad", "unbound", "missing"}
 
 
+def test_a_rule_that_watches_too_much_is_left_out_and_takes_no_others_place() -> None:
+    huge = dataclasses.replace(rule(), rule_id="a-huge")
+    small = dataclasses.replace(rule(), rule_id="small", scope=Scope(("p1",)))
+    plan = make_plan([huge, small], tree("p1", "p2", "p3"), most=10)
+    assert {row.key.rule for row in plan.table.rows} == {"small"}
+    assert [(each.rule, "too much" in each.text) for each in plan.troubles] == [("a-huge", True)]
+    assert {row.key.rule for row in make_plan([huge, small], tree("p1", "p2", "p3"), most=16).table.rows} == {
+        "a-huge",
+        "small",
+    }
+
+
+def test_rules_of_a_model_below_a_place_that_is_gone_are_all_in_trouble() -> None:
+    lost = [dataclasses.replace(rule(), rule_id=name, scope=Scope(model="press", under="gone")) for name in "ab"]
+    assert [each.rule for each in make_plan(lost, tree("p1")).troubles] == ["a", "b"]
+
+
 def test_suppression_is_a_condition_of_its_own() -> None:
     quiet = Suppression("state", States(("idle", "3"), negated=True))
     plan = make_plan([rule(suppressed_while=quiet, index=1)], tree("p1"))

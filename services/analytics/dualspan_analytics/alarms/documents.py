@@ -1,8 +1,12 @@
 """Rules between the contract's messages and the model."""
 
+from collections.abc import Iterable, Sequence
+
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import DecodeError
 
 from dualspan.analytics.v1 import alarms_pb2 as contract
+from dualspan_analytics.alarms.plan import Trouble
 from dualspan_analytics.alarms.rules import (
     AlarmRule,
     BadData,
@@ -19,7 +23,7 @@ from dualspan_analytics.alarms.rules import (
     States,
     Suppression,
 )
-from dualspan_runtime.errors import InvalidArgument
+from dualspan_runtime.errors import DomainError, InvalidArgument
 from dualspan_runtime.names import TAG
 
 _MOST_US = 1 << 53
@@ -45,6 +49,18 @@ def duration(value_us: int) -> Duration:
 def stored_rule(definition: bytes, rule_id: str, revision: int) -> AlarmRule:
     """A rule as it is evaluated, from the message that was stored."""
     return rule_of(contract.AlarmRule.FromString(definition), rule_id, revision)
+
+
+def stored_rules(stored: Iterable[tuple[bytes, str, int]]) -> tuple[Sequence[AlarmRule], Sequence[Trouble]]:
+    """Rules from definition, id and revision; one that cannot be read is a trouble of its own and harms no other."""
+    rules, troubles = list[AlarmRule](), list[Trouble]()
+    for definition, rule_id, revision in stored:
+        try:
+            rules.append(stored_rule(definition, rule_id, revision))
+        except (DecodeError, DomainError) as error:
+            words = f"What is stored of it cannot be read ({error}). Remove it and make it anew."
+            troubles.append(Trouble(rule_id, "", words))
+    return rules, troubles
 
 
 def rule_of(message: contract.AlarmRule, rule_id: str, revision: int) -> AlarmRule:

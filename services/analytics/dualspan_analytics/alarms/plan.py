@@ -26,6 +26,8 @@ from dualspan_analytics.columns import PropertyRef
 from dualspan_analytics.units import Conversion, conversion
 from dualspan_runtime.errors import DomainError
 
+MOST_CONDITIONS = 200_000
+"""Of one tenant: it shares memory and cores with the others."""
 _TRUTH = {"false": 0, "true": 1}
 
 
@@ -63,7 +65,7 @@ def _number(text: str) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """A rule that cannot be evaluated for an asset, and why."""
+    """A rule that cannot be evaluated for an asset, or for any if `asset` is "", and why."""
 
     rule: str
     asset: str
@@ -87,19 +89,67 @@ class Plan:
     troubles: Sequence[Trouble]
 
 
-def make_plan(rules: Iterable[AlarmRule], tree: AssetTree) -> Plan:
-    """The conditions of the enabled rules. What one rule gets wrong stays with it."""
-    texts, rows, troubles = Texts(), list[ConditionRow](), list[Trouble]()
+def make_plan(rules: Iterable[AlarmRule], tree: AssetTree, most: int = MOST_CONDITIONS) -> Plan:
+    """The conditions of the enabled rules. What one rule gets wrong stays with it.
+
+    Args:
+        rules: All of a tenant.
+        tree: Its assets.
+        most: Conditions. Where there are more, the rules with the most of them are left out, so that one rule that
+            watches too much takes no other's place.
+    """
+    texts, troubles, watching = Texts(), list[Trouble](), _Watching(tree)
     known = {rule.rule_id: rule for rule in rules}
-    for rule in known.values():
-        if not rule.enabled or isinstance(rule.condition, OpcUaConditions):
-            continue
-        for asset in watched(rule, tree, troubles):
-            try:
-                rows += _rows(rule, asset, tree, texts)
-            except DomainError as error:
-                troubles.append(Trouble(rule.rule_id, asset.id, error.message))
+    wanted = [
+        (rule, watching.of(rule, troubles))
+        for rule in known.values()
+        if rule.enabled and not isinstance(rule.condition, OpcUaConditions)
+    ]
+    rows: list[ConditionRow] = []
+    for rule, assets in sorted(wanted, key=lambda each: len(each[1]) * max(len(each[0].limits_by_level), 1)):
+        found, wrong = _planned(rule, assets, tree, texts, most - len(rows))
+        if found is None:
+            words = f"It watches too much: all rules may make {most} conditions (assets x indexes x limits) together."
+            wrong = [Trouble(rule.rule_id, "", f"{words} Narrow its scope.")]
+        rows += found or ()
+        troubles += wrong
     return Plan(ConditionTable.of(rows), known, texts, troubles)
+
+
+def _planned(
+    rule: AlarmRule, assets: Sequence[Asset], tree: AssetTree, texts: Texts, most: int
+) -> tuple[Sequence[ConditionRow] | None, Sequence[Trouble]]:
+    """The conditions of one rule, and what keeps it from watching some assets; None when there are more than `most`."""
+    rows, troubles = list[ConditionRow](), list[Trouble]()
+    for asset in assets:
+        try:
+            rows += _rows(rule, asset, tree, texts)
+        except DomainError as error:
+            troubles.append(Trouble(rule.rule_id, asset.id, error.message))
+        if len(rows) > most:
+            return None, []
+    return rows, troubles
+
+
+class _Watching:
+    """Which assets rules watch; all assets are gone through once for each model and place, not for each rule.
+
+    Args:
+        tree: All assets.
+    """
+
+    def __init__(self, tree: AssetTree) -> None:
+        self._tree = tree
+        self._known: dict[tuple[str, str], Sequence[Asset]] = {}
+
+    def of(self, rule: AlarmRule, troubles: list[Trouble]) -> Sequence[Asset]:
+        """The assets of a rule; those that it names and that are not there are troubles."""
+        model, under = rule.scope.model, rule.scope.under
+        if not model or (under and under not in self._tree.assets):
+            return watched(rule, self._tree, troubles)
+        if (model, under) not in self._known:
+            self._known[model, under] = watched(rule, self._tree, troubles)
+        return self._known[model, under]
 
 
 def watched(rule: AlarmRule, tree: AssetTree, troubles: list[Trouble]) -> Sequence[Asset]:

@@ -2,7 +2,9 @@
 
 What the standard draws as one state is two facts here: how the alarm stands (raised, acknowledged, latched), and
 whether it is kept from the operator (shelved, suppressed by design, out of service). While it is kept from the operator
-its condition is followed in silence; when it is shown again it stands as if its condition had just come.
+its condition is followed in silence; when it is shown again it stands as if its condition had just come: it leads to
+normal or to unacknowledged. A latched alarm is reset once it is acknowledged and its condition is gone
+(OPC 10000-9, 5.8.5, which follows both standards).
 """
 
 from dataclasses import dataclass, replace
@@ -125,7 +127,8 @@ def after(standing: AlarmStanding, cause: Cause, behaviour: Behaviour) -> AlarmS
 
     Raises:
         CauseImpossibleError: A person asked for what is not possible: to acknowledge an alarm that waits for no
-            acknowledgement, to reset one that is not latched, to unshelve one that is not shelved, and so on.
+            acknowledgement, to reset one that is not latched or that nobody acknowledged, to unshelve one that is not
+            shelved, and so on.
     """
     match cause:
         case Cause.RAISED:
@@ -137,7 +140,7 @@ def after(standing: AlarmStanding, cause: Cause, behaviour: Behaviour) -> AlarmS
                 raise CauseImpossibleError(standing, cause)
             return replace(standing, acknowledged=True)
         case Cause.RESET:
-            if not standing.latched or standing.is_kept_from_operators:
+            if not standing.latched or not standing.acknowledged or standing.is_kept_from_operators:
                 raise CauseImpossibleError(standing, cause)
             return replace(standing, latched=False)
         case Cause.REMOVED:

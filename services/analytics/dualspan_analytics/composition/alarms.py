@@ -9,6 +9,7 @@ from dualspan_analytics.parts import Concern, Parts
 from dualspan_analytics.sealing import Seal
 from dualspan_analytics.service.alarm_engine import AlarmEngine
 from dualspan_analytics.service.alarm_evaluation import Sources, Timing
+from dualspan_analytics.service.alarm_retention import AlarmRetention
 from dualspan_analytics.service.alarm_rules import AlarmRules
 from dualspan_analytics.service.alarms import Alarms
 from dualspan_analytics.service.anomaly_signals import AnomalySignals
@@ -21,11 +22,13 @@ from dualspan_analytics.servicer.notifications import NotificationChannelService
 from dualspan_analytics.settings import AnalyticsSettings
 from dualspan_runtime.server import Binding
 
+_DAY_US = 86_400_000_000
+
 
 def compose(parts: Parts) -> Concern:
     """The calls, and the engine in the background."""
     settings, database = parts.settings, parts.database
-    rules, alarms = AlarmRules(database, parts.plant), Alarms(database, parts.plant)
+    rules, alarms = AlarmRules(database, parts.plant, production.kpis(parts)), Alarms(database, parts.plant)
     channels = NotificationChannels(database, _seal(settings), private_allowed=settings.private_webhooks)
     return Concern(
         [
@@ -59,6 +62,11 @@ def delivery(parts: Parts) -> NotificationDelivery:
         sender=settings.smtp_sender,
     )
     return NotificationDelivery(parts.database, _seal(settings), mail, private_allowed=settings.private_webhooks)
+
+
+def retention(parts: Parts) -> AlarmRetention:
+    """What removes what happened to alarms long ago, for the worker."""
+    return AlarmRetention(parts.database, parts.settings.alarm_days * _DAY_US)
 
 
 def _seal(settings: AnalyticsSettings) -> Seal:

@@ -18,7 +18,7 @@ from dualspan_analytics.alarms.checkpoint import (
     encode_conditions,
     encode_standing,
 )
-from dualspan_analytics.alarms.documents import stored_rule
+from dualspan_analytics.alarms.documents import stored_rules
 from dualspan_analytics.alarms.evaluation import Changes, Samples, evaluate
 from dualspan_analytics.alarms.model import Event, alarm_id, new_alarm
 from dualspan_analytics.alarms.plan import Plan, make_plan
@@ -160,10 +160,11 @@ class Evaluation:
             if not stored:
                 await alarm_evaluations.forget(connection, self._tenant, self._owner)
                 return False
-        rules = [stored_rule(each.definition, each.rule_id, each.revision) for each in stored]
+        rules, unreadable = stored_rules((each.definition, each.rule_id, each.revision) for each in stored)
         self._revisions = {each.rule_id: each.revision for each in stored}
         self._tree = await self._sources.plant.assets(self._tenant)
         plan = await asyncio.to_thread(make_plan, rules, self._tree)
+        plan = replace(plan, troubles=[*plan.troubles, *unreadable])
         standing, fresh = self._standing.carried(self._plan.table, plan.table, now_us())
         changes = Changes.none()
         if len(fresh):
@@ -182,7 +183,8 @@ class Evaluation:
         wanted = {alarm_id(row.key) for row in plan.table.rows if row.key.purpose is Purpose.ALARM}
         troubles: dict[str, list[str]] = {rule_id: [] for rule_id in plan.rules}
         for each in plan.troubles:
-            troubles[each.rule].append(f"{each.asset}: {each.text}")
+            troubles.setdefault(each.rule, []).append(f"{each.asset}: {each.text}" if each.asset else each.text)
+        unreadable = troubles.keys() - plan.rules.keys()
         async with self._database.transaction(self._tenant) as connection:
             await alarm_rules.set_troubles(
                 connection, self._tenant, {rule_id: found[:100] for rule_id, found in troubles.items()}
@@ -190,7 +192,7 @@ class Evaluation:
             gone = [
                 (key, rule)
                 for key, rule in (await alarms.ids(connection, self._tenant)).items()
-                if key not in wanted and not _raised_by_server(plan.rules.get(rule))
+                if key not in wanted and rule not in unreadable and not _raised_by_server(plan.rules.get(rule))
             ]
             if gone:
                 await self._remove(connection, gone, plan)

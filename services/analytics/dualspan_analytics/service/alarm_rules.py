@@ -16,11 +16,19 @@ from dualspan_analytics.alarm_errors import (
     text_unusable,
     too_many,
 )
-from dualspan_analytics.alarms.documents import rule_of
+from dualspan_analytics.alarms.documents import rule_of, stored_rules
 from dualspan_analytics.alarms.evaluation import Samples
 from dualspan_analytics.alarms.model import Event
 from dualspan_analytics.alarms.plan import Plan, Trouble, make_plan, watched
-from dualspan_analytics.alarms.rules import AlarmRule, OpcUaConditions, Problem, SignalKind, problems
+from dualspan_analytics.alarms.rules import (
+    AlarmRule,
+    BadData,
+    OpcUaConditions,
+    Problem,
+    Scope,
+    SignalKind,
+    problems,
+)
 from dualspan_analytics.alarms.state import Cause
 from dualspan_analytics.alarms.trial import Tried, try_out
 from dualspan_analytics.columns import PropertyRef
@@ -29,7 +37,8 @@ from dualspan_analytics.plant_data import PlantData
 from dualspan_analytics.service.alarm_feed import joined, numbers
 from dualspan_analytics.service.alarm_recording import Happening, record
 from dualspan_analytics.service.clock import now_us
-from dualspan_analytics.store import alarm_rules, alarms
+from dualspan_analytics.service.kpis import Kpis
+from dualspan_analytics.store import alarm_rules, alarms, models
 from dualspan_runtime.context import current_principal
 from dualspan_runtime.database import Database
 from dualspan_runtime.errors import InvalidArgument
@@ -38,6 +47,7 @@ from dualspan_runtime.names import check_slug
 _MOST_DAYS = 31
 _DAY_US = 86_400 * 1_000_000
 _MOST_RULES = 10_000
+_MOST_DEFINITIONS = 10_000
 _TEXTS = {"display_name": 200, "cause": 2000, "consequence": 2000, "response": 2000}
 # Set by us, never by who writes a rule.
 _OURS = ("name", "revision", "troubles", "update_time", "updater")
@@ -64,11 +74,13 @@ class AlarmRules:
     Args:
         database: Where they are.
         plant: Assets, and samples to try rules on.
+        kpis: Which KPIs there are to watch.
     """
 
-    def __init__(self, database: Database, plant: PlantData) -> None:
+    def __init__(self, database: Database, plant: PlantData, kpis: Kpis) -> None:
         self._database = database
         self._plant = plant
+        self._kpis = kpis
 
     async def create(self, tenant: str, rule_id: str, message: contract.AlarmRule) -> alarm_rules.StoredRule:
         """Make a rule.
@@ -175,11 +187,28 @@ class AlarmRules:
         rule = _checked_rule(message, rule_id)
         if rule.enabled and not isinstance(rule.condition, OpcUaConditions):
             await self._planned(tenant, rule)
+            await self._check_source(tenant, rule)
         stored = contract.AlarmRule()
         stored.CopyFrom(message)
         for field in _OURS:
             stored.ClearField(field)  # pyright: ignore[reportArgumentType] - names of its fields
         return stored.SerializeToString()
+
+    async def _check_source(self, tenant: str, rule: AlarmRule) -> None:
+        """Raises InvalidArgument when a rule watches a KPI or a model that is not there: it would never say a word."""
+        match rule.source:
+            case SignalKind.KPI:
+                known = {kpi.id for kpi, _ in await self._kpis.all(tenant)}
+            case SignalKind.ANOMALY:
+                async with self._database.transaction(tenant, readonly=True) as connection:
+                    found = await models.definitions(connection, tenant, "", _MOST_DEFINITIONS)
+                known = {each.definition_id for each in found if each.kind == "anomaly"}
+            case SignalKind.PROPERTY:
+                return
+        if rule.name not in known:
+            what = "KPI" if rule.source is SignalKind.KPI else "model definition for anomalies"
+            words = f"There is no {what} {rule.name!r}; there are: {', '.join(sorted(known)) or 'none'}."
+            raise rule_invalid([Problem("property", words)])
 
     async def _planned(self, tenant: str, rule: AlarmRule) -> Plan:
         """Its conditions.
@@ -217,7 +246,9 @@ def _checked_rule(message: contract.AlarmRule, rule_id: str) -> AlarmRule:
 
 
 def _rule(stored: alarm_rules.StoredRule) -> AlarmRule:
-    return rule_of(contract.AlarmRule.FromString(stored.definition), stored.rule_id, stored.revision)
+    """The rule; of one that cannot be read what its alarms need to end."""
+    rules, _ = stored_rules([(stored.definition, stored.rule_id, stored.revision)])
+    return rules[0] if rules else AlarmRule(stored.rule_id, "", Scope(), BadData(), "", stored.revision)
 
 
 async def _found(connection: alarm_rules.Connection, tenant: str, rule_id: str) -> alarm_rules.StoredRule:

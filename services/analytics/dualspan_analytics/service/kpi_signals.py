@@ -14,7 +14,6 @@ from dualspan_analytics.kpis.grouping import Dimension
 from dualspan_analytics.service.alarm_feed import joined
 from dualspan_analytics.service.clock import now_us
 from dualspan_analytics.service.kpis import KpiAnswer, KpiQuestion, Kpis
-from dualspan_runtime.errors import DomainError
 
 _log = structlog.stdlib.get_logger()
 _MINUTE_US = 60_000_000
@@ -57,11 +56,9 @@ class KpiSignals:
         for kpi, places in wanted.items():
             question = KpiQuestion(list(places), end_us - _SPAN_US, end_us, [kpi], [Dimension.MACHINE])
             try:
-                answer = await self._kpis.query(tenant, question)
-            except DomainError as error:
-                _log.warning("a KPI that alarms watch cannot be computed", tenant=tenant, kpi=kpi, error=str(error))
-                continue
-            found.append(_samples(answer, kpi, places, end_us))
+                found.append(_samples(await self._kpis.query(tenant, question), kpi, places, end_us))
+            except Exception as error:  # noqa: BLE001 - a supervised loop: one KPI ends neither the others nor the rules
+                _log.warning("a KPI that alarms watch cannot be computed", tenant=tenant, kpi=kpi, error=repr(error))
         return joined(found)
 
 

@@ -261,6 +261,31 @@ async def add_transitions(connection: Connection, tenant: str, transitions: Sequ
     return [row["sequence"] for row in rows]
 
 
+async def tenants_with_transitions(connection: Connection) -> Sequence[str]:
+    """Tenants to whose alarms anything happened that is kept."""
+    rows = await connection.fetch(
+        # From one tenant to the next by the key, however many transitions each has.
+        "WITH RECURSIVE each AS (SELECT min(tenant_id) AS tenant FROM alarm_transition"
+        " UNION ALL SELECT (SELECT min(tenant_id) FROM alarm_transition WHERE tenant_id > tenant) FROM each"
+        " WHERE tenant IS NOT NULL) SELECT tenant FROM each WHERE tenant IS NOT NULL"
+    )
+    return [row["tenant"] for row in rows]
+
+
+async def forget_transitions(connection: Connection, tenant: str, before_us: int, most: int) -> bool:
+    """Remove what was recorded before a time, the oldest first; whether there may be more."""
+    rows = await connection.fetch(
+        "DELETE FROM alarm_transition AS t USING (SELECT sequence, recorded_us FROM alarm_transition"
+        " WHERE tenant_id = $1 ORDER BY sequence LIMIT $3) AS oldest"
+        " WHERE t.tenant_id = $1 AND t.sequence = oldest.sequence AND oldest.recorded_us < $2"
+        " RETURNING t.sequence",
+        tenant,
+        before_us,
+        most,
+    )
+    return len(rows) == most
+
+
 async def transitions(
     connection: Connection, tenant: str, query: TransitionQuery, before: int | None, limit: int
 ) -> Sequence[Transition]:
