@@ -175,11 +175,20 @@ def _chain(pem: str) -> tuple[x509.Certificate, x509.Certificate]:
         may_issue = leaf.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
     except _UNREADABLE:
         _invalid("the certificates in it are damaged or do not belong together")
-    if written != pem:
+    if written != pem or not all(map(_counts_every_bit, certificates)):
         _invalid("the certificates in it are damaged")
     if not is_authority or may_issue or _DOCUMENT_SIGNING not in usages:
         _invalid("the certificate in it is not one for signing reports")
     return leaf, authority
+
+
+def _counts_every_bit(certificate: x509.Certificate) -> bool:
+    """Whether all bits of a certificate's signature count.
+
+    A BIT STRING says in front how many of its last bits do not (X.690, 8.6.2.2). Nothing signs that octet, and parsers
+    take any that fits.
+    """
+    return certificate.public_bytes(serialization.Encoding.DER).endswith(b"\x00" + certificate.signature)
 
 
 def _content(payload: bytes) -> dict[str, Any]:

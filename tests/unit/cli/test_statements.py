@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -72,6 +73,33 @@ def test_a_flipped_bit_anywhere_is_found(authority: CertificateAuthority) -> Non
         flipped = bytearray(data)
         flipped[position] ^= 1 << (position % 8)
         refusal(bytes(flipped))
+
+
+def test_bits_that_parsers_pass_over_are_found() -> None:
+    """The octet before a certificate's signature says how many of its last bits do not count; nothing signs it."""
+
+    def changed(pem: str) -> str | None:
+        der = x509.load_pem_x509_certificate(pem.encode()).public_bytes(serialization.Encoding.DER)
+        signature = x509.load_der_x509_certificate(der).signature
+        at = len(der) - len(signature) - 1
+        other = der[:at] + b"\x01" + signature
+        try:
+            # Where that bit is not 0 the certificate cannot be read any more.
+            read = x509.load_der_x509_certificate(other)
+        except ValueError:
+            return None
+        return read.public_bytes(serialization.Encoding.PEM).decode()
+
+    found = 0
+    while not found:
+        own = make_authority()
+        shown = json.loads(signed(own))
+        leaf, ca = re.findall(r"-----BEGIN.*?END CERTIFICATE-----\n", shown["signatures"][0]["certificates"], re.DOTALL)
+        for others in ((changed(leaf), ca), (leaf, changed(ca))):
+            if None not in others:
+                shown["signatures"][0]["certificates"] = "".join(filter(None, others))
+                assert "damaged" in refusal(canonical(shown) + b"\n")
+                found += 1
 
 
 def test_what_is_cut_or_added_is_found(authority: CertificateAuthority) -> None:
