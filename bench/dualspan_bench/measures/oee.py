@@ -126,7 +126,7 @@ async def _set_up(running: Platform, fleet: _Fleet) -> Callable[..., Awaitable[N
     async with open_feeder(running, (), name=_GATEWAY) as feeder:
         await feeder.feed(_frames(fleet, tags))
     await running.all_sealed()
-    await _describe(running)
+    await _describe(running, names)
     stub = KpiServiceStub(running.session.analytics_channel)
 
     async def ask(*, skip_rollups: bool) -> NDArray[np.float64]:
@@ -155,7 +155,7 @@ async def _assets(running: Platform, names: Sequence[str], tags: dict[str, int])
         await stub.BindProperties(assets.BindPropertiesRequest(name=made.name, bindings=bindings))
 
 
-async def _describe(running: Platform) -> None:
+async def _describe(running: Platform, names: Sequence[str]) -> None:
     profile = states_pb2.MachineProfile(name=f"{running.tenant}/machineProfiles/fleet", models=["production-machine"])
     for value, state in (("0", "running"), ("3", "fault")):
         profile.values.values.add(value=value, state=state)
@@ -166,7 +166,7 @@ async def _describe(running: Platform) -> None:
     calendar = calendars_pb2.Calendar(
         name=f"{running.tenant}/calendars/fleet",
         time_zone="UTC",
-        assets=[f"m{place:03}" for place in range(100)],
+        assets=names,
     )
     for label, start, end in (("early", "06:00", "14:00"), ("late", "14:00", "22:00"), ("night", "22:00", "06:00")):
         calendar.shifts.add(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 # InfoBits that say: this value held at that time, and was not sampled then (Part 4, 7.39.1; the historian's model.py).
@@ -61,3 +62,16 @@ class Series:
     def is_held(self) -> NDArray[np.bool_]:
         """Which samples repeat a value that held, after a gap or a silence, one bool for each: nobody measured them."""
         return (self.status & _HELD_BITS) == _HELD
+
+
+def distinct_texts(values: NDArray[np.object_]) -> tuple[NDArray[np.int64], list[str]]:
+    """int64[n], and the distinct texts that these are places in, in the order in which they come.
+
+    An array of NumPy's own texts would give each sample as much room as the longest needs: one long text among many
+    short ones would fill the memory.
+
+    Args:
+        values: object (str).
+    """
+    found = pa.array(values, pa.large_string()).dictionary_encode()
+    return found.indices.to_numpy(zero_copy_only=False).astype(np.int64), found.dictionary.to_pylist()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dualspan_analytics.columns import Series
+from dualspan_analytics.intervals import Intervals
 
 BAD_NO_DATA = 0x809B0000
 # A gateway tells every few seconds how complete it is; what it has not told for so long may be missing.
@@ -55,6 +56,13 @@ def with_missing(series: Series, spans: Sequence[MissingSpan], now_us: int) -> S
         if high == low and span.resumed and low > 0:
             added.append((low, span.end_us, low - 1))
     return _inserted(series, added) if added else series
+
+
+def missing_time(spans: Sequence[MissingSpan], now_us: int) -> Intervals:
+    """All time of some spans, whatever samples there are within; of what is pending, if it is a minute old."""
+    return Intervals.of(
+        (span.start_us, span.end_us) for span in spans if not span.pending or span.start_us < now_us - _PENDING_US
+    )
 
 
 def _inserted(series: Series, added: Sequence[tuple[int, int, int]]) -> Series:

@@ -15,7 +15,8 @@ from dualspan_analytics.assets import AssetTree, Binding, ModelProperty
 from dualspan_analytics.clients import Historian, Onboarding
 from dualspan_analytics.columns import PropertyRef, Series
 from dualspan_analytics.errors import property_is_structured, reversed_span
-from dualspan_analytics.missing import with_missing
+from dualspan_analytics.intervals import Intervals
+from dualspan_analytics.missing import missing_time, with_missing
 from dualspan_analytics.samples import Routes, TagSamples, property_values, split_by_tag
 from dualspan_analytics.scaling import aggregate_unit, scaled_aggregate
 from dualspan_frame import value_dtype
@@ -193,6 +194,24 @@ class PlantData:
                 unit = aggregate_unit(aggregate, tree.unit(ref))
                 answer[ref, aggregate] = Processed(series.timestamp, value, series.status, unit)
         return answer
+
+    async def missing(
+        self, tenant: str, refs: Iterable[PropertyRef], start_us: int, end_us: int
+    ) -> dict[PropertyRef, Intervals]:
+        """When samples are known to be missing in [start, end), of properties of which any are.
+
+        Raises:
+            NotFound: There is no such asset or property.
+            FailedPrecondition: A property is not bound to a tag.
+            Unavailable: onboarding or the historian cannot be asked.
+        """
+        tree = await self.assets(tenant)
+        bound = tree.bindings(refs)
+        tags = sorted({binding.tag_id for binding in bound.values()})
+        spans = await self._historian.missing(tenant, tags, start_us, end_us) if tags else {}
+        now_us = time.time_ns() // 1000
+        found = {ref: missing_time(spans.get(binding.tag_id, ()), now_us) for ref, binding in bound.items()}
+        return {ref: missing for ref, missing in found.items() if len(missing)}
 
     async def latest(self, tenant: str, refs: Iterable[PropertyRef]) -> dict[PropertyRef, Series]:
         """The newest sample of each property, as a series of one; an empty one where there is none.

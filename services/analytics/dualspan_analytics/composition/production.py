@@ -17,7 +17,7 @@ from dualspan_runtime.server import Binding
 
 def compose(parts: Parts) -> Concern:
     """Their calls."""
-    definitions = ProductionDefinitions.of(parts.database)
+    definitions = ProductionDefinitions.of(parts.database, parts.plant)
     production = Production(parts.database, definitions, parts.plant, parts.changes)
     kpis = Kpis(parts.database, definitions, production)
     states = StateServicer(definitions, Stops(parts.database, production), parts.tokens)
@@ -32,11 +32,11 @@ def compose(parts: Parts) -> Concern:
 
 def rollups(parts: Parts) -> Rollups:
     """What the worker rolls up."""
-    definitions = ProductionDefinitions.of(parts.database)
+    definitions = ProductionDefinitions.of(parts.database, parts.plant)
     return Rollups(parts.database, Production(parts.database, definitions, parts.plant, parts.changes))
 
 
 def kpis(parts: Parts) -> Kpis:
     """What computes KPIs, for other concerns."""
-    definitions = ProductionDefinitions.of(parts.database)
+    definitions = ProductionDefinitions.of(parts.database, parts.plant)
     return Kpis(parts.database, definitions, Production(parts.database, definitions, parts.plant, parts.changes))

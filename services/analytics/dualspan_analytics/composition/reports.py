@@ -24,13 +24,13 @@ def compose(parts: Parts) -> Concern:
 
 def use_cases(parts: Parts) -> Reports:
     """What reports there are, and when they are made."""
-    calendars = ProductionDefinitions.of(parts.database).calendars
+    calendars = ProductionDefinitions.of(parts.database, parts.plant).calendars
     return Reports(parts.database, calendars, parts.plant, parts.jobs)
 
 
 def runs(parts: Parts) -> ReportRuns:
     """Making them, for the worker."""
-    definitions = ProductionDefinitions.of(parts.database)
+    definitions = ProductionDefinitions.of(parts.database, parts.plant)
     production = Production(parts.database, definitions, parts.plant, parts.changes)
     sources = Sources(
         kpis=Kpis(parts.database, definitions, production),

@@ -42,5 +42,5 @@ def publishing(parts: Parts) -> Publishing:
 
 
 def _kpis(parts: Parts) -> Kpis:
-    definitions = ProductionDefinitions.of(parts.database)
+    definitions = ProductionDefinitions.of(parts.database, parts.plant)
     return Kpis(parts.database, definitions, Production(parts.database, definitions, parts.plant, parts.changes))

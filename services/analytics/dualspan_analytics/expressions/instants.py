@@ -27,12 +27,12 @@ from dualspan_analytics.states.timeline import Steps, as_text, compact
 MOST_STEPS = 2_000_000_000
 """Nodes times instants: some seconds of work."""
 
-Values = NDArray[np.float64] | NDArray[np.bool_] | NDArray[np.str_]
+Values = NDArray[np.float64] | NDArray[np.bool_] | NDArray[np.object_]
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """Values at instants, float64, bool or str, and at which of them the value is known (bool)."""
+    """Values at instants, float64, bool or object (str), and at which of them the value is known (bool)."""
 
     value: Values
     known: NDArray[np.bool_]
@@ -101,7 +101,7 @@ def _constant(node: Node, count: int) -> Column | None:
     if isinstance(node, Number | Truth):
         return Column(np.full(count, node.value), np.ones(count, np.bool_))
     if isinstance(node, Text):
-        return Column(np.full(count, node.value), np.ones(count, np.bool_))
+        return Column(np.full(count, node.value, object), np.ones(count, np.bool_))
     return None
 
 
@@ -152,7 +152,7 @@ def _operated(operator: str, inner: list[Column], expression: Expression) -> Col
     known = np.logical_and.reduce([each.known for each in inner])
     if operator in _COMPARE:
         one, other = inner
-        texts = [each.value.dtype.kind == "U" for each in inner]
+        texts = [each.value.dtype.kind == "O" for each in inner]
         if any(texts) and not (all(texts) and operator in {"==", "!="}):
             raise bad_expression(expression.text, 1, f"text and numbers cannot be compared by {operator}.")
         return Column(_COMPARE[operator](one.value, other.value), known)
@@ -181,7 +181,7 @@ def _computed(
 ) -> Column:
     """A number of numbers; what is not finite, such as 1 / 0, is not known."""
     for each in inner:
-        if each.value.dtype.kind == "U":
+        if each.value.dtype.kind == "O":
             raise bad_expression(expression.text, 1, "text is no number to compute with.")
     with np.errstate(all="ignore"):
         value = work(*(each.value.astype(np.float64) for each in inner))

@@ -19,11 +19,12 @@ from dualspan_analytics.expressions.model import (
     Operation,
     Property,
     Truth,
+    walk,
 )
 from dualspan_analytics.intervals import Intervals, Micros
 from dualspan_analytics.kpis.counters import bad_time, increments
 from dualspan_analytics.kpis.measures import Measure, Measures
-from dualspan_analytics.kpis.ratios import Figures, Reasons, Sums, divide, first_of
+from dualspan_analytics.kpis.ratios import Figures, Reasons, Sums, divide, first_of, good_share
 
 _SECOND = 1e6
 _NO_DATA = "no good data"
@@ -47,6 +48,9 @@ SUMS: dict[str, tuple[Callable[[Sums], NDArray[np.float64]], float]] = {
     "E": (lambda s: s.of(Measure.ENERGY), 1.0),
     "FE": (lambda s: s.of(Measure.FAILURES), 1.0),
 }
+
+_BAD = dict.fromkeys(("PQ", "GQ", "SQ", "RQ"), Measure.QUANTITY_BAD) | {"E": Measure.ENERGY_BAD}
+"""Which time is without the data of a sum; of all others it is that without a known state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,8 @@ def check_windowed(expression: Expression) -> None:
 def compute(expression: Expression, series: Mapping[Property, Series | None], windows: Windows) -> Figures:
     """The value of an expression in each window.
 
+    The share of good data is that of its properties or of its sums, whichever is less.
+
     Args:
         expression: What to compute.
         series: Its properties, each with the last sample before the first window; None: it has no data.
@@ -95,8 +101,8 @@ def compute(expression: Expression, series: Mapping[Property, Series | None], wi
         ResourceExhausted: It would take too long.
     """
     found = _value(expression.root, expression, series, windows)
-    bad = _bad_share(series, windows)
-    return Figures(np.where(found.reason == "", found.value, np.nan), 1.0 - bad, found.reason)
+    share = np.minimum(1.0 - _bad_share(series, windows), _share_of_sums(expression, windows.measures))
+    return Figures(np.where(found.reason == "", found.value, np.nan), share, found.reason)
 
 
 def _value(node: Node, expression: Expression, series: Mapping[Property, Series | None], windows: Windows) -> _Result:
@@ -185,7 +191,7 @@ def _aggregate(
         return _duration(
             found.value.astype(np.bool_) & found.known, found.known, inside, place, until - t, len(windows.start)
         )
-    if found.value.dtype.kind == "U":
+    if found.value.dtype.kind == "O":
         raise bad_expression(expression.text, 1, f"{call.function}() takes numbers, not text.")
     use = found.known & inside
     value = found.value.astype(np.float64)[use]
@@ -258,6 +264,13 @@ def _bad_share(series: Mapping[Property, Series | None], windows: Windows) -> ND
         return np.zeros(len(windows.start))
     bad = Intervals.joined(np.concatenate([each.start for each in spans]), np.concatenate([each.end for each in spans]))
     return bad.covered(windows.start, windows.end) / np.maximum(windows.end - windows.start, 1)
+
+
+def _share_of_sums(expression: Expression, measures: Measures) -> NDArray[np.float64]:
+    """float64[w]: the least share of good data of the sums that an expression names; 1 if it names none."""
+    named = {node.name for node in walk(expression.root) if isinstance(node, Element)}
+    shares = [good_share(Sums(measures), bad) for bad in {_BAD.get(name, Measure.UNKNOWN) for name in named}]
+    return np.minimum.reduce([np.ones(len(measures)), *shares])
 
 
 def _none(count: int) -> Reasons:

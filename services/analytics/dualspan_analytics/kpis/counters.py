@@ -1,6 +1,6 @@
 """What counters and meters counted: right across resets, rollover and values that go backwards."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,10 @@ class Increments:
     backwards: Micros
     rollovers: Micros
     bad: Intervals
+
+    def times(self, factor: float) -> "Increments":
+        """The same in another unit."""
+        return self if factor == 1.0 else replace(self, amount=self.amount * factor)
 
 
 def nothing(start_us: int, end_us: int) -> Increments:

@@ -1,6 +1,6 @@
 """What can be wrong with KPIs, in words that say what to do next."""
 
-from dualspan_runtime.errors import FailedPrecondition, InvalidArgument, NotFound
+from dualspan_runtime.errors import FailedPrecondition, InvalidArgument, NotFound, ResourceExhausted
 
 
 def bad_profile(why: str) -> InvalidArgument:
@@ -18,6 +18,16 @@ def unknown_kpi(kpi: str) -> NotFound:
     return NotFound("KPI_NOT_FOUND", f"There is no KPI {kpi[:60]!r}. List KPIs to see which there are.", kpi=kpi[:60])
 
 
+def too_many_rows(rows: int, most: int) -> ResourceExhausted:
+    """More than anybody reads."""
+    return ResourceExhausted(
+        "TOO_MANY_ROWS",
+        f"The answer would have {rows} rows; {most} are allowed. Ask for a shorter time or fewer machines, or group by "
+        "less.",
+        rows=str(rows),
+    )
+
+
 def reserved_kpi(kpi: str) -> InvalidArgument:
     """The name belongs to the standard."""
     return InvalidArgument("KPI_IS_STANDARD", f"{kpi!r} is a KPI of ISO 22400-2 and cannot be changed. Use another id.")
@@ -32,13 +42,34 @@ def no_states(asset: str) -> FailedPrecondition:
     )
 
 
-def energy_unit(asset: str, name: str, unit: str) -> FailedPrecondition:
-    """A meter does not count energy."""
+def unit_does_not_fit(asset: str, name: str, unit: str, wanted: str) -> FailedPrecondition:
+    """A meter does not count energy, or counters of one machine do not count the same."""
     return FailedPrecondition(
         "UNIT_DOES_NOT_FIT",
-        f"{asset}/{name} is in {unit or 'no unit'}, which is no energy. Name another property, or '-' for none.",
+        f"{asset}/{name} is in {unit or 'no unit'}, which is no {wanted}. Name another property in the machine "
+        "profile, or '-' for none.",
         asset=asset,
         unit=unit,
+    )
+
+
+def has_calendar(asset: str, calendar: str) -> FailedPrecondition:
+    """Two calendars would hold for one asset."""
+    return FailedPrecondition(
+        "ASSET_HAS_CALENDAR",
+        f"Calendar {calendar!r} holds for {asset!r} already. Take the asset out of that calendar, or name another.",
+        asset=asset,
+        calendar=calendar,
+    )
+
+
+def has_profile(subject: str, profile: str) -> FailedPrecondition:
+    """Two profiles would say how one machine is computed."""
+    return FailedPrecondition(
+        "MACHINE_HAS_PROFILE",
+        f"Machine profile {profile!r} is for {subject!r} already. Take it out of that profile, or name another.",
+        subject=subject,
+        profile=profile,
     )
 
 

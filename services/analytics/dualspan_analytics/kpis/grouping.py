@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from dualspan_analytics.assets import AssetLevel, AssetTree
 from dualspan_analytics.calendars.expansion import midnights
 from dualspan_analytics.kpis.errors import bad_query
-from dualspan_analytics.kpis.measures import Measures, add_up
+from dualspan_analytics.kpis.measures import Measure, Measures, add_up
 from dualspan_analytics.kpis.planning import Machine
 from dualspan_analytics.kpis.slots import NO_SHIFT
 from dualspan_analytics.kpis.table import CellTable
@@ -47,8 +47,8 @@ class Rows:
 
     Attributes:
         asset: int64[n], index into `assets`; None without such a dimension.
-        start: int64[n], µs: of the shift, or of the first local day.
-        end: int64[n].
+        start: int64[n], µs: of the shift, or of the first local day; the earliest if sites have other clocks.
+        end: int64[n]; likewise the latest.
         shift: int64[n], index into `shifts`.
         product: int64[n], index into `texts`.
         order: int64[n], likewise.
@@ -98,14 +98,14 @@ def grouped(cells: CellTable, machines: Sequence[Machine], tree: AssetTree, dime
         cells = _within_shifts(cells)
     asset, assets = _assets(cells, machines, tree, wanted)
     shift, shifts = _shift_names(cells, machines)
-    start, end = _times(cells, machines, wanted)
+    times = _times(cells, machines, wanted)
     named = bool(wanted & {Dimension.SHIFT, Dimension.SHIFT_NAME})
     nothing = np.zeros(len(cells), np.int64)
     keys = np.stack(
         [
             asset,
-            start,
-            end,
+            times.first,
+            times.last,
             shift if named else nothing,
             cells.product if Dimension.PRODUCT in wanted else nothing,
             cells.order if Dimension.ORDER in wanted else nothing,
@@ -120,8 +120,8 @@ def grouped(cells: CellTable, machines: Sequence[Machine], tree: AssetTree, dime
     timed = bool(wanted & (_TIMES - {Dimension.SHIFT_NAME}))
     return Rows(
         unique[:, 0] if wanted & _ASSETS.keys() else None,
-        unique[:, 1] if timed else None,
-        unique[:, 2] if timed else None,
+        _extreme(np.minimum, row, times.start, count) if timed else None,
+        _extreme(np.maximum, row, times.end, count) if timed else None,
         unique[:, 3] if named else None,
         unique[:, 4] if Dimension.PRODUCT in wanted else None,
         unique[:, 5] if Dimension.ORDER in wanted else None,
@@ -130,8 +130,24 @@ def grouped(cells: CellTable, machines: Sequence[Machine], tree: AssetTree, dime
         cells.texts or ("",),
         _extreme(np.minimum, row, cells.start, count),
         _extreme(np.maximum, row, cells.end, count),
-        add_up(cells.measures, row, count),
+        _of_one_unit(add_up(cells.measures, row, count), _mixed(cells, machines, row, count)),
     )
+
+
+def _mixed(cells: CellTable, machines: Sequence[Machine], row: NDArray[np.int64], count: int) -> NDArray[np.bool_]:
+    """bool[count]: rows of machines that count in different units."""
+    units = [machine.plan.unit for machine in machines]
+    if len(set(units)) < 2:
+        return np.zeros(count, np.bool_)
+    unit = np.unique(units, return_inverse=True)[1].astype(np.int64)[cells.machine]
+    return _extreme(np.minimum, row, unit, count) != _extreme(np.maximum, row, unit, count)
+
+
+def _of_one_unit(measures: Measures, mixed: NDArray[np.bool_]) -> Measures:
+    """Sums of kilograms and pieces mean nothing: NaN, which goes through whatever is made of them."""
+    for column in (Measure.GOOD, Measure.SCRAP, Measure.REWORK):
+        measures[mixed, column] = np.nan
+    return measures
 
 
 def _extreme(which: np.ufunc, row: NDArray[np.int64], value: NDArray[np.int64], count: int) -> NDArray[np.int64]:
@@ -186,24 +202,41 @@ def _shift_names(cells: CellTable, machines: Sequence[Machine]) -> tuple[NDArray
     return table[cells.machine, cells.shift], names
 
 
-def _times(
-    cells: CellTable, machines: Sequence[Machine], wanted: set[Dimension]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Start and end of what each cell belongs to; a period is that of the first machine's time zone."""
+@dataclass(frozen=True, slots=True)
+class _Times:
+    """What each cell belongs to in time, int64[n] each: `first` and `last` tell rows apart, `start`, `end` are µs."""
+
+    first: NDArray[np.int64]
+    last: NDArray[np.int64]
+    start: NDArray[np.int64]
+    end: NDArray[np.int64]
+
+
+def _times(cells: CellTable, machines: Sequence[Machine], wanted: set[Dimension]) -> _Times:
+    """The shift of each cell, or the local day, week or month by the clock of its machine."""
     if Dimension.SHIFT in wanted:
-        return cells.start, cells.end
+        return _Times(cells.start, cells.end, cells.start, cells.end)
     zeros = np.zeros(len(cells), np.int64)
-    if not wanted & {Dimension.DAY, Dimension.WEEK, Dimension.MONTH} or not machines:
-        return zeros, zeros
-    zone = machines[0].calendar.time_zone
-    days, place = np.unique(cells.day.astype(np.int64), return_inverse=True)
+    if not wanted & {Dimension.DAY, Dimension.WEEK, Dimension.MONTH}:
+        return _Times(zeros, zeros, zeros, zeros)
+    first, following = _periods(cells.day.astype(np.int64), wanted)
+    start, end = zeros.copy(), zeros.copy()
+    zones = np.array([machine.calendar.time_zone for machine in machines], object)[cells.machine]
+    for zone in {machine.calendar.time_zone for machine in machines}:
+        mine = zones == zone
+        for days, edge in ((first, start), (following, end)):
+            distinct, place = np.unique(days[mine], return_inverse=True)
+            edge[mine] = midnights(zone, distinct)[place.ravel()]
+    return _Times(first, zeros, start, end)
+
+
+def _periods(days: NDArray[np.int64], wanted: set[Dimension]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The first day of the day, week or month of each day, and of the one that follows."""
     if Dimension.DAY in wanted:
-        first, following = days, days + 1
-    elif Dimension.WEEK in wanted:
+        return days, days + 1
+    if Dimension.WEEK in wanted:
         first = days - (days + 3) % 7  # 1970-01-01 was a Thursday
-        following = first + 7
-    else:
-        months = days.astype("datetime64[D]").astype("datetime64[M]")
-        first = months.astype("datetime64[D]").astype(np.int64)
-        following = (months + 1).astype("datetime64[D]").astype(np.int64)
-    return midnights(zone, first)[place.ravel()], midnights(zone, following)[place.ravel()]
+        return first, first + 7
+    months = days.astype("datetime64[D]").astype("datetime64[M]")
+    first = months.astype("datetime64[D]").astype(np.int64)
+    return first, (months + 1).astype("datetime64[D]").astype(np.int64)

@@ -40,7 +40,9 @@ class Plan:
         rework: Rework quantity.
         total: All that was produced.
         energy: Meter.
-        kwh: What one unit of the meter is.
+        unit: UCUM, what quantities are counted in.
+        factors: By property: what one unit of a counter is in this unit, of the meter in kWh, of the rate in pieces
+            per hour.
         product_property: What is made.
         order_property: For which order.
         run_times: Planned run time per item, µs, by product; "" is every other.
@@ -60,7 +62,8 @@ class Plan:
     rework: Counter
     total: Counter
     energy: Counter
-    kwh: float
+    unit: str
+    factors: Mapping[str, float]
     product_property: str
     order_property: str
     run_times: Mapping[str, int]
@@ -173,7 +176,7 @@ def _counters(plan: Plan, values: Values, start_us: int, end_us: int) -> dict[st
             raise not_a_number(plan.asset, counter.property)
         known = series is not None and len(series) > 0
         found[counter.property] = (
-            increments(series, start_us, end_us, counter.modulus)
+            increments(series, start_us, end_us, counter.modulus).times(plan.factors.get(counter.property, 1.0))
             if known and series is not None
             else nothing(start_us, end_us)
         )
@@ -194,18 +197,7 @@ def _quantities(plan: Plan, counters: Mapping[str, Increments]) -> dict[Measure,
 
 
 def _energy(plan: Plan, counters: Mapping[str, Increments]) -> Increments | None:
-    if not plan.energy.property:
-        return None
-    found = counters[plan.energy.property]
-    return Increments(
-        found.timestamp,
-        found.amount * plan.kwh,
-        found.since,
-        found.resets,
-        found.backwards,
-        found.rollovers,
-        found.bad,
-    )
+    return counters[plan.energy.property] if plan.energy.property else None
 
 
 def _run_time(plan: Plan, values: Values, product: Steps, products: tuple[str, ...]) -> RunTime:
@@ -218,7 +210,7 @@ def _run_time(plan: Plan, values: Values, product: Steps, products: tuple[str, .
         return RunTime(start, value)
     if series.value.dtype.kind in "OU":
         raise not_a_number(plan.asset, plan.rate_property)
-    rate = np.where(usable_samples(series), series.value, 0.0).astype(np.float64)
+    rate = np.where(usable_samples(series), series.value, 0.0) * plan.factors.get(plan.rate_property, 1.0)
     item = np.where(rate > 0, _HOUR_US / np.where(rate > 0, rate, 1.0), 0.0)
     edges = np.union1d(start, series.timestamp[series.timestamp >= start[0]])
     place = np.searchsorted(series.timestamp, edges, side="right") - 1

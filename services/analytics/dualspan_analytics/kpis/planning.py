@@ -8,7 +8,7 @@ from dualspan_analytics.assets import Asset, AssetTree
 from dualspan_analytics.calendars.model import Calendar, Daily, Shift
 from dualspan_analytics.columns import PropertyRef
 from dualspan_analytics.expressions.parsing import parse
-from dualspan_analytics.kpis.errors import energy_unit, no_states
+from dualspan_analytics.kpis.errors import no_states, unit_does_not_fit
 from dualspan_analytics.kpis.machine import Plan, packml_values, state_values
 from dualspan_analytics.kpis.profile import NONE, Counter, Profile, Source, check_states, states_of
 from dualspan_analytics.states.model import PACKML, State, element_of
@@ -18,7 +18,7 @@ from dualspan_runtime.errors import DomainError, InvalidArgument
 ALWAYS = Calendar("", "All day, UTC", "UTC", (Shift("day", Daily(0, 0, tuple(range(7)))),))
 """For assets without a calendar: planned operation time is all the time."""
 
-_RECIPE = 1
+_RECIPE = 2
 """Part of every digest: raised when the same inputs would give other sums."""
 
 
@@ -105,6 +105,11 @@ def _plan(tree: AssetTree, asset: Asset, profile: Profile, source: Source) -> Pl
     check_states(profile, states, asset.id)
     energy = _counter(tree, asset, profile.energy, "active-energy")
     good = _counter(tree, asset, profile.good, "good-count")
+    total = Counter() if good.property else _counter(tree, asset, profile.total, "total-count")
+    scrap, rework = _counter(tree, asset, profile.scrap, "scrap-count"), _counter(tree, asset, profile.rework, NONE)
+    rate = _usual(tree, asset, profile.rate_property, "speed-setpoint")
+    counted = (good.property or total.property, scrap.property, rework.property)
+    unit = next(filter(None, (_unit(tree, asset, name) for name in counted)), "")
     return Plan(
         asset=asset.id,
         state_property="" if source.kind == "rules" else source.property or "state",
@@ -115,15 +120,16 @@ def _plan(tree: AssetTree, asset: Asset, profile: Profile, source: Source) -> Pl
         reasons={reason.code: reason for reason in profile.reasons},
         minor_stop_us=profile.minor_stop_us,
         good=good,
-        scrap=_counter(tree, asset, profile.scrap, "scrap-count"),
-        rework=_counter(tree, asset, profile.rework, NONE),
-        total=Counter() if good.property else _counter(tree, asset, profile.total, "total-count"),
+        scrap=scrap,
+        rework=rework,
+        total=total,
         energy=energy,
-        kwh=_kwh(tree, asset, energy.property),
+        unit=unit,
+        factors=_factors(tree, asset, unit, (scrap.property, rework.property), rate, energy.property),
         product_property=_usual(tree, asset, profile.product_property, "product-code"),
         order_property=_usual(tree, asset, profile.order_property, "order-number"),
         run_times={each.product: each.per_item_us for each in profile.run_times},
-        rate_property=_usual(tree, asset, profile.rate_property, "speed-setpoint"),
+        rate_property=rate,
     )
 
 
@@ -148,14 +154,35 @@ def _counter(tree: AssetTree, asset: Asset, given: Counter, usual: str) -> Count
     return Counter(_usual(tree, asset, given.property, usual), given.modulus)
 
 
-def _kwh(tree: AssetTree, asset: Asset, name: str) -> float:
-    if not name:
-        return 1.0
-    unit = tree.unit(PropertyRef(asset.id, name))
-    try:
-        return conversion(unit, "kW.h").factor
-    except InvalidArgument as err:
-        raise energy_unit(asset.id, name, unit) from err
+def _unit(tree: AssetTree, asset: Asset, name: str) -> str:
+    return tree.unit(PropertyRef(asset.id, name)) if name else ""
+
+
+def _factors(
+    tree: AssetTree, asset: Asset, unit: str, counted: Sequence[str], rate: str, energy: str
+) -> dict[str, float]:
+    """What one unit of each property is in the unit of quantities, per hour of the rate, in kWh of the meter."""
+    found = {name: _factor(tree, asset, name, f"quantity in {unit}", unit) for name in counted if name}
+    if rate:
+        found[rate] = _factor(tree, asset, rate, f"rate in {unit or 'items'} per time", f"{unit}/h", "/h")
+    if energy:
+        found[energy] = _factor(tree, asset, energy, "energy", "kW.h")
+        if not _unit(tree, asset, energy):
+            raise unit_does_not_fit(asset.id, energy, "", "energy")
+    return found
+
+
+def _factor(tree: AssetTree, asset: Asset, name: str, what: str, *wanted: str) -> float:
+    """What one unit of a property is in the first unit that fits; without a unit of its own it is in that."""
+    unit = _unit(tree, asset, name)
+    for each in wanted if unit else ():
+        try:
+            return conversion(unit, each).factor
+        except InvalidArgument:
+            continue
+    if unit:
+        raise unit_does_not_fit(asset.id, name, unit, what)
+    return 1.0
 
 
 def all_planned(

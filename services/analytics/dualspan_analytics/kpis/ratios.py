@@ -12,6 +12,7 @@ Floats = NDArray[np.float64]
 Reasons = NDArray[np.object_]
 """str in an array of objects: most are the same few, and copies of long texts would take longer than the figures."""
 HOUR_US = 3_600_000_000.0
+PIECE = "{piece}"
 _ROUNDING = 1e-9
 
 
@@ -73,7 +74,7 @@ class Kpi:
     Attributes:
         id: As in requests.
         formula: In the words of the standard.
-        unit: UCUM; "1" for ratios.
+        unit: UCUM; "1" for ratios. Of pieces; see `unit_of`.
         numerator: Of its sums.
         denominator: Of its sums.
         missing: What to say where the denominator is 0.
@@ -113,6 +114,7 @@ NO_RUN_TIME = "no planned run time per item is known for what was produced"
 PARTLY_TIMED = "some of what was produced has no planned run time per item; it is taken to need as much as the rest"
 NO_FAILURE = "no failure"
 NOT_FINITE = "the result is not a finite number"
+MIXED = "machines that count in different units are added up; ask for each, or for those of one unit"
 
 KPIS: dict[str, Kpi] = {
     kpi.id: kpi
@@ -197,6 +199,14 @@ COMPOSED = {
 ALL = (*KPIS, *COMPOSED)
 
 
+def unit_of(kpi: str, counted_in: str) -> str:
+    """The unit (UCUM) of a KPI of machines that count in a unit, such as `{piece}` or `kg`."""
+    unit = KPIS[kpi].unit if kpi in KPIS else "1"
+    if counted_in in {"", PIECE}:
+        return unit
+    return {"throughput-rate": f"{counted_in}/h", "energy-per-unit": f"kW.h/({counted_in})"}.get(kpi, unit)
+
+
 def figures(kpi: str, measures: Measures) -> Figures:
     """One KPI of each row.
 
@@ -218,18 +228,18 @@ def figures(kpi: str, measures: Measures) -> Figures:
     # Nothing ran although it was to: what was made is 0 of what could have been, and no ratio of pieces is needed.
     idle = (sums.pbt > 0) & (sums.apt == 0) & (sums.produced == 0)
     reason[idle] = ""
-    return Figures(np.where(idle, 0.0, value), _good_share(sums, Measure.EITHER_BAD), reason)
+    return Figures(np.where(idle, 0.0, value), good_share(sums, Measure.EITHER_BAD), reason)
 
 
 def _quotient(kpi: Kpi, sums: Sums) -> Figures:
     above, below = kpi.numerator(sums), kpi.denominator(sums)
     value, reason = divide(above, below, kpi.missing)
-    return Figures(value * kpi.scale, _good_share(sums, kpi.bad), reason)
+    return Figures(value * kpi.scale, good_share(sums, kpi.bad), reason)
 
 
 def _net_availability(sums: Sums) -> Figures:
     value, reason = divide(sums.aupt, sums.pbt, NO_BUSY_TIME)
-    return Figures(value, _good_share(sums, Measure.UNKNOWN), reason)
+    return Figures(value, good_share(sums, Measure.UNKNOWN), reason)
 
 
 def _effectiveness(sums: Sums) -> Figures:
@@ -247,17 +257,20 @@ def _effectiveness(sums: Sums) -> Figures:
     value = np.where(untimed, np.nan, value)
     doubt = np.full(len(value), "", object)
     doubt[some & partly], doubt[untimed] = PARTLY_TIMED, NO_RUN_TIME
-    return Figures(value, _good_share(sums, Measure.EITHER_BAD), first_of(reason, doubt))
+    return Figures(value, good_share(sums, Measure.EITHER_BAD), first_of(reason, doubt))
 
 
 def divide(above: Floats, below: Floats, missing: str) -> tuple[Floats, Reasons]:
-    """float64[n], str[n]: the quotient, NaN with a reason where the divisor is 0 or the result is not finite."""
-    zero = below == 0
+    """float64[n], str[n]: the quotient, NaN with a reason where the divisor is 0 or the result is not finite.
+
+    What is NaN before is a sum of different units.
+    """
+    zero, mixed = below == 0, np.isnan(above) | np.isnan(below)
     with np.errstate(over="ignore", invalid="ignore"):
         value = np.where(zero, np.nan, above / np.where(zero, 1.0, below))
     wild = ~zero & ~np.isfinite(value)
     reason = np.full(len(value), "", object)
-    reason[zero], reason[wild] = missing, NOT_FINITE
+    reason[zero], reason[wild], reason[mixed] = missing, NOT_FINITE, MIXED
     return np.where(wild, np.nan, value), reason
 
 
@@ -266,7 +279,7 @@ def first_of(one: Reasons, other: Reasons) -> Reasons:
     return np.where(one == "", other, one)
 
 
-def _good_share(sums: Sums, bad: Measure) -> Floats:
-    """Of the planned operation time, or of all time where there is none."""
+def good_share(sums: Sums, bad: Measure) -> Floats:
+    """float64[n], 0 to 1: the share of the planned operation time with good data; 0 where there is none."""
     whole = sums.pot
     return np.where(whole > 0, 1.0 - sums.of(bad) / np.where(whole > 0, whole, 1.0), 0.0).clip(0.0, 1.0)

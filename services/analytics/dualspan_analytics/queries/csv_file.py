@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv
 
+from dualspan_analytics.columns import distinct_texts
 from dualspan_analytics.queries.arrow_file import batch, slices
 from dualspan_analytics.queries.model import Table, TableColumn
 from dualspan_analytics.queries.times import iso_times
@@ -35,8 +36,8 @@ def _harmless(column: TableColumn) -> TableColumn:
     title = harmless(column.title)
     if column.kind is not ValueKind.TEXT:
         return replace(column, title=title)
-    distinct, place = np.unique(column.value.astype(str), return_inverse=True)
-    values = np.array([harmless(str(text)) for text in distinct], object)
+    place, distinct = distinct_texts(column.value)
+    values = np.array([harmless(text) for text in distinct], object)
     return replace(column, title=title, value=values[place])
 
 

@@ -46,6 +46,15 @@ def table_too_large(rows: int, columns: int, most: int) -> ResourceExhausted:
     return ResourceExhausted("TABLE_TOO_LARGE", words, rows=str(rows), columns=str(columns), most=str(most))
 
 
+def texts_too_large(title: str, size: int, most: int) -> ResourceExhausted:
+    """The texts of a column would fill the memory."""
+    words = (
+        f"The texts of the column {title!r} would take {size // 1_000_000} MB, {most // 1_000_000} MB are allowed for "
+        "all columns. Ask for a shorter time, longer intervals or other columns."
+    )
+    return ResourceExhausted("TABLE_TOO_LARGE", words, column=title, most=str(most))
+
+
 def workbook_too_large(rows: int, columns: int, most_rows: int, most_cells: int) -> ResourceExhausted:
     """More than a workbook can hold, or than one should be asked to open."""
     words = (

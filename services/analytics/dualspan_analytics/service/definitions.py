@@ -9,9 +9,10 @@ from dualspan_analytics.calendars.expansion import check_shifts
 from dualspan_analytics.calendars.model import Calendar
 from dualspan_analytics.expressions.parsing import parse
 from dualspan_analytics.expressions.windows import check_windowed
-from dualspan_analytics.kpis.errors import reserved_kpi
+from dualspan_analytics.kpis.errors import has_calendar, has_profile, reserved_kpi
 from dualspan_analytics.kpis.profile import Profile, check
 from dualspan_analytics.kpis.ratios import ALL
+from dualspan_analytics.plant_data import PlantData
 from dualspan_analytics.store import production
 from dualspan_analytics.store.production import Kind
 from dualspan_analytics.units import check as check_unit
@@ -95,14 +96,16 @@ class Definitions(Generic[T]):
 class ProductionDefinitions:
     """All kinds together, each checked before it is stored."""
 
+    plant: PlantData
     calendars: Definitions[Calendar]
     profiles: Definitions[Profile]
     kpis: Definitions[CustomKpi]
 
     @classmethod
-    def of(cls, database: Database) -> "ProductionDefinitions":
-        """In a database."""
+    def of(cls, database: Database, plant: PlantData) -> "ProductionDefinitions":
+        """In a database, about the assets of a plant."""
         return cls(
+            plant,
             Definitions(database, "calendar", TypeAdapter(Calendar)),
             Definitions(database, "profile", TypeAdapter(Profile)),
             Definitions(database, "kpi", TypeAdapter(CustomKpi)),
@@ -113,8 +116,15 @@ class ProductionDefinitions:
 
         Raises:
             InvalidArgument: It is not valid, or its shifts overlap.
+            NotFound: There is no such asset.
+            FailedPrecondition: An asset has another calendar (`ASSET_HAS_CALENDAR`).
         """
         check_shifts(given)
+        (await self.plant.assets(tenant)).check_known(given.assets)
+        for other in await self.calendars.page(tenant, "", MOST):
+            taken = set(given.assets).intersection(other.assets)
+            if taken and other.id != given.id:
+                raise has_calendar(min(taken), other.id)
         return await self.calendars.put(tenant, given)
 
     async def put_profile(self, tenant: str, given: Profile) -> Profile:
@@ -122,8 +132,15 @@ class ProductionDefinitions:
 
         Raises:
             InvalidArgument: It is not valid.
+            NotFound: There is no such asset.
+            FailedPrecondition: A machine or model has another profile (`MACHINE_HAS_PROFILE`).
         """
         check(given)
+        (await self.plant.assets(tenant)).check_known(given.assets)
+        for other in await self.profiles.page(tenant, "", MOST):
+            taken = set(given.assets).intersection(other.assets) | set(given.models).intersection(other.models)
+            if taken and other.id != given.id:
+                raise has_profile(min(taken), other.id)
         return await self.profiles.put(tenant, given)
 
     async def put_kpi(self, tenant: str, given: CustomKpi) -> CustomKpi:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,18 +10,19 @@ from dualspan_analytics.columns import PropertyRef, Series
 from dualspan_analytics.expressions.model import Expression, Property
 from dualspan_analytics.expressions.parsing import parse
 from dualspan_analytics.expressions.windows import Windows, compute
-from dualspan_analytics.kpis.errors import bad_query, unknown_kpi
+from dualspan_analytics.kpis.errors import bad_query, too_many_rows, unknown_kpi
 from dualspan_analytics.kpis.grouping import Dimension, Rows, check_dimensions, grouped
 from dualspan_analytics.kpis.machine import Computed
 from dualspan_analytics.kpis.measures import add_up
 from dualspan_analytics.kpis.planning import Machine
-from dualspan_analytics.kpis.ratios import ALL, COMPOSED, KPIS, Figures, figures
+from dualspan_analytics.kpis.ratios import ALL, COMPOSED, KPIS, PIECE, Figures, figures, unit_of
 from dualspan_analytics.service.clock import now_us
 from dualspan_analytics.service.definitions import MOST, CustomKpi, ProductionDefinitions
 from dualspan_analytics.service.production import Asked, Production
 from dualspan_runtime.database import Database
 
 MOST_KPIS = 32
+MOST_ROWS = 200_000
 MOST_DAYS = 400
 MOST_DETAIL_DAYS = 100
 _DAY_US = 86_400_000_000
@@ -42,10 +43,11 @@ class KpiQuestion:
 
 @dataclass(frozen=True, slots=True)
 class KpiAnswer:
-    """Rows and the KPIs of each, by id, with their units."""
+    """Rows and the KPIs of each, by id, with their units; `counted_in` is "" where machines differ."""
 
     rows: Rows
     figures: Mapping[str, tuple[str, Figures]]
+    counted_in: str
     skipped: Sequence[str]
     rolled_up: int
     computed: int
@@ -116,13 +118,18 @@ class Kpis:
             tenant, asked, question.start_us, question.end_us, skip_rollups=question.skip_rollups
         )
         rows = grouped(summed.cells, asked.machines, asked.tree, question.dimensions)
+        if len(rows) > MOST_ROWS:
+            raise too_many_rows(len(rows), MOST_ROWS)
         found: dict[str, tuple[str, Figures]] = {}
         for kpi in dict.fromkeys(question.kpis):
             if kpi in custom:
                 found[kpi] = (custom[kpi].unit, await self._computed(tenant, custom[kpi], asked, rows))
             else:
-                found[kpi] = (KPIS[kpi].unit if kpi in KPIS else "1", figures(kpi, rows.measures))
-        return KpiAnswer(rows, found, asked.skipped, summed.rolled_up, summed.computed)
+                found[kpi] = _standard(kpi, rows, asked.machines)
+        units = {machine.plan.unit or PIECE for machine in asked.machines}
+        return KpiAnswer(
+            rows, found, units.pop() if len(units) == 1 else "", asked.skipped, summed.rolled_up, summed.computed
+        )
 
     async def open(self, tenant: str, kpi: str, asset: str, start_us: int, end_us: int) -> KpiOpened:
         """One KPI of one machine, from its samples, with all that it is made of.
@@ -143,6 +150,7 @@ class Kpis:
         last = np.array([min(end_us, now_us())], np.int64)
         rows = Rows(None, None, None, None, None, None, (), (), ("",), edge, last, total)
         if kpi in standard:
+            known = replace(known, unit=unit_of(kpi, machine.plan.unit))
             return KpiOpened(known, machine, figures(kpi, total), rows, computed)
         expression = parse(known.formula)
         windows = Windows(edge, last, total)
@@ -198,6 +206,17 @@ class Kpis:
         series = await self._production.values(tenant, list(refs.values()), *span) if refs else {}
         values: dict[Property, Series | None] = {each: series[ref] for each, ref in refs.items()}
         return await asyncio.to_thread(compute, expression, values, windows)
+
+
+def _standard(kpi: str, rows: Rows, machines: Sequence[Machine]) -> tuple[str, Figures]:
+    """A KPI of the standard with its unit; where machines count in several units, one with a unit has no value."""
+    units = sorted({machine.plan.unit for machine in machines})
+    computed = figures(kpi, rows.measures)
+    names = {unit_of(kpi, unit) for unit in units} or {unit_of(kpi, "")}
+    if len(names) == 1:
+        return names.pop(), computed
+    reason = np.full(len(rows), f"machines count in {' and in '.join(filter(None, units))}; ask for each", object)
+    return "", Figures(np.full(len(rows), np.nan), computed.good_share, reason)
 
 
 def check_span(start_us: int, end_us: int, most_days: int) -> None:

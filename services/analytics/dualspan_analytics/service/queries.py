@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from dualspan.historian.v1 import resources_pb2 as historian_resources
 from dualspan_analytics.assets import AssetTree
-from dualspan_analytics.columns import PropertyRef, Series
+from dualspan_analytics.columns import PropertyRef, Series, distinct_texts
+from dualspan_analytics.intervals import Intervals
 from dualspan_analytics.plant_data import Aggregate, PlantData, Processed
-from dualspan_analytics.queries.errors import not_numeric, table_too_large
+from dualspan_analytics.queries.errors import not_numeric, table_too_large, texts_too_large
 from dualspan_analytics.queries.joins import join, share_of_intervals, union
 from dualspan_analytics.queries.model import Join, Quality, Query, QueryColumn, Table, TableColumn
 from dualspan_analytics.queries.plan import check_query, titles
@@ -19,6 +20,8 @@ from dualspan_analytics.scaling import aggregate_unit, needs_numbers
 from dualspan_analytics.units import Conversion, conversion
 from dualspan_frame import ValueKind
 
+_TEXT_BYTES = 50
+"""So much room for text has a cell on the average."""
 _PERCENT_GOOD = historian_resources.AGGREGATE_PERCENT_GOOD
 _KINDS = {
     np.dtype(np.float64): ValueKind.FLOAT64,
@@ -30,10 +33,11 @@ Aggregates = Mapping[tuple[PropertyRef, Aggregate.ValueType], Processed]
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """What was read for a query."""
+    """What was read for a query; `missing` is when samples of aggregates are known to be missing."""
 
     series: Mapping[PropertyRef, Series]
     aggregates: Aggregates
+    missing: Mapping[PropertyRef, Intervals]
     conversions: Sequence[Conversion]
     units: Sequence[str]
 
@@ -82,7 +86,10 @@ class Queries:
         # Before anything is read: what does not fit is told at once.
         conversions = [conversion(unit, wanted) for unit, wanted in zip(has, units, strict=True)]
         series, aggregates = await asyncio.gather(self._samples(tenant, query), self._aggregates(tenant, query))
-        return _Read(series, aggregates, conversions, units)
+        # An aggregate does not know what should have come and did not.
+        refs = [column.ref for column in query.columns if column.aggregate]
+        missing = await self._plant.missing(tenant, refs, query.start_us, query.end_us) if refs else {}
+        return _Read(series, aggregates, missing, conversions, units)
 
     async def _samples(self, tenant: str, query: Query) -> Mapping[PropertyRef, Series]:
         refs = list(dict.fromkeys(column.ref for column in query.columns if not column.aggregate))
@@ -112,6 +119,7 @@ class Queries:
         for place, (column, title) in enumerate(zip(query.columns, titles(query.columns), strict=True)):
             made = _aggregate if column.aggregate else _joined
             columns.append(made(query, column, title, rows, read, place))
+        _check_texts(columns, self._most_cells * _TEXT_BYTES)
         return Table(rows, columns, query.quality)
 
     def _rows(self, query: Query, read: _Read) -> NDArray[np.int64]:
@@ -121,6 +129,18 @@ class Queries:
         if query.rows_of is not None:
             series = [read.series[query.columns[query.rows_of].ref]]
         return union(series, query.start_us, query.end_us)
+
+
+def _check_texts(columns: Sequence[TableColumn], most: int) -> None:
+    """Raises ResourceExhausted if the texts of all rows, one after the other, are too much."""
+    left = most
+    for column in columns:
+        if column.kind is ValueKind.TEXT and len(column.value):
+            place, distinct = distinct_texts(column.value)
+            size = int(np.array([len(text.encode()) for text in distinct], np.int64)[place].sum())
+            left -= size
+            if left < 0:
+                raise texts_too_large(column.title, size, most)
 
 
 def _check_kinds(tree: AssetTree, query: Query) -> None:
@@ -167,7 +187,10 @@ def _aggregate(
 ) -> TableColumn:
     found = read.aggregates[column.ref, Aggregate.ValueType(column.aggregate)]
     share = np.nan_to_num(read.aggregates[column.ref, _PERCENT_GOOD].value) / 100
-    lengths = np.diff(np.append(rows, query.end_us))
+    edges = np.append(rows, query.end_us)
+    lengths = np.diff(edges)
+    if column.ref in read.missing:
+        share = np.minimum(share, 1.0 - read.missing[column.ref].covered(edges[:-1], edges[1:]) / lengths)
     return TableColumn(
         title=title,
         unit=read.units[place],

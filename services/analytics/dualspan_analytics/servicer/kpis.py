@@ -15,7 +15,7 @@ from dualspan_analytics.expressions.windows import SUMS
 from dualspan_analytics.kpis.errors import bad_query
 from dualspan_analytics.kpis.grouping import Dimension
 from dualspan_analytics.kpis.measures import Measures
-from dualspan_analytics.kpis.ratios import ALL, Reasons, Sums
+from dualspan_analytics.kpis.ratios import ALL, PIECE, Reasons, Sums
 from dualspan_analytics.service.definitions import ProductionDefinitions
 from dualspan_analytics.service.kpis import KpiAnswer, KpiOpened, KpiQuestion, Kpis
 from dualspan_analytics.servicer.production_mapping import KPI, read_kpi, write_kpi
@@ -24,7 +24,8 @@ from dualspan_analytics.servicer.times import read_time, write_time
 from dualspan_runtime.names import TENANT
 
 _MOST_MARKS = 1000
-_UNITS = {"PQ": "{piece}", "GQ": "{piece}", "SQ": "{piece}", "RQ": "{piece}", "E": "kW.h", "FE": "1"}
+_QUANTITIES = frozenset({"PQ", "GQ", "SQ", "RQ"})
+_UNITS = {"E": "kW.h", "FE": "1"}
 
 
 class KpiServicer(kpis_pb2_grpc.KpiServiceServicer):
@@ -104,7 +105,7 @@ def _answer(found: KpiAnswer, *, include_sums: bool) -> contract.QueryKpisRespon
             )
             for kpi, (unit, figures) in found.figures.items()
         ],
-        sums=_sums(rows.measures) if include_sums else [],
+        sums=_sums(rows.measures, found.counted_in) if include_sums else [],
         skipped_assets=found.skipped,
         rolled_up_shifts=found.rolled_up,
         computed_shifts=found.computed,
@@ -120,10 +121,14 @@ def _distinct(texts: Reasons) -> contract.TextColumn:
     return contract.TextColumn(texts=list(place), places=[place[text] for text in texts.tolist()])
 
 
-def _sums(measures: Measures) -> list[contract.QueryKpisResponse.Sum]:
+def _sums(measures: Measures, counted_in: str) -> list[contract.QueryKpisResponse.Sum]:
     sums = Sums(measures)
     return [
-        contract.QueryKpisResponse.Sum(sum=name, unit=_UNITS.get(name, "s"), values=(of(sums) / scale).tolist())
+        contract.QueryKpisResponse.Sum(
+            sum=name,
+            unit=counted_in if name in _QUANTITIES else _UNITS.get(name, "s"),
+            values=(of(sums) / scale).tolist(),
+        )
         for name, (of, scale) in SUMS.items()
     ]
 
@@ -145,7 +150,7 @@ def _detail(tenant: str, asset: str, found: KpiOpened) -> contract.KpiDetail:
         value=float(found.figures.value[0]),
         good_share=float(found.figures.good_share[0]),
         reason=str(found.figures.reason[0]),
-        sums=_sums(found.rows.measures),
+        sums=_sums(found.rows.measures, found.machine.plan.unit or PIECE),
         intervals=intervals(found.machine, found.computed.line),
         counter_marks=marks[:_MOST_MARKS],
         properties=[str(each) for each in found.machine.refs],

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dualspan_analytics.columns import Series
+from dualspan_analytics.columns import Series, distinct_texts
 from dualspan_analytics.intervals import Micros
 from dualspan_analytics.states.model import UNKNOWN, UNKNOWN_STATE, State
 
@@ -96,9 +96,8 @@ def coded(series: Series, known: Mapping[int | str, int], other: int) -> NDArray
     usable = ~series.is_bad
     values = series.value
     if values.dtype.kind in "OU":
-        unique, inverse = np.unique(np.asarray(values, dtype=str), return_inverse=True)
-        table = np.array([known.get(each.strip(), other) for each in unique.tolist()], np.int32)
-        result[usable] = table[inverse][usable]
+        place, distinct = distinct_texts(values)
+        result[usable] = np.array([known.get(each.strip(), other) for each in distinct], np.int32)[place[usable]]
         return result
     if values.dtype.kind == "f":
         usable &= np.isfinite(values) & (values == np.floor(values))
@@ -113,29 +112,33 @@ def labels(series: Series | None) -> tuple[NDArray[np.int32], tuple[str, ...]]:
     """The codes of a series' samples and the texts that they stand for; 0 is "": Bad, missing or empty."""
     if series is None or not len(series):
         return np.empty(0, np.int32), ("",)
-    texts = as_text(series)
-    unique, inverse = np.unique(texts, return_inverse=True)
-    names = ["", *(each for each in unique.tolist() if each)]
-    place = {name: index for index, name in enumerate(names)}
-    table = np.array([place[each] for each in unique.tolist()], np.int32)
-    return table[inverse].astype(np.int32), tuple(names)
+    place, distinct = _texts(series)
+    names = ["", *sorted({each for each in distinct if each})]
+    code = {name: index for index, name in enumerate(names)}
+    return np.array([code[each] for each in distinct], np.int32)[place], tuple(names)
 
 
-def as_text(series: Series) -> NDArray[np.str_]:
+def as_text(series: Series) -> NDArray[np.object_]:
     """str[n]: each sample as text; whole numbers without a point, "" for Bad samples and NaN."""
-    values = series.value
+    place, distinct = _texts(series)
+    return np.array(distinct, object)[place]
+
+
+def _texts(series: Series) -> tuple[NDArray[np.int64], list[str]]:
+    """int64[n], and the distinct texts that these are places in, the last of which is ""."""
+    values, usable = series.value, ~series.is_bad
     if values.dtype.kind in "OU":
-        return np.where(series.is_bad, "", np.char.strip(np.asarray(values, dtype=str)))
+        place, distinct = distinct_texts(values)
+        return np.where(usable, place, len(distinct)), [*(each.strip() for each in distinct), ""]
     if values.dtype.kind == "b":
         values = values.astype(np.int64)
-    usable = ~series.is_bad
     if values.dtype.kind == "f":
         usable &= np.isfinite(values)
         values = np.where(usable, values, 0.0)
         if bool((values == np.floor(values)).all()):
             values = values.astype(np.int64)
-    unique, inverse = np.unique(values, return_inverse=True)
-    return np.where(usable, np.asarray(unique.astype(str))[inverse], "")
+    unique, place = np.unique(values, return_inverse=True)
+    return np.where(usable, place, len(unique)), [*unique.astype(str).tolist(), ""]
 
 
 def timeline(found: Steps, end_us: int, states: Sequence[State]) -> Timeline:
