@@ -47,6 +47,7 @@ class PlantWeek:
         plant: The tenant; its machines are named as the simulator's, in lower case, below the line `hall`, which is
             below the site `works`.
         simulated: What the samples come from.
+        machines: Those that are stored, by the simulator's names.
         start_us: Begin of the week, µs.
         end_us: Its end.
         truth: What happened in it; machines have the simulator's names.
@@ -54,6 +55,7 @@ class PlantWeek:
 
     plant: Plant
     simulated: SimulatedPlant
+    machines: Sequence[str]
     start_us: int
     end_us: int
     truth: Truth
@@ -117,7 +119,7 @@ async def plant_week(
     if seal:
         await plant.seal()
     truth = simulated.truth(start, start + WEEK)
-    return PlantWeek(plant, simulated, start, start + WEEK, truth)
+    return PlantWeek(plant, simulated, chosen, start, start + WEEK, truth)
 
 
 @functools.cache

@@ -9,13 +9,14 @@ from dualspan_cli.commands.analytics.alarms import alarms
 from dualspan_cli.commands.analytics.comparison import compare
 from dualspan_cli.commands.analytics.energy import energy
 from dualspan_cli.commands.analytics.exports import export
-from dualspan_cli.commands.analytics.kpis import kpi, stops
+from dualspan_cli.commands.analytics.kpis import kpi
 from dualspan_cli.commands.analytics.models import models
 from dualspan_cli.commands.analytics.production import calendar, profile
 from dualspan_cli.commands.analytics.query import query
 from dualspan_cli.commands.analytics.reports import report
 from dualspan_cli.commands.analytics.sharing import sharing
 from dualspan_cli.commands.analytics.spc import spc
+from dualspan_cli.commands.analytics.stops import stops
 
 analytics = typer.Typer(help="Questions about production, asked of assets and their properties.", no_args_is_help=True)
 # Their commands are in the same group.

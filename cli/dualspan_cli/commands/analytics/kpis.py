@@ -1,16 +1,17 @@
-"""`dualspan analytics kpi|stops …`: OEE and the other KPIs of ISO 22400-2, stops and what they cost."""
+"""`dualspan analytics kpi …`: OEE and the other KPIs of ISO 22400-2, and custom ones."""
 
 from __future__ import annotations
 
 import math
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dualspan.analytics.v1 import kpis_pb2, states_pb2
+from dualspan.analytics.v1 import kpis_pb2
 from dualspan.analytics.v1.kpis_pb2_grpc import KpiServiceStub
-from dualspan_cli.commands.analytics.production import states, time_of
+from dualspan_cli.commands.analytics.production import AssetsArgument, FromOption, ToOption, time_of
+from dualspan_cli.commands.analytics.stops import INTERVAL, interval_row
 from dualspan_cli.commands.options import DataOption, TenantOption, with_session
 from dualspan_cli.output import JsonFlag, as_dict, messages, print_json, print_messages, print_rows
 from dualspan_cli.session import Session
@@ -20,11 +21,6 @@ if TYPE_CHECKING:  # exists in the stub file only
     from dualspan.analytics.v1.kpis_pb2_grpc import KpiServiceAsyncStub
 
 kpi = typer.Typer(help="OEE and the other KPIs of ISO 22400-2, and your own.", no_args_is_help=True)
-stops = typer.Typer(help="What machines did, why they stood, and what that cost.", no_args_is_help=True)
-
-FromOption = Annotated[str, typer.Option("--from", help="-7d, 2026-05-04T06:00:00Z; included.")]
-ToOption = Annotated[str, typer.Option("--to", help="now, -1h, 2026-05-04T14:00:00Z; not included.")]
-AssetsArgument = Annotated[list[str] | None, typer.Argument(help="Sites, lines or machines; all if none is named.")]
 KpiArgument = Annotated[str, typer.Argument(metavar="KPI", help="Id, such as oee.")]
 
 
@@ -42,15 +38,6 @@ class Group(StrEnum):
     MONTH = "month"
     PRODUCT = "product"
     ORDER = "order"
-
-
-class Key(StrEnum):
-    """By what losses are added up."""
-
-    REASON = "reason"
-    STATE = "state"
-    ASSET = "asset"
-    ELEMENT = "element"
 
 
 def _stub(session: Session) -> KpiServiceAsyncStub:
@@ -110,6 +97,9 @@ def query(
     by: Annotated[list[Group] | None, typer.Option(help="Rows by these; repeatable.")] = None,
     start: FromOption = "-7d",
     end: ToOption = "now",
+    from_samples: Annotated[
+        bool, typer.Option("--from-samples", help="Compute all from samples, whatever is rolled up.")
+    ] = False,
     tenant: TenantOption = "",
     data: DataOption = None,
     as_json: JsonFlag = False,
@@ -127,6 +117,7 @@ def query(
             kpis=wanted,
             group_by=dimensions,
             include_sums=as_json,
+            skip_rollups=from_samples,
         )
         return await _stub(session).QueryKpis(request)
 
@@ -165,120 +156,9 @@ def open_kpi(
     messages.print(f"{_number(found.value, found.kpi.unit)}, {found.good_share:.1%} good data{_because(found.reason)}")
     sums = [{"sum": each.sum, "value": f"{each.values[0]:.6g}", "unit": each.unit} for each in found.sums]
     print_rows(sums, as_json=False, columns=("sum", "value", "unit"))
-    print_rows([_interval(each) for each in found.intervals], as_json=False, columns=_INTERVAL)
+    print_rows([interval_row(each) for each in found.intervals], as_json=False, columns=INTERVAL)
     for mark in found.counter_marks:
         messages.print(f"{mark.property}: {mark.kind} at {format_time(mark.time.ToMicroseconds())}")
-
-
-@stops.command("list")
-def list_stops(
-    asset: Annotated[str, typer.Argument(help="The machine.")],
-    start: FromOption = "-8h",
-    end: ToOption = "now",
-    tenant: TenantOption = "",
-    data: DataOption = None,
-    as_json: JsonFlag = False,
-) -> None:
-    """Show what a machine did, span by span."""
-
-    async def use(session: Session) -> states_pb2.ListStateIntervalsResponse:
-        request = states_pb2.ListStateIntervalsRequest(
-            parent=session.tenant, asset=asset, start_time=time_of(start), end_time=time_of(end)
-        )
-        return await states(session).ListStateIntervals(request)
-
-    found = with_session(use, tenant=tenant, data=data)
-    if as_json:
-        print_json(as_dict(found))
-        return
-    print_rows([_interval(each) for each in found.intervals], as_json=False, columns=_INTERVAL)
-    messages.print(f"{found.good_share:.1%} good data")
-
-
-@stops.command("losses")
-def losses(
-    assets: AssetsArgument = None,
-    by: Annotated[Key, typer.Option(help="By what.")] = Key.REASON,
-    planned: Annotated[bool, typer.Option("--planned", help="Planned down time counts too.")] = False,
-    start: FromOption = "-7d",
-    end: ToOption = "now",
-    tenant: TenantOption = "",
-    data: DataOption = None,
-    as_json: JsonFlag = False,
-) -> None:
-    """Pareto of losses: what cost most time comes first."""
-
-    async def use(session: Session) -> states_pb2.ListLossesResponse:
-        request = states_pb2.ListLossesRequest(
-            parent=session.tenant,
-            assets=assets or [],
-            start_time=time_of(start),
-            end_time=time_of(end),
-            key=states_pb2.LossKey.Value(f"LOSS_KEY_{by.name}"),
-            include_planned=planned,
-        )
-        return await states(session).ListLosses(request)
-
-    found = with_session(use, tenant=tenant, data=data)
-    if as_json:
-        print_json(as_dict(found))
-        return
-    rows = [
-        {
-            by.value: each.key or "(none given)",
-            "what": each.display_name,
-            "stops": each.count,
-            "hours": f"{each.duration.ToMicroseconds() / 3.6e9:.2f}",
-            "share": f"{each.share:.1%}",
-            "cumulative": f"{each.cumulative_share:.1%}",
-        }
-        for each in found.losses
-    ]
-    print_rows(rows, as_json=False, columns=(by.value, "what", "stops", "hours", "share", "cumulative"))
-    messages.print(f"{found.good_share:.1%} good data")
-
-
-@stops.command("note")
-def note(
-    asset: Annotated[str, typer.Argument(help="The machine.")],
-    reason: Annotated[str, typer.Argument(help="Code of a reason, or a word of your own.")],
-    start: FromOption,
-    end: ToOption = "now",
-    comment: Annotated[str, typer.Option(help="Further words.")] = "",
-    tenant: TenantOption = "",
-    data: DataOption = None,
-    as_json: JsonFlag = False,
-) -> None:
-    """Say why a machine stood; it goes before what the machine said."""
-
-    async def use(session: Session) -> states_pb2.StopNote:
-        given = states_pb2.StopNote(
-            asset=asset, start_time=time_of(start), end_time=time_of(end), reason=reason, comment=comment
-        )
-        request = states_pb2.CreateStopNoteRequest(parent=session.tenant, stop_note=given)
-        return await states(session).CreateStopNote(request)
-
-    made = with_session(use, tenant=tenant, data=data)
-    if as_json:
-        print_json(as_dict(made))
-    else:
-        messages.print(f"Noted as {made.name.rpartition('/')[2]}.")
-
-
-_INTERVAL = ("from", "to", "minutes", "state", "counts as", "reason")
-
-
-def _interval(given: states_pb2.StateInterval) -> dict[str, Any]:
-    begin, end = given.start_time.ToMicroseconds(), given.end_time.ToMicroseconds()
-    element = states_pb2.TimeElement.Name(given.element).removeprefix("TIME_ELEMENT_")
-    return {
-        "from": format_time(begin)[:19],
-        "to": format_time(end)[:19],
-        "minutes": f"{(end - begin) / 6e7:.1f}",
-        "state": given.state,
-        "counts as": "unknown" if element == "UNSPECIFIED" else element.lower().replace("_", " "),
-        "reason": f"{given.reason} {given.reason_text}{' (by hand)' if given.by_hand else ''}".strip(),
-    }
 
 
 def _rows(answer: kpis_pb2.QueryKpisResponse) -> list[dict[str, str]]:

@@ -27,7 +27,13 @@ calendar = typer.Typer(help="Shifts, planned stops and holidays of sites.", no_a
 profile = typer.Typer(help="How the states and quantities of machines are known.", no_args_is_help=True)
 
 _SPAN = re.compile(r"(?P<name>[^=]*)=(?P<start>\d\d:\d\d)-(?P<end>\d\d:\d\d)(?:@(?P<days>[0-9,-]+))?")
+_WEEKDAYS = frozenset("1234567")
 _ELEMENTS = {"production": 1, "setup": 2, "delay": 3, "down": 4, "planned-down": 5}
+_COUNTERS = ("good", "scrap", "rework", "total", "energy")
+_PROPERTIES = ("state", "reason", "product", "order", "rate")
+FromOption = Annotated[str, typer.Option("--from", help="-7d, 2026-05-04T06:00:00Z; included.")]
+ToOption = Annotated[str, typer.Option("--to", help="now, -1h, 2026-05-04T14:00:00Z; not included.")]
+AssetsArgument = Annotated[list[str] | None, typer.Argument(help="Sites, lines or machines; all if none is named.")]
 AssetsOption = Annotated[list[str] | None, typer.Option("--asset", help="Asset that it is for; repeatable.")]
 
 
@@ -152,13 +158,27 @@ def set_profile(
         list[str] | None, typer.Option(help="Planned run time per item: HA-1180=42s, or 42s for every product.")
     ] = None,
     minor_stop: Annotated[str, typer.Option(help="Failures shorter than this are delays, such as 30s.")] = "",
+    counter: Annotated[
+        list[str] | None,
+        typer.Option(help="good=PROPERTY, or good=PROPERTY@65536 where it rolls over; scrap, rework, total, energy."),
+    ] = None,
+    prop: Annotated[
+        list[str] | None,
+        typer.Option("--property", help="state=PROPERTY; reason, product, order, rate. - for none."),
+    ] = None,
+    define: Annotated[
+        list[str] | None, typer.Option(help="A state that the asset model lacks: washing=planned-down; repeatable.")
+    ] = None,
+    name: Annotated[str, typer.Option(help="Display name.")] = "",
     tenant: TenantOption = "",
     data: DataOption = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Say how the states and quantities of machines are known."""
-    given = states_pb2.MachineProfile(assets=asset or [], models=model or [])
+    given = states_pb2.MachineProfile(assets=asset or [], models=model or [], display_name=name)
     _add_source(given, state or [], rule or [], otherwise, packml=packml)
+    _add_properties(given, counter or [], prop or [])
+    given.states.extend(_state(each) for each in define or [])
     given.reasons.extend(_reason(each) for each in reason or [])
     for each in run_time or []:
         product, _, length = each.rpartition("=")
@@ -220,8 +240,8 @@ def _span(text: str) -> tuple[str, calendars_pb2.DailySpan]:
 def _days(text: str) -> list[int]:
     days: set[int] = set()
     for part in text.split(","):
-        first, _, last = part.partition("-")
-        if not first.isdecimal() or (last and not last.isdecimal()):
+        first, dash, last = part.partition("-")
+        if first not in _WEEKDAYS or (dash and last not in _WEEKDAYS):
             raise CommandError("BAD_DAYS", f"{text!r} are no weekdays. Write 1-5 or 1,3,5; 1 is Monday.", exit_code=2)
         days.update(range(int(first), int(last or first) + 1))
     return sorted(days)
@@ -237,13 +257,50 @@ def _add_source(
     if packml:
         given.packml.SetInParent()
     for each in state:
-        value, _, name = each.partition("=")
+        value, name = _pair(each, "--state 0=running")
         given.values.values.add(value=value, state=name)
     for each in rule:
-        name, _, when = each.partition("=")
+        name, when = _pair(each, "--rule 'running=speed > 10'")
         given.rules.rules.add(when=when, state=name)
     if rule:
         given.rules.otherwise = otherwise
+
+
+def _pair(text: str, example: str) -> tuple[str, str]:
+    """What stands before and behind the first `=`."""
+    first, _, rest = text.partition("=")
+    if not first.strip() or not rest.strip():
+        raise CommandError("BAD_PAIR", f"{text!r} lacks one of its two parts. Write it like {example}.", exit_code=2)
+    return first.strip(), rest.strip()
+
+
+def _add_properties(given: states_pb2.MachineProfile, counters: list[str], properties: list[str]) -> None:
+    for each in counters:
+        what, rest = _pair(each, "--counter good=good-count")
+        name, _, modulus = rest.partition("@")
+        if what not in _COUNTERS or not (modulus or "0").replace(".", "", 1).isdecimal():
+            words = f"{each!r} is no counter. Write {', '.join(_COUNTERS)}, such as good=good-count@65536."
+            raise CommandError("BAD_COUNTER", words, exit_code=2)
+        counter: states_pb2.MachineProfile.Counter = getattr(given, what)
+        counter.MergeFrom(states_pb2.MachineProfile.Counter(property=name, modulus=float(modulus or 0)))
+    for each in properties:
+        what, name = _pair(each, "--property reason=fault-code")
+        source = given.packml if given.HasField("packml") else given.values if given.HasField("values") else None
+        if what not in _PROPERTIES or (what == "state" and source is None):
+            words = f"{each!r} names nothing. Write {', '.join(_PROPERTIES)}; state only with --state or --packml."
+            raise CommandError("BAD_PROPERTY", words, exit_code=2)
+        if what == "state" and source is not None:
+            source.property = name
+        else:
+            setattr(given, f"{what}_property", name)
+
+
+def _state(text: str) -> states_pb2.MachineProfile.State:
+    name, word = _pair(text, "--define washing=planned-down")
+    if word not in _ELEMENTS:
+        raise CommandError("BAD_STATE", f"{word!r} is none of {', '.join(_ELEMENTS)}.", exit_code=2)
+    element = states_pb2.TimeElement.ValueType(_ELEMENTS[word])
+    return states_pb2.MachineProfile.State(id=name, display_name=name.capitalize(), element=element)
 
 
 def _reason(text: str) -> states_pb2.MachineProfile.Reason:
