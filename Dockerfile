@@ -14,7 +14,7 @@ FROM locked AS wheels
 ENV PIP_NO_INDEX=1 PIP_FIND_LINKS=/wheels
 RUN python3 -m venv /opt/tools && /opt/tools/bin/pip install --quiet hatchling
 COPY . ./
-RUN /opt/tools/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /wheels ./protos ./libs/* ./services/* ./edge ./sdk ./cli ./plc_sim ./bench
+RUN /opt/tools/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /wheels ./protos ./libs/* ./services/* ./edge ./sdk ./cli ./plc_sim ./bench ./apps/*
 
 FROM wheels AS installed
 ARG MEMBER

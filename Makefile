@@ -12,7 +12,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 # A network may have a certificate authority of its own, which the machine knows and uv does not.
 export UV_SYSTEM_CERTS ?= true
 UV_TOOL := $(if $(findstring .uv,$(UV)),.uv/bin/uv)
-MEMBERS := $(patsubst %/pyproject.toml,%,$(wildcard protos/pyproject.toml libs/*/pyproject.toml services/*/pyproject.toml edge/pyproject.toml sdk/pyproject.toml cli/pyproject.toml plc_sim/pyproject.toml bench/pyproject.toml))
+MEMBERS := $(patsubst %/pyproject.toml,%,$(wildcard protos/pyproject.toml libs/*/pyproject.toml services/*/pyproject.toml edge/pyproject.toml sdk/pyproject.toml cli/pyproject.toml plc_sim/pyproject.toml bench/pyproject.toml apps/*/pyproject.toml))
 # What the contracts must not break: the latest release, or the commit before the last when there is none yet.
 BASELINE := $(shell git describe --tags --abbrev=0 --match 'v*' 2>/dev/null || git rev-parse -q --verify HEAD~1 || echo HEAD)
 

@@ -13,9 +13,12 @@ from dualspan.historian.v1 import resources_pb2, service_pb2
 from dualspan.historian.v1.service_pb2_grpc import HistorianServiceStub
 from dualspan.identity.v1 import service_pb2 as identity_pb2
 from dualspan.identity.v1.service_pb2_grpc import IdentityServiceStub
+from dualspan.onboarding.v1 import asset_service_pb2
 from dualspan.onboarding.v1 import service_pb2 as onboarding_pb2
+from dualspan.onboarding.v1.asset_service_pb2_grpc import AssetServiceStub
 from dualspan.onboarding.v1.service_pb2_grpc import OnboardingServiceStub
 from dualspan_frame import Frame, decode_frame
+from dualspan_sdk._assets import Asset, Assets, Model
 from dualspan_sdk._credentials import AccessToken, Credentials, ExchangedCredentials, FixedCredentials
 from dualspan_sdk._errors import DualSpanError, plain_errors
 from dualspan_sdk._results import Aggregate, AggregateRules, Series, Tag, Update
@@ -52,6 +55,9 @@ class Client:
         resources.push_async_callback(onboarding.close)
         self._historian = HistorianServiceStub(historian)
         self._onboarding = OnboardingServiceStub(onboarding)
+        self._assets = AssetServiceStub(onboarding)
+        # A version of a model never changes.
+        self._models: dict[tuple[str, str], Model] = {}
 
     @classmethod
     async def connect(
@@ -73,15 +79,20 @@ class Client:
         if (token is None) == (access_token is None):
             raise ValueError("pass either token= or access_token=")
         endpoints = endpoints or Endpoints()
+        if access_token is not None:
+            return await cls.with_credentials(endpoints, FixedCredentials(AccessToken.from_jwt(access_token)), deadline)
         async with AsyncExitStack() as resources:
-            if access_token is not None:
-                credentials: Credentials = FixedCredentials(AccessToken.from_jwt(access_token))
-            else:
-                identity = endpoints.open_channel(endpoints.identity)
-                resources.push_async_callback(identity.close)
-                credentials = ExchangedCredentials(IdentityServiceStub(identity), token or "")
+            identity = endpoints.open_channel(endpoints.identity)
+            resources.push_async_callback(identity.close)
+            credentials = ExchangedCredentials(IdentityServiceStub(identity), token or "")
             tenant = (await credentials.current()).tenant
             return cls(resources.pop_all(), endpoints, credentials, tenant, deadline)
+
+    @classmethod
+    async def with_credentials(cls, endpoints: Endpoints, credentials: Credentials, deadline: float = 30.0) -> Self:
+        """Connect with access tokens that come from elsewhere, such as a file that the platform renews."""
+        tenant = (await credentials.current()).tenant
+        return cls(AsyncExitStack(), endpoints, credentials, tenant, deadline)
 
     @classmethod
     async def sign_in(
@@ -156,12 +167,13 @@ class Client:
         answer = await self._call(self._historian.ReadProcessed, request)
         return [Series.from_message(series) for series in answer.series]
 
-    async def read_latest(self, tag_ids: Iterable[int]) -> Frame:
-        """The newest sample of each of these tags that has any."""
-        request = service_pb2.ReadLatestRequest(parent=self._tenant, tag_ids=tag_ids)
+    async def read_latest(self, tag_ids: Iterable[int], *, before: Instant | None = None) -> Frame:
+        """The newest sample of each of these tags that has any; of all, or of those before a time."""
+        before_time = None if before is None else to_timestamp(before)
+        request = service_pb2.ReadLatestRequest(parent=self._tenant, tag_ids=tag_ids, before_time=before_time)
         return decode_frame((await self._call(self._historian.ReadLatest, request)).frame)
 
-    async def subscribe(self, tag_ids: Iterable[int], *, include_latest: bool = False) -> AsyncIterator[Update]:
+    async def subscribe(self, tag_ids: Iterable[int], *, include_latest: bool = False) -> AsyncGenerator[Update]:
         """Samples of these tags as they are committed, until the caller stops reading.
 
         A broken stream, or one whose access token ended, is opened again; the next update says so. When the
@@ -207,6 +219,29 @@ class Client:
             if not answer.next_page_token:
                 return
             request.page_token = answer.next_page_token
+
+    async def assets(self) -> Assets:
+        """The assets that this client may see, with their models and what their properties are bound to."""
+        found: list[asset_service_pb2.Asset] = []
+        request = asset_service_pb2.ListAssetsRequest(parent=self._tenant, page_size=1000)
+        while True:
+            answer = await self._call(self._assets.ListAssets, request)
+            found.extend(answer.assets)
+            if not answer.next_page_token:
+                break
+            request.page_token = answer.next_page_token
+        models = {(each.model, each.model_version): None for each in found if each.model}
+        known = dict(zip(models, [await self._model(*key) for key in models], strict=True))
+        return Assets(Asset.from_message(each, known.get((each.model, each.model_version))) for each in found)
+
+    async def _model(self, model: str, version: str) -> Model:
+        known = self._models.get((model, version))
+        if known is None:
+            name = f"{self._tenant}/assetModels/{model}"
+            request = asset_service_pb2.GetAssetModelRequest(name=name, version=version)
+            known = Model.from_message(await self._call(self._assets.GetAssetModel, request))
+            self._models[model, version] = known
+        return known
 
     async def close(self) -> None:
         """Close the channels; calls under way end with an error."""

@@ -6,6 +6,7 @@ import binascii
 import json
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from dualspan.identity.v1 import service_pb2
@@ -76,6 +77,32 @@ class FixedCredentials:
     async def renewed(self, refused: AccessToken) -> AccessToken | None:
         """There is no other."""
         del refused
+
+
+class FileCredentials:
+    """An access token in a file that the platform writes anew before it ends.
+
+    Args:
+        path: The file: the token alone.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    async def current(self) -> AccessToken:
+        """The token that is in the file now; raises `DualSpanError` `TOKEN_FILE_UNREADABLE`."""
+        try:
+            text = await asyncio.to_thread(self._path.read_text, "ascii")
+        except (OSError, UnicodeDecodeError) as err:
+            raise DualSpanError(
+                "UNAUTHENTICATED", "TOKEN_FILE_UNREADABLE", f"The access token cannot be read from {self._path}: {err}."
+            ) from err
+        return AccessToken.from_jwt(text.strip())
+
+    async def renewed(self, refused: AccessToken) -> AccessToken | None:
+        """The token that is in the file now, if it is another."""
+        token = await self.current()
+        return None if token.secret == refused.secret else token
 
 
 class ExchangedCredentials:

@@ -1,0 +1,1 @@
+"""Energy by machine and hour, what it cost, and its carbon."""

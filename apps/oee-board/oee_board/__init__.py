@@ -1,0 +1,1 @@
+"""Where the time of each machine went: availability, effectiveness, quality."""

@@ -1,0 +1,1 @@
+"""Machines that behave unlike themselves, and since when."""

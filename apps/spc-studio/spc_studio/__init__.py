@@ -1,0 +1,1 @@
+"""Control charts and capability of any measured property."""

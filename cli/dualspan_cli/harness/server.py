@@ -1,0 +1,125 @@
+"""A simulated plant on a port of this machine, and what an app must be told to use it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import tempfile
+import time
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import grpc.aio
+
+from dualspan.historian.v1.service_pb2_grpc import add_HistorianServiceServicer_to_server
+from dualspan.onboarding.v1.asset_service_pb2_grpc import add_AssetServiceServicer_to_server
+from dualspan_cli.harness.machines import TENANT, machines_of
+from dualspan_cli.harness.servicers import LocalAssets, LocalHistorian
+from dualspan_runtime.interceptors import ErrorInterceptor
+from dualspan_sdk import Clock
+from dualspan_sdk.settings import PREFIX, AppSettings
+from plc_sim.model.machine import COMMISSIONED_US
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECONDS_PER_CALL = 120.0
+# Apps look back some weeks: the plant begins when it has that much past.
+_PAST_US = 28 * 24 * 3600 * 1_000_000
+_TOKEN_DAYS = 365
+SEED = 1
+
+
+@dataclass(frozen=True, slots=True)
+class LocalPlant:
+    """A running harness.
+
+    Attributes:
+        settings: What an app in this process is given: `open_plant(plant.settings)`.
+        environment: The same for an app in a process of its own.
+        machines: How many there are.
+    """
+
+    settings: AppSettings
+    environment: Mapping[str, str]
+    machines: int
+
+
+@asynccontextmanager
+async def local_plant(
+    plants: Sequence[str],
+    *,
+    seed: int = SEED,
+    start: datetime | None = None,
+    speed: float = 1.0,
+    configuration: Mapping[str, Any] | None = None,
+    port: int = 0,
+    folder: Path | None = None,
+) -> AsyncGenerator[LocalPlant]:
+    """Serve simulated plants under the platform's contracts.
+
+    Args:
+        plants: Any of `moulding`, `curing` and `packaging`; each is a site.
+        seed: Everything about them follows from it.
+        start: What time it is there when it begins; None: now.
+        speed: How many seconds pass there in one.
+        configuration: What a subscriber would choose.
+        port: Where the app shall listen; 0: it chooses.
+        folder: For the app's files; None: a temporary one.
+
+    Raises:
+        ValueError: There is no such plant.
+    """
+    machines = machines_of(plants, seed)
+    clock = _clock(start, speed)
+    server = grpc.aio.server(interceptors=[ErrorInterceptor(_SECONDS_PER_CALL, _SECONDS_PER_CALL, frozenset())])
+    # What an app does not call answers UNIMPLEMENTED, as the base classes do.
+    historian = LocalHistorian(machines, clock)  # pyright: ignore[reportAbstractUsage]
+    assets = LocalAssets(machines)  # pyright: ignore[reportAbstractUsage]
+    add_HistorianServiceServicer_to_server(historian, server)
+    add_AssetServiceServicer_to_server(assets, server)
+    address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    with tempfile.TemporaryDirectory(prefix="dualspan-app-") as temporary:
+        environment = _environment(folder or Path(temporary), address, clock, configuration or {}, port)
+        await server.start()
+        try:
+            settings = AppSettings.from_environment(environment)
+            yield LocalPlant(settings, environment, sum(bool(each.model) for each in machines.assets))
+        finally:
+            await server.stop(grace=1.0)
+
+
+def _clock(start: datetime | None, speed: float) -> Clock:
+    now_us = time.time_ns() // 1000
+    begin_us = now_us if start is None else (start - _EPOCH) // timedelta(microseconds=1)
+    return Clock(max(begin_us, COMMISSIONED_US + _PAST_US), now_us, speed)
+
+
+def _environment(
+    folder: Path, address: str, clock: Clock, configuration: Mapping[str, Any], port: int
+) -> dict[str, str]:
+    token, chosen, data = folder / "token", folder / "configuration.json", folder / "data"
+    data.mkdir(parents=True, exist_ok=True)
+    token.write_text(_token(), "ascii")
+    chosen.write_text(json.dumps(configuration), "utf-8")
+    given = {
+        "HISTORIAN": address,
+        "ONBOARDING": address,
+        "TOKEN_FILE": str(token),
+        "CONFIG_FILE": str(chosen),
+        "DATA": str(data),
+        "HOST": "127.0.0.1",
+        "PORT": str(port),
+        "CLOCK": str(clock),
+    }
+    return {PREFIX + name: value for name, value in given.items()}
+
+
+def _token() -> str:
+    """An access token in form only: nobody checks it here."""
+    claims = {"tenant": TENANT, "exp": int(time.time()) + _TOKEN_DAYS * 86400}
+    parts = [{"alg": "none"}, claims]
+    encoded = [base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts]
+    return ".".join([*encoded, ""])

@@ -1,0 +1,91 @@
+"""An app as the platform runs it: its settings, its plant, its health."""
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeAlias
+
+from dualspan_sdk._client import Client
+from dualspan_sdk._credentials import FileCredentials
+from dualspan_sdk._plant import Plant
+from dualspan_sdk.settings import AppSettings
+
+_Scope: TypeAlias = Mapping[str, Any]
+_Receive: TypeAlias = Callable[[], Awaitable[Any]]
+_Send: TypeAlias = Callable[[Any], Awaitable[None]]
+# Somebody must have said so within this time, or the app counts as stuck.
+_STALE_SECONDS = 60.0
+
+
+async def open_plant(settings: AppSettings | None = None) -> Plant:
+    """The plant that was granted to this app; an async context manager.
+
+    Args:
+        settings: Read from the environment if None.
+
+    Raises:
+        DualSpanError: The environment or the access token cannot be read; the message says which and why.
+    """
+    settings = settings or AppSettings.from_environment()
+    client = await Client.with_credentials(settings.endpoints, FileCredentials(settings.token_file))
+    return Plant(client, settings.clock)
+
+
+class Health:
+    """Whether an app works, as an ASGI application for the path that the manifest names: 200, or 503 with the reason.
+
+    The part of the app that does the work calls `working` whenever it got something done, and `failing` when it could
+    not. An app that says nothing for a minute counts as stuck.
+
+    Args:
+        stale_seconds: How long silence is no reason to worry.
+    """
+
+    def __init__(self, stale_seconds: float = _STALE_SECONDS) -> None:
+        self._stale = stale_seconds
+        self._said = time.monotonic()
+        self._reason = "starting"
+
+    def working(self) -> None:
+        """It works."""
+        self._said, self._reason = time.monotonic(), ""
+
+    def failing(self, reason: str) -> None:
+        """It does not, for a reason that a person can act on."""
+        self._said, self._reason = time.monotonic(), reason
+
+    @property
+    def problem(self) -> str:
+        """Why it does not work; empty if it does."""
+        silent = time.monotonic() - self._said
+        if silent > self._stale:
+            return f"nothing was done for {silent:.0f} s" + (f", after: {self._reason}" if self._reason else "")
+        return self._reason
+
+    async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
+        """Answer a request (ASGI 3.0)."""
+        if scope["type"] != "http":
+            raise ValueError(f"a health endpoint answers http, not {scope['type']}")
+        problem = self.problem
+        body = json.dumps({"status": "failing" if problem else "ok", "reason": problem}).encode()
+        headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
+        await send({"type": "http.response.start", "status": 503 if problem else 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+
+async def forever(work: Callable[[], Awaitable[object]], health: Health, every_seconds: float) -> None:
+    """Do a piece of work again and again, telling `health` how it went; an error is told and tried again.
+
+    Args:
+        work: One piece.
+        health: Hears of it.
+        every_seconds: Pause between two pieces.
+    """
+    while True:
+        try:
+            await work()
+            health.working()
+        except Exception as err:  # noqa: BLE001 - a supervised loop: the app lives, and its health says why it fails
+            health.failing(f"{type(err).__name__}: {err}")
+        await asyncio.sleep(every_seconds)

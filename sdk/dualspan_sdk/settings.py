@@ -1,0 +1,98 @@
+"""What the platform tells an app when it starts it: the environment is read here only."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from dualspan_sdk._clock import Clock
+from dualspan_sdk._errors import DualSpanError
+from dualspan_sdk._transport import Endpoints
+
+PREFIX = "DUALSPAN_APP_"
+_DEFAULT = Endpoints()
+
+
+@dataclass(frozen=True, slots=True)
+class AppSettings:
+    """Where an app is and what it was given.
+
+    Attributes:
+        subscription: `tenants/{tenant}/subscriptions/{subscription}`; empty in the local harness.
+        endpoints: The platform's services.
+        token_file: File with the access token of the subscription, which the platform writes anew before it ends.
+        configuration: What the subscriber chose, valid by the manifest's schema.
+        data: Folder that the app may write to; it may be empty at every start.
+        host: Address to listen on.
+        port: Port of the app's pages; 0: any.
+        clock: What time it is in the plant.
+    """
+
+    subscription: str = ""
+    endpoints: Endpoints = _DEFAULT
+    token_file: Path = Path("/run/dualspan/token")
+    configuration: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    data: Path = Path("/data")
+    host: str = "0.0.0.0"
+    port: int = 8080
+    clock: Clock = field(default_factory=Clock)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
+        """The settings in `DUALSPAN_APP_*`.
+
+        Variables: SUBSCRIPTION, HISTORIAN, ONBOARDING (host:port), CA_FILE (PEM; none: plaintext), TOKEN_FILE,
+        CONFIG_FILE (JSON), DATA, HOST, PORT, CLOCK (`plant_us/machine_us/speed`, of a simulated plant).
+
+        Raises:
+            DualSpanError: `INVALID_ENVIRONMENT`: one of them cannot be read; the message names it.
+        """
+        given = os.environ if environment is None else environment
+        found = {key.removeprefix(PREFIX): value for key, value in given.items() if key.startswith(PREFIX) and value}
+        ca_file = found.get("CA_FILE")
+        endpoints = Endpoints(
+            historian=found.get("HISTORIAN", _DEFAULT.historian),
+            onboarding=found.get("ONBOARDING", _DEFAULT.onboarding),
+            ca_file=Path(ca_file) if ca_file else None,
+        )
+        return cls(
+            subscription=found.get("SUBSCRIPTION", ""),
+            endpoints=endpoints,
+            token_file=Path(found.get("TOKEN_FILE", "/run/dualspan/token")),
+            configuration=_configuration(found.get("CONFIG_FILE", "")),
+            data=Path(found.get("DATA", "/data")),
+            host=found.get("HOST", "0.0.0.0"),
+            port=_port(found.get("PORT", "8080")),
+            clock=_clock(found.get("CLOCK", "")),
+        )
+
+
+def _configuration(path: str) -> Mapping[str, Any]:
+    if not path:
+        return {}
+    try:
+        read = json.loads(Path(path).read_text("utf-8"))
+    except (OSError, ValueError) as err:
+        raise _invalid("CONFIG_FILE", f"{path} cannot be read as JSON: {err}") from err
+    if not isinstance(read, dict):
+        raise _invalid("CONFIG_FILE", f"{path} holds no JSON object")
+    return read
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) < 65536):
+        raise _invalid("PORT", f"{text!r} is not a port")
+    return int(text)
+
+
+def _clock(text: str) -> Clock:
+    try:
+        return Clock.parse(text)
+    except ValueError as err:
+        raise _invalid("CLOCK", str(err)) from err
+
+
+def _invalid(variable: str, why: str) -> DualSpanError:
+    return DualSpanError("INVALID_ARGUMENT", "INVALID_ENVIRONMENT", f"{PREFIX}{variable}: {why}.")
