@@ -12,7 +12,7 @@ import structlog
 
 from dualspan.historian.v1 import service_pb2
 from dualspan_historian.ingest.registry import TagRegistry
-from dualspan_historian.ingest.touching import quarters_of
+from dualspan_historian.ingest.touching import quarters_of, quarters_within
 from dualspan_historian.ingest.verification import EARLIEST, Rules, Verified, accept, has_unknown_tags, verify
 from dualspan_historian.model import Gap, QuarantineReason, Stream
 from dualspan_historian.repair.known import KnownSamples, spans_of
@@ -168,10 +168,11 @@ class IngestService:
     @staticmethod
     async def _touch(connection: Connection, stream: Stream, uploads: Sequence[Verified], gaps: Sequence[Gap]) -> None:
         """Write down which times this commit says something new about: samples, gaps, gaps that were filled."""
-        quarters = quarters_of(uploads, gaps)
+        quarters = quarters_of(uploads, gaps, _now_us())
         filled = sorted({repair.gap_id for upload in uploads for repair in upload.notes.repairs})
         if filled:
-            quarters = np.union1d(quarters, await touch_store.quarters_of_gaps(connection, stream.tenant, filled))
+            spans = await touch_store.spans_of_gaps(connection, stream.tenant, filled)
+            quarters = np.union1d(quarters, quarters_within(spans, _now_us()))
         if len(quarters):
             await touch_store.touch(connection, stream.tenant, stream.gateway_id, quarters)
 

@@ -54,11 +54,9 @@ async def touch(connection: Connection, tenant: str, gateway_id: str, quarters: 
     await connection.execute(_TOUCH, tenant, gateway_id, quarters.tolist())
 
 
-async def quarters_of_gaps(connection: Connection, tenant: str, gap_ids: Sequence[int]) -> NDArray[np.int64]:
-    """Return the quarters that gaps reach into, ascending."""
-    rows = await connection.fetch(_GAPS, tenant, gap_ids)
-    parts = [np.arange(first, last + 1, dtype=np.int64) for first, last in rows]
-    return np.unique(np.concatenate([np.empty(0, np.int64), *parts]))
+async def spans_of_gaps(connection: Connection, tenant: str, gap_ids: Sequence[int]) -> list[tuple[int, int]]:
+    """Return the first and the last quarter that each of these gaps reaches into."""
+    return [(first, last) for first, last in await connection.fetch(_GAPS, tenant, gap_ids)]
 
 
 async def touched(
