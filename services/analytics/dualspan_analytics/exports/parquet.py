@@ -57,6 +57,10 @@ class Content:
     sha256: bytes
 
 
+NOTHING = Content(0, 0, b"")
+"""What a partition without samples is: no file."""
+
+
 class SampleFile:
     """Writes one partition; properties come in order, the samples of each in order of time.
 

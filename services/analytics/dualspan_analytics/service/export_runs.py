@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 import uuid
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,7 +20,7 @@ from dualspan_analytics.destinations import Destination, open_bucket, open_folde
 from dualspan_analytics.exports import layout, parquet
 from dualspan_analytics.exports.errors import cancelled, given_up, no_folder, secret_unreadable, taken_over
 from dualspan_analytics.exports.model import DAY_US, ExportDefinition, Place, date_of, last_day
-from dualspan_analytics.exports.parquet import Content
+from dualspan_analytics.exports.parquet import NOTHING, Content
 from dualspan_analytics.exports.planning import SCHEMA, AssetPlan, Due, day_versions, due, plans
 from dualspan_analytics.jobs import Jobs
 from dualspan_analytics.plant_data import PlantData
@@ -80,7 +80,8 @@ class ExportRuns:
     """Does runs. Any number of workers may try to do the same one; one of them does.
 
     A file takes its place whole, then its row commits: a crash between the two has the file written once more, with
-    the same samples. The manifest comes last.
+    the same samples. One that would be the same as before is left where it is: versions of samples are those of a
+    gateway, and a late sample of one asset makes that day of all its assets due. The manifest comes last.
 
     Args:
         database: The service's schema.
@@ -165,11 +166,12 @@ class ExportRuns:
             raise given_up(MOST_ATTEMPTS, work.stored.trouble)
         plan = await self._plan(work)
         with self._destination(work) as destination:
-            waiting = await self._due(work, plan, destination)
+            waiting, standing = await self._due(work, plan, destination)
             for each in waiting:
                 if time.monotonic() >= work.until:
                     return False
-                await self._write(work, plan.assets[each.place.asset], each, destination)
+                before = standing.get(each.place)
+                await self._write(work, plan.assets[each.place.asset], each, destination, before)
             await self._end(work, plan, destination)
         return True
 
@@ -192,10 +194,12 @@ class ExportRuns:
         end_day = max(first_day, last_day(work.definition, now_us()))
         return _Plan(tree, plans(tree, work.definition), first_day, end_day)
 
-    async def _due(self, work: Work, plan: _Plan, destination: Destination) -> list[Due]:
-        """All that is to be written, the oldest day first."""
+    async def _due(
+        self, work: Work, plan: _Plan, destination: Destination
+    ) -> tuple[Sequence[Due], Mapping[Place, Content]]:
+        """All that is to be written, the oldest day first; and what stands where it should be by now."""
         if plan.first_day == plan.end_day:
-            return []
+            return [], {}
         folder = layout.samples_folder(work.tenant)
         found = await asyncio.to_thread(destination.sizes, folder)
         async with self._database.transaction(work.tenant, readonly=True) as connection:
@@ -216,33 +220,40 @@ class ExportRuns:
         kept = len(plan.assets) * (plan.end_day - plan.first_day) - len(waiting)
         async with self._database.transaction(work.tenant) as connection:
             await exports.planned(connection, *work.key, len(waiting), kept)
-        return sorted(waiting, key=lambda each: (each.place.day, each.place.asset))
+        standing = {place: content for place, (_, content) in rows.items() if sizes.get(place, 0) == content.size}
+        return sorted(waiting, key=lambda each: (each.place.day, each.place.asset)), standing
 
-    async def _write(self, work: Work, plan: AssetPlan, each: Due, destination: Destination) -> None:
+    async def _write(
+        self, work: Work, plan: AssetPlan, each: Due, destination: Destination, before: Content | None
+    ) -> None:
         """One partition: its file first, then its row."""
-        content = await self._file(work, plan, each.place, destination)
+        content = await self._file(work, plan, each.place, destination, before)
         async with self._database.transaction(work.tenant) as connection:
             if await self._operations.cancelled(connection, work.tenant, work.operation):
                 raise cancelled()
-            so_far = await exports.step(connection, *work.key, LEASE, again=each.again, of=content)
+            if content == before:
+                so_far = await exports.step_over(connection, *work.key, LEASE)
+            else:
+                so_far = await exports.step(connection, *work.key, LEASE, again=each.again, of=content)
             if so_far is None:
                 raise taken_over()
             await exports.put_partition(
                 connection, work.tenant, work.definition.id, each.place, plan.digest, each.versions, content
             )
-            stored = await exports.get(connection, work.tenant, work.definition.id)
-            done, rows, size = so_far
             progress = contract.ExportProgress(
                 export=export_name(work.tenant, work.definition.id),
-                partitions_due=stored.due if stored else done,
-                partitions_done=done,
-                rows=rows,
-                bytes=size,
+                partitions_due=so_far.due,
+                partitions_done=so_far.done,
+                rows=so_far.rows,
+                bytes=so_far.size,
                 current=str(each.place),
             )
             await self._operations.progress(connection, work.tenant, work.operation, progress)
 
-    async def _file(self, work: Work, plan: AssetPlan, place: Place, destination: Destination) -> Content:
+    async def _file(
+        self, work: Work, plan: AssetPlan, place: Place, destination: Destination, before: Content | None
+    ) -> Content:
+        """Write the file of a partition, and let it take its place unless it is what stands there."""
         path = layout.partition_path(work.tenant, place)
         scratch = destination.scratch()
         file = parquet.SampleFile(scratch)
@@ -251,16 +262,18 @@ class ExportRuns:
             async with contextlib.aclosing(reading) as samples:
                 async for ref, series in samples:
                     await asyncio.to_thread(file.append, ref, series)
-            content = await asyncio.to_thread(file.close)
+            written = await asyncio.to_thread(file.close)
         except BaseException:
             file.abandon()
             raise
-        if content.rows:
+        content = written if written.rows else NOTHING
+        if content != before and content.rows:
             await asyncio.to_thread(destination.put, scratch, path)
             return content
         scratch.unlink()
-        await asyncio.to_thread(destination.remove, path)
-        return Content(0, 0, b"")
+        if content != before:
+            await asyncio.to_thread(destination.remove, path)
+        return content
 
     async def _end(self, work: Work, plan: _Plan, destination: Destination) -> None:
         """What the samples are of, then the manifest, then the row that says that the run is done."""

@@ -41,14 +41,20 @@ UPDATE export
 SET leased_until = now() + $4::interval, attempts = 1, done = done + 1, again = again + $5, rows = rows + $6,
     bytes = bytes + $7
 WHERE tenant_id = $1 AND export_id = $2 AND owner = $3 AND operation IS NOT NULL
-RETURNING done, rows, bytes
+RETURNING due, done, rows, bytes
+"""
+_STEP_OVER = """
+UPDATE export SET leased_until = now() + $4::interval, attempts = 1, due = due - 1, kept = kept + 1
+WHERE tenant_id = $1 AND export_id = $2 AND owner = $3 AND operation IS NOT NULL
+RETURNING due, done, rows, bytes
 """
 _PARTITION = """
 INSERT INTO export_partition (tenant_id, export_id, asset_id, day, digest, versions, rows, bytes, sha256)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 ON CONFLICT (tenant_id, export_id, asset_id, day) DO UPDATE
 SET digest = excluded.digest, versions = excluded.versions, rows = excluded.rows, bytes = excluded.bytes,
-    sha256 = excluded.sha256, written_at = now()
+    sha256 = excluded.sha256,
+    written_at = CASE WHEN export_partition.sha256 = excluded.sha256 THEN export_partition.written_at ELSE now() END
 """
 _WRITTEN = """
 SELECT asset_id, day, digest, versions, rows, bytes, sha256 FROM export_partition
@@ -95,6 +101,16 @@ class StoredPartition:
     place: Place
     content: Content
     written_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SoFar:
+    """How far a run is: partitions to write and written, rows and bytes of these."""
+
+    due: int
+    done: int
+    rows: int
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,10 +194,18 @@ async def planned(connection: Connection, tenant: str, export_id: str, owner: uu
 
 async def step(
     connection: Connection, tenant: str, export_id: str, owner: uuid.UUID, lease: timedelta, *, again: bool, of: Content
-) -> tuple[int, int, int] | None:
-    """A partition was written: partitions, rows and bytes of the run so far; None if the run is another's."""
+) -> SoFar | None:
+    """A partition was written: the run so far; None if it is another's."""
     row = await connection.fetchrow(_STEP, tenant, export_id, owner, lease, int(again), of.rows, of.size)
-    return None if row is None else (row[0], row[1], row[2])
+    return None if row is None else SoFar(*row.values())
+
+
+async def step_over(
+    connection: Connection, tenant: str, export_id: str, owner: uuid.UUID, lease: timedelta
+) -> SoFar | None:
+    """A partition that was due is what it was: the run so far; None if it is another's."""
+    row = await connection.fetchrow(_STEP_OVER, tenant, export_id, owner, lease)
+    return None if row is None else SoFar(*row.values())
 
 
 async def put_partition(
