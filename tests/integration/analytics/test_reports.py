@@ -22,7 +22,7 @@ from dualspan_analytics.service.report_figures import ReportFigures
 from dualspan_analytics.service.report_runs import MOST_ATTEMPTS
 from dualspan_analytics.store import reports as store
 from dualspan_runtime.errors import Unavailable
-from harness.analytics import AnalyticsPlatform, Plant, machine, site
+from harness.analytics import AnalyticsPlatform, Plant, PlantAsset, machine, site
 from harness.historian import stamp
 
 if TYPE_CHECKING:  # exists in the stub file only
@@ -38,11 +38,11 @@ MODEL = "injection-moulding-machine"
 Profile = states_pb2.MachineProfile
 
 
-async def made(platform: AnalyticsPlatform) -> Plant:
-    """A machine that runs for 6 h and fails for 2 h in every 8, makes a piece a minute and draws 10 kW."""
+async def made(platform: AnalyticsPlatform, *more: PlantAsset) -> Plant:
+    """A machine that runs for 6 h and fails for 2 h in every 8, makes a piece a minute and draws 10 kW; and others."""
     names = ["state", "good-count", "scrap-count", "active-energy"]
     plant = await platform.plant(
-        [site("works"), machine("m1", MODEL, names, "works"), machine("m2", "cnc-machine", [], "works")]
+        [site("works"), machine("m1", MODEL, names, "works"), machine("m2", "cnc-machine", [], "works"), *more]
     )
     minutes = np.arange(0, 2 * 24 * 60)
     times, running = T0 + minutes * 60_000_000, minutes % 480 < 360
@@ -152,6 +152,22 @@ async def test_a_day_in_four_files(platform: AnalyticsPlatform) -> None:
         opened.close()
     for words in ("Daily report", "武汉工厂日报", "60.0 %", "Completeness of the data", "no control chart"):
         assert words in text, words
+
+
+async def test_a_machine_without_a_tag_is_a_note_and_the_others_are_computed(platform: AnalyticsPlatform) -> None:
+    plant = await made(platform, machine("m3", MODEL, ["good-count"], "works"))
+    await put(plant, daily(plant, languages=[contract.REPORT_LANGUAGE_EN]))
+    await stub(plant).RunReport(contract.RunReportRequest(name=f"{plant.parent}/reports/daily", time=stamp(T0 + HOUR)))
+    await composition.runs(plant.parts).run(plant.tenant, "daily", T0)
+    run = (await runs_of(plant))[-1]
+    page = (await download(plant, run.name, contract.REPORT_LANGUAGE_EN, contract.REPORT_FORMAT_HTML)).content.decode()
+    # OEE and losses both say what is missing of m3, and have all of m1.
+    assert page.count("m3 cannot be computed") == 2
+    assert page.count("m3/state") == 2
+    assert "60.0 %" in page
+    assert "6.00" in page
+    # There are no alarms and no charts; everything else has its data.
+    assert page.count("There is no data for this section") == 2
 
 
 async def test_every_period_has_its_run_once_whoever_sweeps(platform: AnalyticsPlatform) -> None:

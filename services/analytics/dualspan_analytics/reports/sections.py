@@ -62,19 +62,23 @@ def nothing(kind: SectionKind, why: Text) -> Section:
     return Section(kind, (Note(say("no-data", why=why)),))
 
 
-def oee_section(answer: KpiAnswer, whole: KpiAnswer, zone: ZoneInfo, *, is_timed: bool) -> Section:
+def oee_section(
+    answer: KpiAnswer, whole: KpiAnswer, zone: ZoneInfo, left_out: Mapping[str, str] | None = None, *, is_timed: bool
+) -> Section:
     """OEE and its factors by shift and machine.
 
     Args:
         answer: By machine and shift.
         whole: By machine, of the whole period: the mean of its shifts would be another number.
         zone: In which times are shown.
+        left_out: Machines that cannot be computed, and why.
         is_timed: Each row is one shift, of which a part may lie outside of the period; else all of one name.
     """
     rows, figures = answer.rows, [answer.figures[kpi][1] for kpi in OEE_KPIS]
     if not len(rows) or rows.asset is None or rows.shift is None:
         return Section(
-            SectionKind.OEE, (*nothing(SectionKind.OEE, say("no-machines")).blocks, *_skipped(answer.skipped))
+            SectionKind.OEE,
+            (*nothing(SectionKind.OEE, say("no-machines")).blocks, *_left_out(answer.skipped, left_out)),
         )
     names = [rows.assets[place] for place in rows.asset.tolist()]
     shifts = [rows.shifts[place] for place in rows.shift.tolist()]
@@ -91,7 +95,7 @@ def oee_section(answer: KpiAnswer, whole: KpiAnswer, zone: ZoneInfo, *, is_timed
         texts=2,
     )
     why = {name: str(figures[-1].reason[row]) for row, name in enumerate(names) if figures[-1].reason[row]}
-    return Section(SectionKind.OEE, (*_oee_bars(whole), table, *_doubts(why), *_skipped(answer.skipped)))
+    return Section(SectionKind.OEE, (*_oee_bars(whole), table, *_doubts(why), *_left_out(answer.skipped, left_out)))
 
 
 def _oee_bars(whole: KpiAnswer) -> tuple[Block, ...]:
@@ -107,14 +111,13 @@ def _clock(time_us: int, zone: ZoneInfo) -> str:
     return f"{dt.datetime.fromtimestamp(time_us // 1_000_000, zone):%H:%M}"
 
 
-def losses_section(losses: Losses) -> Section:
-    """What machines lost time to, the largest first."""
+def losses_section(losses: Losses, left_out: Mapping[str, str] | None = None) -> Section:
+    """What machines lost time to, the largest first; `left_out` says why others are not in it."""
+    notes = _left_out(losses.skipped, left_out)
     found = losses.pareto
     known = Note(say("loss-share", share=percent(losses.good_share)), is_warning=losses.good_share < 0.95)
     if not len(found.key):
-        return Section(
-            SectionKind.LOSSES, (*nothing(SectionKind.LOSSES, say("no-losses")).blocks, *_skipped(losses.skipped))
-        )
+        return Section(SectionKind.LOSSES, (*nothing(SectionKind.LOSSES, say("no-losses")).blocks, *notes))
     names = [losses.names[key][1] or losses.names[key][0] or "—" for key in found.key.tolist()]
     hours = (found.duration / _HOUR_US).tolist()
     table = Table(
@@ -127,7 +130,7 @@ def losses_section(losses: Losses) -> Section:
         )[: 3 * _TOP],
     )
     bars = Bars(say("loss-hours"), tuple(names[:_TOP]), tuple(hours[:_TOP]), "h")
-    return Section(SectionKind.LOSSES, (bars, table, known, *_skipped(losses.skipped)))
+    return Section(SectionKind.LOSSES, (bars, table, known, *notes))
 
 
 def energy_section(used: Mapping[str, Used]) -> Section:
@@ -195,10 +198,13 @@ def spc_section(rows: Sequence[ChartRow]) -> Section:
     return Section(SectionKind.SPC, (*([table] if drawn else []), *failed))
 
 
-def completeness_section(rows: Sequence[GoodRow]) -> Section:
-    """How much of the data of each machine is there and good."""
+def completeness_section(rows: Sequence[GoodRow], left_out: Mapping[str, str] | None = None) -> Section:
+    """How much of the data of each machine is there and good; `left_out` says of which it cannot be said, and why."""
+    notes = _left_out((), left_out)
     if not rows:
-        return nothing(SectionKind.COMPLETENESS, say("no-properties"))
+        return Section(
+            SectionKind.COMPLETENESS, (*nothing(SectionKind.COMPLETENESS, say("no-properties")).blocks, *notes)
+        )
     columns = tuple(map(say, ("machine", "worst", "properties", "samples", "good-mean", "good-least")))
     table = Table(
         columns,
@@ -215,11 +221,18 @@ def completeness_section(rows: Sequence[GoodRow]) -> Section:
         )[:_MOST_ROWS],
         texts=2,
     )
-    return Section(SectionKind.COMPLETENESS, (table, Note(say("gaps"))))
+    return Section(SectionKind.COMPLETENESS, (table, Note(say("gaps")), *notes))
 
 
-def _skipped(machines: Sequence[str]) -> tuple[Block, ...]:
-    return (Note(say("skipped", machines=", ".join(machines[:_MOST_BARS])), is_warning=True),) if machines else ()
+def _left_out(skipped: Sequence[str], left_out: Mapping[str, str] | None) -> tuple[Block, ...]:
+    """Which machines are not in the figures, and why."""
+    unknown = say("skipped", machines=", ".join(skipped[:_MOST_BARS]))
+    named = [*(left_out or {}).items()]
+    notes = [Note(say("cannot", what=machine, why=why), is_warning=True) for machine, why in named[:_MOST_WARNINGS]]
+    if len(named) > _MOST_WARNINGS:
+        others = ", ".join(machine for machine, _ in named[_MOST_WARNINGS:][:_MOST_BARS])
+        notes.append(Note(say("cannot-others", machines=others), is_warning=True))
+    return (*([Note(unknown, is_warning=True)] if skipped else []), *notes)
 
 
 def _doubts(why: Mapping[str, str]) -> tuple[Block, ...]:

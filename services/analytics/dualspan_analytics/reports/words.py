@@ -86,6 +86,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     ),
     "doubtful": ("{what}: {why}", "{what}：{why}"),
     "cannot": ("{what} cannot be computed: {why}", "{what} 无法计算：{why}"),
+    "cannot-others": ("Left out for such reasons as well: {machines}.", "以下设备因类似原因同样未计入：{machines}。"),
     "gaps": (
         "Samples that are known to be missing count as not good.",
         "已知缺失的样本按无效计。",

@@ -1,7 +1,8 @@
 """Use case: the figures of a report, asked of the concerns that have them."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Generic, TypeVar
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -27,8 +28,11 @@ _MOST_CHARTS = 100
 _UNITS = "good-count"
 # What keeps one section from being made is said in it; the others are made all the same.
 _SAID = (NotFound, InvalidArgument, FailedPrecondition, ResourceExhausted)
+# What one machine can be the reason of: a property that is not bound, a unit that does not fit.
+_OF_ONE = (NotFound, InvalidArgument, FailedPrecondition)
 # Percent: what is shown as 100.0 is nothing to point at.
 _WHOLE = 99.95
+T = TypeVar("T")
 _GOOD, _COUNT = historian.AGGREGATE_PERCENT_GOOD, historian.AGGREGATE_COUNT
 
 
@@ -54,6 +58,15 @@ class _Question:
     @property
     def times(self) -> tuple[int, int]:
         return self.span.start_us, self.span.end_us
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered(Generic[T]):
+    """What was answered of these assets, and why nothing was of the machines that are left out."""
+
+    answer: T
+    assets: Sequence[str]
+    left_out: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class ReportFigures:
@@ -94,15 +107,54 @@ class ReportFigures:
     async def _oee(self, question: _Question) -> Section:
         monthly = question.definition.period is Period.MONTHLY
         dimensions = (Dimension.MACHINE, Dimension.SHIFT_NAME if monthly else Dimension.SHIFT)
-        asked = KpiQuestion(question.definition.assets, *question.times, sections.OEE_KPIS, dimensions)
-        answer = await self._sources.kpis.query(question.tenant, asked)
-        whole = await self._sources.kpis.query(question.tenant, replace(asked, dimensions=(Dimension.MACHINE,)))
-        return sections.oee_section(answer, whole, question.zone, is_timed=not monthly)
+        asked = KpiQuestion((), *question.times, sections.OEE_KPIS, dimensions)
+        kpis = self._sources.kpis
+        found = await self._answered(question, lambda some: kpis.query(question.tenant, replace(asked, assets=some)))
+        whole = replace(asked, assets=found.assets, dimensions=(Dimension.MACHINE,))
+        answer = await kpis.query(question.tenant, whole)
+        return sections.oee_section(found.answer, answer, question.zone, found.left_out, is_timed=not monthly)
 
     async def _losses(self, question: _Question) -> Section:
-        assets = question.definition.assets
-        losses = await self._sources.stops.losses(question.tenant, assets, *question.times, "reason", planned=False)
-        return sections.losses_section(losses)
+        stops = self._sources.stops
+        found = await self._answered(
+            question,
+            lambda some: stops.losses(question.tenant, some, *question.times, "reason", planned=False),
+        )
+        return sections.losses_section(found.answer, found.left_out)
+
+    async def _answered(self, question: _Question, ask: Callable[[Sequence[str]], Awaitable[T]]) -> "_Answered[T]":
+        """What is answered of a report's machines, but for those that it cannot be answered of.
+
+        Raises:
+            DomainError: It cannot be answered of any of them, or they are not the reason.
+        """
+        scope = question.definition.assets
+        try:
+            return _Answered(await ask(scope), scope)
+        except _OF_ONE as error:
+            tree = await self._sources.plant.assets(question.tenant)
+            machines = sorted({each.id for asset in scope or ("",) for each in tree.machines_under(asset)})
+            left_out = dict(await self._refused(machines, ask))
+            rest = [machine for machine in machines if machine not in left_out]
+            if not rest or not left_out:
+                raise error from None
+            return _Answered(await ask(rest), rest, left_out)
+
+    async def _refused(
+        self, machines: Sequence[str], ask: Callable[[Sequence[str]], Awaitable[T]]
+    ) -> Sequence[tuple[str, str]]:
+        """The machines of which something cannot be answered, and why: halves are asked, and halves of halves."""
+        if not machines:
+            return []
+        try:
+            await ask(machines)
+        except _OF_ONE as error:
+            if len(machines) == 1:
+                return [(machines[0], error.message)]
+        else:
+            return []
+        middle = len(machines) // 2
+        return [*await self._refused(machines[:middle], ask), *await self._refused(machines[middle:], ask)]
 
     async def _energy(self, question: _Question) -> Section:
         spans = [EnergySpan(asset, *question.times) for asset in question.definition.assets or ("",)]
@@ -139,11 +191,15 @@ class ReportFigures:
         tree = await self._sources.plant.assets(question.tenant)
         scope = _under(tree, question.definition.assets)
         rows: list[GoodRow] = []
+        left_out: dict[str, str] = {}
         for asset in sorted(scope):
             refs = tree.bound_refs(asset)
             if refs:
-                rows.append(await self._good(question, asset, refs))
-        return sections.completeness_section(rows)
+                try:
+                    rows.append(await self._good(question, asset, refs))
+                except _OF_ONE as error:
+                    left_out[asset] = error.message
+        return sections.completeness_section(rows, left_out)
 
     async def _good(self, question: _Question, asset: str, refs: Sequence[PropertyRef]) -> GoodRow:
         found = await self._sources.plant.read_processed(
