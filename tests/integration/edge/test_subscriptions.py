@@ -47,6 +47,22 @@ async def test_what_is_stored_is_acknowledged(plant: Plant, platform: Platform, 
     await until(lambda: len(_subscription(plant)._not_acknowledged_results) <= 1, "the server forgets them")
 
 
+async def test_what_is_not_on_the_disk_is_not_acknowledged(
+    plant: Plant, platform: Platform, box: RunningGateway
+) -> None:
+    box.settings = box.settings.model_copy(update={"flush_interval_ms": 3000.0})
+    await plant.add("count", 0, ua.VariantType.UInt32)
+    platform.onboarding.configure(plant.configuration(COUNT))
+    box.start()
+    await until(lambda: bool(plant.server.iserver.subscription_service.subscriptions), "it subscribes")
+    kept = _subscription(plant)._not_acknowledged_results
+    for number in range(1, 6):
+        await until(lambda most=number: len(kept) >= most, "the server keeps all that it has sent")
+        await plant.write("count", number, ua.VariantType.UInt32)
+    await until(lambda: len(_counts(platform)) == 6, "all is on the disk, and on the platform")
+    await until(lambda: len(kept) <= 1, "the server forgets it")
+
+
 async def test_a_deleted_subscription_is_made_again(plant: Plant, platform: Platform, box: RunningGateway) -> None:
     await _started(plant, platform, box)
     service = plant.server.iserver.subscription_service
