@@ -34,7 +34,7 @@ async def build(settings: IdentitySettings) -> AsyncGenerator[Server]:
     secret = settings.platform.service_secret.get_secret_value()
     async with Database.open(settings, schema=MIGRATIONS, constraints=CONSTRAINTS) as database:
         sealer = Sealer(secret)
-        passwords = PasswordHasher(settings.password_hash_threads)
+        passwords = PasswordHasher(settings.password_hash_threads, settings.password_hash_kib)
         throttle = Throttle(database)
         keys = SigningKeys(database, sealer, timedelta(days=settings.signing_key_days))
         authority = GatewayAuthority(database, sealer)

@@ -48,7 +48,8 @@ async def bootstrap(settings: IdentitySettings, first: FirstUser) -> bool:
     check_text(first.tenant_display_name, "tenant_display_name")
     email = check_email(first.email)
     new = NewAccount(first.tenant_id, user_id_from_email(email), email, email, FIRST_ROLES)
-    password_hash = await PasswordHasher(threads=1).hash(check_password(first.password))
+    hasher = PasswordHasher(threads=1, memory_kib=settings.password_hash_kib)
+    password_hash = await hasher.hash(check_password(first.password))
     async with (
         Database.open(settings, schema=MIGRATIONS, constraints=CONSTRAINTS) as database,
         database.platform_transaction() as connection,

@@ -1,7 +1,7 @@
 """Domain to protobuf and back."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -20,6 +20,18 @@ def timestamp(moment: datetime) -> Timestamp:
     message = Timestamp()
     message.FromDatetime(moment)
     return message
+
+
+def moment_from(message: Timestamp, field: str) -> datetime:
+    """Returns a moment of a request.
+
+    Raises:
+        InvalidArgument: It is none (`MALFORMED_FIELD`).
+    """
+    try:
+        return message.ToDatetime(UTC)
+    except ValueError as error:
+        raise malformed(field, "must lie between the years 1 and 9999, its nanos between 0 and 999999999") from error
 
 
 def roles_from(numbers: Iterable[int]) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Protobuf to domain and back: parse, one call, answer."""
 
 # ruff: noqa: N802 - the methods have the contract's names
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, TypeAlias
 
 import grpc.aio
@@ -143,7 +143,7 @@ class IdentityServicer(IdentityServiceServicer):
     ) -> messages.CreateApiTokenResponse:
         """Makes an API token."""
         tenant, wanted = TENANT.parse(request.parent)["tenant"], request.api_token
-        expires_at = wanted.expire_time.ToDatetime(UTC)
+        expires_at = conversion.moment_from(wanted.expire_time, "expire_time")
         roles = conversion.roles_from(wanted.roles)
         token, secret = await self._api_tokens.create(tenant, wanted.display_name, roles, expires_at)
         return messages.CreateApiTokenResponse(api_token=conversion.api_token_message(token), secret=secret)

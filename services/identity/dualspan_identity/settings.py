@@ -17,4 +17,9 @@ class IdentitySettings(ServiceSettings):
     signing_key_days: float = Field(
         default=90.0, gt=0, description="The signing key of access tokens is replaced after that."
     )
-    password_hash_threads: int = Field(default=2, ge=1, description="Passwords hashed at the same time; 64 MiB each.")
+    password_hash_threads: int = Field(default=2, ge=1, description="Passwords hashed at the same time.")
+    password_hash_kib: int = Field(
+        default=65_536,
+        ge=64,
+        description="Memory that hashing a password takes: with less, stolen hashes are easier to guess.",
+    )

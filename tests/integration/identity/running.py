@@ -42,6 +42,8 @@ def identity_settings(database: ClonedDatabase) -> IdentitySettings:
         database_url=database.service_url("identity"),
         database_pool_size=4,
         drain_seconds=1.0,
+        # What a password costs is for who guesses, and nobody does here.
+        password_hash_kib=64,
         platform=platform(),
     )
 

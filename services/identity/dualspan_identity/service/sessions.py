@@ -110,7 +110,7 @@ class Sessions:
                 bearer = await tokens.use_session(connection, tenant, _hash(token), self._idle)
             elif prefix == API_PREFIX:
                 bearer = await tokens.find_api_token(connection, tenant, _hash(token))
-        if bearer is None:
+        if bearer is None or not bearer.roles:
             raise session_ended()
         return self._keys.sign(tenant, bearer)
 

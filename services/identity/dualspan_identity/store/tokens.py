@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from asyncpg import Record
 
 from dualspan_identity.errors import token_not_found
-from dualspan_identity.model import ApiToken
+from dualspan_identity.model import ApiToken, covered_roles
 from dualspan_runtime.database import Connection
 
 _API_TOKEN = "tenant_id, token_id, display_name, roles, created_at, expires_at, revoked_at"  # noqa: S105 - columns
@@ -132,16 +132,19 @@ async def insert_api_token(connection: Connection, token: ApiToken, secret_hash:
 
 
 async def find_api_token(connection: Connection, tenant_id: str, secret_hash: bytes) -> Bearer | None:
-    """Returns whom an API token's secret speaks for, or None if it counts no longer or its maker is disabled."""
+    """Returns whom an API token's secret speaks for, or None if it counts no longer or its maker is disabled.
+
+    Its roles are those that its maker could still give it.
+    """
     row = await connection.fetchrow(
-        """SELECT token_id, token.roles FROM api_token token
+        """SELECT token_id, token.roles, account.roles AS held FROM api_token token
         JOIN account ON account.tenant_id = token.tenant_id AND user_id = created_by
         WHERE token.tenant_id = $1 AND secret_hash = $2 AND expires_at > now() AND revoked_at IS NULL
             AND disabled_at IS NULL""",
         tenant_id,
         secret_hash,
     )
-    return None if row is None else Bearer(f"apiTokens/{row['token_id']}", tuple(row["roles"]))
+    return None if row is None else Bearer(f"apiTokens/{row['token_id']}", covered_roles(row["roles"], row["held"]))
 
 
 async def page_of_api_tokens(
