@@ -46,7 +46,7 @@ class Ports:
 
     def free(self) -> Ports:
         """These ports, with a free one in the place of each that is taken."""
-        taken = {name: _free_port() for name, port in asdict(self).items() if not port_is_free(port)}
+        taken = {name: free_port() for name, port in asdict(self).items() if not port_is_free(port)}
         return replace(self, **taken)
 
 
@@ -61,7 +61,8 @@ def port_is_free(port: int) -> bool:
     return True
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A TCP port of the loopback interface that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         return int(probe.getsockname()[1])

@@ -13,6 +13,7 @@ from dualspan_cli import __version__
 from dualspan_cli.commands import accounts, demo, first_user, gaps, gateways, query, reports
 from dualspan_cli.commands import run as running
 from dualspan_cli.commands.analytics import analytics
+from dualspan_cli.commands.apps import apps
 from dualspan_cli.commands.onboarding import onboarding
 from dualspan_cli.errors import CommandError
 from dualspan_cli.failures import explain
@@ -60,6 +61,7 @@ app.add_typer(gateways.tags, name="tags")
 app.add_typer(gaps.gaps, name="gaps")
 app.add_typer(onboarding, name="onboarding")
 app.add_typer(analytics, name="analytics")
+app.add_typer(apps, name="apps")
 
 
 def _known_errors() -> tuple[type[CommandError], type[DualSpanError], type[grpc.RpcError]]:

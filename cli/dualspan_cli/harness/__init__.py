@@ -4,6 +4,7 @@ Machines are found, and their properties bound, by onboarding's mapping assistan
 is no database: every sample is computed when it is asked for.
 """
 
+from dualspan_cli.harness.granting import Fit
 from dualspan_cli.harness.server import LocalPlant, local_plant
 
-__all__ = ["LocalPlant", "local_plant"]
+__all__ = ["Fit", "LocalPlant", "local_plant"]

@@ -17,8 +17,10 @@ import grpc.aio
 
 from dualspan.historian.v1.service_pb2_grpc import add_HistorianServiceServicer_to_server
 from dualspan.onboarding.v1.asset_service_pb2_grpc import add_AssetServiceServicer_to_server
+from dualspan_cli.harness.granting import Fit, granted
 from dualspan_cli.harness.machines import TENANT, machines_of
 from dualspan_cli.harness.servicers import LocalAssets, LocalHistorian
+from dualspan_manifest import Requirement
 from dualspan_runtime.interceptors import ErrorInterceptor
 from dualspan_sdk import Clock
 from dualspan_sdk.settings import PREFIX, AppSettings
@@ -39,17 +41,18 @@ class LocalPlant:
     Attributes:
         settings: What an app in this process is given: `open_plant(plant.settings)`.
         environment: The same for an app in a process of its own.
-        machines: How many there are.
+        fits: How the requirements of the app are met.
     """
 
     settings: AppSettings
     environment: Mapping[str, str]
-    machines: int
+    fits: Sequence[Fit]
 
 
 @asynccontextmanager
 async def local_plant(
     plants: Sequence[str],
+    requires: Sequence[Requirement] | None = None,
     *,
     seed: int = SEED,
     start: datetime | None = None,
@@ -62,6 +65,7 @@ async def local_plant(
 
     Args:
         plants: Any of `moulding`, `curing` and `packaging`; each is a site.
+        requires: What the app's manifest asks for: it is given that, and nothing else. None: everything.
         seed: Everything about them follows from it.
         start: What time it is there when it begins; None: now.
         speed: How many seconds pass there in one.
@@ -72,7 +76,9 @@ async def local_plant(
     Raises:
         ValueError: There is no such plant.
     """
-    machines = machines_of(plants, seed)
+    machines, fits = machines_of(plants, seed), list[Fit]()
+    if requires is not None:
+        machines, fits = granted(machines, requires)
     clock = _clock(start, speed)
     server = grpc.aio.server(interceptors=[ErrorInterceptor(_SECONDS_PER_CALL, _SECONDS_PER_CALL, frozenset())])
     # What an app does not call answers UNIMPLEMENTED, as the base classes do.
@@ -86,7 +92,7 @@ async def local_plant(
         await server.start()
         try:
             settings = AppSettings.from_environment(environment)
-            yield LocalPlant(settings, environment, sum(bool(each.model) for each in machines.assets))
+            yield LocalPlant(settings, environment, fits)
         finally:
             await server.stop(grace=1.0)
 

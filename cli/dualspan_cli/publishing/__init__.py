@@ -1,0 +1,1 @@
+"""What publishers do on their own machine, without a platform."""
