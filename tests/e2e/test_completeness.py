@@ -4,11 +4,8 @@ import asyncio
 import json
 import os
 import random
-import shutil
 import time
 from collections.abc import AsyncGenerator, Callable
-from contextlib import ExitStack
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,7 +18,7 @@ from dualspan.onboarding.v1.completeness_pb2_grpc import PlantReportServiceStub
 from dualspan_cli.errors import CommandError
 from dualspan_cli.statements import Statement, check_signer, verify_statement
 from harness.plant_site import SERVER, PlantSite, an_hour_ago, open_plant_site
-from harness.site import TENANT, now_us, until
+from harness.site import TENANT, now_us, site_folder, until
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -35,14 +32,8 @@ SECOND = 1_000_000
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def site(tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int]) -> AsyncGenerator[PlantSite]:
-    folder = tmp_path_factory.mktemp("completeness")
-    with ExitStack() as stack:
-        if os.geteuid() == 0:
-            # PostgreSQL runs as another user then, who may not enter pytest's folder.
-            folder = Path("/tmp") / f"dualspan-completeness-{os.getpid()}"
-            folder.mkdir()
-            stack.callback(shutil.rmtree, folder, ignore_errors=True)
+async def site(free_port: Callable[[], int]) -> AsyncGenerator[PlantSite]:
+    with site_folder("completeness") as folder:
         async with open_plant_site(folder, free_port, SETTINGS) as opened:
             await opened.caught_up(now_us())
             yield opened

@@ -2,12 +2,9 @@
 
 import asyncio
 import json
-import os
-import shutil
 import sys
 import time
 from collections.abc import AsyncGenerator, Callable
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +17,7 @@ from dualspan.onboarding.v1 import resources_pb2 as resources
 from dualspan.onboarding.v1.fleet_pb2_grpc import FleetServiceStub
 from dualspan_cli.processes import ChildProcess
 from harness.plant_site import PlantSite, open_plant_site
-from harness.site import GATEWAY, TENANT, gateway_environment, now_us, run_gateway, until
+from harness.site import GATEWAY, TENANT, gateway_environment, now_us, run_gateway, site_folder, until
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -29,14 +26,8 @@ OUT_WITHIN_S = 60.0
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def site(tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int]) -> AsyncGenerator[PlantSite]:
-    folder = tmp_path_factory.mktemp("replace")
-    with ExitStack() as stack:
-        if os.geteuid() == 0:
-            # PostgreSQL runs as another user then, who may not enter pytest's folder.
-            folder = Path("/tmp") / f"dualspan-replace-{os.getpid()}"
-            folder.mkdir()
-            stack.callback(shutil.rmtree, folder, ignore_errors=True)
+async def site(free_port: Callable[[], int]) -> AsyncGenerator[PlantSite]:
+    with site_folder("replace") as folder:
         async with open_plant_site(folder, free_port, SETTINGS) as opened:
             await opened.caught_up(now_us())
             yield opened

@@ -2,8 +2,10 @@
 
 import asyncio
 import importlib
+import tempfile
 from collections.abc import Coroutine
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import asyncpg
@@ -55,7 +57,9 @@ async def make_template(server: EmbeddedPostgres) -> None:
 
 
 async def clone(server: EmbeddedPostgres, name: str) -> ClonedDatabase:
-    await execute(server.url(), f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    # File by file takes half as long as through the log where files are in memory, and twice as long on a disk.
+    strategy = "FILE_COPY" if Path(tempfile.gettempdir()).is_relative_to("/dev/shm") else "WAL_LOG"
+    await execute(server.url(), f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY {strategy}")
     return ClonedDatabase(server, name)
 
 

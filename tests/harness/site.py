@@ -4,9 +4,10 @@ import asyncio
 import json
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -195,6 +196,14 @@ async def until(condition: Callable[[], Awaitable[bool]], what: str, timeout: fl
         if time.monotonic() > deadline:
             raise TimeoutError(f"not within {timeout} s: {what}")
         await asyncio.sleep(0.1)
+
+
+@contextmanager
+def site_folder(name: str) -> Generator[Path]:
+    """A folder for a site: whoever PostgreSQL runs as may enter it, unlike pytest's."""
+    with tempfile.TemporaryDirectory(prefix=f"dualspan-{name}-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
 
 
 async def start_load(

@@ -1,16 +1,14 @@
 """One site for all tests of this package: it takes a while to start, and streams until the last of them has ended."""
 
 import os
-import shutil
 import subprocess
 from collections.abc import AsyncGenerator, Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-import pytest
 import pytest_asyncio
 
-from harness.site import Site, open_site
+from harness.site import Site, open_site, site_folder
 
 ITEMS = 100
 RATE = 10_000.0
@@ -18,14 +16,10 @@ DISK_BYTES = 24 * 1024 * 1024
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="package")
-async def site(tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int]) -> AsyncGenerator[Site]:
-    folder = tmp_path_factory.mktemp("faults")
+async def site(free_port: Callable[[], int]) -> AsyncGenerator[Site]:
     with ExitStack() as stack:
+        folder = stack.enter_context(site_folder("faults"))
         if os.geteuid() == 0:
-            # PostgreSQL runs as another user then, who may not enter pytest's folder.
-            folder = Path("/tmp") / f"dualspan-faults-{os.getpid()}"
-            folder.mkdir()
-            stack.callback(shutil.rmtree, folder, ignore_errors=True)
             stack.enter_context(small_disk(folder / "gateway"))
         async with open_site(folder, free_port, rate=RATE, items=ITEMS) as opened:
             yield opened

@@ -83,3 +83,14 @@ def test_long_tests_run_in_ci_and_when_asked_for(
     runner: ModuleType, asked: str, options: list[str], in_ci: bool, told: list[str]
 ) -> None:
     assert runner.options_of(asked, options, in_ci=in_ci) == told
+
+
+def test_temporary_files_are_in_memory_where_there_is_room(runner: ModuleType, tmp_path: Path) -> None:
+    with runner.scratch(tmp_path, 0) as variable:
+        folder = Path(variable["TMPDIR"])
+        assert folder.parent == tmp_path
+        assert folder.stat().st_mode & 0o777 == 0o755
+    assert not folder.exists()
+    for memory, free_bytes in ((tmp_path, sys.maxsize), (tmp_path / "none", 0)):
+        with runner.scratch(memory, free_bytes) as variable:
+            assert not variable
