@@ -13,7 +13,7 @@ import structlog
 from asyncpg.pool import PoolConnectionProxy
 from prometheus_client import Gauge
 
-from dualspan_runtime.errors import Aborted, DeadlineExceeded, DomainError, Unavailable
+from dualspan_runtime.errors import Aborted, DeadlineExceeded, DomainError, InvalidArgument, Unavailable
 from dualspan_runtime.migrations import Migrations, check_schema
 from dualspan_runtime.names import SLUG
 from dualspan_runtime.settings import ServiceSettings
@@ -28,6 +28,8 @@ _PATIENCE_SECONDS = 60
 _CONFLICT = "CONFLICT"
 _POOL_SIZE = Gauge("dualspan_database_connections", "Connections in the pool", ["schema", "state"])
 _RETRYABLE = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
+# The one character that protobuf's strings may hold and PostgreSQL's may not: in a text, and escaped in JSON.
+_UNSTORABLE = (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError)
 _LOST = (asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError, asyncpg.AdminShutdownError, ConnectionError)
 _NOT_CONNECTED = (*_LOST, asyncpg.TooManyConnectionsError, OSError, TimeoutError)
 
@@ -192,6 +194,10 @@ class Database:
             if known is None:
                 raise
             raise known() from error
+        except _UNSTORABLE as error:
+            raise InvalidArgument(
+                "UNSTORABLE_TEXT", "A text has the character U+0000, which is stored nowhere. Leave it out."
+            ) from error
         except asyncpg.QueryCanceledError as error:
             raise DeadlineExceeded("STATEMENT_TIMEOUT", "The query took too long. Ask for less at once.") from error
         except _RETRYABLE as error:

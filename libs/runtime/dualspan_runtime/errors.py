@@ -86,6 +86,12 @@ class Unavailable(DomainError):
     code = grpc.StatusCode.UNAVAILABLE
 
 
+class Unimplemented(DomainError):
+    """The contract has it, this service has not."""
+
+    code = grpc.StatusCode.UNIMPLEMENTED
+
+
 class DeadlineExceeded(DomainError):
     """It took longer than the caller or the service allows."""
 

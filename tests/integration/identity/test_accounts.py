@@ -73,6 +73,7 @@ async def test_an_address_belongs_to_one_user_on_the_platform(identity: Identity
         (new_user("a@b.example", resources.ROLE_VIEWER, password="x" * 600), "MALFORMED_FIELD"),
         (new_user("a@b.example", resources.ROLE_VIEWER, user_id="Not An Id"), "MALFORMED_ID"),
         (new_user("a@b.example", resources.ROLE_VIEWER, parent="acme"), "MALFORMED_NAME"),
+        (new_user("a\0@b.example", resources.ROLE_VIEWER, user_id="a"), "UNSTORABLE_TEXT"),
     ],
 )
 async def test_what_breaks_a_rule_is_refused(
@@ -163,6 +164,29 @@ async def test_an_api_token_gets_no_more_than_its_maker_has(identity: Identity) 
     for days in (-1, 400):
         call = identity.stub.CreateApiToken(new_token(resources.ROLE_VIEWER, days=days), metadata=admin)
         assert await refused(call) == "MALFORMED_FIELD"
+    wrong = new_token(resources.ROLE_VIEWER)
+    wrong.api_token.expire_time.nanos = -1
+    assert await refused(identity.stub.CreateApiToken(wrong, metadata=admin)) == "MALFORMED_FIELD"
+
+
+async def test_an_api_token_loses_what_its_maker_loses(identity: Identity) -> None:
+    admin = await identity.add_user("acme", "bob@acme.example", resources.ROLE_ADMIN)
+    both = await identity.stub.CreateApiToken(new_token(resources.ROLE_ADMIN, resources.ROLE_VIEWER), metadata=admin)
+    only = await identity.stub.CreateApiToken(new_token(resources.ROLE_ADMIN), metadata=admin)
+    update = messages.UpdateUserRequest(
+        user=resources.User(name=f"{ACME}/users/bob", roles=[resources.ROLE_OPERATOR]),
+    )
+    update.update_mask.paths.append("roles")
+    await identity.stub.UpdateUser(update, metadata=await identity.bearer())
+    exchanged = await identity.stub.ExchangeToken(messages.ExchangeTokenRequest(token=both.secret))
+    robot = bearer(exchanged.access_token)
+    assert (await identity.stub.GetTenant(messages.GetTenantRequest(name=ACME), metadata=robot)).name == ACME
+    assert await refused(identity.stub.ListUsers(messages.ListUsersRequest(parent=ACME), metadata=robot)) == (
+        "PERMISSION_MISSING"
+    )
+    assert await refused(identity.stub.ExchangeToken(messages.ExchangeTokenRequest(token=only.secret))) == (
+        "TOKEN_INVALID"
+    )
 
 
 async def test_the_tokens_of_a_disabled_user_stop_with_them(identity: Identity) -> None:

@@ -45,6 +45,10 @@ async def test_a_wrong_password_and_an_unknown_address_look_the_same(identity: I
     assert (await audit_actions(identity)).count("user.sign_in_failed") == 1
 
 
+async def test_an_address_that_cannot_be_stored_is_named_as_such(identity: Identity) -> None:
+    assert await refused(identity, "ada\0@acme.example", "wrong password") == "UNSTORABLE_TEXT"
+
+
 async def test_a_wrong_password_and_an_unknown_address_take_as_long(identity: Identity) -> None:
     async def seconds(email: str) -> float:
         started = time.process_time()

@@ -8,7 +8,7 @@ import pytest
 from integration.identity.running import platform
 
 from dualspan_runtime.database import Database
-from dualspan_runtime.errors import Aborted, AlreadyExists, DeadlineExceeded, Unavailable
+from dualspan_runtime.errors import Aborted, AlreadyExists, DeadlineExceeded, InvalidArgument, Unavailable
 from dualspan_runtime.migrations import MigrationError, Migrations, SchemaMismatchError, migrate
 from dualspan_runtime.settings import ServiceSettings
 from harness.databases import ClonedDatabase
@@ -70,6 +70,15 @@ async def applied_in(database: ClonedDatabase) -> list[str]:
 async def names(db: Database, tenant: str) -> list[str]:
     async with db.transaction(tenant) as connection:
         return [row["name"] for row in await connection.fetch("SELECT name FROM machine ORDER BY name")]
+
+
+@pytest.mark.parametrize("statement", ["INSERT INTO machine VALUES ('acme', $1)", "SELECT $1::jsonb ->> 0"])
+async def test_a_text_that_postgresql_cannot_hold_is_the_callers_mistake(opened: Database, statement: str) -> None:
+    text = "press\0" if "INSERT" in statement else '["press\\u0000"]'
+    with pytest.raises(InvalidArgument, match="UNSTORABLE_TEXT"):
+        async with opened.transaction("acme") as connection:
+            await connection.fetch(statement, text)
+    assert await names(opened, "acme") == ["press"]
 
 
 async def test_a_transaction_sees_one_tenant(opened: Database) -> None:

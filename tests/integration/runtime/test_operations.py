@@ -126,6 +126,22 @@ async def test_waiting_ends_with_the_operation_or_with_the_time(kitchen: Kitchen
         assert (await waiting).done
 
 
+@pytest.mark.parametrize("timeout", [Duration(seconds=-(2**62)), Duration(nanos=-1)])
+async def test_waiting_for_no_time_at_all_answers_at_once(kitchen: Kitchen, timeout: Duration) -> None:
+    request = operations_pb2.WaitOperationRequest(name=await kitchen.start(), timeout=timeout)
+    async with asyncio.timeout(5):
+        assert not (await kitchen.stub.WaitOperation(request, metadata=kitchen.metadata)).done
+
+
+async def test_deleting_says_that_it_cannot_be_done(kitchen: Kitchen) -> None:
+    request = operations_pb2.DeleteOperationRequest(name=await kitchen.start())
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await kitchen.stub.DeleteOperation(request, metadata=kitchen.metadata)
+    assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    assert reason(raised) == "OPERATIONS_STAY"
+    assert (await kitchen.get(request.name)).name == request.name
+
+
 async def test_cancelling_asks_whoever_works_on_it(kitchen: Kitchen) -> None:
     name = await kitchen.start()
     async with kitchen.transaction() as connection:

@@ -11,6 +11,7 @@ from google.protobuf import empty_pb2
 
 from dualspan_runtime.context import current_tenant
 from dualspan_runtime.database import Database
+from dualspan_runtime.errors import Unimplemented
 from dualspan_runtime.names import TENANT
 from dualspan_runtime.operations.store import OperationStore
 from dualspan_runtime.paging import PageRules, PageTokens
@@ -63,8 +64,10 @@ class OperationsServicer(operations_pb2_grpc.OperationsServicer):
         self, request: operations_pb2.WaitOperationRequest, context: Context
     ) -> operations_pb2.Operation:
         """Returns an operation once it is done, or as it is when the time is over."""
-        asked = request.timeout.ToTimedelta().total_seconds() if request.HasField("timeout") else _LONGEST_WAIT_SECONDS
-        until = time.monotonic() + min(asked, _LONGEST_WAIT_SECONDS)
+        # Not as a timedelta, which takes no more than some thousand years.
+        asked = request.timeout.seconds + request.timeout.nanos / 1e9
+        longest_wait = min(asked, _LONGEST_WAIT_SECONDS) if request.HasField("timeout") else _LONGEST_WAIT_SECONDS
+        until = time.monotonic() + longest_wait
         pause, longest = _POLL_SECONDS
         while True:
             operation = await self.GetOperation(operations_pb2.GetOperationRequest(name=request.name), context)
@@ -81,3 +84,9 @@ class OperationsServicer(operations_pb2_grpc.OperationsServicer):
         async with self._database.transaction(current_tenant()) as connection:
             await self._store.request_cancel(connection, request.name)
         return empty_pb2.Empty()
+
+    async def DeleteOperation(  # noqa: N802 - gRPC's name
+        self, request: operations_pb2.DeleteOperationRequest, context: Context
+    ) -> empty_pb2.Empty:
+        """Refuses: what was done stays to be seen."""
+        raise Unimplemented("OPERATIONS_STAY", "Operations are not deleted one by one. Leave it; cancel it to stop it.")
