@@ -24,6 +24,11 @@ class AnalyticsSettings(ServiceSettings):
         default=5.0, ge=0, description="What onboarding said of a tenant's assets is good for so long."
     )
 
+    sweep_seconds: float = Field(
+        default=60.0,
+        ge=1,
+        description="Exports, reports and trainings that are due, or left behind, are looked for so often.",
+    )
     export_folder: str = Field(
         default="", description="Exports to the platform's own folder go below this one; empty: there is none."
     )

@@ -28,9 +28,21 @@ app.conf.beat_schedule = {
         "schedule": settings.score_seconds,
         "options": {"expires": settings.score_seconds},
     },
-    "exports": {"task": "analytics.exports", "schedule": 60.0, "options": {"expires": 60.0}},
-    "reports": {"task": "analytics.reports", "schedule": 60.0, "options": {"expires": 60.0}},
-    "models-sweep": {"task": "analytics.models.sweep", "schedule": 60.0, "options": {"expires": 60.0}},
+    "exports": {
+        "task": "analytics.exports",
+        "schedule": settings.sweep_seconds,
+        "options": {"expires": settings.sweep_seconds},
+    },
+    "reports": {
+        "task": "analytics.reports",
+        "schedule": settings.sweep_seconds,
+        "options": {"expires": settings.sweep_seconds},
+    },
+    "models-sweep": {
+        "task": "analytics.models.sweep",
+        "schedule": settings.sweep_seconds,
+        "options": {"expires": settings.sweep_seconds},
+    },
     "rollups": {
         "task": "analytics.roll_up_all",
         "schedule": settings.rollup_seconds,

@@ -18,14 +18,17 @@ from dualspan.analytics.v1 import models_pb2 as contract
 from dualspan.analytics.v1.models_pb2_grpc import ModelServiceStub
 from dualspan_analytics.alarms.plan import make_plan
 from dualspan_analytics.alarms.rules import AlarmRule, Limit, Limits, Scope, SignalKind
+from dualspan_analytics.columns import PropertyRef
 from dualspan_analytics.composition import models
 from dualspan_analytics.intelligence.episodes import Episode, detection, together
+from dualspan_analytics.intelligence.forecast import ForecastSpec, Kind
 from dualspan_analytics.service.anomaly_signals import AnomalySignals
 from dualspan_analytics.service.live_scoring import LiveScoring
+from dualspan_analytics.service.machine_reading import MachineReader
 from dualspan_analytics.service.scoring import loaded
 from dualspan_analytics.store import anomaly_scores
 from dualspan_analytics.store import models as store
-from harness.analytics import AnalyticsPlatform, Plant
+from harness.analytics import AnalyticsPlatform, Plant, machine, site
 from harness.machine_tables import faults_of
 from harness.models import at, defined, ingest_span, stored_machines, trained
 from plc_sim.model.machine import COMMISSIONED_US, WEEK
@@ -90,15 +93,31 @@ async def test_each_fault_is_found_before_it_ends(works: Works) -> None:
     assert max(part.false_alarms for part in parts) <= 1
 
 
-async def test_what_is_not_better_does_not_go_live(works: Works) -> None:
+@pytest.mark.parametrize(
+    ("verdict", "advice"),
+    [
+        (contract.VERDICT_NOT_BETTER, "alarm rules with limits"),
+        (contract.VERDICT_UNPROVEN, "say which faults there were"),
+    ],
+)
+async def test_what_is_not_better_or_not_proven_does_not_go_live(works: Works, verdict: int, advice: str) -> None:
     plant, tenant = works.plant, works.plant.tenant
     async with plant.parts.database.transaction(tenant) as connection:
-        await connection.execute("UPDATE model_version SET verdict = 2, verdict_text = 'F1 0.10 against 0.20.'")
+        words = "UPDATE model_version SET verdict = $1, verdict_text = 'F1 0.10 against 0.20.'"
+        await connection.execute(words, verdict)
+        # Nor by any other way.
+        await store.set_live(connection, tenant, DEFINITION, 1)
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await works.models.PromoteModelVersion(contract.PromoteModelVersionRequest(name=works.version.name))
     assert refused.value.code() is grpc.StatusCode.FAILED_PRECONDITION
     assert "F1 0.10 against 0.20" in (refused.value.details() or "")
-    async with plant.parts.database.transaction(tenant) as connection:
+    assert advice in (refused.value.details() or "")
+    definition = await works.models.GetModelDefinition(contract.GetModelDefinitionRequest(name=works.name))
+    assert definition.live_version == 0
+
+
+async def test_what_is_better_goes_live(works: Works) -> None:
+    async with works.plant.parts.database.transaction(works.plant.tenant) as connection:
         await connection.execute("UPDATE model_version SET verdict = 1")
     await works.models.PromoteModelVersion(contract.PromoteModelVersionRequest(name=works.version.name))
     definition = await works.models.GetModelDefinition(contract.GetModelDefinitionRequest(name=works.name))
@@ -210,6 +229,28 @@ async def test_forecasts_have_intervals_and_beat_the_naive_ones(works: Works) ->
     assert (np.diff(quantiles, axis=1) >= 0.0).all()
     assert found.unit == "kW"
     assert found.good_share > 0.95
+
+
+async def test_what_a_forecast_learns_from_has_no_number_where_data_is_bad(platform: AnalyticsPlatform) -> None:
+    plant = await platform.plant([site("hall"), machine("m1", "depalletiser", ["active-energy"], "hall")])
+    ref, minute = PropertyRef("m1", "active-energy"), 60_000_000
+    step, start = 15 * minute, START
+    times = start - 60 * minute + np.arange(0, 6 * 60) * minute
+    energy = np.arange(6 * 60) / 60.0
+    # Set back in the middle of the second hour, to more than it had read at the end of that step; NaN and Bad later.
+    energy[140:] += 100.0 - energy[140]
+    energy[140:145] = [0.0, 0.1, 0.2, 0.3, 0.4]
+    energy[200] = np.nan
+    status = np.where(np.arange(6 * 60) // 15 == 16, 0x80000000, 0)
+    late = np.arange(6 * 60) >= 180
+    # The later half comes first.
+    await plant.ingest({ref: (times[late], energy[late], status[late])})
+    await plant.ingest({ref: (times[~late], energy[~late], status[~late])})
+    spec = ForecastSpec("active-energy", kind=Kind.COUNTED, step_us=step)
+    found = await MachineReader(plant.data).values(plant.tenant, ref, (start, start + 16 * step), spec)
+    unknown = np.flatnonzero(np.isnan(found)).tolist()
+    assert unknown == [5, 12, 13]
+    assert np.delete(found, unknown) == pytest.approx(0.25, abs=1e-9)
 
 
 async def test_changes_and_time_to_a_limit(works: Works) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from dualspan_analytics.intelligence.proof import Verdict
 from dualspan_runtime.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 
 
@@ -53,9 +54,19 @@ def not_ready(version: int) -> FailedPrecondition:
     return FailedPrecondition("VERSION_NOT_READY", f"Version {version} has not been trained to its end.")
 
 
-def not_better(version: int, words: str) -> FailedPrecondition:
-    """A version that did not beat its naive baseline must not go live."""
-    return FailedPrecondition("NOT_BETTER_THAN_BASELINE", f"Version {version} cannot go live. {words}")
+_ADVICE = {
+    ("anomaly", Verdict.UNPROVEN): "Train on a longer span or say which faults there were; until then its scores can be"
+    " asked for by version.",
+    ("anomaly", Verdict.NOT_BETTER): "Let alarm rules with limits do it, or watch other properties and train again.",
+    ("forecast", Verdict.UNPROVEN): "Train on a longer span with good data.",
+    ("forecast", Verdict.NOT_BETTER): "The naive forecast does as well: plan with it, or train on a longer span.",
+}
+
+
+def not_better(version: int, kind: str, verdict: int, words: str) -> FailedPrecondition:
+    """A version that did not beat its naive baseline must not go live; says what to do instead."""
+    advice = _ADVICE.get((kind, Verdict(verdict)), "Train it again.") if verdict else "Train it again."
+    return FailedPrecondition("NOT_BETTER_THAN_BASELINE", f"Version {version} cannot go live. {words} {advice}")
 
 
 def no_fitted(asset: str, version: int, problem: str) -> FailedPrecondition:

@@ -2,7 +2,8 @@
 
 A day's profile, and a direct regression for every step ahead (Marcellino, Stock & Watson 2006) of how far the machine
 is from its profile now. Intervals are quantiles of errors on data that the regression did not see (split conformal
-prediction, Papadopoulos et al. 2002; Vovk et al. 2005). The naive forecasts beside it get theirs in the same way.
+prediction, Papadopoulos et al. 2002; Vovk et al. 2005), half a percent of the usual value wide to either side at the
+least. The naive forecasts beside it get theirs in the same way.
 """
 
 from collections.abc import Callable
@@ -24,6 +25,8 @@ _SEEN_SHARE = 0.7
 _RECENT = 4
 _LEAST_SEASONS = 4
 _LEAST_ROWS = 50
+_TOLERANCE = 0.005
+_STANDS = 50.0
 
 
 class Kind(IntEnum):
@@ -153,19 +156,26 @@ def _direct(spec: ForecastSpec, deviation: Floats, until: int) -> NDArray[np.flo
 
 def _offsets(spec: ForecastSpec, values: Floats, deviation: Floats, level: Floats, split: int) -> NDArray[np.float64]:
     """float64[horizon, q]: quantiles of errors behind the split, of regressions that saw what lies before it."""
-    coefficients = _direct(spec, deviation, split)
+    coefficients, tolerance = _direct(spec, deviation, split), _tolerance(values)
     offsets = np.zeros((spec.horizon, len(LEVELS)))
     for ahead in range(1, spec.horizon + 1):
         origins = np.arange(split - ahead, len(values) - ahead, dtype=np.int64)
         predicted = _regressors(deviation, spec.season, ahead, origins) @ coefficients[ahead - 1]
         error = values[origins + ahead] - level[origins + ahead] - predicted
-        offsets[ahead - 1] = _quantiles(error)
+        offsets[ahead - 1] = _quantiles(error, tolerance)
     return offsets
 
 
-def _quantiles(error: Floats) -> Floats:
+def _quantiles(error: Floats, tolerance: float) -> Floats:
+    """Quantiles of errors, apart from the median by the tolerance at the least."""
     there = error[np.isfinite(error)]
-    return np.quantile(there, LEVELS) if len(there) else np.zeros(len(LEVELS))
+    apart = tolerance * np.sign(np.array(LEVELS) - LEVELS[_MEDIAN])
+    return np.quantile(there, LEVELS) + apart if len(there) else apart
+
+
+def _tolerance(values: Floats) -> float:
+    """Half a percent of the usual value: a meter that repeats itself to the last digit moves by as much in a week."""
+    return _TOLERANCE * float(np.nanmedian(np.abs(values)))
 
 
 def predict(model: ForecastModel, start_us: int, values: Floats) -> NDArray[np.float64]:
@@ -276,10 +286,10 @@ def backtest(spec: ForecastSpec, start_us: int, values: Floats, folds: int = 3) 
 
 
 def _naive_offsets(spec: ForecastSpec, values: Floats, naive: Naive) -> NDArray[np.float64]:
-    offsets = np.zeros((spec.horizon, len(LEVELS)))
+    offsets, tolerance = np.zeros((spec.horizon, len(LEVELS))), _tolerance(values)
     for ahead in range(1, spec.horizon + 1):
         origins = np.arange(spec.season, len(values) - ahead, dtype=np.int64)
-        offsets[ahead - 1] = _quantiles(values[origins + ahead] - naive(spec.season, values, ahead, origins))
+        offsets[ahead - 1] = _quantiles(values[origins + ahead] - naive(spec.season, values, ahead, origins), tolerance)
     return offsets
 
 
@@ -294,3 +304,23 @@ def by_step(values: Floats, per: int) -> Floats:
     whole = sliding_window_view(values, per)[::per] if len(values) >= per else np.empty((0, per))
     known = np.isfinite(whole).sum(axis=1)
     return np.where(known * 2 >= per, np.nansum(whole, axis=1) / np.maximum(known, 1), np.nan)
+
+
+def counted(last: Floats, least: Floats, good: Floats) -> Floats:
+    """float64[n]: what a counter counted in each step but the first; NaN where nobody knows.
+
+    Nobody knows what was counted in a step in which the counter was set back, or without data at either end of it.
+
+    Args:
+        last: float64[n + 1], the last good reading in each step; NaN without one.
+        least: float64[n + 1], the least good reading in each step.
+        good: float64[n + 1], percent of each step with good data: in a step without a reading, but with good data, the
+            counter stood still.
+    """
+    row, known = np.arange(len(last)), np.isfinite(last)
+    stands = ~known & (np.nan_to_num(good) >= _STANDS)
+    place = np.maximum.accumulate(np.where(known, row, -1))
+    broken = np.maximum.accumulate(np.where(known | stands, -1, row))
+    reading = np.where(place > broken, last[np.maximum(place, 0)], np.nan)
+    steps = np.diff(reading)
+    return np.where((least[1:] < reading[:-1]) | (steps < 0.0), np.nan, steps)

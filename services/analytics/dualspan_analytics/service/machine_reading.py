@@ -12,7 +12,7 @@ from dualspan.historian.v1 import resources_pb2 as historian
 from dualspan_analytics.columns import PropertyRef
 from dualspan_analytics.intelligence.context import MEMORY_US
 from dualspan_analytics.intelligence.errors import nothing_to_watch
-from dualspan_analytics.intelligence.forecast import ForecastSpec, Kind
+from dualspan_analytics.intelligence.forecast import ForecastSpec, Kind, counted
 from dualspan_analytics.intelligence.table import Floats, Table, held, run_share
 from dualspan_analytics.intelligence.templates import bound
 from dualspan_analytics.intelligence.watching import AnomalySpec, Summary, Watched
@@ -22,6 +22,7 @@ from dualspan_analytics.plant_data import PlantData, Processed
 _PORTION_US = 6 * 3_600_000_000
 _MOST_CELLS = 200_000
 _MEAN = historian.AGGREGATE_TIME_AVERAGE2
+_READ = [historian.AGGREGATE_END, historian.AGGREGATE_MINIMUM, historian.AGGREGATE_PERCENT_GOOD]
 _OF: Mapping[Summary, historian.Aggregate.ValueType] = {
     Summary.MEAN: _MEAN,
     Summary.MAXIMUM: historian.AGGREGATE_MAXIMUM,
@@ -109,11 +110,12 @@ class MachineReader:
 
     async def values(self, tenant: str, ref: PropertyRef, span: tuple[int, int], spec: ForecastSpec) -> Floats:
         """float64[n]: what a forecast is made of, by step; NaN without good data."""
-        aggregate = _MEAN if spec.kind is Kind.MEAN else historian.AGGREGATE_DELTA
-        found = await self._plant.read_processed(tenant, [ref], *span, interval_us=spec.step_us, aggregates=[aggregate])
-        values = _good(found[ref, aggregate])
-        # A counter that was set back counted something that nobody knows.
-        return np.where(values < 0.0, np.nan, values) if spec.kind is Kind.COUNTED else values
+        step, counts = spec.step_us, spec.kind is Kind.COUNTED
+        # What a counter counted in a step began with what it had read at the end of the one before.
+        start_us, wanted = (span[0] - step, _READ) if counts else (span[0], [_MEAN])
+        found = await self._plant.read_processed(tenant, [ref], start_us, span[1], interval_us=step, aggregates=wanted)
+        columns = [_good(found[ref, each]) for each in wanted]
+        return counted(*columns) if counts else columns[0]
 
     async def even(
         self, tenant: str, ref: PropertyRef, start_us: int, end_us: int, steps: int

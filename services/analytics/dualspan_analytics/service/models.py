@@ -150,7 +150,9 @@ class Models:
             if not found.ready:
                 raise errors.not_ready(version)
             if found.verdict != Verdict.BETTER:
-                raise errors.not_better(version, found.verdict_text)
+                definition = await store.find_definition(connection, tenant, definition_id)
+                kind = definition.kind if definition else ""
+                raise errors.not_better(version, kind, found.verdict, found.verdict_text)
             await store.set_live(connection, tenant, definition_id, version)
             return Proven(found, await store.fitted(connection, tenant, definition_id, version))
 

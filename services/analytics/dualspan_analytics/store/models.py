@@ -133,10 +133,11 @@ async def delete_definition(connection: Connection, tenant: str, definition_id: 
 
 
 async def set_live(connection: Connection, tenant: str, definition_id: str, version: int) -> None:
-    """Make a version the one that scores."""
+    """Make a version the one that scores; nothing happens unless it is ready and better than its baseline."""
     await connection.execute(
         """UPDATE model_definition SET live_version = $3, needs_retraining = false
-        WHERE tenant_id = $1 AND definition_id = $2""",
+        WHERE tenant_id = $1 AND definition_id = $2 AND EXISTS (SELECT FROM model_version
+            WHERE tenant_id = $1 AND definition_id = $2 AND version = $3 AND ready AND verdict = 1)""",
         tenant,
         definition_id,
         version,

@@ -6,7 +6,10 @@ from numpy.typing import NDArray
 
 from dualspan_analytics.intelligence import archive, forecast
 from dualspan_analytics.intelligence.detector import NotEnoughDataError
-from dualspan_analytics.intelligence.forecast import ForecastSpec
+from dualspan_analytics.intelligence.forecast import ForecastSpec, Kind
+from dualspan_analytics.intelligence.proof import Verdict, judge_accuracy
+from plc_sim.model.machine import COMMISSIONED_US, WEEK
+from plc_sim.plants import make_plant
 
 SEASON = 24
 SPEC = ForecastSpec("active-power", step_us=3_600_000_000, season=SEASON, horizon=12)
@@ -27,6 +30,36 @@ def test_it_beats_both_naive_forecasts_and_its_intervals_hold() -> None:
     assert figures["model"].pinball < figures["seasonal naive"].pinball < figures["last value"].pinball
     assert figures["model"].mase < 0.9
     assert 0.8 <= figures["model"].coverage <= 0.98
+
+
+@pytest.mark.parametrize(
+    ("plant", "counter"),
+    [
+        ("moulding", "IMM01/Energy/ActiveEnergy"),
+        ("moulding", "IMM01/Production/GoodCount"),
+        ("curing", "Press01/Energy/ActiveEnergy"),
+        ("curing", "Press01/Production/GoodCount"),
+        ("packaging", "Line1Filler/Energy/ActiveEnergy"),
+        ("packaging", "Line1Filler/Admin/ProdProcessedCount"),
+    ],
+)
+def test_energy_and_output_of_the_simulated_plants(plant: str, counter: str) -> None:
+    start, step = COMMISSIONED_US + 8 * WEEK, 900_000_000
+    variable = make_plant(plant, 1).variables[counter]
+    _, read, _ = variable.ticks(start, start + 3 * WEEK + step, step // variable.grid_us)
+    counted = np.diff(np.asarray(read, np.float64))
+    spec = ForecastSpec(counter, kind=Kind.COUNTED, step_us=step, season=96, horizon=8)
+    figures = forecast.backtest(spec, start, np.where(counted < 0.0, np.nan, counted), folds=5)
+    assert judge_accuracy(figures).verdict is Verdict.BETTER, figures
+    assert 0.8 <= figures["model"].coverage <= 0.95, figures
+
+
+def test_what_repeats_itself_to_the_last_digit_has_an_interval_all_the_same() -> None:
+    values = np.where(np.arange(21 * SEASON) % 50 == 7, 9.0, 11.5)
+    quantiles = forecast.predict(forecast.train(SPEC, 0, values), 0, values)
+    assert (quantiles[:, -1] > 11.5).all()
+    assert (quantiles[:, 0] < 11.5).all()
+    assert (quantiles[:, -1] < 11.7).all()
 
 
 def test_what_cannot_be_forecast_is_not_said_to_be() -> None:
@@ -52,6 +85,17 @@ def test_gaps_are_borne_and_too_many_are_refused() -> None:
         forecast.train(SPEC, 0, values)
     with pytest.raises(NotEnoughDataError, match="steps"):
         forecast.train(SPEC, 0, load(2))
+
+
+def test_a_counter_is_counted_from_step_to_step_and_never_across_what_nobody_knows() -> None:
+    nan = np.nan
+    last = np.array([5.0, 9.0, nan, 12.0, nan, 20.0, 24.0, 30.0, 3.0, 6.0])
+    least = np.array([1.0, 6.0, nan, 10.0, nan, 15.0, 21.0, 0.0, 3.0, 4.0])
+    good = np.array([100.0, 100, 100, 100, 0, 100, 100, 100, 100, 100])
+    # It stood still in the third step; of the fifth nothing is known; in the eighth it was set back and went beyond
+    # what it had read, in the ninth it was set back and did not.
+    expected = [4.0, 0.0, 3.0, nan, nan, 4.0, nan, nan, 3.0]
+    assert np.array_equal(forecast.counted(last, least, good), expected, equal_nan=True)
 
 
 def test_it_is_the_same_after_it_was_stored() -> None:
