@@ -239,6 +239,52 @@ def create_server(
     print_message(with_session(use, tenant=tenant, data=data), as_json=as_json, columns=_SERVER_COLUMNS[:4])
 
 
+@servers.command("update")
+def update_server(
+    server: ServerArgument,
+    endpoint_url: Annotated[str | None, typer.Option("--url", help="Where it is now, as the gateway sees it.")] = None,
+    username: Annotated[str | None, typer.Option(help="Another user; empty for anonymous.")] = None,
+    password: Annotated[str | None, typer.Option(help="Another password; asked for with another user.")] = None,
+    insecure: Annotated[
+        bool | None, typer.Option("--insecure/--secure", help="Message security; --insecure goes into the audit log.")
+    ] = None,
+    display_name: Annotated[str | None, typer.Option("--name", help="What people call it.")] = None,
+    tenant: TenantOption = "",
+    data: DataOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Change how an OPC UA server is reached. Its tags and samples stay; what is missed meanwhile is in the ledger."""
+    if username and password is None:
+        password = typer.prompt("Password", hide_input=True)
+    if username == "":
+        password = ""
+    stated = {
+        "endpoint_url": endpoint_url,
+        "username": username,
+        "password": password,
+        "security_mode": insecure,
+        "display_name": display_name,
+    }
+    fields = [field for field, value in stated.items() if value is not None]
+    if not fields:
+        raise CommandError("NOTHING_TO_CHANGE", "Say what is to change: --help lists it.", exit_code=2)
+
+    async def use(session: Session) -> resources.OpcUaServer:
+        wanted = resources.OpcUaServer(
+            name=server_name(session, server),
+            endpoint_url=endpoint_url or "",
+            username=username or "",
+            password=password or "",
+            security_mode=resources.SECURITY_MODE_NONE if insecure else resources.SECURITY_MODE_SIGN_AND_ENCRYPT,
+            display_name=display_name or "",
+        )
+        request = service.UpdateOpcUaServerRequest(opc_ua_server=wanted)
+        request.update_mask.paths.extend(fields)
+        return await session.onboarding.UpdateOpcUaServer(request)
+
+    print_message(with_session(use, tenant=tenant, data=data), as_json=as_json, columns=_SERVER_COLUMNS[:4])
+
+
 @servers.command("list")
 def list_servers(
     gateway: Annotated[str, typer.Argument(help="The gateway's id; all gateways if not given.")] = "-",

@@ -18,6 +18,7 @@ from dualspan_cli.commands.onboarding.following import finish
 from dualspan_cli.errors import CommandError
 from dualspan_cli.onboarding import waiting_certificate
 from dualspan_cli.quickstart.box import Box, proposed_id
+from dualspan_cli.quickstart.settled_before import check_address, to_change, why_not
 from dualspan_cli.quickstart.stage import Stage
 from dualspan_cli.quickstart.waiting import settled
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 _ENROLLABLE = {resources.GATEWAY_STATE_PENDING, resources.GATEWAY_STATE_REVOKED}
 _LONGEST_ID = 40
+# A gateway tries at once when something of a server is settled; what does not come soon has a reason.
+_PATIENCE_S = 15.0
 
 
 class Connecting(Stage):
@@ -142,7 +145,22 @@ class Connecting(Stage):
         except grpc.aio.AioRpcError as err:
             if err.code() is not grpc.StatusCode.ALREADY_EXISTS:
                 raise
-            self._talk.tell(f"{server_id} is known already; going on with it")
+            await self._go_on_with(wanted, asked_before=found.server == self._reached.server)
+
+    async def _go_on_with(self, wanted: resources.OpcUaServer, *, asked_before: bool) -> None:
+        """A server that is known already: the same one, with what was said of it this time."""
+        server = await self._server()
+        if not asked_before:
+            check_address(server, self._plan.url)
+        fields = to_change(server, wanted)
+        if not fields:
+            self._talk.tell(f"{_id_of(server)} is known already; going on with it")
+            return
+        wanted.name = server.name
+        request = service.UpdateOpcUaServerRequest(opc_ua_server=wanted)
+        request.update_mask.paths.extend(fields)
+        await self._session.onboarding.UpdateOpcUaServer(request)
+        self._talk.tell(f"{_id_of(server)} is known already; going on with it, with this {', '.join(fields)}")
 
     def _user(self, found: discovery_pb2.DiscoveredServer) -> tuple[str, str]:
         usable = [endpoint for endpoint in found.endpoints if endpoint.usable] or list(found.endpoints)
@@ -159,11 +177,18 @@ class Connecting(Stage):
         """Both certificates: the server's is compared and approved, the gateway's the server has to accept."""
         with self._talk.step("certificate", "The server's certificate") as step:
             server = await self._until_seen(step)
-            step.outcome = "approved before" if server.trusted_certificate_sha256 else "it was never seen here before"
-        if not self._plan.insecure and not server.trusted_certificate_sha256:
+            before = server.trusted_certificate_sha256
+            step.outcome = "approved before" if before else "it was never seen here before"
+            if waiting_certificate(server) and before:
+                step.outcome = "it is another one than was approved before"
+            elif server.status.state == resources.CONNECTION_STATE_CONNECTED and not before:
+                step.outcome = "it is trusted here already"
+        if not self._plan.insecure and waiting_certificate(server):
             await self._approve(server)
+        elif before:
+            self._check_expected(before)
         with self._talk.step("connect", "Connect") as step:
-            await self._until_connected(step)
+            await self._connected(step)
             step.outcome = "the gateway has a session with the server"
 
     async def _approve(self, server: resources.OpcUaServer) -> None:
@@ -172,22 +197,29 @@ class Connecting(Stage):
         self._talk.tell(f"subject  {certificate.subject.rfc4514_string()}")
         self._talk.tell(f"valid    until {certificate.not_valid_after_utc:%Y-%m-%d}")
         self._talk.tell(f"SHA-256  {seen}")
+        if not self._check_expected(seen):
+            # A certificate that has changed is nothing to go along with unasked.
+            if not self._talk.choose(
+                "Is this what the server itself shows as its fingerprint?",
+                proposed=not server.trusted_certificate_sha256,
+            ):
+                words = "Nothing was approved. Read the fingerprint at the server and say it with --fingerprint."
+                raise CommandError("DECLINED", words)
+            if not self._talk.asks:
+                words = "The server's certificate was approved without a fingerprint to compare it with."
+                self._reached.notes.append(words)
+        request = service.ApproveServerCertificateRequest(name=server.name, certificate_sha256=seen)
+        await self._session.onboarding.ApproveServerCertificate(request)
+
+    def _check_expected(self, seen: str) -> bool:
+        """Whether a certificate is the one that was named; False if none was."""
         expected = self._plan.fingerprint.replace(":", "").strip().lower()
         if expected and expected != seen:
             raise CommandError(
                 "FOREIGN_CERTIFICATE",
                 f"The server shows {seen}, and you expect {expected}. Nothing was approved: find out who answers.",
             )
-        if not expected:
-            self._talk.agree(
-                "Is this what the server itself shows as its fingerprint?",
-                otherwise="Nothing was approved. Read the fingerprint at the server and say it with --fingerprint.",
-            )
-            self._reached.notes.append(
-                "The server's certificate was approved without a fingerprint to compare it with."
-            )
-        request = service.ApproveServerCertificateRequest(name=server.name, certificate_sha256=seen)
-        await self._session.onboarding.ApproveServerCertificate(request)
+        return bool(expected)
 
     async def _server(self) -> resources.OpcUaServer:
         request = service.GetOpcUaServerRequest(name=self._reached.server)
@@ -203,17 +235,45 @@ class Connecting(Stage):
         await settled(state, step, "the server's certificate", self._remedy())
         return await self._server()
 
-    async def _until_connected(self, step: Step) -> None:
+    async def _connected(self, step: Step) -> None:
+        """Wait for a session; if none comes, find out why.
+
+        Raises:
+            CommandError: What is wrong and what to do (`NOT_CONNECTED`).
+        """
+
         async def state() -> tuple[bool, str]:
             status = (await self._server()).status
             return status.state == resources.CONNECTION_STATE_CONNECTED, status.detail
 
-        await settled(state, step, "a session with the server", self._remedy())
+        try:
+            await settled(state, step, "a session with the server", self._remedy(), _PATIENCE_S)
+        except CommandError as late:
+            why = await self._why_not(step)
+            if not why:
+                raise
+            raise CommandError("NOT_CONNECTED", f"{why} Then run this again.") from late
+
+    async def _why_not(self, step: Step) -> str:
+        stub: DiscoveryServiceAsyncStub = DiscoveryServiceStub(self._session.onboarding_channel)
+        parent, _, server = self._reached.server.rpartition("/servers/")
+        request = discovery_pb2.TestConnectionRequest(parent=parent, server_id=server)
+        operation = await stub.TestConnection(request)
+        try:
+            tested = await finish(self._session, operation, discovery_pb2.TestConnectionResponse(), step.progress)
+        except CommandError:
+            # What is known already is said instead.
+            return ""
+        return why_not(tested)
 
     def _remedy(self) -> str:
         gateway, server = self._reached.server.rpartition("/servers/")[::2]
         target = f"{gateway.rpartition('/')[2]}/{server}"
         return f"What is wrong, step by step: dualspan onboarding test-connection {target}"
+
+
+def _id_of(server: resources.OpcUaServer) -> str:
+    return server.name.rpartition("/")[2]
 
 
 def _slug(url: str) -> str:

@@ -8,6 +8,8 @@ from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import grpc
+
 from dualspan.historian.v1 import service_pb2 as historian
 from dualspan.identity.v1.service_pb2 import GetGatewayCaRequest
 from dualspan.onboarding.v1 import budget_service_pb2 as budget
@@ -26,6 +28,7 @@ from dualspan_cli.quickstart.stage import Stage
 from dualspan_cli.quickstart.waiting import settled
 from dualspan_cli.session import all_pages
 from dualspan_cli.statements import Statement, check_signer, verify_statement
+from dualspan_sdk import DualSpanError
 
 if TYPE_CHECKING:
     from dualspan.onboarding.v1.budget_service_pb2_grpc import BudgetServiceAsyncStub
@@ -39,6 +42,11 @@ _REPORT_S = 60.0
 _SHOWN_MODELS = 5
 _SHOWN_REFUSALS = 5
 _RATE_S = 3.0
+_TOO_MANY = "TOO_MANY_VARIABLES"
+_LARGER_PLANT = (
+    "left out: there are more variables than one proposal looks at. Name a part at a time: "
+    "dualspan onboarding mapping propose --prefix"
+)
 
 
 class Flowing(Stage):
@@ -59,7 +67,13 @@ class Flowing(Stage):
         stub: MappingServiceAsyncStub = MappingServiceStub(self._session.onboarding_channel)
         with self._talk.step("propose", "Recognize machines") as step:
             request = mapping.ProposeMappingRequest(server=self._reached.server)
-            proposal = await stub.ProposeMapping(request)
+            try:
+                proposal = await stub.ProposeMapping(request)
+            except grpc.aio.AioRpcError as err:
+                if DualSpanError.from_rpc(err).reason != _TOO_MANY:
+                    raise
+                step.outcome = _LARGER_PLANT
+                return
             listing = mapping.ListMappingGroupsRequest(parent=proposal.name, page_size=200)
             groups = await all_pages(stub.ListMappingGroups, listing, lambda page: page.groups)
             step.outcome = _proposed(proposal, groups)

@@ -48,6 +48,11 @@ class Talk:
         self._number = 0
 
     @property
+    def asks(self) -> bool:
+        """Whether a person answers."""
+        return not self._yes
+
+    @property
     def seconds(self) -> float:
         """Since the beginning, without the time in which a person thought."""
         return time.monotonic() - self._begin - self._paused
