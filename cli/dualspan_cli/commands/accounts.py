@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Annotated
 
 import typer
+from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from dualspan.identity.v1 import resources_pb2 as resources
@@ -166,6 +167,40 @@ def list_users(tenant: TenantOption = "", data: DataOption = None, as_json: Json
 
 @users.command("set-password")
 def set_password(
+@users.command("update")
+def update_user(
+    user: Annotated[str, typer.Argument(help="The user's id or full name.")],
+    role: Annotated[
+        list[str] | None, typer.Option("--role", help="In place of the roles so far; repeatable, as with `create`.")
+    ] = None,
+    display_name: Annotated[str | None, typer.Option("--name", help="What people call the person.")] = None,
+    disable: Annotated[
+        bool | None, typer.Option("--disable/--enable", help="Signed out everywhere and kept out, or let in again.")
+    ] = None,
+    tenant: TenantOption = "",
+    data: DataOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Change a user's roles or name, or keep the user out."""
+    given = {"roles": bool(role), "display_name": display_name is not None, "disabled": disable is not None}
+    mask = FieldMask(paths=[path for path, is_given in given.items() if is_given])
+    if not mask.paths:
+        raise CommandError(
+            "NOTHING_TO_CHANGE", "Say what to change: --role, --name, --disable or --enable.", exit_code=2
+        )
+
+    async def use(session: Session) -> resources.User:
+        changed = resources.User(
+            name=user if user.startswith("tenants/") else f"{required_tenant(session)}/users/{user}",
+            display_name=display_name or "",
+            roles=parse_roles(role or []),
+            disabled=bool(disable),
+        )
+        return await session.identity.UpdateUser(service.UpdateUserRequest(user=changed, update_mask=mask))
+
+    print_message(with_session(use, tenant=tenant, data=data), as_json=as_json, columns=_USER_COLUMNS)
+
+
     user: Annotated[str, typer.Argument(help="The user's id or full name.")],
     password: Annotated[str, typer.Option(prompt="New password", hide_input=True, confirmation_prompt=True)],
     current_password: Annotated[str, typer.Option(help="Yours, when you change your own.")] = "",

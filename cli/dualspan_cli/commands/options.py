@@ -9,6 +9,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from dualspan.identity.v1.service_pb2 import GetTenantRequest
 from dualspan_cli.session import Session, choose_access, open_session
 from dualspan_cli.settings import CliSettings
 
@@ -31,10 +32,15 @@ def settings_with(data: Path | None) -> CliSettings:
 
 
 def with_session(use: Callable[[Session], Awaitable[Result]], *, tenant: str = "", data: Path | None = None) -> Result:
-    """Opens a session, runs `use` with it and returns its result."""
+    """Opens a session, runs `use` with it and returns its result.
+
+    A tenant that was named must be there: the platform's own commands may work for any, and would for one that is not.
+    """
 
     async def main() -> Result:
         async with open_session(choose_access(settings_with(data), is_named=data is not None), tenant) as session:
+            if tenant:
+                await session.identity.GetTenant(GetTenantRequest(name=session.tenant))
             return await use(session)
 
     return asyncio.run(main())

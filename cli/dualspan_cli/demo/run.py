@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, nullcontext, suppress
@@ -35,6 +36,7 @@ from dualspan_cli.demo.verify import (
     until_still,
 )
 from dualspan_cli.failures import explain
+from dualspan_cli.invocation import typed_command
 from dualspan_cli.output import messages, print_json
 from dualspan_cli.platform import RunningHere, run_platform
 from dualspan_cli.screen import MemberScreen
@@ -196,7 +198,9 @@ class Demo:
         messages.print(f"\n[bold]{len(flowing.tags)} variables of {len(PLANTS)} plants are streaming.[/]")
         messages.print(f"  Console   [bold]{here.platform.console_url}[/]")
         messages.print(f"  E-mail    {here.sign_in.email}\n  Password  {here.sign_in.password}")
-        messages.print(f"  Try       dualspan query latest temperature --data {here.platform.folder.path}\n")
+        # In one line, to be copied.
+        query = f"{typed_command(sys.argv[0])} query latest temperature --data {here.platform.folder.path}"
+        messages.print(f"  Try       {query}\n", soft_wrap=True)
 
 
 async def _verify(flowing: Flowing, stop_gateway: Callable[[], None], *, is_shown: bool) -> Report:
