@@ -165,8 +165,6 @@ def list_users(tenant: TenantOption = "", data: DataOption = None, as_json: Json
     print_messages(with_session(use, tenant=tenant, data=data), as_json=as_json, columns=_USER_COLUMNS)
 
 
-@users.command("set-password")
-def set_password(
 @users.command("update")
 def update_user(
     user: Annotated[str, typer.Argument(help="The user's id or full name.")],
@@ -201,6 +199,8 @@ def update_user(
     print_message(with_session(use, tenant=tenant, data=data), as_json=as_json, columns=_USER_COLUMNS)
 
 
+@users.command("set-password")
+def set_password(
     user: Annotated[str, typer.Argument(help="The user's id or full name.")],
     password: Annotated[str, typer.Option(prompt="New password", hide_input=True, confirmation_prompt=True)],
     current_password: Annotated[str, typer.Option(help="Yours, when you change your own.")] = "",
