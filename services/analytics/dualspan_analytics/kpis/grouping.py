@@ -101,21 +101,17 @@ def grouped(cells: CellTable, machines: Sequence[Machine], tree: AssetTree, dime
     times = _times(cells, machines, wanted)
     named = bool(wanted & {Dimension.SHIFT, Dimension.SHIFT_NAME})
     nothing = np.zeros(len(cells), np.int64)
-    keys = np.stack(
-        [
-            asset,
-            times.first,
-            times.last,
-            shift if named else nothing,
-            cells.product if Dimension.PRODUCT in wanted else nothing,
-            cells.order if Dimension.ORDER in wanted else nothing,
-        ],
-        axis=1,
-    ).astype(np.int64)
-    unique, row = np.unique(keys, axis=0, return_inverse=True)
-    row = row.ravel()
+    keys = [
+        asset,
+        times.first,
+        times.last,
+        shift if named else nothing,
+        cells.product if Dimension.PRODUCT in wanted else nothing,
+        cells.order if Dimension.ORDER in wanted else nothing,
+    ]
+    unique, row = _distinct(keys)
     if not wanted and not len(unique):
-        unique = np.zeros((1, keys.shape[1]), np.int64)
+        unique = np.zeros((1, len(keys)), np.int64)
     count = len(unique)
     timed = bool(wanted & (_TIMES - {Dimension.SHIFT_NAME}))
     return Rows(
@@ -148,6 +144,18 @@ def _of_one_unit(measures: Measures, mixed: NDArray[np.bool_]) -> Measures:
     for column in (Measure.GOOD, Measure.SCRAP, Measure.REWORK):
         measures[mixed, column] = np.nan
     return measures
+
+
+def _distinct(keys: Sequence[NDArray[np.integer]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """int64[n, keys], int64[cells]: the distinct combinations in order, and which one is each cell's."""
+    row = np.zeros(len(keys[0]), np.int64)
+    first = np.zeros(min(len(row), 1), np.int64)
+    for key in keys:
+        values, place = np.unique(key, return_inverse=True)
+        if len(values) > 1:
+            # One number for each combination so far: sorting rows of several takes many times as long.
+            _, first, row = np.unique(row * len(values) + place, return_index=True, return_inverse=True)
+    return np.stack([key[first] for key in keys], axis=1).astype(np.int64), row
 
 
 def _extreme(which: np.ufunc, row: NDArray[np.int64], value: NDArray[np.int64], count: int) -> NDArray[np.int64]:

@@ -1,7 +1,7 @@
 """Slots: occurrences of shifts and the times between them, and which roll-ups of them still hold. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +68,13 @@ class DataVersions:
     quarters: NDArray[np.int64]
     versions: NDArray[np.int64]
     gateway: str = ""
+    _newer: dict[int, NDArray[np.int64]] = field(default_factory=dict, repr=False, compare=False)
+
+    def newer(self, version: int) -> NDArray[np.int64]:
+        """int64[quarters + 1]: how many of the quarters before each were touched after a version; made once."""
+        if version not in self._newer:
+            self._newer[version] = np.concatenate([[0], np.cumsum(self.versions > version)])
+        return self._newer[version]
 
 
 def untouched(
@@ -87,7 +94,7 @@ def untouched(
     # Few results are computed one by one, so few versions are different: a count for each answers for all of its slots.
     for version in np.unique(versions).tolist():
         mine = versions == version
-        newer = np.concatenate([[0], np.cumsum(known.versions > version)])
+        newer = known.newer(version)
         holds[mine] = newer[last[mine]] == newer[first[mine]]
     return holds
 

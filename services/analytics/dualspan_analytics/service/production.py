@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -95,6 +95,7 @@ class Production:
         self._plant = plant
         self._changes = changes
         self._plans: dict[str, _Plans] = {}
+        self._earliest: dict[str, int] = {}
 
     async def asked(self, tenant: str, assets: Sequence[str], start_us: int, end_us: int) -> Asked:
         """The machines among assets and below them, and all that is known of how they are computed.
@@ -185,8 +186,7 @@ class Production:
         if end_us <= start_us or not asked.machines:
             return Summed(joined([]), 0, 0)
         slots = _slots(asked.machines, start_us, end_us)
-        stored = {} if skip_rollups else await self._stored(tenant, asked.machines, start_us, end_us)
-        versions = await self._versions(tenant, _tags(asked), stored.values(), start_us, end_us)
+        stored, versions = await self._known(tenant, asked, start_us, end_us, skip_rollups=skip_rollups)
         parts: list[CellTable] = []
         missing: list[tuple[int, NDArray[np.bool_]]] = []
         rolled = 0
@@ -204,6 +204,24 @@ class Production:
         computed = sum(int(wanted.sum()) for _, wanted in missing)
         return Summed(joined(parts), rolled, computed)
 
+    async def _known(
+        self, tenant: str, asked: Asked, start_us: int, end_us: int, *, skip_rollups: bool
+    ) -> tuple[dict[str, StoredRollups], dict[str, list[DataVersions]]]:
+        """The roll-ups of each machine, and the versions of its data from the first time on that these depend on."""
+        tags = _tags(asked)
+        if skip_rollups:
+            return {}, await self._versions(tenant, tags, start_us, end_us)
+        # Mostly it is the same time as before, so the historian can be asked before it is known.
+        since = min(self._earliest.get(tenant, start_us), start_us)
+        stored, versions = await asyncio.gather(
+            self._stored(tenant, asked.machines, start_us, end_us), self._versions(tenant, tags, since, end_us)
+        )
+        earliest = min([start_us, *(int(row.depends_us.min()) for row in stored.values())])
+        self._earliest[tenant] = earliest
+        if earliest < since:
+            versions = await self._versions(tenant, tags, earliest, end_us)
+        return stored, versions
+
     async def _stored(
         self, tenant: str, machines: Sequence[Machine], start_us: int, end_us: int
     ) -> dict[str, StoredRollups]:
@@ -216,16 +234,14 @@ class Production:
         self,
         tenant: str,
         tags: Mapping[str, Sequence[int]],
-        stored: Collection[StoredRollups],
         start_us: int,
         end_us: int,
     ) -> dict[str, list[DataVersions]]:
         """The versions of each machine's gateways, in a fixed order."""
-        earliest = min([start_us, *(int(row.depends_us.min()) for row in stored)])
         flat = [tag for each in tags.values() for tag in each]
         if not flat:
             return {machine: [] for machine in tags}
-        gateways, places = await self._changes.versions(tenant, flat, max(earliest, 0), end_us + MARGIN_US)
+        gateways, places = await self._changes.versions(tenant, flat, max(start_us, 0), end_us + MARGIN_US)
         at = iter(places)
         return {
             machine: [gateways[place] for place in sorted({next(at) for _ in each})] for machine, each in tags.items()

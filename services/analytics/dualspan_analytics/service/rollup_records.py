@@ -45,13 +45,19 @@ def held(
     holds = np.ones(len(start), np.bool_)
     for column, known in enumerate(versions):
         holds &= untouched(known, stored.depends_us, end, at[:, column])
-    told = _told(versions, notes, start, end)
-    notes_then = stored.notes * len(start) if len(stored.notes) == 1 else stored.notes
-    holds &= np.array([one == other for one, other in zip(told, notes_then, strict=True)], np.bool_)
+    holds &= _said_the_same(stored, _told(versions, notes, start, end))
     # Those of another calendar lie across these slots.
     where = np.minimum(np.searchsorted(start, slots.start), len(start) - 1)
     fits = (start[where] == slots.start) & (end[where] == slots.end) & holds[where]
     return fits, _unpacked(place, slots.take(fits), stored, where[fits])
+
+
+def _said_the_same(stored: StoredRollups, told: list[str]) -> NDArray[np.bool_]:
+    """bool[n]: of which roll-ups notes and gateways are what they were."""
+    if len(stored.notes) == 1 and len(set(told)) == 1:
+        return np.full(len(told), stored.notes[0] == told[0])
+    then = stored.notes * len(told) if len(stored.notes) == 1 else stored.notes
+    return np.array([one == other for one, other in zip(told, then, strict=True)], np.bool_)
 
 
 def _unpacked(place: int, slots: Slots, stored: StoredRollups, which: NDArray[np.intp]) -> CellTable:
