@@ -11,8 +11,17 @@ import pytest
 from integration.analytics.test_alarms import ASSETS, TEMPERATURE, Desk, hot_rule, now_us, until
 
 from dualspan.analytics.v1 import alarms_pb2 as contract
-from dualspan_analytics.composition import alarms
-from harness.analytics import AnalyticsPlatform
+from dualspan.analytics.v1 import kpis_pb2, states_pb2
+from dualspan.analytics.v1.kpis_pb2_grpc import KpiServiceStub
+from dualspan.analytics.v1.states_pb2_grpc import StateServiceStub
+from dualspan_analytics.alarms.evaluation import evaluate
+from dualspan_analytics.alarms.plan import make_plan
+from dualspan_analytics.alarms.rules import AlarmRule, Limit, Limits, Scope, SignalKind
+from dualspan_analytics.alarms.table import CLEAR, UNKNOWN, Standing
+from dualspan_analytics.columns import PropertyRef
+from dualspan_analytics.composition import alarms, production
+from dualspan_analytics.service.kpi_signals import KpiSignals
+from harness.analytics import AnalyticsPlatform, machine, site
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -103,6 +112,39 @@ async def test_a_rule_on_a_kpi_or_a_model_that_is_not_there_is_refused(platform:
         with pytest.raises(grpc.aio.AioRpcError, match=f"{words}.*'happiness'") as refused:
             await desk.rule("odd", unit_rule(source=source, property="happiness"))
         assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_a_kpi_that_divides_by_zero_neither_raises_nor_clears(platform: AnalyticsPlatform) -> None:
+    state, good = PropertyRef("imm01", "state"), PropertyRef("imm01", "good-count")
+    machines = [machine("imm01", "injection-moulding-machine", ["state", "good-count"], "wuhan")]
+    plant = await platform.plant([site("wuhan"), *machines])
+    times = now_us() - np.arange(90)[::-1] * 60_000_000
+    await plant.ingest({state: (times, np.zeros(90)), good: (times, np.arange(90))})
+    running = states_pb2.MachineProfile.StateValue(value="0", state="running")
+    profile = states_pb2.MachineProfile(
+        name=f"{plant.parent}/machineProfiles/p",
+        models=["injection-moulding-machine"],
+        values=states_pb2.MachineProfile.ValueSource(values=[running]),
+    )
+    await StateServiceStub(plant.channel).UpdateMachineProfile(
+        states_pb2.UpdateMachineProfileRequest(machine_profile=profile)
+    )
+    kpi = kpis_pb2.Kpi(name=f"{plant.parent}/kpis/per-nothing", formula="GQ / (GQ - GQ)")
+    await KpiServiceStub(plant.channel).UpdateKpi(kpis_pb2.UpdateKpiRequest(kpi=kpi))
+    rules = [
+        AlarmRule(name, name, Scope(("imm01",)), Limits((Limit("L", 0.5),)), "x", source=SignalKind.KPI, name=name)
+        for name in ("per-nothing", "availability")
+    ]
+    plan = make_plan(rules, await plant.data.assets(plant.tenant))
+    signals = KpiSignals(production.kpis(plant.parts))
+    found = await until(lambda: signals.take(plant.tenant, plan), lambda samples: len(samples) == 2)
+    value = {plan.table.signals[place].name: number for place, number in zip(found.signal, found.value, strict=True)}
+    assert np.isnan(value["per-nothing"])
+    assert value["availability"] > 0.9
+    # Uncertain, and no number: nothing is said of its condition, and everything of the other.
+    standing, _ = evaluate(plan.table, Standing.beginning(plan.table, 0), found, now_us(), now_us())
+    said = {row.key.rule: raw for row, raw in zip(plan.table.rows, standing.raw.tolist(), strict=True)}
+    assert said == {"per-nothing": UNKNOWN, "availability": CLEAR}
 
 
 async def test_what_happened_long_ago_is_forgotten_and_alarms_stay(platform: AnalyticsPlatform) -> None:
