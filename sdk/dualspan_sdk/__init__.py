@@ -6,7 +6,7 @@ async with await Plant.connect(token="…") as plant:
 """
 
 from dualspan_frame import BinaryColumn, Block, Frame, ValueKind
-from dualspan_sdk._app import Health, forever, open_plant
+from dualspan_sdk._app import App, Health, forever, open_app, open_plant
 from dualspan_sdk._assets import Asset, AssetLevel, Assets, Model, Property, State
 from dualspan_sdk._client import Client
 from dualspan_sdk._clock import Clock
@@ -18,12 +18,14 @@ from dualspan_sdk._results import Aggregate, AggregateRules, Series, Tag, Update
 from dualspan_sdk._sync import SyncPlant
 from dualspan_sdk._times import Instant
 from dualspan_sdk._transport import Endpoints
+from dualspan_sdk._writing import OutputTag, Results
 from dualspan_sdk.settings import AppSettings
 
 __all__ = [
     "AccessToken",
     "Aggregate",
     "AggregateRules",
+    "App",
     "AppSettings",
     "Asset",
     "AssetLevel",
@@ -42,9 +44,11 @@ __all__ = [
     "Instant",
     "LiveColumns",
     "Model",
+    "OutputTag",
     "Plant",
     "Property",
     "PropertyRef",
+    "Results",
     "Series",
     "State",
     "SyncPlant",
@@ -52,5 +56,6 @@ __all__ = [
     "Update",
     "ValueKind",
     "forever",
+    "open_app",
     "open_plant",
 ]

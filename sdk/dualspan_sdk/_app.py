@@ -3,12 +3,16 @@
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from dualspan_sdk._client import Client
 from dualspan_sdk._credentials import FileCredentials
+from dualspan_sdk._outbox import Outbox
 from dualspan_sdk._plant import Plant
+from dualspan_sdk._writing import Results
 from dualspan_sdk.settings import AppSettings
 
 _Scope: TypeAlias = Mapping[str, Any]
@@ -89,3 +93,37 @@ async def forever(work: Callable[[], Awaitable[object]], health: Health, every_s
         except Exception as err:  # noqa: BLE001 - a supervised loop: the app lives, and its health says why it fails
             health.failing(f"{type(err).__name__}: {err}")
         await asyncio.sleep(every_seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """A running app.
+
+    Attributes:
+        plant: What was granted to it.
+        settings: What it was told.
+        results: Writes its outputs back.
+        health: What it tells of itself.
+    """
+
+    plant: Plant
+    settings: AppSettings
+    results: Results
+    health: Health
+
+
+@asynccontextmanager
+async def open_app(settings: AppSettings | None = None) -> AsyncGenerator[App]:
+    """Everything that the platform gives an app.
+
+    Args:
+        settings: Read from the environment if None.
+
+    Raises:
+        DualSpanError: The environment or the access token cannot be read; the message says which and why.
+    """
+    settings = settings or AppSettings.from_environment()
+    async with await open_plant(settings) as plant:
+        outbox = Outbox(settings.data / "results.sqlite")
+        async with Results(plant.client, settings.outputs, outbox) as results:
+            yield App(plant, settings, results, Health())

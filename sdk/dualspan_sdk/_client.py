@@ -10,7 +10,7 @@ from typing import Self, TypeVar
 import grpc
 
 from dualspan.historian.v1 import resources_pb2, service_pb2
-from dualspan.historian.v1.service_pb2_grpc import HistorianServiceStub
+from dualspan.historian.v1.service_pb2_grpc import HistorianServiceStub, IngestServiceStub
 from dualspan.identity.v1 import service_pb2 as identity_pb2
 from dualspan.identity.v1.service_pb2_grpc import IdentityServiceStub
 from dualspan.onboarding.v1 import asset_service_pb2
@@ -54,6 +54,7 @@ class Client:
         resources.push_async_callback(historian.close)
         resources.push_async_callback(onboarding.close)
         self._historian = HistorianServiceStub(historian)
+        self._sources = IngestServiceStub(historian)
         self._onboarding = OnboardingServiceStub(onboarding)
         self._assets = AssetServiceStub(onboarding)
         # A version of a model never changes.
@@ -242,6 +243,23 @@ class Client:
             known = Model.from_message(await self._call(self._assets.GetAssetModel, request))
             self._models[model, version] = known
         return known
+
+    async def ingest(
+        self, requests: AsyncIterator[service_pb2.IngestRequest]
+    ) -> AsyncGenerator[service_pb2.IngestResponse]:
+        """Send frames of a source of this client's own, as a gateway does; yields what the historian says.
+
+        Raises:
+            DualSpanError: The stream was refused, or broke: open another.
+        """
+        token = await self._credentials.current()
+        call = self._sources.Ingest(requests, metadata=token.metadata)
+        try:
+            async with plain_errors():
+                async for answer in call:
+                    yield answer
+        finally:
+            call.cancel()
 
     async def close(self) -> None:
         """Close the channels; calls under way end with an error."""

@@ -7,11 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from dualspan_frame import ValueKind
 from dualspan_sdk._clock import Clock
 from dualspan_sdk._errors import DualSpanError
 from dualspan_sdk._transport import Endpoints
+from dualspan_sdk._writing import OutputTag
 
 PREFIX = "DUALSPAN_APP_"
+# In a container the one folder that can be written to.
+_DATA = "/tmp/dualspan-app"  # noqa: S108 - the container is the app's own
 _DEFAULT = Endpoints()
 
 
@@ -24,6 +28,7 @@ class AppSettings:
         endpoints: The platform's services.
         token_file: File with the access token of the subscription, which the platform writes anew before it ends.
         configuration: What the subscriber chose, valid by the manifest's schema.
+        outputs: Tags that were made for the app's results, by asset (empty for the subscription) and output.
         data: Folder that the app may write to; it may be empty at every start.
         host: Address to listen on.
         port: Port of the app's pages; 0: any.
@@ -34,7 +39,8 @@ class AppSettings:
     endpoints: Endpoints = _DEFAULT
     token_file: Path = Path("/run/dualspan/token")
     configuration: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    data: Path = Path("/data")
+    outputs: Mapping[tuple[str, str], OutputTag] = field(default_factory=dict[tuple[str, str], OutputTag])
+    data: Path = Path(_DATA)
     host: str = "0.0.0.0"
     port: int = 8080
     clock: Clock = field(default_factory=Clock)
@@ -44,7 +50,8 @@ class AppSettings:
         """The settings in `DUALSPAN_APP_*`.
 
         Variables: SUBSCRIPTION, HISTORIAN, ONBOARDING (host:port), CA_FILE (PEM; none: plaintext), TOKEN_FILE,
-        CONFIG_FILE (JSON), DATA, HOST, PORT, CLOCK (`plant_us/machine_us/speed`, of a simulated plant).
+        CONFIG_FILE (JSON), OUTPUTS_FILE (JSON: a list of {asset, output, tag, kind}), DATA, HOST, PORT, CLOCK
+        (`plant_us/machine_us/speed`, of a simulated plant).
 
         Raises:
             DualSpanError: `INVALID_ENVIRONMENT`: one of them cannot be read; the message names it.
@@ -62,7 +69,8 @@ class AppSettings:
             endpoints=endpoints,
             token_file=Path(found.get("TOKEN_FILE", "/run/dualspan/token")),
             configuration=_configuration(found.get("CONFIG_FILE", "")),
-            data=Path(found.get("DATA", "/data")),
+            outputs=_outputs(found.get("OUTPUTS_FILE", "")),
+            data=Path(found.get("DATA", _DATA)),
             host=found.get("HOST", "0.0.0.0"),
             port=_port(found.get("PORT", "8080")),
             clock=_clock(found.get("CLOCK", "")),
@@ -79,6 +87,21 @@ def _configuration(path: str) -> Mapping[str, Any]:
     if not isinstance(read, dict):
         raise _invalid("CONFIG_FILE", f"{path} holds no JSON object")
     return read
+
+
+def _outputs(path: str) -> Mapping[tuple[str, str], OutputTag]:
+    if not path:
+        return {}
+    try:
+        rows: list[dict[str, Any]] = json.loads(Path(path).read_text("utf-8"))
+        return {
+            (str(row.get("asset", "")), str(row["output"])): OutputTag(
+                int(row["tag"]), ValueKind[str(row["kind"]).upper()]
+            )
+            for row in rows
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as err:
+        raise _invalid("OUTPUTS_FILE", f"{path} is no list of outputs: {err!r}") from err
 
 
 def _port(text: str) -> int:

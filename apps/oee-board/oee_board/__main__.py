@@ -1,11 +1,11 @@
 from dualspan_appkit import WebApp, serve
-from dualspan_sdk import AppSettings, Plant
+from dualspan_sdk import App
 from oee_board.board import Board
 
 
-def build(plant: Plant, settings: AppSettings) -> WebApp:
+def build(app: App) -> WebApp:
     """The board over a plant."""
-    board = Board(plant, settings.configuration)
+    board = Board(app.plant, app.settings.configuration, app.results)
     return WebApp("oee_board", {"/api/board": board.answer}, board.refresh)
 
 

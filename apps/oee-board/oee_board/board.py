@@ -11,11 +11,12 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from dualspan_appkit.machine_time import Element, Timeline, chosen_states, meanings, timeline
-from dualspan_sdk import Aggregate, Asset, Assets, Columns, Plant, PropertyRef, State
+from dualspan_sdk import Aggregate, Asset, Assets, Columns, Plant, PropertyRef, Results, State
 from oee_board.oee import Figures, counted, figures, planned_pieces, seconds_per_piece, stops
 from oee_board.shifts import Shifts
 
 _DAY = timedelta(days=1)
+_HOUR = timedelta(hours=1)
 _COUNTER_INTERVAL = timedelta(minutes=5)
 _COUNTERS = ("good-count", "scrap-count", "total-count")
 _EVENTS = ("state", "stop-reason-text", "product-code", "speed-setpoint")
@@ -41,15 +42,18 @@ class Board:
     Args:
         plant: Where the data comes from.
         configuration: `shifts` (texts such as `06:00`), `timeZone` (IANA), `states` (texts such as `0=APT`).
+        results: Where the figures of each full hour go.
     """
 
-    def __init__(self, plant: Plant, configuration: Mapping[str, Any]) -> None:
+    def __init__(self, plant: Plant, configuration: Mapping[str, Any], results: Results) -> None:
         self._plant = plant
         self._shifts = Shifts.parse(
             configuration.get("shifts", ["06:00", "14:00", "22:00"]), ZoneInfo(configuration.get("timeZone", "UTC"))
         )
         self._chosen = chosen_states(configuration.get("states", []))
         self._known: dict[str, dict[str, Any]] = {}
+        self._results = results
+        self._written: datetime | None = None
         self._ready = asyncio.Event()
 
     async def refresh(self) -> None:
@@ -64,6 +68,20 @@ class Board:
                 continue
             self._known[name] = await self._span(start, end)
         self._ready.set()
+        await self._write_hour(now.replace(minute=0, second=0, microsecond=0))
+
+    async def _write_hour(self, end: datetime) -> None:
+        """The figures of a full hour become new tags, stamped with its end."""
+        if self._written == end:
+            return
+        hour = await self._span(end - _HOUR, end)
+        for machine in hour["machines"]:
+            figures = {"oee": machine["oee"], "availability": machine["availability"]}
+            for output, ratio in figures.items():
+                if ratio is not None:
+                    await self._results.write(machine["id"], output, _us(end), 100.0 * ratio)
+            await self._results.write(machine["id"], "good", _us(end), float(machine["good"]))
+        self._written = end
 
     async def answer(self, query: Mapping[str, str]) -> dict[str, Any]:
         """What the page draws: `?span=shift`, `previous` or `day`."""

@@ -15,12 +15,16 @@ from typing import Any
 
 import grpc.aio
 
-from dualspan.historian.v1.service_pb2_grpc import add_HistorianServiceServicer_to_server
+from dualspan.historian.v1.service_pb2_grpc import (
+    add_HistorianServiceServicer_to_server,
+    add_IngestServiceServicer_to_server,
+)
 from dualspan.onboarding.v1.asset_service_pb2_grpc import add_AssetServiceServicer_to_server
 from dualspan_cli.harness.granting import Fit, granted
 from dualspan_cli.harness.machines import TENANT, machines_of
+from dualspan_cli.harness.results import LocalIngest, LocalResults, output_tags
 from dualspan_cli.harness.servicers import LocalAssets, LocalHistorian
-from dualspan_manifest import Requirement
+from dualspan_manifest import Output, Requirement
 from dualspan_runtime.interceptors import ErrorInterceptor
 from dualspan_sdk import Clock
 from dualspan_sdk.settings import PREFIX, AppSettings
@@ -42,17 +46,20 @@ class LocalPlant:
         settings: What an app in this process is given: `open_plant(plant.settings)`.
         environment: The same for an app in a process of its own.
         fits: How the requirements of the app are met.
+        results: What the app has written back.
     """
 
     settings: AppSettings
     environment: Mapping[str, str]
     fits: Sequence[Fit]
+    results: LocalResults
 
 
 @asynccontextmanager
 async def local_plant(
     plants: Sequence[str],
     requires: Sequence[Requirement] | None = None,
+    outputs: Sequence[Output] = (),
     *,
     seed: int = SEED,
     start: datetime | None = None,
@@ -66,6 +73,7 @@ async def local_plant(
     Args:
         plants: Any of `moulding`, `curing` and `packaging`; each is a site.
         requires: What the app's manifest asks for: it is given that, and nothing else. None: everything.
+        outputs: Results that it writes back.
         seed: Everything about them follows from it.
         start: What time it is there when it begins; None: now.
         speed: How many seconds pass there in one.
@@ -82,17 +90,19 @@ async def local_plant(
     clock = _clock(start, speed)
     server = grpc.aio.server(interceptors=[ErrorInterceptor(_SECONDS_PER_CALL, _SECONDS_PER_CALL, frozenset())])
     # What an app does not call answers UNIMPLEMENTED, as the base classes do.
-    historian = LocalHistorian(machines, clock)  # pyright: ignore[reportAbstractUsage]
+    results = LocalResults(output_tags(outputs, fits, machines))
+    historian = LocalHistorian(machines, clock, results)  # pyright: ignore[reportAbstractUsage]
     assets = LocalAssets(machines)  # pyright: ignore[reportAbstractUsage]
     add_HistorianServiceServicer_to_server(historian, server)
     add_AssetServiceServicer_to_server(assets, server)
+    add_IngestServiceServicer_to_server(LocalIngest(results), server)  # pyright: ignore[reportAbstractUsage]
     address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     with tempfile.TemporaryDirectory(prefix="dualspan-app-") as temporary:
-        environment = _environment(folder or Path(temporary), address, clock, configuration or {}, port)
+        environment = _environment(folder or Path(temporary), address, clock, configuration or {}, port, results)
         await server.start()
         try:
             settings = AppSettings.from_environment(environment)
-            yield LocalPlant(settings, environment, fits)
+            yield LocalPlant(settings, environment, fits, results)
         finally:
             await server.stop(grace=1.0)
 
@@ -104,13 +114,16 @@ def _clock(start: datetime | None, speed: float) -> Clock:
 
 
 def _environment(
-    folder: Path, address: str, clock: Clock, configuration: Mapping[str, Any], port: int
+    folder: Path, address: str, clock: Clock, configuration: Mapping[str, Any], port: int, results: LocalResults
 ) -> dict[str, str]:
     token, chosen, data = folder / "token", folder / "configuration.json", folder / "data"
     data.mkdir(parents=True, exist_ok=True)
     token.write_text(_token(), "ascii")
     chosen.write_text(json.dumps(configuration), "utf-8")
+    outputs = folder / "outputs.json"
+    outputs.write_text(json.dumps(results.document()), "utf-8")
     given = {
+        "OUTPUTS_FILE": str(outputs),
         "HISTORIAN": address,
         "ONBOARDING": address,
         "TOKEN_FILE": str(token),

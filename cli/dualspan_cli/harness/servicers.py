@@ -11,6 +11,7 @@ from typing import Any
 from dualspan.historian.v1 import service_pb2, service_pb2_grpc
 from dualspan.onboarding.v1 import asset_service_pb2, asset_service_pb2_grpc
 from dualspan_cli.harness.machines import TENANT, LocalMachines, LocalTag
+from dualspan_cli.harness.results import LocalResults
 from dualspan_cli.harness.samples import TagSamples, aggregates_of, between, frame_of, newest
 from dualspan_frame import Frame, encode_frame
 from dualspan_historian.servicer import answers, requests
@@ -57,9 +58,11 @@ class LocalHistorian(service_pb2_grpc.HistorianServiceServicer):
     Args:
         machines: What there is.
         clock: The plant's.
+        results: What the app has written back: it may read that, too.
     """
 
-    def __init__(self, machines: LocalMachines, clock: Clock) -> None:
+    def __init__(self, machines: LocalMachines, clock: Clock, results: LocalResults) -> None:
+        self._results = results
         self._tags = machines.tags
         self._clock = clock
 
@@ -67,6 +70,9 @@ class LocalHistorian(service_pb2_grpc.HistorianServiceServicer):
         """See the contract."""
         query = requests.raw_query(request)
         end = min(query.end, self._clock.now_us())
+        if self._results.holds(query.tag_ids):
+            frame = self._results.between(query.tag_ids, query.start, query.end)
+            return service_pb2.ReadRawResponse(frame=encode_frame(frame))
         tags, first = self._known(query.tag_ids), _offset(request.page_token)
         frame, following = await asyncio.to_thread(_page, tags, query.start, end, first, query.page_size)
         return service_pb2.ReadRawResponse(frame=encode_frame(frame), next_page_token=following)
@@ -82,7 +88,10 @@ class LocalHistorian(service_pb2_grpc.HistorianServiceServicer):
 
     async def ReadLatest(self, request: service_pb2.ReadLatestRequest, context: Any) -> service_pb2.ReadLatestResponse:
         """See the contract."""
-        tags = self._known(requests.tag_ids(request.tag_ids, requests.MOST_TAGS_LATEST))
+        asked = requests.tag_ids(request.tag_ids, requests.MOST_TAGS_LATEST)
+        if self._results.holds(asked):
+            return service_pb2.ReadLatestResponse(frame=encode_frame(self._results.newest(asked)))
+        tags = self._known(asked)
         before, now = requests.before_time(request), self._clock.now_us()
         at = now if before is None else min(before - 1, now)
         frame = await asyncio.to_thread(lambda: frame_of(newest(tag, at) for tag in tags))

@@ -58,6 +58,7 @@ class LocalRun:
             async with local_plant(
                 self._plants,
                 self._source.manifest.requires,
+                self._source.manifest.outputs,
                 start=self._start,
                 speed=self._speed,
                 configuration=self._configuration,

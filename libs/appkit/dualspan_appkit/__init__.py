@@ -2,8 +2,8 @@
 
 An app says what it answers and what it does again and again; this package does the rest:
 
-    def build(plant: Plant, settings: AppSettings) -> WebApp:
-        board = Board(plant)
+    def build(app: App) -> WebApp:
+        board = Board(app.plant)
         return WebApp(package="my_app", answers={"/api/board": board.answer}, work=board.refresh, every_seconds=10)
 
     serve(build)

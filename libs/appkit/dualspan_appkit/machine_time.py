@@ -1,6 +1,6 @@
 """What a machine's state number means, and how long it was in what."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -50,6 +50,17 @@ class Timeline:
         """How long it was in any of these."""
         inside = np.isin(self.element, elements)
         return float((self.end - self.start)[inside].sum()) / 1e6
+
+    def share(self, elements: Collection[Element], starts: NDArray[np.int64], length_us: int) -> NDArray[np.float64]:
+        """float64, shape (m,): which share of intervals of one length, given by their begins, was in these elements."""
+        inside = np.isin(self.element, list(elements))
+        spent = np.append(0.0, np.cumsum(np.where(inside, self.end - self.start, 0)))
+        edges = np.append(self.start, self.end[-1]).astype(np.float64)
+        return (np.interp(starts + length_us, edges, spent) - np.interp(starts, edges, spent)) / length_us
+
+    def is_throughout(self, element: Element, starts: NDArray[np.int64], length_us: int) -> NDArray[np.bool_]:
+        """bool, shape (m,): which intervals were in one element all the time."""
+        return self.share((element,), starts, length_us) > 1 - 1e-9
 
 
 def meanings(model: Model | None, chosen: Mapping[int, str]) -> dict[int, Element]:

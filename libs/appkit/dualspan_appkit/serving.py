@@ -19,7 +19,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from dualspan_sdk import AppSettings, DualSpanError, Health, Plant, forever, open_plant
+from dualspan_sdk import App, AppSettings, DualSpanError, Health, forever, open_app
 
 Answer: TypeAlias = Callable[[Mapping[str, str]], Awaitable[Any]]
 """From the query of a request to what becomes JSON."""
@@ -55,7 +55,7 @@ class WebApp:
     every_seconds: float = 10.0
 
 
-Build: TypeAlias = Callable[[Plant, AppSettings], WebApp]
+Build: TypeAlias = Callable[[App], WebApp]
 
 
 def serve(build: Build) -> None:
@@ -101,8 +101,8 @@ def application(app: WebApp, health: Health) -> Starlette:
 
 
 async def _serve(build: Build, settings: AppSettings) -> None:
-    async with await open_plant(settings) as plant:
-        web = application(build(plant, settings), Health())
+    async with open_app(settings) as app:
+        web = application(build(app), app.health)
         # What the reverse proxy adds is not for apps to believe.
         config = uvicorn.Config(
             web, host=settings.host, port=settings.port, log_level="warning", proxy_headers=False, server_header=False

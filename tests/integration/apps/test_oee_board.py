@@ -3,11 +3,12 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from dualspan_cli.harness import local_plant
 from dualspan_cli.publishing.source import AppSource
-from dualspan_sdk import open_plant
+from dualspan_sdk import open_app
 from oee_board.board import Board
 from plc_sim.plants import PLANT_NAMES, make_plant
 
@@ -19,14 +20,16 @@ APP = Path(__file__).parents[3] / "apps/oee-board"
 async def test_figures_are_what_happened(name: str) -> None:
     source = AppSource.load(APP)
     async with (
-        local_plant([name], source.manifest.requires, start=NIGHT) as local,
-        await open_plant(local.settings) as plant,
+        local_plant([name], source.manifest.requires, source.manifest.outputs, start=NIGHT) as local,
+        open_app(local.settings) as app,
     ):
-        board = Board(plant, source.configuration([]))
+        board = Board(app.plant, source.configuration([]), app.results)
         await board.refresh()
         day = await board.answer({"span": "day"})
         await board.refresh()
         shift = await board.answer({})
+        await app.results.flush()
+        written = local.results.of(day["machines"][0]["id"], "availability")
     truth = {output.machine.lower(): output for output in make_plant(name, 1).truth(day["start"], day["end"]).outputs}
     assert {machine["id"] for machine in day["machines"]} == set(truth)
     for machine in day["machines"]:
@@ -39,6 +42,10 @@ async def test_figures_are_what_happened(name: str) -> None:
         assert 0.9 < machine["effectiveness"] < 1.02
         product = machine["availability"] * machine["effectiveness"] * machine["quality"]
         assert machine["oee"] == pytest.approx(product)
+    (block,) = written.blocks
+    assert block.timestamp.tolist() == [int(NIGHT.timestamp()) * 1_000_000]
+    (availability,) = np.asarray(block.value).tolist()
+    assert 0 <= availability <= 100
     assert 0.8 < day["totals"]["oee"] < 1
     assert day["stops"][0]["seconds"] >= day["stops"][-1]["seconds"]
     assert shift["end"] - shift["start"] < timedelta(hours=8) / timedelta(microseconds=1)
