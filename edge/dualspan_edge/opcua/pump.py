@@ -26,7 +26,7 @@ _MOST_REQUESTS = 20
 # Samples that may wait for the disk before the pump stops asking for more.
 _MOST_UNSTORED = 400_000
 _REPUBLISH_TIMEOUT = 10.0
-# Seconds without anything after which it is looked who has fallen silent.
+# Seconds after which it is looked again who has fallen silent.
 _LOOK_INTERVAL = 1.0
 # More missing notifications than this are not asked for one by one: the server cannot have kept them.
 _MOST_REPUBLISHED = 1000
@@ -97,13 +97,19 @@ class PublishPump:
         """
         for subscription in self._subscriptions.by_id.values():
             subscription.resumed = True
+        looked = self._now()
         while True:
             self._ask()
+            # Some subscriptions may talk all the time while others are dead. While answers wait to be handled, what
+            # has not been heard may be among them.
+            if self._events.empty() and self._now() - looked >= _LOOK_INTERVAL:
+                looked = self._now()
+                self._check_silence()
+                continue
             try:
                 async with asyncio.timeout(_LOOK_INTERVAL):
                     event = await self._events.get()
             except TimeoutError:
-                self._check_silence()
                 continue
             if isinstance(event, _Stored):
                 self._unstored -= event.samples
