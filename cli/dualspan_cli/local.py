@@ -38,10 +38,11 @@ class Ports:
     historian_gateway: int = 7413
     enrolment: int = 7422
     analytics: int = 7404
+    marketplace: int = 7405
 
     @classmethod
     def from_base(cls, base: int) -> Ports:
-        """Eight ports in a row."""
+        """Nine ports in a row."""
         return cls(*(base + offset for offset in range(len(fields(cls)))))
 
     def free(self) -> Ports:
@@ -76,6 +77,7 @@ class RunningPlatform:
     onboarding_address: str
     historian_address: str
     analytics_address: str
+    marketplace_address: str
     console_url: str
     service_secret: str
 
@@ -91,6 +93,7 @@ class RunningPlatform:
             onboarding_address=f"{LOOPBACK}:{ports.onboarding}",
             historian_address=f"{LOOPBACK}:{ports.historian}",
             analytics_address=f"{LOOPBACK}:{ports.analytics}",
+            marketplace_address=f"{LOOPBACK}:{ports.marketplace}",
             console_url=f"http://{LOOPBACK}:{ports.console}",
             service_secret=folder.secret_file.read_text(),
         )
@@ -122,7 +125,7 @@ class DataFolder:
                 raise CommandError(
                     "PORT_TAKEN",
                     f"Others listen on {', '.join(taken)} of 127.0.0.1. Choose another --port-base: "
-                    f"eight ports from it on must be free.",
+                    f"nine ports from it on must be free.",
                     exit_code=2,
                 )
         elif self.ports_file.exists():
@@ -180,6 +183,7 @@ class LocalPlatform:
             onboarding_address=f"{LOOPBACK}:{self.ports.onboarding}",
             historian_address=f"{LOOPBACK}:{self.ports.historian}",
             analytics_address=f"{LOOPBACK}:{self.ports.analytics}",
+            marketplace_address=f"{LOOPBACK}:{self.ports.marketplace}",
             console_url=self.console_url,
             service_secret=self.folder.service_secret(),
         )
@@ -198,9 +202,11 @@ class LocalPlatform:
             self._service("onboarding", self.ports.onboarding),
             self._service("historian", self.ports.historian),
             self._service("analytics", self.ports.analytics),
+            self._service("marketplace", self.ports.marketplace),
             self._console(),
             self._worker("worker", "historian"),
             self._worker("analytics-worker", "analytics"),
+            self._worker("marketplace-worker", "marketplace"),
         ]
 
     def _service(self, name: str, port: int) -> Member:
@@ -251,10 +257,12 @@ class LocalPlatform:
             "DUALSPAN_ONBOARDING_ADDRESS": running.onboarding_address,
             "DUALSPAN_HISTORIAN_ADDRESS": running.historian_address,
             "DUALSPAN_ANALYTICS_ADDRESS": running.analytics_address,
+            "DUALSPAN_MARKETPLACE_ADDRESS": running.marketplace_address,
             "DUALSPAN_IDENTITY_LISTEN": running.identity_address,
             "DUALSPAN_ONBOARDING_LISTEN": running.onboarding_address,
             "DUALSPAN_HISTORIAN_LISTEN": running.historian_address,
             "DUALSPAN_ANALYTICS_LISTEN": running.analytics_address,
+            "DUALSPAN_MARKETPLACE_LISTEN": running.marketplace_address,
             "DUALSPAN_ANALYTICS_EXPORT_FOLDER": str(self.folder.path / "exports"),
             "DUALSPAN_ONBOARDING_GATEWAY_LISTEN": f"{LOOPBACK}:{ports.onboarding_gateway}",
             "DUALSPAN_ONBOARDING_ENROL_LISTEN": f"{LOOPBACK}:{ports.enrolment}",

@@ -7,7 +7,7 @@ from importlib import import_module
 
 from dualspan_runtime.migrations import Migrations, migrate
 
-SERVICES_WITH_SCHEMA = ("identity", "onboarding", "historian", "analytics")
+SERVICES_WITH_SCHEMA = ("identity", "onboarding", "historian", "analytics", "marketplace")
 
 
 async def migrate_all(

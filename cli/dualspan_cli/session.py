@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # these exist in the stub files only
 
 SERVICE_NAME = "cli"
 DEFAULT_ANALYTICS = "127.0.0.1:7404"
+DEFAULT_MARKETPLACE = "127.0.0.1:7405"
 SIGN_IN_FILE = "sign-in.json"
 
 
@@ -60,8 +61,9 @@ class Addresses:
     identity: str
     onboarding: str
     historian: str
-    # Sign-ins that are older than analytics do not have it.
+    # Sign-ins that are older than these services do not have them.
     analytics: str = DEFAULT_ANALYTICS
+    marketplace: str = DEFAULT_MARKETPLACE
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,7 @@ class Session:
     onboarding_channel: grpc.aio.Channel
     historian_channel: grpc.aio.Channel
     analytics_channel: grpc.aio.Channel
+    marketplace_channel: grpc.aio.Channel
     tenant: str
     access: Access
 
@@ -170,7 +173,11 @@ def choose_access(settings: CliSettings, *, is_named: bool = False) -> Access:
 def where(running: RunningPlatform) -> Addresses:
     """The addresses of a platform on this machine."""
     return Addresses(
-        running.identity_address, running.onboarding_address, running.historian_address, running.analytics_address
+        running.identity_address,
+        running.onboarding_address,
+        running.historian_address,
+        running.analytics_address,
+        running.marketplace_address,
     )
 
 
@@ -197,7 +204,7 @@ async def open_session(access: Access, tenant: str = "") -> AsyncGenerator[Sessi
             return (await credentials.current()).secret if credentials else ""
 
         own_tenant = (await credentials.current()).tenant if credentials else access.tenant
-        identity, onboarding, historian, analytics = [
+        identity, onboarding, historian, analytics, marketplace = [
             await stack.enter_async_context(
                 open_channel(address, service=SERVICE_NAME, secret=secret)
                 if secret
@@ -212,6 +219,7 @@ async def open_session(access: Access, tenant: str = "") -> AsyncGenerator[Sessi
             onboarding_channel=onboarding,
             historian_channel=historian,
             analytics_channel=analytics,
+            marketplace_channel=marketplace,
             tenant=tenant_name(tenant) or own_tenant,
             access=access,
         )
@@ -252,6 +260,7 @@ def known_addresses(settings: CliSettings, credential: Credential | None, runnin
         onboarding=settings.onboarding_address or known.onboarding,
         historian=settings.historian_address or known.historian,
         analytics=settings.analytics_address or known.analytics,
+        marketplace=settings.marketplace_address or known.marketplace,
     )
 
 

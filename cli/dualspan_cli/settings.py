@@ -36,6 +36,7 @@ class CliSettings(BaseSettings):
     onboarding_address: str = Field(default="", description="host:port of onboarding.")
     historian_address: str = Field(default="", description="host:port of the historian.")
     analytics_address: str = Field(default="", description="host:port of analytics.")
+    marketplace_address: str = Field(default="", description="host:port of the marketplace.")
 
 
 class FirstUserSettings(BaseSettings):

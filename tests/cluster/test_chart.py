@@ -17,7 +17,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 CHART = str(ROOT / "charts/dualspan")
 TAG = "cluster-test"
-MEMBERS = ("cli", "identity", "onboarding", "historian", "analytics", "console", "edge", "plc-sim")
+MEMBERS = ("cli", "identity", "onboarding", "historian", "analytics", "marketplace", "console", "edge", "plc-sim")
 MODULES = {"plc-sim": "plc_sim"}
 COMPONENTS = {
     "identity",
@@ -26,6 +26,8 @@ COMPONENTS = {
     "worker-beat",
     "analytics",
     "analytics-worker-beat",
+    "marketplace",
+    "marketplace-worker-beat",
     "console",
     "factory",
 }

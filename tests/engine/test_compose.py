@@ -20,6 +20,8 @@ SERVICES = (
     "worker",
     "analytics",
     "analytics-worker",
+    "marketplace",
+    "marketplace-worker",
     "console",
     "plants",
     "gateway",

@@ -13,7 +13,7 @@ import asyncpg
 from dualspan_cli.embedded import EmbeddedPostgres
 from dualspan_runtime.migrations import migrate
 
-SERVICES = ("identity", "onboarding", "historian", "analytics")
+SERVICES = ("identity", "onboarding", "historian", "analytics", "marketplace")
 TEMPLATE = "dualspan_template"
 T = TypeVar("T")
 

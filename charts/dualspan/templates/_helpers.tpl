@@ -41,6 +41,7 @@ app.kubernetes.io/component: {{ .component }}
 - {name: DUALSPAN_ONBOARDING_ADDRESS, value: "{{ include "dualspan.fullname" . }}-onboarding:7402"}
 - {name: DUALSPAN_HISTORIAN_ADDRESS, value: "{{ include "dualspan.fullname" . }}-historian:7403"}
 - {name: DUALSPAN_ANALYTICS_ADDRESS, value: "{{ include "dualspan.fullname" . }}-analytics:7404"}
+- {name: DUALSPAN_MARKETPLACE_ADDRESS, value: "{{ include "dualspan.fullname" . }}-marketplace:7405"}
 - {name: DUALSPAN_LOG_FORMAT, value: {{ .Values.logFormat }}}
 - {name: DUALSPAN_LOG_LEVEL, value: {{ .Values.logLevel }}}
 {{- end -}}
@@ -68,6 +69,11 @@ app.kubernetes.io/component: {{ .component }}
 - {name: DUALSPAN_ANALYTICS_ALARM_DAYS, value: {{ .Values.notifications.keepDays | quote }}}
 - {name: DUALSPAN_ANALYTICS_EXPORT_FOLDER, value: {{ ternary "/exports" "" (ne .Values.exports.volumeSize "") | quote }}}
 - {name: DUALSPAN_ANALYTICS_EXPORT_ENDPOINTS, value: {{ .Values.exports.endpoints | quote }}}
+{{- end -}}
+
+{{/* What the marketplace and its workers must agree on. */}}
+{{- define "dualspan.marketplaceEnvironment" -}}
+- {name: DUALSPAN_MARKETPLACE_PROCESS_PUBLISHERS, value: {{ .Values.marketplace.processPublishers | quote }}}
 {{- end -}}
 
 {{- define "dualspan.pod" -}}

@@ -60,6 +60,7 @@ def sign_in(
     onboarding_address: Annotated[str, typer.Option(help="host:port.")] = "",
     historian_address: Annotated[str, typer.Option(help="host:port.")] = "",
     analytics_address: Annotated[str, typer.Option(help="host:port.")] = "",
+    marketplace_address: Annotated[str, typer.Option(help="host:port.")] = "",
     data: DataOption = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -71,6 +72,7 @@ def sign_in(
         onboarding=onboarding_address or known.onboarding,
         historian=historian_address or known.historian,
         analytics=analytics_address or known.analytics,
+        marketplace=marketplace_address or known.marketplace,
     )
     answer = asyncio.run(_sign_in(addresses.identity, email, password))
     tenant = "/".join(answer.user.name.split("/")[:2])

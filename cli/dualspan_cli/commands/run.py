@@ -33,9 +33,9 @@ from dualspan_runtime.settings import AdminSettings
 _STEADY_SECONDS = 3.0
 # Services wait a minute for their database, and for each other.
 _START_SECONDS = 90.0
-SERVICES = ("identity", "onboarding", "historian", "analytics", "console")
+SERVICES = ("identity", "onboarding", "historian", "analytics", "marketplace", "console")
 PortBaseOption = Annotated[
-    int | None, typer.Option("--port-base", min=1024, max=65000, help="Use eight ports from this one on.")
+    int | None, typer.Option("--port-base", min=1024, max=65000, help="Use nine ports from this one on.")
 ]
 
 
@@ -67,6 +67,7 @@ def _say_where(here: RunningHere, *, as_json: bool) -> None:
                 "onboarding": running.onboarding_address,
                 "historian": running.historian_address,
                 "analytics": running.analytics_address,
+                "marketplace": running.marketplace_address,
                 "email": sign_in.email,
                 "sign_in_file": str(password_file),
             }
@@ -80,7 +81,8 @@ def _say_where(here: RunningHere, *, as_json: bool) -> None:
 
 def serve(
     services: Annotated[
-        list[str], typer.Argument(help="identity, onboarding, historian, analytics, console; several go together.")
+        list[str],
+        typer.Argument(help="identity, onboarding, historian, analytics, marketplace, console; several go together."),
     ],
     as_json: JsonFlag = False,
 ) -> None:

@@ -95,7 +95,7 @@ class Demo:
 
     Args:
         data_dir: Its data folder.
-        port_base: The first of eight ports; the usual ones if None.
+        port_base: The first of nine ports; the usual ones if None.
         as_json: Prints events as JSON lines instead of what people see.
     """
 

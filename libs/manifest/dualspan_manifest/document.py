@@ -5,7 +5,6 @@ refused, because they can make a small file a large tree.
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -168,11 +167,3 @@ def _value(text: str) -> Any:
     if _FLOAT.fullmatch(text):
         return float(text)
     return text
-
-
-def paths(data: Any, path: Path = ()) -> Iterator[Path]:
-    """The path of each value within plain data, the outermost first."""
-    yield path
-    items = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
-    for key, value in items:
-        yield from paths(value, (*path, key))

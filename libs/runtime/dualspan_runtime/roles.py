@@ -24,6 +24,7 @@ _VIEWER = frozenset(
         "historian.gaps.read",
         "historian.samples.read",
         "identity.tenants.read",
+        "marketplace.catalogue.read",
         "onboarding.assets.read",
         "onboarding.gateways.read",
         "onboarding.notices.read",
@@ -64,13 +65,24 @@ _ADMIN = _ENGINEER | {
     # Whoever may lift a guard may do without the second person: not the one who runs the machines.
     "onboarding.writes.guard",
 }
-# Runs the platform and sets up its tenants; reads nobody's samples.
+# Makes apps for the marketplace.
+_PUBLISHER = frozenset(
+    {
+        "identity.tenants.read",
+        "marketplace.apps.manage",
+        "marketplace.apps.read",
+        "marketplace.catalogue.read",
+    }
+)
+# Runs the platform and sets up its tenants, lets apps into the marketplace; reads nobody's samples.
 _PLATFORM_ADMIN = frozenset(
     {
         "identity.tenants.manage",
         "identity.tenants.read",
         "identity.users.manage",
         "identity.users.read",
+        "marketplace.apps.read",
+        "marketplace.apps.review",
     }
 )
 
@@ -79,7 +91,7 @@ ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
     "operator": _OPERATOR,
     "engineer": _ENGINEER,
     "admin": _ADMIN,
-    "publisher": frozenset({"identity.tenants.read"}),
+    "publisher": _PUBLISHER,
     "platform_admin": _PLATFORM_ADMIN,
 }
 

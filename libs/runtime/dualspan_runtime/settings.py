@@ -25,6 +25,7 @@ class PlatformSettings(BaseSettings):
     onboarding_address: str = Field(default="127.0.0.1:7402", description="host:port of onboarding's listener.")
     historian_address: str = Field(default="127.0.0.1:7403", description="host:port of the historian's listener.")
     analytics_address: str = Field(default="127.0.0.1:7404", description="host:port of the listener of analytics.")
+    marketplace_address: str = Field(default="127.0.0.1:7405", description="host:port of the marketplace's listener.")
     log_format: Literal["text", "json"] = Field(default="text", description="Logs for people or for machines.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least that is logged."

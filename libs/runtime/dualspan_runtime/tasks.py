@@ -5,8 +5,10 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, Generic, TypeVar
 
+import structlog
 from celery import Celery
 from celery.signals import worker_process_shutdown, worker_shutdown
+from kombu.exceptions import OperationalError
 
 from dualspan_runtime.context import bind_request_id
 from dualspan_runtime.settings import PlatformSettings
@@ -15,6 +17,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _HOUR = 3600
+_log = structlog.stdlib.get_logger()
 
 
 def create_celery(service: str, settings: PlatformSettings) -> Celery:
@@ -45,6 +48,28 @@ def create_celery(service: str, settings: PlatformSettings) -> Celery:
         enable_utc=True,
     )
     return app
+
+
+class Jobs:
+    """Puts tasks on a service's queue.
+
+    The row that says what is to be done commits first; the task carries only its ids. A broker that is away is no
+    reason to fail: a sweep finds what it was not told of.
+
+    Args:
+        celery: The service's app.
+    """
+
+    def __init__(self, celery: Celery) -> None:
+        self._celery = celery
+
+    async def request(self, task: str, *ids: str) -> None:
+        """Ask for a task, such as `analytics.train`, with the ids of its row."""
+        try:
+            # send_task talks to the broker and may wait for it.
+            await asyncio.to_thread(self._celery.send_task, task, ids, retry=False)
+        except (OperationalError, OSError) as error:
+            _log.warning("task not requested; the sweep will", task=task, ids=ids, error=str(error))
 
 
 class AsyncRunner(Generic[T]):

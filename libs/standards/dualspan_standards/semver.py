@@ -39,6 +39,14 @@ class Version:
         pre = tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in self.pre)
         return self.numbers, not self.pre, pre
 
+    @property
+    def sort_key(self) -> str:
+        """A text of ASCII that orders byte by byte as versions do, for a database."""
+        numbers = ".".join(f"{number:09}" for number in self.numbers)
+        # A release ends in "~", which comes after everything; an end of identifiers in " ", which comes before.
+        identifiers = (f"0{part:0>30}" if part.isdigit() else f"1{part}" for part in self.pre)
+        return numbers + (" " + " ".join(identifiers) if self.pre else "~")
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Version) and self._key == other._key
 

@@ -78,6 +78,8 @@ _FIELDS: dict[str, Callable[[Any], object]] = {
         writes_pb2.WriteCommand(guard=f"{request.parent}/writeGuards/setpoint", value=writes_pb2.WriteValue(number="1"))
     ),
     "columns": lambda request: request.columns.add(asset=f"{request.parent}/assets/press-1", property="state"),
+    "app_version_id": lambda request: setattr(request, "app_version_id", "1.0.0"),
+    "app_version": lambda request: setattr(request.app_version, "manifest", "id: theirs"),
     "browse_path_prefix": lambda request: setattr(request, "browse_path_prefix", "/"),
 }
 
@@ -96,7 +98,9 @@ def fill(request: Message, method: MethodDescriptor, tenant: str, names: dict[st
         collections = [s for s in segments if s]
         missing = set(collections) - names.keys() - {"tenants"}
         assert not missing, f"{method.full_name} names {missing}: give the tenant an example of it"
-        setattr(target, field, "/".join(f"{c}/{tenant if c == 'tenants' else names[c]}" for c in collections))
+        parts = (f"{c}/{tenant if c == 'tenants' else names[c]}" for c in collections)
+        # A singleton is a collection's word without an id.
+        setattr(target, field, "/".join(parts).rstrip("/"))
     _fill_fields(request, method.input_type, tenant, names)
     return request
 

@@ -23,6 +23,7 @@ from integration.rls.belongings import (
     trust_of,
     writes_of,
 )
+from integration.rls.market import marketplace_of
 from integration.rls.production import analytics_of
 
 from dualspan.identity.v1 import resources_pb2 as identity_resources
@@ -32,6 +33,8 @@ from dualspan.onboarding.v1 import resources_pb2 as resources
 from dualspan.onboarding.v1 import service_pb2 as onboarding_messages
 from dualspan_analytics.__main__ import build as build_analytics
 from dualspan_analytics.settings import AnalyticsSettings
+from dualspan_marketplace.__main__ import build as build_marketplace
+from dualspan_marketplace.settings import MarketplaceSettings
 from dualspan_runtime.channels import open_channel
 from dualspan_runtime.server import ListenerKind, Server
 from harness.databases import ClonedDatabase
@@ -95,6 +98,27 @@ async def run_analytics(
 
 
 @asynccontextmanager
+async def run_marketplace(
+    database: ClonedDatabase, onboarding: Onboarding, redis_url: str
+) -> AsyncGenerator[grpc.aio.Channel]:
+    """The marketplace beside the others."""
+    settings = MarketplaceSettings.model_validate(
+        {
+            "listen": "127.0.0.1:0",
+            "database_url": database.service_url("marketplace"),
+            "database_pool_size": 4,
+            "drain_seconds": 1.0,
+            "platform": shared_settings(identity_address=onboarding.identity.address, redis_url=redis_url),
+        }
+    )
+    async with (
+        build_marketplace(settings) as server,
+        open_channel(f"127.0.0.1:{server.port(ListenerKind.PEOPLE)}") as channel,
+    ):
+        yield channel
+
+
+@asynccontextmanager
 async def running(database: ClonedDatabase, redis_url: str, free_port: Callable[[], int]) -> AsyncGenerator[Platform]:
     address = f"127.0.0.1:{free_port()}"
     async with (
@@ -102,6 +126,7 @@ async def running(database: ClonedDatabase, redis_url: str, free_port: Callable[
         run_historian(database, identity, redis_url, address) as historian,
         run_onboarding(database, identity, address, free_port) as onboarding,
         run_analytics(database, onboarding, redis_url, address) as to_analytics,
+        run_marketplace(database, onboarding, redis_url) as to_marketplace,
         open_channel(address) as to_historian,
         open_channel(identity.address) as to_identity,
     ):
@@ -111,6 +136,7 @@ async def running(database: ClonedDatabase, redis_url: str, free_port: Callable[
         )
         request.api_token.expire_time.FromDatetime(datetime.now(UTC) + timedelta(days=1))
         token = (await identity.stub.CreateApiToken(request, metadata=await identity.bearer())).api_token
+        publisher = await identity.add_user("acme", "grace@acme.example", identity_resources.ROLE_PUBLISHER)
         yield Platform(
             database=database,
             onboarding=onboarding,
@@ -121,6 +147,7 @@ async def running(database: ClonedDatabase, redis_url: str, free_port: Callable[
                 "dualspan.onboarding": onboarding.channel,
                 "dualspan.historian": to_historian,
                 "dualspan.analytics": to_analytics,
+                "dualspan.marketplace": to_marketplace,
                 "google.longrunning": onboarding.channel,
             },
             stranger=await identity.add_user("rival", "mallory@rival.example", *ALL_ROLES),
@@ -136,6 +163,7 @@ async def running(database: ClonedDatabase, redis_url: str, free_port: Callable[
                 **await assets_of(onboarding, database, tag_id),
                 **await writes_of(onboarding, tag_id),
                 **await analytics_of(to_analytics, onboarding.engineer),
+                **await marketplace_of(to_marketplace, publisher),
                 "users": "ada",
                 "apiTokens": token.name.rpartition("/")[2],
             },

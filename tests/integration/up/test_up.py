@@ -21,9 +21,11 @@ MEMBERS = (
     "onboarding",
     "historian",
     "analytics",
+    "marketplace",
     "console",
     "worker",
     "analytics-worker",
+    "marketplace-worker",
 )
 
 

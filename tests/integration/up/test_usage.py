@@ -67,7 +67,8 @@ def test_a_data_folder_that_was_named_goes_before_a_sign_in(running: Running, tm
     ready = running.wait_for(event="running")
     elsewhere = environment(tmp_path)
     del elsewhere["DUALSPAN_DATA_DIR"]
-    addresses = Addresses(ready["identity"], ready["onboarding"], ready["historian"], ready["analytics"])
+    services = ("identity", "onboarding", "historian", "analytics", "marketplace")
+    addresses = Addresses(*(ready[name] for name in services))
     Credential(addresses, first["email"], first["tenant"], "stale").save(Path(elsewhere["DUALSPAN_CREDENTIAL_FILE"]))
 
     def gateways(*options: str) -> subprocess.CompletedProcess[str]:

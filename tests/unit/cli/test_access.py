@@ -14,6 +14,7 @@ HERE = RunningPlatform(
     onboarding_address="127.0.0.1:2",
     historian_address="127.0.0.1:3",
     analytics_address="127.0.0.1:4",
+    marketplace_address="127.0.0.1:6",
     console_url="http://127.0.0.1:5",
     service_secret="own secret",
 )

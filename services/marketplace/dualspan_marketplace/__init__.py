@@ -1,0 +1,1 @@
+"""Apps: their catalogue, subscriptions to them and what they may read."""

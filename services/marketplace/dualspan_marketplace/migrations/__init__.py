@@ -1,0 +1,7 @@
+"""The service's schema, step by step."""
+
+from dualspan_runtime.audit import AUDIT
+from dualspan_runtime.migrations import Migrations
+from dualspan_runtime.operations import OPERATIONS
+
+MIGRATIONS = Migrations(service="marketplace", package=__name__, shared=(OPERATIONS, AUDIT))

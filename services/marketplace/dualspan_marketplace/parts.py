@@ -1,0 +1,79 @@
+"""What all concerns of the service share, opened once per process: by the server and by the worker."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+
+from dualspan_marketplace.migrations import MIGRATIONS
+from dualspan_marketplace.settings import MarketplaceSettings
+from dualspan_runtime.audit import Audit
+from dualspan_runtime.channels import open_channel
+from dualspan_runtime.database import Database
+from dualspan_runtime.errors import AlreadyExists
+from dualspan_runtime.operations import OperationStore
+from dualspan_runtime.paging import PageTokens
+from dualspan_runtime.server import Binding
+from dualspan_runtime.supervision import Background
+from dualspan_runtime.tasks import Jobs, create_celery
+
+_CONSTRAINTS = {
+    "app_id_key": lambda: AlreadyExists(
+        "APP_ID_TAKEN", "Another publisher has an app of this id. Choose another id in the manifest."
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a concern may be made of.
+
+    Attributes:
+        settings: Of the service.
+        database: The schema `marketplace`.
+        operations: Long-running operations, as rows.
+        audit: Keeps who did what, and brings it to identity.
+        tokens: Page tokens.
+        jobs: Puts tasks on the service's queue.
+    """
+
+    settings: MarketplaceSettings
+    database: Database
+    operations: OperationStore
+    audit: Audit
+    tokens: PageTokens
+    jobs: Jobs
+
+
+@dataclass(frozen=True, slots=True)
+class Concern:
+    """What a concern adds to the server.
+
+    Attributes:
+        bindings: Its gRPC services.
+        background: What runs beside them for ever, supervised.
+    """
+
+    bindings: Sequence[Binding] = ()
+    background: Sequence[Background] = ()
+
+
+@asynccontextmanager
+async def open_parts(settings: MarketplaceSettings, *, pool_minimum: int = 1) -> AsyncGenerator[Parts]:
+    """Open them, and close them when the context ends.
+
+    Args:
+        settings: Of the service.
+        pool_minimum: Connections to PostgreSQL that are kept open; 0 for a worker, which often has nothing to do.
+    """
+    platform = settings.platform
+    identity = partial(open_channel, platform.identity_address, service="marketplace", secret=platform.service_secret)
+    async with Database.open(settings, schema=MIGRATIONS, min_size=pool_minimum, constraints=_CONSTRAINTS) as database:
+        yield Parts(
+            settings=settings,
+            database=database,
+            operations=OperationStore(),
+            audit=Audit(database, identity),
+            tokens=PageTokens(platform.service_secret.get_secret_value()),
+            jobs=Jobs(create_celery("marketplace", platform)),
+        )

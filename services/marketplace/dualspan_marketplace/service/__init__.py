@@ -1,0 +1,1 @@
+"""The use cases: each opens the one transaction that it needs."""

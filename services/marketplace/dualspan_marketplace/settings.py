@@ -1,0 +1,20 @@
+"""What can be set about the marketplace."""
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from dualspan_runtime.settings import ServiceSettings
+
+
+class MarketplaceSettings(ServiceSettings):
+    """Settings of the marketplace (prefix `DUALSPAN_MARKETPLACE_`)."""
+
+    model_config = SettingsConfigDict(env_prefix="DUALSPAN_MARKETPLACE_")
+
+    listen: str = Field(default="127.0.0.1:7405", description="host:port for people, apps and other services.")
+
+    process_publishers: str = Field(
+        default="",
+        description="Tenants, with commas, whose apps may run as local processes: those who run the platform.",
+    )
+    sweep_seconds: float = Field(default=30.0, ge=1, description="What a crash left undone is looked for so often.")

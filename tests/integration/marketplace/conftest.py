@@ -1,0 +1,23 @@
+"""The marketplace on a real PostgreSQL and Redis."""
+
+import itertools
+from collections.abc import AsyncGenerator
+
+import pytest_asyncio
+
+from dualspan_cli.embedded import EmbeddedPostgres, EmbeddedRedis
+from harness.databases import clone, drop
+from harness.marketplace import Marketplace, running_marketplace
+
+_names = (f"test_marketplace_{number}" for number in itertools.count(1))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def marketplace(migrated_postgres: EmbeddedPostgres, redis_server: EmbeddedRedis) -> AsyncGenerator[Marketplace]:
+    """One marketplace for all tests of a module; each has publishers and apps of its own."""
+    database = await clone(migrated_postgres, next(_names))
+    try:
+        async with running_marketplace(database, redis_server.url()) as running:
+            yield running
+    finally:
+        await drop(database)

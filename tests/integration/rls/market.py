@@ -1,0 +1,30 @@
+"""What a tenant has in the marketplace: an example of each collection, made through the calls."""
+
+import grpc.aio
+from integration.onboarding.running import TENANT
+
+from dualspan.marketplace.v1 import apps_pb2, publishing_pb2
+from dualspan.marketplace.v1.publishing_pb2_grpc import PublishingServiceStub
+from harness.marketplace import manifest_of
+
+IDS = {"apps": "theirs", "appVersions": "1.0.0", "listings": "theirs", "plans": "theirs", "publisher": ""}
+"""The id of the example of each collection."""
+
+
+async def marketplace_of(channel: grpc.aio.Channel, who: grpc.aio.Metadata) -> dict[str, str]:
+    """Makes the examples; returns all ids by collection."""
+    stub = PublishingServiceStub(channel)
+    publisher = apps_pb2.Publisher(
+        name=f"{TENANT}/publisher", display_name=apps_pb2.MarketText(en="acme", zh="acme"), contact="ada@acme.example"
+    )
+    await stub.UpdatePublisher(publishing_pb2.UpdatePublisherRequest(publisher=publisher), metadata=who)
+    create = publishing_pb2.CreateAppVersionRequest(
+        parent=f"{TENANT}/apps/{IDS['apps']}",
+        app_version_id=IDS["appVersions"],
+        app_version=apps_pb2.AppVersion(manifest=manifest_of(IDS["apps"], IDS["appVersions"]) + "# of acme\n"),
+    )
+    await stub.CreateAppVersion(create, metadata=who)
+    plan = apps_pb2.Plan(display_name=apps_pb2.MarketText(en="acme's plan", zh="acme"), model=apps_pb2.PLAN_MODEL_FREE)
+    create_plan = publishing_pb2.CreatePlanRequest(parent=create.parent, plan_id=IDS["plans"], plan=plan)
+    await stub.CreatePlan(create_plan, metadata=who)
+    return IDS
