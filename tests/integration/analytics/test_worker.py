@@ -35,7 +35,7 @@ if TYPE_CHECKING:  # exists in the stub file only
     from dualspan.analytics.v1.exports_pb2_grpc import ExportServiceAsyncStub
     from dualspan.analytics.v1.reports_pb2_grpc import ReportServiceAsyncStub
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow, pytest.mark.timeout(180)]
 
 T = TypeVar("T")
 DAY = 86_400_000_000

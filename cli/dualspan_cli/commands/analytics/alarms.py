@@ -146,7 +146,7 @@ def reset(
     data: DataOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """End a latched alarm whose condition is gone."""
+    """End a latched alarm whose condition is gone and that somebody acknowledged."""
 
     def act(session: Session, name: str) -> Awaitable[contract.Alarm]:
         return stub_of(session).ResetAlarm(contract.ResetAlarmRequest(name=name, comment=comment))
