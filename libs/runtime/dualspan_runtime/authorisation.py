@@ -42,7 +42,7 @@ class AuthorisationInterceptor(CallInterceptor):
         self._revocations = revocations
         self._streams = streams
 
-    async def around(self, method: str, request: Any, context: Context, proceed: Proceed) -> Any:
+    async def around(self, method: str, proceed: Proceed, request: Any, context: Context) -> Any:
         """See `CallInterceptor`."""
         policy = self._policies[method]
         principal = await self._identify(context, policy)
@@ -50,12 +50,12 @@ class AuthorisationInterceptor(CallInterceptor):
         tenants = frozenset[str]() if policy.read_tenants is None else policy.read_tenants(request)
         set_call(principal, choose_tenant(principal, policy.permission, tenants))
         if policy.unary:
-            return await proceed()
+            return await proceed(request, context)
         with self._streams.track(principal):
             # Said before anything else: a client that writes before it is let in may never learn why it was refused,
             # because gRPC puts the failed write in the place of the status.
             await context.send_initial_metadata(((REQUEST_ID_KEY, request_id()),))
-            return await proceed()
+            return await proceed(request, context)
 
     async def _identify(self, context: Context, policy: MethodPolicy) -> Principal:
         if self._kind is ListenerKind.ENROLMENT:

@@ -10,8 +10,9 @@ import inspect
 import re
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import Any, TypeAlias, cast
 
 import grpc
@@ -27,8 +28,8 @@ from dualspan_runtime.metrics import RpcMetrics
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Continuation: TypeAlias = "Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]]"
-Proceed: TypeAlias = Callable[[], Awaitable[Any]]
-Behaviour: TypeAlias = Callable[[Any, Any], Any]
+Proceed: TypeAlias = Callable[[Any, Any], Awaitable[Any]]
+"""Runs what is inside, with the request and gRPC's context."""
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # gRPC tells "no deadline" as a very long time.
@@ -37,22 +38,15 @@ _DEPENDENCY_DOWN = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADL
 _log = structlog.stdlib.get_logger()
 
 
-class CallInterceptor(grpc.aio.ServerInterceptor, abc.ABC):
-    """A function around every handler of a server."""
+class _Wrapping(grpc.aio.ServerInterceptor, abc.ABC):
+    """Puts something around every handler of a server, once per method."""
 
     def __init__(self) -> None:
         self._wrapped: dict[str, tuple[Handler, Handler]] = {}
 
     @abc.abstractmethod
-    async def around(self, method: str, request: Any, context: Context, proceed: Proceed) -> Any:
-        """Does something before and after `proceed`, and returns its result.
-
-        Args:
-            method: `/package.Service/Method`.
-            request: The request, or None when the requests are a stream.
-            context: gRPC's.
-            proceed: Runs what is inside.
-        """
+    def within(self, method: str, proceed: Proceed) -> Proceed:
+        """Returns `proceed` with that around it."""
 
     async def intercept_service(
         self,
@@ -71,15 +65,47 @@ class CallInterceptor(grpc.aio.ServerInterceptor, abc.ABC):
         return known[1]
 
     def _wrap(self, method: str, handler: Handler) -> Handler:
-        behaviour = _behaviour(handler)
-        single = not handler.request_streaming
-
-        async def wrapped(request: Any, context: Any) -> Any:
-            return await self.around(method, request if single else None, context, lambda: behaviour(request, context))
-
         return _HANDLER_MAKERS[handler.request_streaming, handler.response_streaming](
-            wrapped, handler.request_deserializer, handler.response_serializer
+            self.within(method, _behaviour(handler)), handler.request_deserializer, handler.response_serializer
         )
+
+
+class CallInterceptor(_Wrapping):
+    """A function around every handler of a server."""
+
+    @abc.abstractmethod
+    async def around(self, method: str, proceed: Proceed, request: Any, context: Context) -> Any:
+        """Does something before and after `proceed(request, context)`, and returns its result.
+
+        Args:
+            method: `/package.Service/Method`.
+            proceed: Runs what is inside.
+            request: The request, or the stream of requests.
+            context: gRPC's.
+        """
+
+    def within(self, method: str, proceed: Proceed) -> Proceed:
+        """See the base class."""
+        # Of the function, not of the bound method: only so does Python 3.11 know it for a coroutine function.
+        return partial(type(self).around, self, method, proceed)
+
+
+class Interceptors(_Wrapping):
+    """Several as one, so that gRPC asks once per call instead of once for each of them.
+
+    Args:
+        interceptors: From the outermost to the innermost.
+    """
+
+    def __init__(self, interceptors: Sequence[CallInterceptor]) -> None:
+        super().__init__()
+        self._interceptors = interceptors
+
+    def within(self, method: str, proceed: Proceed) -> Proceed:
+        """See the base class."""
+        for one in reversed(self._interceptors):
+            proceed = one.within(method, proceed)
+        return proceed
 
 
 _HANDLER_MAKERS: dict[tuple[bool, bool], Callable[..., Handler]] = {
@@ -90,9 +116,9 @@ _HANDLER_MAKERS: dict[tuple[bool, bool], Callable[..., Handler]] = {
 }
 
 
-def _behaviour(handler: Handler) -> Behaviour:
+def _behaviour(handler: Handler) -> Proceed:
     behaviour = cast(
-        "Behaviour",
+        "Callable[[Any, Any], Any]",
         handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream,
     )
     if not inspect.isasyncgenfunction(behaviour):
@@ -113,14 +139,14 @@ class TelemetryInterceptor(CallInterceptor):
         super().__init__()
         self._metrics = metrics
 
-    async def around(self, method: str, request: Any, context: Context, proceed: Proceed) -> Any:
+    async def around(self, method: str, proceed: Proceed, request: Any, context: Context) -> Any:
         """See `CallInterceptor`."""
         set_request_id(_request_id_of(context))
         started = time.perf_counter()
         code = grpc.StatusCode.CANCELLED.name
         self._metrics.started(method)
         try:
-            result = await proceed()
+            result = await proceed(request, context)
             code = grpc.StatusCode.OK.name
             return result
         except grpc.aio.AbortError:
@@ -158,12 +184,12 @@ class ErrorInterceptor(CallInterceptor):
         self._maximum = maximum_deadline
         self._unary = unary
 
-    async def around(self, method: str, request: Any, context: Context, proceed: Proceed) -> Any:
+    async def around(self, method: str, proceed: Proceed, request: Any, context: Context) -> Any:
         """See `CallInterceptor`."""
         try:
             if method not in self._unary:
-                return await proceed()
-            return await self._in_time(context, proceed)
+                return await proceed(request, context)
+            return await self._in_time(proceed, request, context)
         except grpc.aio.AbortError:
             raise
         except DomainError as error:
@@ -174,14 +200,14 @@ class ErrorInterceptor(CallInterceptor):
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller learns an id and the log the rest
             await _abort_unknown(method, context, error)
 
-    async def _in_time(self, context: Context, proceed: Proceed) -> Any:
+    async def _in_time(self, proceed: Proceed, request: Any, context: Context) -> Any:
         remaining = context.time_remaining()
         none_set = remaining is None or remaining > _NO_DEADLINE_SECONDS  # pyright: ignore[reportUnnecessaryComparison]
         seconds = self._default if none_set else min(remaining, self._maximum)
         scope = asyncio.timeout(seconds)
         try:
             async with scope:
-                return await proceed()
+                return await proceed(request, context)
         except TimeoutError as error:
             if not scope.expired():
                 raise

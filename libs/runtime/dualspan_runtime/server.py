@@ -20,7 +20,7 @@ from dualspan_runtime.authentication import Authenticator, ListenerKind
 from dualspan_runtime.authorisation import AuthorisationInterceptor
 from dualspan_runtime.certificates import ServerCertificate
 from dualspan_runtime.errors import Unavailable
-from dualspan_runtime.interceptors import ErrorInterceptor, TelemetryInterceptor
+from dualspan_runtime.interceptors import CallInterceptor, ErrorInterceptor, Interceptors, TelemetryInterceptor
 from dualspan_runtime.logs import configure_logging
 from dualspan_runtime.metrics import RpcMetrics, serve_metrics
 from dualspan_runtime.permissions import MethodPolicy, read_policies
@@ -173,15 +173,7 @@ class Server:
     ) -> None:
         server = grpc.aio.server(
             options=_channel_options(self._settings),
-            interceptors=[
-                TelemetryInterceptor(self._metrics),
-                ErrorInterceptor(
-                    self._settings.default_deadline_seconds,
-                    self._settings.maximum_deadline_seconds,
-                    frozenset(method for method, policy in policies.items() if policy.unary),
-                ),
-                AuthorisationInterceptor(listener.kind, policies, self._authenticator, self._revocations, self.streams),
-            ],
+            interceptors=[Interceptors(self._interceptors(listener, policies))],
         )
         for binding in bindings:
             binding.add(binding.servicer, server)
@@ -192,6 +184,17 @@ class Server:
         self._servers.append(server)
         await server.start()
         _log.info("listening", listener=listener.kind.value, port=self._ports[listener.kind])
+
+    def _interceptors(self, listener: Listener, policies: Mapping[str, MethodPolicy]) -> list[CallInterceptor]:
+        return [
+            TelemetryInterceptor(self._metrics),
+            ErrorInterceptor(
+                self._settings.default_deadline_seconds,
+                self._settings.maximum_deadline_seconds,
+                frozenset(method for method, policy in policies.items() if policy.unary),
+            ),
+            AuthorisationInterceptor(listener.kind, policies, self._authenticator, self._revocations, self.streams),
+        ]
 
     def _bind(self, server: grpc.aio.Server, listener: Listener) -> int:
         try:

@@ -25,7 +25,8 @@ from dualspan_historian.live.subscription import Subscriptions
 from dualspan_historian.memory import keep_freed_memory
 from dualspan_historian.migrations import MIGRATIONS
 from dualspan_historian.read.frames import FrameCache, weigh_block
-from dualspan_historian.read.snapshot import SegmentCache, Snapshots
+from dualspan_historian.read.memory import SegmentCache
+from dualspan_historian.read.snapshot import Snapshots
 from dualspan_historian.repair.known import KnownSamples
 from dualspan_historian.report.coverage import GatewayCoverage
 from dualspan_historian.report.missing import MissingSpans

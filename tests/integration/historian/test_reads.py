@@ -12,6 +12,7 @@ from dualspan.historian.v1 import resources_pb2, service_pb2
 from dualspan_frame import BinaryColumn, Frame, ValueKind, decode_column, decode_frame
 from dualspan_historian.read.aggregates import KNOWN
 from dualspan_historian.read.samples import Rules
+from dualspan_historian.read.snapshot import Snapshots
 from dualspan_runtime.channels import open_channel
 from harness.historian import SECOND, T0, TENANT, Historian, Refusal, Worker, block, ramp, stamp
 from harness.part13 import Reference, Sample
@@ -113,6 +114,45 @@ async def test_statistics_of_segments_stand_for_their_samples(historian: Histori
     assert [series.tag_id for series in response.series] == [2] * 5 + [1] * 5
     assert got[:5] == [[249, 749, 1099], [0, 500, 1000], [498, 998, 1198], [250, 250, 100], [498, 498, 198]]
     assert got[5:] == [[125.5, 375.5, 550.5], [1, 251, 501], [250, 500, 600], [250, 250, 100], [249, 249, 99]]
+
+
+async def test_what_is_decoded_already_is_read_without_a_transaction_and_as_it_is_now(
+    historian: Historian, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await historian.register({1: ValueKind.FLOAT64})
+    uploader = await historian.uploader()
+    await uploader.upload([ramp([1], 0, 100)], first=1)
+    await worker.sealer.seal_all(TENANT, "g1")
+    await uploader.upload([ramp([1], 100, 100)], first=2)
+    opened: list[str] = []
+    whole = Snapshots.open
+
+    def counted(snapshots: Snapshots, tenant: str) -> Any:
+        opened.append(tenant)
+        return whole(snapshots, tenant)
+
+    monkeypatch.setattr(Snapshots, "open", counted)
+    aggregates = [resources_pb2.AGGREGATE_AVERAGE, resources_pb2.AGGREGATE_TIME_AVERAGE, resources_pb2.AGGREGATE_COUNT]
+    request = processed([1], T0, T0 + 200 * SECOND, 80, aggregates)
+    first = await historian.stub.ReadProcessed(request)
+    assert opened
+    opened.clear()
+    assert await historian.stub.ReadProcessed(request) == first
+    assert not opened
+
+    # Committed by this process, which keeps the frame; sealed and merged by another.
+    await uploader.upload([Frame((block([1], [T0 + 500_000], [1000.0]),))], first=3)
+    late = await historian.stub.ReadProcessed(request)
+    assert not opened
+    counts = decode_column(late.series[2].value, np.float64, 3)
+    assert counts.tolist() == [81, 80, 40]
+    await worker.sealer.seal_all(TENANT, "g1")
+    assert await historian.stub.ReadProcessed(request) == late
+    assert opened
+    async with worker.database.transaction(TENANT) as connection:
+        await connection.execute("DELETE FROM segment")
+    gone = await historian.stub.ReadProcessed(request)
+    assert decode_column(gone.series[2].value, np.float64, 3).tolist() == [0, 0, 0]
 
 
 async def test_text_can_be_counted_but_not_averaged(historian: Historian, refusal: Refusal) -> None:

@@ -3,6 +3,7 @@
 The rows are made here, one per tenant and table, whatever the columns are: a table that is new tomorrow is walked too.
 """
 
+import re
 import uuid
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -89,6 +90,13 @@ FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
 ORDER BY 1, 2
 """
+
+# Of the services' own functions; not pg_temp's, which migrations use.
+_FUNCTIONS = """
+SELECT p.proname AS name, p.prosrc AS text, p.prosecdef AS as_owner
+FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace WHERE n.nspname = ANY($1)
+"""
+_BINDING = re.compile(r"set_config\([^)]*\)")
 
 
 @asynccontextmanager
@@ -226,6 +234,34 @@ async def _outcome(database: ClonedDatabase, table: Table, statement: str) -> st
             return await connection.execute(statement)
         except asyncpg.InsufficientPrivilegeError:
             return "refused"
+
+
+async def test_functions_bind_a_tenant_to_their_transaction_only(database: ClonedDatabase) -> None:
+    async with connected(database.admin_url) as connection:
+        found = await connection.fetch(_FUNCTIONS, list(SERVICES))
+    assert "read_scope" in {row["name"] for row in found}
+    for row in found:
+        assert not row["as_owner"], f"{row['name']} runs as its owner, who sees every tenant"
+        bindings = _BINDING.findall(row["text"])
+        assert all(words.endswith(", true)") for words in bindings), f"{row['name']} leaves a tenant on the connection"
+
+
+async def test_the_scope_of_a_read_is_of_one_tenant(database: ClonedDatabase) -> None:
+    for table in await tables_of(database):
+        if table.full in {"historian.tag", "historian.segment", "historian.frame"}:
+            await fill(database, table)
+    query = (
+        "SELECT * FROM historian.read_scope($1, '{1}', 0, 10) AS s (tags record[], segments record[], frames record[])"
+    )
+    async with connected(database.service_url("historian")) as connection:
+        await connection.execute("SET search_path = historian")
+        for tenant, rows in [(MINE, 1), (THEIRS, 1), ("nobody", 0), ("", 0)]:
+            found = await connection.fetchrow(query, tenant)
+            assert found is not None
+            assert [len(part) for part in found] == [rows] * 3, tenant
+            assert [one[1] for one in found[0]] == ["y" if tenant == THEIRS else "x"] * rows
+            assert await connection.fetchval("SELECT current_setting('dualspan.tenant', true)") == ""
+            assert await connection.fetchval("SELECT count(*) FROM tag") == 0
 
 
 async def test_tables_without_a_tenant_are_the_platforms_alone(database: ClonedDatabase) -> None:

@@ -18,6 +18,17 @@ CREATE TABLE machine (tenant_id text NOT NULL, name text NOT NULL, speed int NOT
     CONSTRAINT machine_pkey PRIMARY KEY (tenant_id, name));
 SELECT pg_temp.isolate_tenant('machine');
 """
+LOOKS = """
+CREATE FUNCTION machines(tenant text, wait double precision) RETURNS bigint LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM set_config('dualspan.tenant', tenant, true);
+    PERFORM pg_sleep(wait);
+    RETURN 12 / (SELECT count(*) FROM machine);
+END
+$$;
+"""
+# What a connection of the pool knows and sees before anybody has bound a tenant.
+UNBOUND = "SELECT coalesce(current_setting('dualspan.tenant', true), ''), (SELECT count(*) FROM machine), $1::text"
 CONSTRAINTS = {"machine_pkey": lambda: AlreadyExists("MACHINE_EXISTS", "Choose another name.")}
 
 
@@ -111,6 +122,54 @@ async def test_what_is_no_tenant_id_gets_no_transaction(opened: Database, tenant
     with pytest.raises(ValueError, match="tenant"):
         async with opened.transaction(tenant):
             pytest.fail("it began")
+
+
+@pytest.fixture
+async def narrow(database: ClonedDatabase, package: Package) -> AsyncGenerator[Database]:
+    """A pool of one connection, so that whatever is left on it is found by the next to come."""
+    package.write("0002_looks", LOOKS)
+    await migrate(database.admin_url, package.migrations)
+    limits = settings(database, statement_timeout_seconds=1, database_pool_size=1)
+    async with Database.open(limits, schema=package.migrations) as db:
+        async with db.platform_transaction() as connection:
+            await connection.execute("INSERT INTO machine VALUES ('acme', 'a'), ('acme', 'b'), ('other', 'c')")
+        yield db
+
+
+async def machines(db: Database, tenant: str, wait: float = 0.0) -> int:
+    row = await db.look(tenant, "SELECT machines($1, $2)", wait)
+    assert row is not None
+    return 12 // int(row[0])
+
+
+async def test_a_look_sees_its_tenant_and_leaves_none_on_the_connection(narrow: Database) -> None:
+    for tenant, count in [("acme", 2), ("other", 1), ("acme", 2)]:
+        assert await machines(narrow, tenant) == count
+        assert await narrow.look("acme", UNBOUND) == ("", 0, "acme")
+        assert await names(narrow, "other") == ["c"]
+
+
+async def test_a_look_that_fails_leaves_no_tenant_either(narrow: Database) -> None:
+    with pytest.raises(asyncpg.DivisionByZeroError):
+        await machines(narrow, "nobody")
+    assert await narrow.look("acme", UNBOUND) == ("", 0, "acme")
+    with pytest.raises(DeadlineExceeded):
+        await machines(narrow, "acme", 10.0)
+    assert await narrow.look("acme", UNBOUND) == ("", 0, "acme")
+    task = asyncio.create_task(machines(narrow, "acme", 10.0))
+    await asyncio.sleep(0.1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await narrow.look("acme", UNBOUND) == ("", 0, "acme")
+    with pytest.raises(Unavailable):
+        await narrow.look("acme", "SELECT pg_terminate_backend(pg_backend_pid()), $1::text")
+    assert await machines(narrow, "other") == 1
+
+
+async def test_what_is_no_tenant_id_gets_no_look(narrow: Database) -> None:
+    with pytest.raises(ValueError, match="tenant"):
+        await machines(narrow, "a'; --")
 
 
 async def test_an_error_rolls_back(opened: Database) -> None:

@@ -109,7 +109,7 @@ class Calculation:
     """
 
     def __init__(self, samples: Samples, intervals: Intervals, rules: Rules, covered: Covered | None = None) -> None:
-        self._covered = covered or Covered.nothing(len(intervals))
+        self._covered = covered
         self._samples = samples
         self._intervals = intervals
         self._rules = rules
@@ -122,9 +122,10 @@ class Calculation:
         if aggregate not in BOUNDED and self._samples.measured is not self._samples:
             return Calculation(self._samples.measured, self._intervals, self._rules, self._covered).compute(aggregate)
         timestamp, status, value = _FORMULAS[aggregate](self)
-        bad = status >= BAD
-        status = np.where(self._partial & ~bad, status | PARTIAL, status).astype(np.uint32)
-        series = Series(timestamp, status, np.where(bad, np.nan, value))
+        bad, partial = status >= BAD, self._partial
+        if bool(bad.any()):
+            value, partial = np.where(bad, np.nan, value), partial & ~bad
+        series = Series(timestamp, status | partial.view(np.uint8) * np.uint32(PARTIAL), value)
         if not self._intervals.backwards:
             return series
         return Series(series.timestamp[::-1].copy(), series.status[::-1].copy(), series.value[::-1].copy())
@@ -132,11 +133,15 @@ class Calculation:
     @cached_property
     def _partial(self) -> NDArray[np.bool_]:
         """Intervals that are a rest, or in which the data begins or ends."""
-        edges = self._intervals.edges
-        partial = np.diff(edges) < self._intervals.length
-        if self._samples.earliest is None or self._samples.latest is None:
-            return partial
-        return partial | (edges[:-1] < self._samples.earliest) | (edges[1:] > self._samples.latest)
+        edges, length = self._intervals.edges, self._intervals.length
+        partial = np.zeros(len(edges) - 1, np.bool_)
+        # Only at an end of the intervals can a rest be.
+        partial[0] |= edges[1] - edges[0] < length
+        partial[-1] |= edges[-1] - edges[-2] < length
+        if self._samples.earliest is not None and self._samples.latest is not None:
+            partial[: int(edges[:-1].searchsorted(self._samples.earliest))] = True
+            partial[int(edges[1:].searchsorted(self._samples.latest, side="right")) :] = True
+        return partial
 
     @cached_property
     def _rows(self) -> NDArray[np.int64]:
@@ -148,26 +153,31 @@ class Calculation:
 
     @cached_property
     def _total_count(self) -> NDArray[np.int64]:
-        return np.diff(self._rows) + self._covered.count
+        count = np.diff(self._rows)
+        return count if self._covered is None else count + self._covered.count
 
     @cached_property
     def _good_count(self) -> NDArray[np.int64]:
         if self._good_rows is self._rows:
             return self._total_count
-        return np.diff(self._good_rows) + self._covered.count
+        count = np.diff(self._good_rows)
+        return count if self._covered is None else count + self._covered.count
 
     @cached_property
     def _mean(self) -> NDArray[np.float64]:
-        total = reduce(np.add, self._samples.good_value, self._good_rows, 0.0) + self._covered.total
+        total = reduce(np.add, self._samples.good_value, self._good_rows, 0.0)
+        total = total if self._covered is None else total + self._covered.total
         return total / np.maximum(self._good_count, 1)
 
     @cached_property
     def _minimum(self) -> NDArray[np.float64]:
-        return np.fmin(reduce(np.minimum, self._samples.good_value, self._good_rows, np.nan), self._covered.minimum)
+        lowest = reduce(np.minimum, self._samples.good_value, self._good_rows, np.nan)
+        return lowest if self._covered is None else np.fmin(lowest, self._covered.minimum)
 
     @cached_property
     def _maximum(self) -> NDArray[np.float64]:
-        return np.fmax(reduce(np.maximum, self._samples.good_value, self._good_rows, np.nan), self._covered.maximum)
+        highest = reduce(np.maximum, self._samples.good_value, self._good_rows, np.nan)
+        return highest if self._covered is None else np.fmax(highest, self._covered.maximum)
 
     @cached_property
     def _interpolated_bounds(self) -> bounds.Bounds:
@@ -197,7 +207,7 @@ class Calculation:
     def _by_count(self) -> NDArray[np.uint32]:
         """Status by how many of the raw values are good; Bad_NoData without any."""
         if self._good_rows is self._rows:
-            return np.where(self._good_count == 0, BAD_NO_DATA, CALCULATED).astype(np.uint32)
+            return np.where(self._good_count == 0, np.uint32(BAD_NO_DATA), np.uint32(CALCULATED))
         total = np.maximum(self._total_count, 1)
         status = self._by_percentage(
             100.0 * self._good_count / total, 100.0 * (self._total_count - self._good_count) / total

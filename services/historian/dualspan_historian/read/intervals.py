@@ -29,9 +29,11 @@ class Intervals:
         length = length if 0 < length < span else span
         count = -(-span // length)
         if start < end:
-            edges = np.append(start + length * np.arange(count, dtype=np.int64), end)
+            edges = np.arange(start, start + (count + 1) * length, length, dtype=np.int64)
+            edges[-1] = end
             return cls(edges, backwards=False, length=length)
-        edges = np.append(start - length * np.arange(count, dtype=np.int64), end)[::-1].copy()
+        edges = np.arange(start - count * length, start + length, length, dtype=np.int64)
+        edges[0] = end
         return cls(edges, backwards=True, length=length)
 
     def __len__(self) -> int:
@@ -74,7 +76,10 @@ class Intervals:
 def reduce(ufunc: np.ufunc, column: NDArray[Any], bounds: NDArray[np.int64], empty: float) -> NDArray[Any]:
     """Reduce rows bounds[i] to bounds[i + 1] of a column, shape (m,); `empty` where there are none."""
     filled = bounds[1:] > bounds[:-1]
-    result = np.full(len(bounds) - 1, empty, np.result_type(column.dtype, type(empty)))
+    dtype = np.result_type(column.dtype, type(empty))
+    if bool(filled.all()):
+        return ufunc.reduceat(column[: bounds[-1]], bounds[:-1]).astype(dtype, copy=False)
+    result = np.full(len(filled), empty, dtype)
     if bool(filled.any()):
         # Rows between two filled intervals do not exist, so each one ends where the next begins.
         result[filled] = ufunc.reduceat(column[: bounds[-1]], bounds[:-1][filled])

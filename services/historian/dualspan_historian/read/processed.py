@@ -12,11 +12,13 @@ from dualspan_historian.errors import not_numeric, too_many_samples
 from dualspan_historian.model import Tag
 from dualspan_historian.read.aggregates import BOUNDED, FROM_STATISTICS, WITHOUT_VALUES, Aggregate, Calculation, Series
 from dualspan_historian.read.intervals import Intervals
+from dualspan_historian.read.memory import Memory
 from dualspan_historian.read.samples import Rules, Samples
-from dualspan_historian.read.snapshot import Snapshot, Snapshots, UnsealedFrame
+from dualspan_historian.read.snapshot import FEW_SAMPLES, Snapshot, Snapshots, UnsealedFrame
 from dualspan_historian.read.tag_data import Part, TagSources, around, cover, join_parts, missing_neighbours
 from dualspan_historian.storage.columns import row_of
 from dualspan_historian.storage.frame_store import FrameKey
+from dualspan_historian.storage.scope_store import Scope
 from dualspan_historian.storage.segment_store import SegmentInfo
 
 # Samples that are decoded in one go, unless a single interval has more; and the most that one may have.
@@ -69,8 +71,16 @@ async def read_processed(snapshots: Snapshots, tenant: str, query: ProcessedQuer
         InvalidArgument: A tag has no numbers (`NOT_NUMERIC`).
         ResourceExhausted: Too many queries run, or this one covers too many samples.
     """
+    first, end = query.intervals.first_us, query.intervals.end_us
+    scope = await snapshots.look(tenant, query.tag_ids, first, end)
+    _check_kinds(scope.tags, query)
+    remembered = _from_memory(snapshots.memory(tenant), scope, query, min(FEW_SAMPLES, snapshots.max_samples))
+    if remembered is not None:
+        return remembered
     async with snapshots.open(tenant) as snapshot:
-        sources = await _find(snapshot, query)
+        scope = await snapshot.scope(query.tag_ids, first, end)
+        _check_kinds(scope.tags, query)
+        sources = _sources(scope, await snapshot.frames(_relevant(scope, query)))
         portions = [portion for source in sources for portion in _portions(source, query)]
         snapshot.check(sum(info.sample_count for portion in portions for info in portion.decoded))
         results: defaultdict[int, list[list[Series]]] = defaultdict(list)
@@ -88,29 +98,58 @@ def _check_kinds(tags: Sequence[Tag], query: ProcessedQuery) -> None:
             raise not_numeric(tag.tag_id)
 
 
-async def _find(snapshot: Snapshot, query: ProcessedQuery) -> list[TagSources]:
-    first, end = query.intervals.first_us, query.intervals.end_us
-    scope = await snapshot.scope(query.tag_ids, first, end)
-    _check_kinds(scope.tags, query)
-    outside = [info for info in scope.segments if info.t_max < first or info.t_min >= end]
-    frames = await snapshot.frames(_relevant(scope.frames, outside, len(scope.tags), first, end))
+def _from_memory(memory: Memory, scope: Scope, query: ProcessedQuery, most: int) -> dict[int, list[Series]] | None:
+    """Compute aggregates of at most so many samples that are all decoded already; None if there is more to it."""
+    keys = _relevant(scope, query)
+    frames = [UnsealedFrame(key, indexed) for key in keys if (indexed := memory.frame(key)) is not None]
+    if len(frames) < len(keys) or sum(key.sample_count for key in keys) > most:
+        return None
+    portions = [portion for source in _sources(scope, frames) for portion in _portions(source, query)]
+    if sum(info.sample_count for portion in portions for info in portion.decoded) > most:
+        return None
+    parts = [_remembered_parts(memory, portion) for portion in portions]
+    known = [mine for mine in parts if mine is not None]
+    if len(known) < len(portions):
+        return None
+    if not query.bounded:
+        results = _join_and_evaluate(portions, query, known)
+    else:
+        samples, missing = _join_bounded(portions, query, known)
+        if any(missing):
+            return None
+        results = _evaluate(portions, query, samples)
+    return {portion.sources.tag.tag_id: series for portion, series in zip(portions, results, strict=True)}
+
+
+def _remembered_parts(memory: Memory, portion: Portion) -> list[Part] | None:
+    row = row_of(portion.decoded)
+    if row is not None:
+        block = memory.segments(row)
+        return None if block is None else [_row_part(row, block)]
+    blocks = {info.segment_id: memory.segments([info]) for info in portion.decoded}
+    known = {segment_id: block for segment_id, block in blocks.items() if block is not None}
+    return _parts_of(portion.decoded, known) if len(known) == len(blocks) else None
+
+
+def _sources(scope: Scope, frames: Sequence[UnsealedFrame]) -> list[TagSources]:
     by_tag: defaultdict[int, list[SegmentInfo]] = defaultdict(list)
     for info in scope.segments:
         by_tag[info.tag_id].append(info)
     return [TagSources(tag, by_tag[tag.tag_id], _unsealed(tag, frames)) for tag in scope.tags]
 
 
-def _relevant(
-    keys: Sequence[FrameKey], outside: Sequence[SegmentInfo], tags: int, first: int, end: int
-) -> list[FrameKey]:
+def _relevant(scope: Scope, query: ProcessedQuery) -> list[FrameKey]:
     """Return frames in the intervals, and those outside that may hold a nearer sample than the segments there."""
-    before = {info.tag_id: info.t_max for info in outside if info.t_max < first and info.good_count}
-    after = {info.tag_id: info.t_min for info in outside if info.t_min >= end and info.good_count}
-    lower = min(before.values()) if len(before) == tags else None
-    upper = max(after.values()) if len(after) == tags else None
+    if not scope.frames:
+        return []
+    first, end = query.intervals.first_us, query.intervals.end_us
+    before = {info.tag_id: info.t_max for info in scope.segments if info.t_max < first and info.good_count}
+    after = {info.tag_id: info.t_min for info in scope.segments if info.t_min >= end and info.good_count}
+    lower = min(before.values()) if len(before) == len(scope.tags) else None
+    upper = max(after.values()) if len(after) == len(scope.tags) else None
     return [
         key
-        for key in keys
+        for key in scope.frames
         if (key.t_max >= first or lower is None or key.t_max > lower)
         and (key.t_min < end or upper is None or key.t_min < upper)
     ]
@@ -194,9 +233,13 @@ async def _sealed_parts(snapshot: Snapshot, batch: Sequence[Portion], *, values:
             parts.append(_parts_of(portion.decoded, blocks))
             continue
         whole = block or await snapshot.keep_row(row, blocks)
-        all_good = all(info.good_count == info.sample_count for info in row)
-        parts.append([Part(max(info.arrival for info in row), whole, all_good=all_good, of_segment=True)])
+        parts.append([_row_part(row, whole)])
     return parts
+
+
+def _row_part(row: Sequence[SegmentInfo], block: Block) -> Part:
+    all_good = all(info.good_count == info.sample_count for info in row)
+    return Part(max(info.arrival for info in row), block, all_good=all_good, of_segment=True)
 
 
 def _parts_of(infos: Sequence[SegmentInfo], blocks: dict[int, Block]) -> list[Part]:
@@ -238,9 +281,11 @@ def _join_and_evaluate(
 def _evaluate(batch: Sequence[Portion], query: ProcessedQuery, samples: Sequence[Samples]) -> list[list[Series]]:
     results: list[list[Series]] = []
     for portion, mine in zip(batch, samples, strict=True):
-        rules = replace(query.rules, sloped=portion.sources.tag.sloped)
+        # What lies between samples concerns bounding values only, and so do samples outside.
+        rules = replace(query.rules, sloped=portion.sources.tag.sloped) if query.bounded else query.rules
         covered = cover(portion.covered, portion.intervals) if portion.covered else None
-        calculation = Calculation(around(mine, portion.intervals), portion.intervals, rules, covered)
+        nearby = mine if mine.all_good and not query.bounded else around(mine, portion.intervals)
+        calculation = Calculation(nearby, portion.intervals, rules, covered)
         results.append([calculation.compute(aggregate) for aggregate in query.aggregates])
     return results
 

@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import Executor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
-from typing import TypeAlias, TypeVar, TypeVarTuple
+from typing import TypeVar, TypeVarTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,8 @@ from dualspan.frame.v1 import frame_pb2
 from dualspan_frame import Block, DecodeLimits, decode_frame
 from dualspan_historian.errors import busy, too_many_bytes, too_many_samples, unknown_tags
 from dualspan_historian.model import Tag
-from dualspan_historian.read.cache import WeightedCache
 from dualspan_historian.read.frames import FrameCache, IndexedFrame
+from dualspan_historian.read.memory import Memory, SegmentCache
 from dualspan_historian.storage import frame_store, scope_store, segment_store, tag_store
 from dualspan_historian.storage.columns import decode_segment, join_row
 from dualspan_historian.storage.frame_store import FrameKey
@@ -25,10 +25,8 @@ from dualspan_runtime.database import Connection, Database
 
 T = TypeVar("T")
 Arguments = TypeVarTuple("Arguments")
-SegmentCache: TypeAlias = WeightedCache[tuple[str, *tuple[int, ...]], Block]
-"""Decoded segments by (tenant, ids of one or of several in a row): a segment's content never changes."""
-# Less than a millisecond of work.
-_FEW_SAMPLES = 200_000
+FEW_SAMPLES = 200_000
+"""Less than a millisecond of work."""
 _NO_LIMITS = DecodeLimits(max_samples=1 << 31, max_bytes=1 << 36)
 
 
@@ -75,6 +73,25 @@ class Snapshots:
         self.max_samples = max_samples
         self._max_bytes = max_bytes
 
+    def memory(self, tenant: str) -> Memory:
+        """Return what is decoded already."""
+        return Memory(tenant, self._cache, self._segments)
+
+    async def look(self, tenant: str, tag_ids: Sequence[int], start: int, end: int) -> Scope:
+        """Return where the samples of some tags in [start, end) are now; the same as `Snapshot.scope`, sooner.
+
+        Raises:
+            NotFound: The tenant does not have one of them (`TAG_NOT_FOUND`).
+            ResourceExhausted: Too many queries run (`TOO_MANY_QUERIES`).
+        """
+        await self._take_turn()
+        try:
+            found = await scope_store.look(self._database, tenant, tag_ids, start, end)
+        finally:
+            self._turns.release()
+        _check_all_known(tag_ids, found.tags)
+        return found
+
     @asynccontextmanager
     async def open(self, tenant: str) -> AsyncGenerator["Snapshot"]:
         """Open a snapshot of a tenant's data.
@@ -82,24 +99,27 @@ class Snapshots:
         Raises:
             ResourceExhausted: Too many queries run (`TOO_MANY_QUERIES`).
         """
-        try:
-            async with asyncio.timeout(self._wait_seconds):
-                await self._turns.acquire()
-        except TimeoutError as err:
-            raise busy() from err
+        await self._take_turn()
         try:
             async with self._database.transaction(tenant, isolation="repeatable_read", readonly=True) as connection:
                 yield Snapshot(
                     connection,
                     tenant,
-                    self._cache,
-                    self._segments,
+                    self.memory(tenant),
                     self._executor,
                     max_samples=self.max_samples,
                     max_bytes=self._max_bytes,
                 )
         finally:
             self._turns.release()
+
+    async def _take_turn(self) -> None:
+        try:
+            # A free one is taken without the timer that only waiting needs.
+            async with asyncio.timeout(self._wait_seconds) if self._turns.locked() else nullcontext():
+                await self._turns.acquire()
+        except TimeoutError as err:
+            raise busy() from err
 
 
 class Snapshot:
@@ -114,8 +134,7 @@ class Snapshot:
         self,
         connection: Connection,
         tenant: str,
-        cache: FrameCache,
-        segments: SegmentCache,
+        memory: Memory,
         executor: Executor,
         *,
         max_samples: int,
@@ -123,8 +142,7 @@ class Snapshot:
     ) -> None:
         self.connection = connection
         self.tenant = tenant
-        self._cache = cache
-        self._segments = segments
+        self._memory = memory
         self._executor = executor
         self._max_samples = max_samples
         self._max_bytes = max_bytes
@@ -164,7 +182,7 @@ class Snapshot:
         size = sum(key.decoded_bytes for key in keys)
         if size > self._max_bytes:
             raise too_many_bytes(size, self._max_bytes)
-        known = {key: self._cache.get(self._id(key)) for key in keys}
+        known = {key: self._memory.frame(key) for key in keys}
         missing = [key for key, indexed in known.items() if indexed is None]
         if missing:
             payloads = await frame_store.payloads(self.connection, self.tenant, missing)
@@ -187,27 +205,24 @@ class Snapshot:
 
     async def blocks(self, wanted: Sequence[SegmentInfo], *, values: bool = True) -> dict[int, Block]:
         """Return segments decoded, by id; they may be kept from an earlier read. Without `values` they are zeros."""
-        known = {info.segment_id: self._segments.get((self.tenant, info.segment_id)) for info in wanted}
+        known = {info.segment_id: self._memory.segments([info]) for info in wanted}
         missing = [info for info in wanted if known[info.segment_id] is None]
         fresh = await self.columns(missing, values=values)
         decoded = await self.run(_decode_segments, missing, fresh) if missing else {}
         if values:
-            for segment_id, block in decoded.items():
-                self._segments.keep((self.tenant, segment_id), block)
+            for info in missing:
+                self._memory.keep_segments([info], decoded[info.segment_id])
         return {segment_id: block for segment_id, block in known.items() if block is not None} | decoded
 
     def known_row(self, row: Sequence[SegmentInfo]) -> Block | None:
         """Return the samples of segments in a row, if an earlier read kept them."""
-        return self._segments.get(self._row_key(row))
+        return self._memory.segments(row)
 
     async def keep_row(self, row: Sequence[SegmentInfo], blocks: dict[int, Block]) -> Block:
         """Join decoded segments that follow each other, and keep them for the reads that follow."""
         parts = [blocks[info.segment_id] for info in row]
-        joined = await self.run_short(sum(map(len, parts)), _join_row, parts)
-        return self._segments.keep(self._row_key(row), joined)
-
-    def _row_key(self, row: Sequence[SegmentInfo]) -> tuple[str, *tuple[int, ...]]:
-        return (self.tenant, *(info.segment_id for info in row))
+        joined = await self.run_short(sum(map(len, parts)), join_row, parts)
+        return self._memory.keep_segments(row, joined)
 
     async def latest(self, tag_ids: Sequence[int]) -> list[segment_store.LatestSample]:
         """Return the newest sealed samples."""
@@ -228,14 +243,11 @@ class Snapshot:
 
     async def run_short(self, samples: int, work: Callable[[*Arguments], T], *arguments: *Arguments) -> T:
         """Run CPU work on so many samples: where it stands when that is sooner than handing it to a thread."""
-        return work(*arguments) if samples <= _FEW_SAMPLES else await self.run(work, *arguments)
-
-    def _id(self, key: FrameKey) -> tuple[str, str, int, int]:
-        return (self.tenant, key.gateway_id, key.epoch, key.sequence)
+        return work(*arguments) if samples <= FEW_SAMPLES else await self.run(work, *arguments)
 
     def _decode(self, key: FrameKey, payload: bytes) -> IndexedFrame:
         frame = decode_frame(frame_pb2.Frame.FromString(payload), _NO_LIMITS)
-        return self._cache.keep(self._id(key), frame)
+        return self._memory.keep_frame(key, frame)
 
 
 def _check_all_known(tag_ids: Sequence[int], tags: Sequence[Tag]) -> None:
@@ -244,22 +256,6 @@ def _check_all_known(tag_ids: Sequence[int], tags: Sequence[Tag]) -> None:
         raise unknown_tags(sorted(missing))
 
 
-def _join_row(parts: Sequence[Block]) -> Block:
-    joined = join_row(parts)
-    _protect(joined)
-    return joined
-
-
 def _decode_segments(wanted: Sequence[SegmentInfo], columns: dict[int, SegmentColumns]) -> dict[int, Block]:
     lines: dict[bytes, NDArray[np.int64]] = {}
-    blocks = {info.segment_id: decode_segment(info, columns[info.segment_id], lines) for info in wanted}
-    for block in blocks.values():
-        _protect(block)
-    return blocks
-
-
-def _protect(block: Block) -> None:
-    """Make a block that is kept for others unchangeable."""
-    for column in (block.timestamp, block.value):
-        if isinstance(column, np.ndarray):
-            column.flags.writeable = False
+    return {info.segment_id: decode_segment(info, columns[info.segment_id], lines) for info in wanted}

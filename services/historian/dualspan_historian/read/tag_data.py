@@ -71,8 +71,7 @@ class TagSources:
         """
         inside = self.inside(intervals)
         candidates = [one for one in inside if one.good_count == one.sample_count and one.v_sum is not None]
-        longest = int(np.diff(intervals.edges).max())
-        candidates = [one for one in candidates if one.t_max - one.t_min <= longest]
+        candidates = [one for one in candidates if one.t_max - one.t_min <= intervals.length]
         if not candidates:
             return []
         spans = [(one.t_min, one.t_max) for one in inside] + [_span(part.block) for part in self.unsealed]

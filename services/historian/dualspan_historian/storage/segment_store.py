@@ -69,31 +69,13 @@ _WITHIN = f"""
 SELECT {INFO} FROM segment WHERE tenant_id = $1 AND tag_id = ANY($2::bigint[]) AND t_max >= $3 AND t_min < $4
 """
 _OVERLAPPING = f"{_WITHIN} ORDER BY tag_id, t_min, arrival, segment_id"
-# The nearest segments that lie wholly before or after, which bounding values are taken from. "With good" because bad
-# samples may have to be passed over.
-_BEFORE = f"""
+# With the same time as $3 and $4.
+_REACHING = f"""{_WITHIN} UNION
 SELECT found.* FROM unnest($2::bigint[]) AS wanted (id) CROSS JOIN LATERAL (
     SELECT {INFO} FROM segment
-    WHERE tenant_id = $1 AND tag_id = wanted.id AND t_max < $3 {{condition}} ORDER BY t_max DESC LIMIT {{most}}
+    WHERE tenant_id = $1 AND tag_id = wanted.id AND t_max < $3 ORDER BY t_max DESC LIMIT 1
 ) AS found
 """
-_AFTER = f"""
-SELECT found.* FROM unnest($2::bigint[]) AS wanted (id) CROSS JOIN LATERAL (
-    SELECT {INFO} FROM segment
-    WHERE tenant_id = $1 AND tag_id = wanted.id AND t_max >= $4 AND t_min >= $4 {{condition}} ORDER BY t_min LIMIT 1
-) AS found
-"""
-REGION = " UNION ".join(
-    (
-        _WITHIN,
-        _BEFORE.format(condition="", most=1),
-        _BEFORE.format(condition="AND good_count > 0", most=2),
-        _AFTER.format(condition=""),
-        _AFTER.format(condition="AND good_count > 0"),
-    )
-)
-# Both with the same time as $3 and $4.
-_REACHING = f"{_WITHIN} UNION {_BEFORE.format(condition='', most=1)}"
 _OPEN_REGION = f"""
 SELECT region.* FROM (
     SELECT tag_id AS id, min(t_min) AS first FROM segment
