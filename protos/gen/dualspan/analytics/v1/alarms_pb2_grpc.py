@@ -197,7 +197,8 @@ class AlarmServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ResetAlarm(self, request, context):
-        """Ends a latched alarm whose condition is gone.
+        """Ends a latched alarm whose condition is gone and that somebody
+        acknowledged.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -57,7 +57,9 @@ class AlarmServiceStub:
     AcknowledgeAlarm: _grpc.UnaryUnaryMultiCallable[_alarms_pb2.AcknowledgeAlarmRequest, _alarms_pb2.Alarm]
     """Somebody has seen an alarm."""
     ResetAlarm: _grpc.UnaryUnaryMultiCallable[_alarms_pb2.ResetAlarmRequest, _alarms_pb2.Alarm]
-    """Ends a latched alarm whose condition is gone."""
+    """Ends a latched alarm whose condition is gone and that somebody
+    acknowledged.
+    """
     ShelveAlarm: _grpc.UnaryUnaryMultiCallable[_alarms_pb2.ShelveAlarmRequest, _alarms_pb2.Alarm]
     """Puts an alarm aside until a time."""
     UnshelveAlarm: _grpc.UnaryUnaryMultiCallable[_alarms_pb2.UnshelveAlarmRequest, _alarms_pb2.Alarm]
@@ -105,7 +107,9 @@ class AlarmServiceAsyncStub(AlarmServiceStub):
     AcknowledgeAlarm: _aio.UnaryUnaryMultiCallable[_alarms_pb2.AcknowledgeAlarmRequest, _alarms_pb2.Alarm]  # type: ignore[assignment]
     """Somebody has seen an alarm."""
     ResetAlarm: _aio.UnaryUnaryMultiCallable[_alarms_pb2.ResetAlarmRequest, _alarms_pb2.Alarm]  # type: ignore[assignment]
-    """Ends a latched alarm whose condition is gone."""
+    """Ends a latched alarm whose condition is gone and that somebody
+    acknowledged.
+    """
     ShelveAlarm: _aio.UnaryUnaryMultiCallable[_alarms_pb2.ShelveAlarmRequest, _alarms_pb2.Alarm]  # type: ignore[assignment]
     """Puts an alarm aside until a time."""
     UnshelveAlarm: _aio.UnaryUnaryMultiCallable[_alarms_pb2.UnshelveAlarmRequest, _alarms_pb2.Alarm]  # type: ignore[assignment]
@@ -210,7 +214,9 @@ class AlarmServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _alarms_pb2.ResetAlarmRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_alarms_pb2.Alarm, _abc.Awaitable[_alarms_pb2.Alarm]]:
-        """Ends a latched alarm whose condition is gone."""
+        """Ends a latched alarm whose condition is gone and that somebody
+        acknowledged.
+        """
 
     @_abc_1.abstractmethod
     def ShelveAlarm(
