@@ -7,7 +7,7 @@ same sample and is not stored again.
 
 import asyncio
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -45,7 +45,11 @@ _TOO_MUCH = frozenset(
     }
 )
 
+# A server that is always late has a gap for each minute in which it was.
+_LONGEST_LATENESS_US = 60_000_000
+
 TakeChange = Callable[[DataChange], "asyncio.Future[None]"]
+TellLate = Callable[[Collection[int], int, int, str], None]
 
 
 @dataclass(slots=True, eq=False)
@@ -67,11 +71,24 @@ class _Portion:
 
 @dataclass(slots=True)
 class _Cycle:
-    """All reads of one interval."""
+    """All reads of one interval.
+
+    Attributes:
+        interval: Seconds.
+        members: What is read, with the handles.
+        portions: The same as calls.
+        late_since: Since when reads that were due are left out, microseconds; 0 if none are.
+    """
 
     interval: float
     members: list[tuple[PlannedTag, int]] = field(default_factory=list)
     portions: list[_Portion] = field(default_factory=list)
+    late_since: int = 0
+
+    @property
+    def tag_ids(self) -> set[int]:
+        """The tags that are read."""
+        return {tag.tag_id for member, _ in self.members for tag in member.all_tags}
 
 
 class CyclicReads:
@@ -80,11 +97,13 @@ class CyclicReads:
     Args:
         table: Knows which tag a handle is.
         take: Takes what was read; the future is done when it is on the disk.
+        tell_late: Told between which moments reads of tags were left out, and why.
     """
 
-    def __init__(self, table: TagTable, take: TakeChange) -> None:
+    def __init__(self, table: TagTable, take: TakeChange, tell_late: TellLate) -> None:
         self._table = table
         self._take = take
+        self._tell_late = tell_late
         self._tags: dict[int, gateway.TagConfiguration] = {}
         self._cycles: dict[float, _Cycle] = {}
         self._changed = asyncio.Event()
@@ -147,17 +166,36 @@ class CyclicReads:
     async def _repeat(self, connection: Connection, cycle: _Cycle) -> None:
         """Reads in an interval. What takes longer than it is not made up for: the next cycle begins when it is due."""
         loop = asyncio.get_running_loop()
-        due, late = loop.time(), False
-        while True:
-            for portion in list(cycle.portions):
-                await self._read(connection, cycle, portion)
-            self.complete_until = now_microseconds()
-            passed = loop.time() - due
-            if passed > cycle.interval and not late:
-                _log.warning("cyclic_reads_late", interval_seconds=cycle.interval, took_seconds=round(passed, 3))
-            late = passed > cycle.interval
-            due += cycle.interval * max(1, int(passed / cycle.interval) + (passed % cycle.interval > 0))
-            await asyncio.sleep(max(due - loop.time(), 0.0))
+        due = loop.time()
+        try:
+            while True:
+                for portion in list(cycle.portions):
+                    await self._read(connection, cycle, portion)
+                passed = loop.time() - due
+                self._note_lateness(cycle, passed)
+                # Whatever is told of another cycle: of one that is late, nothing is complete since then.
+                late = (other.late_since for other in self._cycles.values() if other.late_since)
+                self.complete_until = min(late, default=now_microseconds())
+                due += cycle.interval * max(1, int(passed / cycle.interval) + (passed % cycle.interval > 0))
+                await asyncio.sleep(max(due - loop.time(), 0.0))
+        finally:
+            self._end_lateness(cycle)
+
+    def _note_lateness(self, cycle: _Cycle, passed: float) -> None:
+        """Writes down when reads that were due are left out."""
+        now = now_microseconds()
+        is_late = passed > cycle.interval
+        if is_late and not cycle.late_since:
+            cycle.late_since = now - int(passed * 1e6)
+            _log.warning("cyclic_reads_late", interval_seconds=cycle.interval, took_seconds=round(passed, 3))
+        elif cycle.late_since and (not is_late or now - cycle.late_since > _LONGEST_LATENESS_US):
+            self._end_lateness(cycle)
+
+    def _end_lateness(self, cycle: _Cycle) -> None:
+        since, cycle.late_since = cycle.late_since, 0
+        if since:
+            words = f"the server took longer to answer than the {cycle.interval:g} s in which it is read"
+            self._tell_late(cycle.tag_ids, since, now_microseconds(), words)
 
     async def _read(self, connection: Connection, cycle: _Cycle, portion: _Portion) -> None:
         posted = connection.protocol.post_encoded(_READ_REQUEST, portion.request, _TIMEOUT_SECONDS)

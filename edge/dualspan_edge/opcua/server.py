@@ -1,7 +1,7 @@
 """One server: connected, kept connected, and subscribed as configured."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,7 +95,7 @@ class ServerWorker:
         self._heartbeats = Heartbeats()
         self._arrivals = Arrivals(configuration.server, table, buffer, clock, self._heartbeats)
         self._subscriptions = Subscriptions(table)
-        self._cyclic = CyclicReads(table, self._arrivals.take_read)
+        self._cyclic = CyclicReads(table, self._arrivals.take_read, self._read_late)
         self._ticket: SessionTicket | None = None
         self._connection: Connection | None = None
         self._record = ServerRecord(configuration.server, buffer, missing_since)
@@ -268,9 +268,18 @@ class ServerWorker:
         if len(self._cyclic.tags) > _MOST_TAG_HOLES:
             self._record.note(historian.GAP_CAUSE_CONNECTION_LOST, since, why)
             return
-        now = now_microseconds()
-        for tag_id in self._cyclic.tags:
-            self._record.lost(historian.GAP_CAUSE_CONNECTION_LOST, since, now, why, tag_id)
+        self._lost_of(self._cyclic.tags, historian.GAP_CAUSE_CONNECTION_LOST, since, now_microseconds(), why)
+
+    def _read_late(self, tag_ids: Collection[int], start: int, end: int, why: str) -> None:
+        """Reads that were due were left out, because the server was slow."""
+        whole = [0] if len(tag_ids) > _MOST_TAG_HOLES else tag_ids
+        self._lost_of(whole, historian.GAP_CAUSE_SERVER_OVERFLOW, start, end, why)
+
+    def _lost_of(
+        self, tag_ids: Iterable[int], cause: historian.GapCause.ValueType, start: int, end: int, why: str
+    ) -> None:
+        for tag_id in tag_ids:
+            self._record.lost(cause, start, end, why, tag_id)
 
     async def _apply(self, connection: Connection, pump: PublishPump, *, retry: bool) -> None:
         """Monitors what is configured and nothing else; then says how each tag fares."""

@@ -4,6 +4,8 @@
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false
 
 import asyncio
+import datetime as dt
+import time
 
 from asyncua import ua
 from asyncua.common.structures104 import new_struct_field
@@ -13,6 +15,7 @@ from integration.edge.running import RunningGateway, until
 
 from dualspan.frame.v1 import frame_pb2
 from dualspan.frame.v1.event_pb2 import OpcUaEvent
+from dualspan.historian.v1 import resources_pb2 as historian
 from dualspan.onboarding.v1 import gateway_service_pb2 as gateway
 from dualspan.onboarding.v1 import resources_pb2 as onboarding
 from dualspan.onboarding.v1 import sampling_pb2 as sampling
@@ -205,6 +208,31 @@ async def test_cyclic_reads_store_each_sample_once(plant: Plant, platform: Platf
     await until(lambda: item_count(plant) == 1, "subscribed from now on")
     await plant.write("count", 5, ua.VariantType.UInt32)
     await until(lambda: platform.historian.values(ValueKind.INT64, 1)[-1:] == [5], "the value over the subscription")
+
+
+async def test_reads_that_a_slow_server_leaves_no_time_for_are_in_the_ledger(
+    plant: Plant, platform: Platform, box: RunningGateway
+) -> None:
+    node = await plant.add("count", 0, ua.VariantType.UInt32)
+    cyclic = {"mode": sampling.ACQUISITION_MODE_CYCLIC_READ}
+    count = with_acquisition(tag(1, "count", INT64, sampling_ms=100), **cyclic)
+    platform.onboarding.configure(plant.configuration(count))
+    box.start()
+    await until(lambda: platform.historian.values(ValueKind.INT64, 1) == [0], "the first value")
+    before = len(platform.historian.gaps)
+
+    def slowly(_: ua.NodeId, __: ua.AttributeIds) -> ua.DataValue:
+        time.sleep(0.35)
+        return ua.DataValue(ua.Variant(1, ua.VariantType.UInt32), SourceTimestamp=dt.datetime.now(dt.UTC))
+
+    plant.server.iserver.aspace.set_attribute_value_callback(node, ua.AttributeIds.Value, slowly)
+    await until(lambda: platform.historian.values(ValueKind.INT64, 1)[-1:] == [1], "a value that came late")
+    await plant.write("count", 2, ua.VariantType.UInt32)
+    await until(lambda: len(platform.historian.gaps) > before, "what was not read")
+    late = platform.historian.gaps[-1]
+    assert (late.cause, late.tag_id) == (historian.GAP_CAUSE_SERVER_OVERFLOW, 1)
+    assert late.end_time.ToMicroseconds() - late.start_time.ToMicroseconds() >= 350_000
+    assert "took longer to answer than the 0.1 s" in late.detail
 
 
 async def test_a_silent_tag_has_a_heartbeat_that_is_marked(

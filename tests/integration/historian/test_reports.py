@@ -162,12 +162,16 @@ async def test_a_gap_that_nobody_knows_the_time_of_leaves_nothing_complete(proof
     assert line_of(await proof.report(10, 90, 1), 1)["complete"], "it was found much later"
 
 
-async def test_cyclic_reading_misses_samples_that_time_does_not_show(proof: Proof) -> None:
+async def test_cyclic_reading_misses_the_reads_of_the_time_that_is_missing(proof: Proof) -> None:
     start = repair_pb2.Coverage.Start(tag_id=1, start_time=stamp(T0))
     start.cyclic_interval.FromMilliseconds(500)
     await proof.box.upload(coverage=[covered(100, starts=[start])])
+    # A value a second is stored, for it does not change at every read.
     line = line_of(await proof.report(0, 100, 1), 1)
-    assert (line["expected_samples"], line["missing_samples"], line["complete"]) == (200, 100, False)
+    assert (line["expected_samples"], line["missing_samples"], line["complete"]) == (200, 0, True)
+    await proof.box.upload(gaps=[gap(40, 50, tag_id=1)])
+    line = line_of(await proof.report(0, 100, 1), 1)
+    assert (line["missing_ms"], line["missing_samples"], line["complete"]) == (10_000, 20, False)
 
 
 async def test_counts_are_those_of_a_plain_reading(proof: Proof, worker: Worker) -> None:

@@ -102,11 +102,17 @@ def test_a_tag_that_was_never_recorded_misses_everything() -> None:
     assert (line.times.pending, line.times.missing) == (90, 0)
 
 
-def test_cyclic_reading_has_a_number_of_samples_to_expect() -> None:
+def test_cyclic_reading_has_a_number_of_reads_that_were_due() -> None:
     record = TagRecord(1, "g", "s", 0, 0, None, 10, 100, None)
-    line = figures(TAG, record, [], {}, Counted(8, 1), (0, 100))
+    lost = LedgerGap(1, 0, "g", "s", 35, 50, 1, 0, "", GapState.OPEN, "", 0)
+    line = figures(TAG, record, [lost], {}, Counted(8, 1), (0, 100))
     assert (line.expected_samples, line.missing_samples, line.is_complete) == (10, 2, False)
-    assert figures(TAG, record, [], {}, Counted(10, 0), (0, 100)).is_complete
+
+
+def test_a_value_that_does_not_change_is_one_sample_however_often_it_is_read() -> None:
+    record = TagRecord(1, "g", "s", 0, 0, None, 10, 100, None)
+    line = figures(TAG, record, [], {}, Counted(1, 0), (0, 100))
+    assert (line.expected_samples, line.missing_samples, line.is_complete) == (10, 0, True)
 
 
 def test_canonical_json_is_that_of_rfc_8785() -> None:

@@ -25,8 +25,10 @@ _DEFINITIONS = {
     "not complete, whatever its times say",
     "received_samples": "distinct samples that are stored and came as they happened",
     "repaired_samples": "distinct samples that only history brought",
-    "expected_samples": "told time divided by the interval in which the gateway reads; only where it reads in an "
-    "interval: a server that reports changes has no number of samples to expect, time is the measure there",
+    "expected_samples": "reads that were due: told time divided by the interval in which the gateway reads, the most "
+    "samples that there can be, for a value that is the same as at the read before is the same sample; only where it "
+    "reads in an interval: a server that reports changes has no number of samples to expect, time is the measure there",
+    "missing_samples": "reads that were due in missing time; the most samples that can be missing",
 }
 
 

@@ -115,7 +115,9 @@ class TagFigures:
         times: Expected, received, repaired, missing, pending.
         received_samples: Stored as they happened.
         repaired_samples: Brought by history.
-        expected_samples: Where the gateway reads in an interval; None where the server says what changes.
+        expected_samples: Reads that were due, where the gateway reads in an interval; None where the server says what
+            changes. A value that is the same as at the read before is the same sample, so that fewer may be stored.
+        missing_samples: Reads that were due in what is missing.
         lost_samples: How many are known to be lost in what is missing.
         causes: Microseconds missing by cause; parts with several causes count for the one that began first.
         unplaced_gaps: Gaps that nobody knows the times of, and that may lie in the period.
@@ -127,21 +129,14 @@ class TagFigures:
     repaired_samples: int
     expected_samples: int | None
     lost_samples: int
+    missing_samples: int = 0
     causes: Mapping[int, int] = field(default_factory=dict[int, int])
     unplaced_gaps: int = 0
 
     @property
     def is_complete(self) -> bool:
         """Whether nothing is missing or pending, nor may be missing at a time that nobody knows."""
-        gone = self.times.missing or self.times.pending or self.missing_samples or self.unplaced_gaps
-        return not gone
-
-    @property
-    def missing_samples(self) -> int:
-        """Samples that a cyclic reading should have brought and did not."""
-        if self.expected_samples is None:
-            return 0
-        return max(0, self.expected_samples - self.received_samples - self.repaired_samples)
+        return not (self.times.missing or self.times.pending or self.unplaced_gaps)
 
 
 # Causes beside those of the ledger: nothing ever came, or the server refuses the tag at present.
@@ -189,6 +184,7 @@ def figures(
         received_samples=counted.stored - counted.repaired,
         repaired_samples=counted.repaired,
         expected_samples=length(told) // record.cyclic_us if record.cyclic_us else None,
+        missing_samples=-(-length(missing) // record.cyclic_us) if record.cyclic_us else 0,
         lost_samples=sum(gap.lost_samples for gap in gaps if gap.tag_id and _missing(gap, repairs.get(gap.gap_id))),
         causes=_causes(lost, told),
         unplaced_gaps=sum(gap.span is None for gap in gaps),
@@ -201,7 +197,7 @@ def _untold(tag: ReportTag, expected: int, counted: Counted) -> TagFigures:
         times = Times(expected=expected, pending=expected)
         return TagFigures(tag, times, counted.stored - counted.repaired, counted.repaired, None, 0)
     causes = {NEVER_RECORDED: expected} if expected else {}
-    return TagFigures(tag, Times(expected=expected, missing=expected), 0, 0, None, 0, causes)
+    return TagFigures(tag, Times(expected=expected, missing=expected), 0, 0, None, 0, causes=causes)
 
 
 def _expected(tag: ReportTag, record: TagRecord | None, period: Span) -> Span:
