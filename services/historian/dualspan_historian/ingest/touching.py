@@ -13,8 +13,9 @@ from dualspan_historian.storage.touch_store import QUARTER_US
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # A frame that spans no more than this is not looked at sample by sample: all between is taken as touched.
 _FEW = 8
-# A gap of a century is a clock that was wrong: of all that gaps hide, the newest ten years count.
-_MOST = 366 * 96 * 10
+# A gap of a century is a clock that was wrong: of all that gaps hide, the newest year counts. Each quarter is a row to
+# write, and what nobody recorded for years was not believed to be there either.
+_MOST = 366 * 96
 # Of the future nothing is stored beyond what a clock may be wrong by.
 _AHEAD = 96
 
@@ -27,7 +28,7 @@ def quarters_of(uploads: Sequence[Verified], gaps: Sequence[Gap], now_us: int) -
 
 
 def quarters_within(spans: Sequence[tuple[int, int]], now_us: int) -> NDArray[np.int64]:
-    """Return the quarters within spans, ascending: of however many and however long spans, the newest ten years.
+    """Return the quarters within spans, ascending: of however many and however long spans, the newest year.
 
     Args:
         spans: First and last quarter of each.
