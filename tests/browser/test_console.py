@@ -117,6 +117,37 @@ async def test_the_chart_draws_and_grows(demonstration: Demonstration, signed_in
     assert await signed_in.evaluate(drawn) > 10
 
 
+async def test_a_tag_that_has_not_changed_for_hours_is_a_line(demonstration: Demonstration, signed_in: Page) -> None:
+    # What a machine makes changes once in a shift: the only sample there is came before the span.
+    await signed_in.open(f"{demonstration.console}/tags?q=Washer/Status/StateCurrent")
+    await signed_in.click("tr[data-tag] a")
+    await signed_in.until("!!document.querySelector('.uplot canvas')")
+    await signed_in.until("document.getElementById('value').textContent !== '–'")
+    line = """(() => {
+      const canvas = document.querySelector('.uplot canvas');
+      const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+      const probe = document.createElement('canvas').getContext('2d');
+      probe.fillStyle = getComputedStyle(document.documentElement).getPropertyValue('--accent').trim();
+      probe.fillRect(0, 0, 1, 1);
+      const [red, green, blue] = probe.getImageData(0, 0, 1, 1).data;
+      let found = 0;
+      for (let at = 0; at < pixels.length; at += 4)
+        if (pixels[at] === red && pixels[at + 1] === green && pixels[at + 2] === blue) found += 1;
+      return found;
+    })()"""
+    await signed_in.until(f"{line} > 200")
+    assert await signed_in.text("#samples") == "0"
+    assert await signed_in.evaluate("document.getElementById('empty').hidden")
+
+
+async def test_arrays_are_told_by_their_elements(demonstration: Demonstration, signed_in: Page) -> None:
+    await signed_in.open(f"{demonstration.console}/tags?q=FillLevels")
+    await signed_in.until("/^\\[[0-9]/.test(document.querySelector('.value').textContent)")
+    await signed_in.click("tr[data-tag] a")
+    await signed_in.until("/\\[[0-9., -]+\\]$/.test(document.querySelector('#events li')?.textContent ?? '')")
+    assert await signed_in.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing stands out"
+
+
 async def test_longer_spans_show_minimum_and_maximum(demonstration: Demonstration, signed_in: Page) -> None:
     await signed_in.open(f"{demonstration.console}/tags?q=Bowl/Pressure")
     await signed_in.click("tr[data-tag] a")

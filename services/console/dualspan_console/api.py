@@ -31,6 +31,8 @@ _HEARTBEAT_SECONDS = 15.0
 async def history(request: Request, session: Session) -> Response:
     """Samples of one tag between two times: as they came where they are few, else minimum, average and maximum.
 
+    With those that came is the one that was in force before them.
+
     Query: `tag`; `from` and `to` in milliseconds since 1970.
     """
     tag_id, start, end = (_integer(request, name) for name in ("tag", "from", "to"))
@@ -64,7 +66,14 @@ async def _raw(client: Client, tag_id: int, start: int, end: int) -> dict[str, A
     if frame.sample_count >= _RAW_ROWS:
         return None
     columns = frame_columns(frame)
-    return {"form": "raw", "time": [], "value": [], "status": []} | (columns[0] if columns else {})
+    found = {"form": "raw", "time": [], "value": [], "status": []} | (columns[0] if columns else {})
+    return found | {"before": await _in_force(client, tag_id, start)}
+
+
+async def _in_force(client: Client, tag_id: int, start: int) -> list[Any] | None:
+    """The last sample before a time as [time, value, status]: what a tag that changed no more still is."""
+    columns = frame_columns(await client.read_latest([tag_id], before=start))
+    return [columns[0][name][0] for name in ("time", "value", "status")] if columns else None
 
 
 async def _processed(client: Client, tag_id: int, start: int, end: int) -> dict[str, Any]:

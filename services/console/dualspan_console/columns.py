@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dualspan_console.variants import variant_text
 from dualspan_sdk import BinaryColumn, Block, Frame, Series
 
 # JavaScript's numbers are exact up to here.
@@ -52,7 +53,7 @@ def _values(block: Block) -> list[Any]:
     if isinstance(column, BinaryColumn):
         if block.kind.name == "TEXT":
             return column.to_text()
-        return [f"{length} bytes" for length in column.lengths.tolist()]
+        return [variant_text(content) or f"{len(content)} bytes" for content in column.to_list()]
     if column.dtype == np.float64:
         return _numbers(column.astype(np.float64, copy=False))
     if column.dtype == np.int64:

@@ -77,7 +77,7 @@ class Pages:
                 grpc.StatusCode.RESOURCE_EXHAUSTED: "too_many_tries",
             }.get(err.code())
             if problem is None:
-                return self._web.page(request, "error.html", 503, message=DualSpanError.from_rpc(err).message)
+                return self._web.failure(request, DualSpanError.from_rpc(err))
             return self._web.page(request, "sign_in.html", 401, email=email, problem=problem)
         response = RedirectResponse("/plants", 303)
         self._web.cookies.begin_session(response, answer.refresh_token)
@@ -149,8 +149,7 @@ class Pages:
     async def not_found(self, request: Request, error: Exception) -> Response:
         """An address that does not exist."""
         del error
-        message = self._web.catalogues["en"]["not_found"]
-        return self._web.page(request, "error.html", 404, message=message)
+        return self._web.page(request, "error.html", 404, message=self._web.words(request)["not_found"])
 
 
 def gateway_views(gateways: Sequence[resources.Gateway], servers: Sequence[resources.OpcUaServer]) -> list[GatewayView]:

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -100,7 +100,7 @@ class Session:
         return await self._stubs.historian.GetStorageStatistics(request, metadata=await self._metadata())
 
     async def gaps(self, tag_id: int, start_us: int, end_us: int) -> list[tuple[int, int]]:
-        """When samples of a tag are known to be missing, in microseconds since 1970."""
+        """When samples of a tag are known to be missing, in microseconds since 1970, rising and apart."""
         request = ListGapsRequest(parent=self.tenant, page_size=_PAGE, tag_id=tag_id)
         spans: list[tuple[int, int]] = []
         for _ in range(_MOST_GAP_PAGES):
@@ -113,7 +113,7 @@ class Session:
             request.page_token = ledger.next_page_token
             if not request.page_token:
                 break
-        return sorted((start, end) for start, end in spans if start < end)
+        return joined(spans)
 
     async def _metadata(self) -> tuple[tuple[str, str], ...]:
         async with self._lock:
@@ -180,6 +180,17 @@ class Sessions:
         session = self._open.pop(key, None)
         if session is not None:
             await session.client.close()
+
+
+def joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Spans that overlap or touch as one, in order; empty ones are left out."""
+    found: list[tuple[int, int]] = []
+    for start, end in sorted(span for span in spans if span[0] < span[1]):
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        else:
+            found.append((start, end))
+    return found
 
 
 def _key(secret: str) -> str:

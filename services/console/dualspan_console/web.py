@@ -83,10 +83,19 @@ class Web:
                     response = RedirectResponse("/sign-in", 303)
                     self.cookies.end_session(response)
                     return response
-                _log(request, error)
-                return self.page(request, "error.html", _HTTP_STATUS.get(error.code, 500), message=error.message)
+                return self.failure(request, error)
 
         return handle
+
+    def failure(self, request: Request, error: DualSpanError) -> Response:
+        """Says what went wrong; of a service that could not even say so, in the visitor's language."""
+        _log(request, error)
+        message = self.words(request)["service_down"] if error.reason == error.code else error.message
+        return self.page(request, "error.html", _HTTP_STATUS.get(error.code, 500), message=message)
+
+    def words(self, request: Request) -> Mapping[str, str]:
+        """The words of the visitor's language."""
+        return self.catalogues[choose_language(request)]
 
     def for_scripts(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         """An answer for the pages' own scripts; errors are JSON."""

@@ -42,6 +42,8 @@ def test_bytes_are_described_and_text_is_shown() -> None:
         )
     )
     assert [columns["value"] for columns in frame_columns(frame)] == [["<b>停机</b>"], ["3 bytes"]]
+    array = block(ValueKind.BYTES, BinaryColumn.from_list([b"\x83\2\0\0\0\7\x08"]))
+    assert frame_columns(Frame((array,)))[0]["value"] == ["[7, 8]"]
 
 
 def test_empty_blocks_are_left_out() -> None:

@@ -1,5 +1,6 @@
 import re
 from pathlib import Path
+from typing import cast
 
 import pytest
 from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
@@ -10,7 +11,9 @@ from dualspan.onboarding.v1 import resources_pb2 as resources
 from dualspan_console.catalogue import choose_language, load_catalogues
 from dualspan_console.pages import gateway_views
 from dualspan_console.security import VISITOR_COOKIE, Cookies
-from dualspan_console.web import make_templates
+from dualspan_console.sessions import Sessions, joined
+from dualspan_console.web import Web, make_templates
+from dualspan_sdk import DualSpanError
 
 TEMPLATES = Path(dualspan_console.__file__).parent / "templates"
 COOKIES = Cookies(https=False, key=b"k" * 32)
@@ -75,6 +78,28 @@ def test_the_browser_says_the_language(header: str, language: str) -> None:
 def test_a_chosen_language_wins() -> None:
     assert choose_language(request({"accept-language": "en"}, {"dualspan-language": "zh"})) == "zh"
     assert choose_language(request({"accept-language": "en"}, {"dualspan-language": "xx"})) == "en"
+
+
+def test_gaps_that_overlap_are_shown_as_one() -> None:
+    assert joined([(5, 9), (1, 3), (2, 4), (8, 12), (20, 20), (9, 9), (4, 5)]) == [(1, 12)]
+    assert joined([(7, 8), (1, 2)]) == [(1, 2), (7, 8)]
+    assert joined([]) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "told"),
+    [
+        (DualSpanError("DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED", "Deadline Exceeded"), 504, "平台的一部分没有响应"),
+        (DualSpanError("NOT_FOUND", "TAG_NOT_FOUND", "There is no tag 7."), 404, "There is no tag 7."),
+    ],
+)
+def test_a_service_that_does_not_answer_is_told_in_the_visitors_words(
+    error: DualSpanError, status: int, told: str
+) -> None:
+    web = Web(cast("Sessions", None), COOKIES, load_catalogues(), make_templates())
+    answer = web.failure(request({"accept-language": "zh-CN,en"}), error)
+    assert answer.status_code == status
+    assert told in bytes(answer.body).decode()
 
 
 def test_only_our_own_form_in_the_same_browser_is_accepted() -> None:

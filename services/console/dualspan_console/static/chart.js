@@ -13,6 +13,8 @@ let form = "raw";
 let plot = null;
 // Columns: time in seconds, value (average), minimum, maximum.
 let columns = [[], [], [], []];
+// The last sample before the span, [seconds, value], or null: it was in force when the span began.
+let before = null;
 // Spans in seconds during which samples are known to be missing.
 let gaps = [];
 let lastDraw = 0;
@@ -52,7 +54,7 @@ function options() {
     axes: [{ ...axis, space: 90, values: hours }, { ...axis, size: 64, values: (_, values) => values.map(format) }],
     scales: { x: { time: true, range: () => range() }, y: { range: (_, low, high) => padded(low, high) } },
     cursor: { points: { size: 7 } },
-    hooks: { drawClear: [shadeGaps] },
+    hooks: { drawClear: [shadeGaps], draw: [drawHeld] },
     legend: { show: true, live: true },
   };
 }
@@ -64,6 +66,37 @@ function shadeGaps(chart) {
     const right = Math.min(chart.bbox.left + chart.bbox.width, chart.valToPos(end, "x", true));
     if (right > left) chart.ctx.fillRect(left, chart.bbox.top, Math.max(2, right - left), chart.bbox.height);
   }
+}
+
+/** The last value goes on, dashed, until now: nothing else was heard of it. */
+function drawHeld(chart) {
+  const [times, values] = chart.data;
+  const last = times.length - 1;
+  if (form !== "raw" || last < 0 || values[last] === null) return;
+  const height = chart.valToPos(values[last], "y", true);
+  const start = Math.max(chart.bbox.left, chart.valToPos(times[last], "x", true));
+  chart.ctx.save();
+  chart.ctx.strokeStyle = colour("--accent");
+  chart.ctx.lineWidth = 2 * devicePixelRatio;
+  chart.ctx.setLineDash([2 * devicePixelRatio, 4 * devicePixelRatio]);
+  chart.ctx.beginPath();
+  chart.ctx.moveTo(start, height);
+  chart.ctx.lineTo(chart.bbox.left + chart.bbox.width, height);
+  chart.ctx.stroke();
+  chart.ctx.restore();
+}
+
+/** The samples of the span, behind what was in force when it began: a tag that changes rarely is seen all the same. */
+function framed() {
+  const [from] = range();
+  const [times, values] = columns;
+  const found = times.findIndex((time) => time >= from);
+  const first = found < 0 ? times.length : found;
+  const [moment, value] = first > 0 ? [times[first - 1], values[first - 1]] : (before ?? [0, null]);
+  if (value === null) return [times.slice(first), values.slice(first)];
+  const next = values[first] ?? null;
+  const slope = isStepped || next === null ? 0 : (next - value) / (times[first] - moment);
+  return [[from, ...times.slice(first)], [value + slope * (from - moment), ...values.slice(first)]];
 }
 
 /** Breaks the line in each gap, by a null in its widest hole: samples may lie within, for its ends are the outermost. */
@@ -103,9 +136,8 @@ function padded(low, high) {
 function draw() {
   lastDraw = performance.now();
   if (isText) return drawEvents();
-  const empty = columns[0].length === 0;
-  part("empty").hidden = !empty;
-  const drawn = form === "raw" ? columns.slice(0, 2) : columns;
+  const drawn = form === "raw" ? framed() : columns;
+  part("empty").hidden = drawn[0].length > 0;
   if (plot) plot.setData(drawn);
   else plot = new UPlot(options(), drawn, part("chart"));
   summarise();
@@ -125,7 +157,8 @@ function drawEvents() {
       return row;
     }),
   );
-  part("samples").textContent = format(events.length);
+  const [from] = range();
+  part("samples").textContent = format(events.filter(([time]) => time >= from * 1000).length);
 }
 
 function summarise() {
@@ -146,6 +179,7 @@ function summarise() {
 function show(time, value, status) {
   const quality = severity(status);
   part("value").textContent = format(value);
+  part("value").parentElement.classList.toggle("long", part("value").textContent.length > 16);
   part("when").textContent = clock(time);
   part("quality").hidden = quality === "good";
   part("quality").textContent = card.dataset[quality];
@@ -187,13 +221,15 @@ async function load() {
   const answer = await fetch(`/api/history?tag=${tag}&from=${end - seconds * 1000}&to=${end}`);
   if (!answer.ok) {
     part("empty").hidden = false;
-    part("empty").textContent = (await answer.json()).error.message;
+    const words = await answer.json().catch(() => ({ error: { message: `HTTP ${answer.status}` } }));
+    part("empty").textContent = words.error.message;
     return;
   }
-  const { form: found, time, value, status, minimum, maximum, gaps: missing } = await answer.json();
+  const { form: found, time, value, status, minimum, maximum, before: earlier, gaps: missing } = await answer.json();
   form = found;
+  before = earlier && !isText ? [earlier[0] / 1000, drawable(earlier[1], earlier[2])] : null;
   gaps = missing.map(([first, last]) => [first / 1000, last / 1000]);
-  if (isText) events = time.map((moment, index) => [moment, value[index]]);
+  if (isText) events = [...(earlier ? [earlier] : []), ...time.map((moment, index) => [moment, value[index]])];
   const nothing = () => time.map(() => null);
   columns = broken([
     time.map((moment) => moment / 1000),

@@ -12,11 +12,19 @@ export function format(value) {
   return String(value);
 }
 
+/** The same for a place that has room for a word or two: the beginning of what is longer. */
+export function brief(value) {
+  const text = format(value);
+  return text.length > 28 ? `${text.slice(0, 27)}…` : text;
+}
+
 export function clock(milliseconds) {
   const time = new Date(milliseconds);
   const two = (part) => String(part).padStart(2, "0");
   const tenths = Math.floor(time.getMilliseconds() / 100);
-  return `${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}.${tenths}`;
+  const isToday = time.toDateString() === new Date().toDateString();
+  const day = isToday ? "" : `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())} `;
+  return `${day}${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}.${tenths}`;
 }
 
 /**

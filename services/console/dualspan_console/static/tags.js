@@ -1,4 +1,4 @@
-import { clock, follow, format, severity } from "./samples.js";
+import { brief, clock, follow, severity } from "./samples.js";
 
 const table = document.getElementById("tags");
 const rows = new Map();
@@ -15,7 +15,7 @@ function receive(blocks) {
       const row = rows.get(id);
       if (!row) return;
       const quality = severity(status[index]);
-      const text = format(value[index]);
+      const text = brief(value[index]);
       if (row.value.textContent !== text) {
         row.value.textContent = text;
         row.value.classList.remove("changed");
