@@ -13,12 +13,8 @@ from typing import Any
 import grpc.aio
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pydantic import SecretStr
 
 from dualspan.historian.v1 import resources_pb2 as historian
-from dualspan.identity.v1 import resources_pb2 as identity
-from dualspan.identity.v1 import service_pb2 as identity_service
-from dualspan.identity.v1.service_pb2_grpc import IdentityServiceStub
 from dualspan.onboarding.v1.asset_service_pb2_grpc import add_AssetServiceServicer_to_server
 from dualspan_analytics.columns import PropertyRef
 from dualspan_analytics.parts import Parts, open_parts
@@ -29,8 +25,6 @@ from dualspan_historian.migrations import MIGRATIONS as HISTORIAN
 from dualspan_historian.settings import HistorianSettings
 from dualspan_historian.storage.merging import Merger
 from dualspan_historian.storage.sealing import Sealer
-from dualspan_identity.__main__ import build as build_identity
-from dualspan_identity.settings import IdentitySettings
 from dualspan_onboarding.asset_models.library import built_in
 from dualspan_onboarding.assets import AssetLevel, AssetName, NewAsset, Slot
 from dualspan_onboarding.browsed import BrowsedNode
@@ -49,6 +43,7 @@ from dualspan_runtime.settings import PlatformSettings
 from harness.databases import ClonedDatabase
 from harness.historian import SECRET, Authority, Historian, Uploader, running_historian, stamp, unique_tenant
 from harness.onboarding import UseCases, open_use_cases, variable
+from harness.tenants import KnownTenants
 
 GATEWAY = "g1"
 _AT_ONCE = 200_000
@@ -200,27 +195,14 @@ class AnalyticsPlatform:
     database: ClonedDatabase
     sealing: tuple[Sealer, Merger]
     stack: AsyncExitStack = field(repr=False)
-    _identity: str = ""
-    _known: set[str] = field(default_factory=set[str])
+    tenants: KnownTenants = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.tenants = KnownTenants(self.database, self.stack)
 
     async def identity_of(self, tenant: str) -> str:
-        """The address of an identity that knows a tenant: commands ask it whether there is one. Started once."""
-        if not self._identity:
-            settings = {
-                "listen": "127.0.0.1:0",
-                "database_url": self.database.service_url("identity"),
-                "drain_seconds": 0.5,
-                "platform": {"service_secret": SECRET},
-            }
-            server = await self.stack.enter_async_context(build_identity(IdentitySettings.model_validate(settings)))
-            self._identity = f"127.0.0.1:{server.port(ListenerKind.PEOPLE)}"
-        if tenant not in self._known:
-            self._known.add(tenant)
-            async with open_channel(self._identity, service="cli", secret=SecretStr(SECRET)) as channel:
-                new = identity.Tenant(display_name=tenant)
-                request = identity_service.CreateTenantRequest(tenant_id=tenant, tenant=new)
-                await IdentityServiceStub(channel).CreateTenant(request)
-        return self._identity
+        """The address of an identity that knows a tenant."""
+        return await self.tenants.address_for(tenant)
 
     async def channel(self, tenant: str, role: str = "engineer") -> grpc.aio.Channel:
         """To analytics, as a person of a tenant."""

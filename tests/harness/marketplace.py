@@ -21,6 +21,7 @@ from dualspan_runtime.channels import open_channel
 from dualspan_runtime.server import ListenerKind
 from harness.databases import ClonedDatabase
 from harness.historian import SECRET, Authority
+from harness.tenants import KnownTenants
 
 MANIFEST = (Path(__file__).parents[1] / "data/manifests/oee-board.yaml").read_text("utf-8")
 
@@ -42,6 +43,7 @@ class Marketplace:
     parts: Parts
     authority: Authority
     stack: AsyncExitStack
+    tenants: KnownTenants
 
     async def channel(self, tenant: str, role: str = "publisher") -> grpc.aio.Channel:
         """As a person of a tenant."""
@@ -120,4 +122,5 @@ async def running_marketplace(database: ClonedDatabase, redis_url: str) -> Async
         open_parts(settings, pool_minimum=0) as parts,
         AsyncExitStack() as stack,
     ):
-        yield Marketplace(f"127.0.0.1:{server.port(ListenerKind.PEOPLE)}", parts, authority, stack)
+        address = f"127.0.0.1:{server.port(ListenerKind.PEOPLE)}"
+        yield Marketplace(address, parts, authority, stack, KnownTenants(database, stack))

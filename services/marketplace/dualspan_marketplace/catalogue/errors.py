@@ -56,7 +56,7 @@ def plan_taken(plan_id: str) -> AlreadyExists:
 
 def plan_not_found(plan_id: str) -> NotFound:
     """No such plan."""
-    return NotFound("PLAN_NOT_FOUND", f"There is no plan {plan_id}. `dualspan apps plans list` shows which there are.")
+    return NotFound("PLAN_NOT_FOUND", f"There is no plan {plan_id}. `dualspan apps plans` shows which there are.")
 
 
 def not_possible(name: VersionName, state: VersionState, step: Step) -> FailedPrecondition:
