@@ -74,8 +74,8 @@ async def enrol(token: EnrolmentToken) -> Identity:
             answer = await gateway_grpc.EnrolmentServiceStub(channel).Enrol(request, timeout=_TIMEOUT)
         except grpc.aio.AioRpcError as error:
             raise EnrolmentError(
-                f"the platform refused the enrolment: {error.details()}. A token works once and for an hour at most; "
-                "create a new one on the platform"
+                f"the platform refused the enrolment: {(error.details() or error.code().name).rstrip('.')}. "
+                "A token works once and for an hour at most; a new one is made on the platform"
             ) from error
     if _fingerprint_of_pem(answer.ca_pem) != token.ca_sha256:
         raise EnrolmentError("the platform answered with another CA than the token's; create a new token")

@@ -57,10 +57,20 @@ def describe(document: Mapping[str, Any]) -> str:
             f"samples        {status.get('received_samples', 0)} received, "
             f"{status.get('overflowed_samples', 0)} overflowed at the servers"
         ),
-        f"clock          {status.get('clock_offset', '0s')} ahead of the platform",
+        f"clock          {_clock_words(status.get('clock_offset', '0s'))}",
     ]
     for server in status.get("servers", []):
         state = server.get("state", "").removeprefix("CONNECTION_STATE_").lower()
         lines.append(f"server         {server['server']}: {state}, {server.get('monitored_items', 0)} items")
     attention = needs_attention(document)
     return "\n".join([*lines, *(f"ATTENTION      {line}" for line in attention)])
+
+
+def _clock_words(offset: str) -> str:
+    """How the gateway's clock stands.
+
+    Args:
+        offset: It minus the platform's, as JSON has a duration: seconds and an "s".
+    """
+    seconds = float(offset.removesuffix("s"))
+    return f"{abs(seconds):.3f} s {'behind' if seconds < 0 else 'ahead of'} the platform"

@@ -116,7 +116,7 @@ class Onboarding(gateway_grpc.EnrolmentServiceServicer, gateway_grpc.GatewayServ
 
     async def Enrol(self, request: gateway.EnrolRequest, context: Context) -> gateway.EnrolResponse:  # noqa: N802 - gRPC's name
         if request.token != SECRET or self.tokens_used:
-            await context.abort(grpc.StatusCode.PERMISSION_DENIED, "the token is used or unknown")
+            await context.abort(grpc.StatusCode.PERMISSION_DENIED, "The token is used or unknown.")
         self.tokens_used += 1
         return gateway.EnrolResponse(
             gateway=GATEWAY,
