@@ -1,0 +1,174 @@
+"""The life of a subscription, in the terms of Azure's SaaS fulfilment and of the Open Service Broker (2.17).
+
+Pure decisions: what a step leads to, and what is due at a time. Whoever takes a step stores it and what follows from it
+in one transaction.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import Enum
+
+
+class State(Enum):
+    """Where a subscription stands."""
+
+    PENDING = "pending"
+    PROVISIONING = "provisioning"
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    UPGRADING = "upgrading"
+    CANCELLING = "cancelling"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+    @property
+    def reads(self) -> bool:
+        """Whether the app's credential is good for anything: while an instance runs, or is about to."""
+        return self in {State.PROVISIONING, State.ACTIVE, State.UPGRADING}
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing will ever run again."""
+        return self in {State.CANCELLING, State.CANCELLED}
+
+
+class Step(Enum):
+    """What can happen to a subscription."""
+
+    ACCEPT = "accept"
+    RUN = "run"
+    FAIL = "fail"
+    RETRY = "retry"
+    CHANGE = "change"
+    SUSPEND = "suspend"
+    RESUME = "resume"
+    UPGRADE = "upgrade"
+    ROLL_BACK = "roll-back"
+    CANCEL = "cancel"
+    CLEARED = "cleared"
+
+
+_LIFE: dict[tuple[State, Step], State] = {
+    (State.PENDING, Step.ACCEPT): State.PROVISIONING,
+    # What was chosen before anything runs can be chosen again.
+    (State.PENDING, Step.CHANGE): State.PENDING,
+    (State.PROVISIONING, Step.RUN): State.ACTIVE,
+    (State.PROVISIONING, Step.FAIL): State.FAILED,
+    (State.FAILED, Step.RETRY): State.PROVISIONING,
+    (State.FAILED, Step.CHANGE): State.PROVISIONING,
+    (State.ACTIVE, Step.CHANGE): State.PROVISIONING,
+    (State.ACTIVE, Step.SUSPEND): State.SUSPENDED,
+    (State.ACTIVE, Step.UPGRADE): State.UPGRADING,
+    # A change while nothing runs waits for it to run again.
+    (State.SUSPENDED, Step.CHANGE): State.SUSPENDED,
+    (State.SUSPENDED, Step.RESUME): State.PROVISIONING,
+    (State.UPGRADING, Step.RUN): State.ACTIVE,
+    (State.UPGRADING, Step.ROLL_BACK): State.ACTIVE,
+    (State.UPGRADING, Step.FAIL): State.FAILED,
+    (State.CANCELLING, Step.CLEARED): State.CANCELLED,
+} | {
+    (state, Step.CANCEL): State.CANCELLING
+    for state in State
+    if state not in {State.CANCELLING, State.CANCELLED}
+}  # fmt: skip
+
+
+def after(state: State, step: Step) -> State | None:
+    """The state after a step; None where it is not possible."""
+    return _LIFE.get((state, step))
+
+
+def possible(state: State) -> Sequence[Step]:
+    """What can happen next."""
+    return [step for (before, step) in _LIFE if before is state]
+
+
+class Cause(Enum):
+    """Why a subscription is suspended."""
+
+    NONE = ""
+    ASKED = "asked"
+    TRIAL_OVER = "trial-over"
+    UNPAID = "unpaid"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """How long a subscription is borne with.
+
+    Attributes:
+        grace: From a trial's end, or a bill that is not paid, to the end of the subscription.
+        hand_back: Results of a cancelled subscription can be fetched for so long.
+    """
+
+    grace: timedelta = timedelta(days=14)
+    hand_back: timedelta = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """What of a subscription its rules look at.
+
+    Attributes:
+        generation: One more for each change of what is to run: whoever runs it compares.
+        cause: Why it is suspended.
+        reason: Why it failed, or what a person should know; "" otherwise.
+        trial_end: None once something is paid, or for other plans.
+        grace_end: It is cancelled then, unless something is done.
+        hand_back_end: What it wrote is deleted then.
+    """
+
+    state: State = State.PENDING
+    generation: int = 1
+    cause: Cause = Cause.NONE
+    reason: str = ""
+    trial_end: datetime | None = None
+    grace_end: datetime | None = None
+    hand_back_end: datetime | None = None
+
+
+def take(
+    life: Life, step: Step, now: datetime, clock: Clock, *, cause: Cause = Cause.ASKED, reason: str = ""
+) -> Life | None:
+    """The life after a step; None where it is not possible.
+
+    Args:
+        life: As it is.
+        step: What happens.
+        now: When.
+        clock: How long it is borne with.
+        cause: Of a suspension.
+        reason: Of a failure, a suspension or a roll-back, in words.
+    """
+    state = after(life.state, step)
+    if state is None:
+        return None
+    if step is Step.RESUME and life.cause is Cause.WITHDRAWN:
+        return None
+    suspended = state is State.SUSPENDED
+    begins = step is Step.SUSPEND
+    return replace(
+        life,
+        state=state,
+        generation=life.generation + (step in {Step.CHANGE, Step.UPGRADE, Step.ROLL_BACK}),
+        cause=cause if begins else life.cause if suspended else Cause.NONE,
+        reason=reason if step in {Step.FAIL, Step.SUSPEND, Step.ROLL_BACK} else life.reason if suspended else "",
+        trial_end=None if state.is_over else life.trial_end,
+        grace_end=_grace_end(now, clock, cause) if begins else life.grace_end if suspended else None,
+        hand_back_end=now + clock.hand_back if state is State.CANCELLED else None,
+    )
+
+
+def _grace_end(now: datetime, clock: Clock, cause: Cause) -> datetime | None:
+    return now + clock.grace if cause in {Cause.TRIAL_OVER, Cause.UNPAID} else None
+
+
+def due(life: Life, now: datetime) -> tuple[Step, Cause] | None:
+    """What time alone brings about: a trial's end suspends, the end of grace cancels."""
+    if life.grace_end is not None and life.state is State.SUSPENDED and now >= life.grace_end:
+        return Step.CANCEL, Cause.NONE
+    if life.trial_end is not None and life.state is State.ACTIVE and now >= life.trial_end:
+        return Step.SUSPEND, Cause.TRIAL_OVER
+    return None

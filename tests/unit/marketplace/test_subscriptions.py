@@ -1,0 +1,89 @@
+"""Lives of subscriptions, over any row of steps and any times."""
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dualspan_marketplace.subscriptions.life import Cause, Clock, Life, State, Step, due, possible, take
+
+CLOCK = Clock()
+BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+STEPS = st.lists(st.tuples(st.sampled_from(Step), st.sampled_from(Cause), st.integers(0, 40)), max_size=25)
+
+
+def lived(steps: list[tuple[Step, Cause, int]], life: Life) -> list[tuple[Life, Step, Life, datetime]]:
+    """Every step that was possible, with the life before and after it."""
+    now, way = BEGIN, []
+    for step, cause, days in steps:
+        now += timedelta(days=days)
+        then = take(life, step, now, CLOCK, cause=cause, reason="why")
+        if then is not None:
+            way.append((life, step, then, now))
+            life = then
+    return way
+
+
+@given(STEPS)
+def test_what_is_cancelled_never_runs_again(steps: list[tuple[Step, Cause, int]]) -> None:
+    over = False
+    for _, _, then, _ in lived(steps, Life()):
+        assert not (over and not then.state.is_over)
+        over = over or then.state.is_over
+
+
+@given(STEPS)
+def test_nothing_reads_before_a_person_accepted(steps: list[tuple[Step, Cause, int]]) -> None:
+    accepted = False
+    for _, step, then, _ in lived(steps, Life()):
+        accepted = accepted or step is Step.ACCEPT
+        assert accepted or not then.state.reads
+
+
+@given(STEPS)
+def test_facts_fit_the_state(steps: list[tuple[Step, Cause, int]]) -> None:
+    for before, step, then, now in lived(steps, Life(trial_end=BEGIN + timedelta(days=30))):
+        assert (then.cause is not Cause.NONE) <= (then.state is State.SUSPENDED)
+        assert (then.grace_end is not None) <= (then.state is State.SUSPENDED)
+        assert (then.hand_back_end is not None) == (then.state is State.CANCELLED)
+        assert then.state is not State.FAILED or then.reason
+        assert then.generation - before.generation == (step in {Step.CHANGE, Step.UPGRADE, Step.ROLL_BACK})
+        assert then.hand_back_end is None or then.hand_back_end == now + CLOCK.hand_back
+
+
+@given(STEPS, st.integers(0, 2000))
+def test_what_is_due_is_possible_and_comes_to_an_end(steps: list[tuple[Step, Cause, int]], days: int) -> None:
+    way = lived(steps, Life(trial_end=BEGIN + timedelta(days=30)))
+    life, now = (way[-1][2], way[-1][3] + timedelta(days=days)) if way else (Life(), BEGIN)
+    for _ in range(3):
+        found = due(life, now)
+        if found is None:
+            break
+        step, cause = found
+        then = take(life, step, now, CLOCK, cause=cause)
+        assert then is not None
+        life = then
+    assert due(life, now) is None
+
+
+@given(STEPS)
+def test_cancelling_is_possible_until_it_is_done(steps: list[tuple[Step, Cause, int]]) -> None:
+    for _, _, then, _ in lived(steps, Life()):
+        assert then.state.is_over or Step.CANCEL in possible(then.state)
+
+
+def test_a_trial_ends_in_grace_and_grace_in_the_end() -> None:
+    life = Life(State.ACTIVE, trial_end=BEGIN)
+    assert due(life, BEGIN - timedelta(seconds=1)) is None
+    assert due(life, BEGIN) == (Step.SUSPEND, Cause.TRIAL_OVER)
+    suspended = take(life, Step.SUSPEND, BEGIN, CLOCK, cause=Cause.TRIAL_OVER)
+    assert suspended is not None
+    assert due(suspended, BEGIN + timedelta(days=13)) is None
+    assert due(suspended, BEGIN + timedelta(days=14)) == (Step.CANCEL, Cause.NONE)
+
+
+def test_what_its_publisher_withdrew_is_not_resumed() -> None:
+    life = take(Life(State.ACTIVE), Step.SUSPEND, BEGIN, CLOCK, cause=Cause.WITHDRAWN)
+    assert life is not None
+    assert take(life, Step.RESUME, BEGIN, CLOCK) is None
+    assert take(life, Step.CANCEL, BEGIN, CLOCK) is not None
