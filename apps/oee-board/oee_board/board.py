@@ -195,6 +195,9 @@ def _document(found: list[MachineSpan], start: int, end: int) -> dict[str, Any]:
         "machines": [_row(each) for each in found],
         "stops": reasons[:_MOST_STOPS],
         "totals": _totals([each.figures for each in found]),
+        "sites": {
+            site: _totals([each.figures for each in found if each.site == site]) for site in {e.site for e in found}
+        },
     }
 
 

@@ -90,10 +90,11 @@ function stops(data) {
 }
 
 function draw(data) {
+  const totals = data.sites[site] ?? data.totals;
   part("when").textContent = `${instant(data.start)} – ${instant(data.end)}`;
-  const figure = (name, text) => node("div", { class: "card figure" }, node("b", { class: name === "OEE" ? tone(data.totals.oee) : "" }, text), node("span", {}, name));
-  const ratios = ["availability", "effectiveness", "quality"].map((name) => figure(word(words[name]), share(data.totals[name])));
-  part("totals").replaceChildren(figure("OEE", share(data.totals.oee)), ...ratios, figure(word(words.down), number(data.totals.down / 3600)));
+  const figure = (name, text) => node("div", { class: "card figure" }, node("b", { class: name === "OEE" ? tone(totals.oee) : "" }, text), node("span", {}, name));
+  const ratios = ["availability", "effectiveness", "quality"].map((name) => figure(word(words[name]), share(totals[name])));
+  part("totals").replaceChildren(figure("OEE", share(totals.oee)), ...ratios, figure(word(words.down), number(totals.down / 3600)));
   const names = [...new Set(data.machines.map((machine) => machine.site))].sort();
   part("sites").replaceChildren(...(names.length > 1 ? ["", ...names] : []).map((name) => choice(name || word(words.all), site === name, () => { site = name; draw(data); })));
   machines(data);
