@@ -203,6 +203,21 @@ async def test_a_query_of_too_many_bytes_is_refused(
         assert await refusal(historian.read_raw([3])) == "TOO_MANY_SAMPLES"
 
 
+async def test_queries_at_the_same_time_share_the_memory_that_one_may_have(
+    historian_settings: HistorianSettings, authority: Authority, refusal: Refusal
+) -> None:
+    limits = {"max_query_bytes": 1_500_000, "frame_cache_bytes": 0, "query_wait_seconds": 0.0}
+    async with running_historian(historian_settings.model_copy(update=limits), authority) as historian:
+        await historian.register({3: ValueKind.TEXT})
+        uploader = await historian.uploader()
+        await uploader.upload([_text(*[50_000] * 20)])
+        answers = await asyncio.gather(*(historian.read_raw([3]) for _ in range(4)), return_exceptions=True)
+        refused = [answer for answer in answers if isinstance(answer, grpc.aio.AioRpcError)]
+        assert 1 <= len(refused) < 4
+        assert all("TOO_MANY_QUERIES" in str(error.trailing_metadata()) for error in refused)
+        assert (await historian.read_raw([3])).sample_count == 20
+
+
 async def test_another_tenants_tag_and_another_gateways_tag_are_foreign(historian: Historian) -> None:
     await historian.register({1: ValueKind.FLOAT64})
     await historian.register({2: ValueKind.FLOAT64}, tenant="other")

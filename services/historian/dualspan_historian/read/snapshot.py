@@ -16,6 +16,7 @@ from dualspan_historian.errors import busy, too_many_bytes, too_many_samples, un
 from dualspan_historian.model import Tag
 from dualspan_historian.read.frames import FrameCache, IndexedFrame
 from dualspan_historian.read.memory import Memory, SegmentCache
+from dualspan_historian.read.room import Room, Share
 from dualspan_historian.storage import frame_store, scope_store, segment_store, tag_store
 from dualspan_historian.storage.columns import decode_segment, join_row
 from dualspan_historian.storage.frame_store import FrameKey
@@ -49,7 +50,7 @@ class Snapshots:
         max_queries: Snapshots that may be open at the same time.
         wait_seconds: How long to wait for a turn.
         max_samples: Most samples that a query may cover.
-        max_bytes: Most decoded bytes of unsealed frames that a query may cover.
+        max_bytes: Most decoded bytes of unsealed frames that a query may cover, and that all which run hold together.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Snapshots:
         self._wait_seconds = wait_seconds
         self.max_samples = max_samples
         self._max_bytes = max_bytes
+        self._room = Room(max_bytes, wait_seconds)
 
     def memory(self, tenant: str) -> Memory:
         """Return what is decoded already."""
@@ -101,11 +103,15 @@ class Snapshots:
         """
         await self._take_turn()
         try:
-            async with self._database.transaction(tenant, isolation="repeatable_read", readonly=True) as connection:
+            async with (
+                self._room.share() as share,
+                self._database.transaction(tenant, isolation="repeatable_read", readonly=True) as connection,
+            ):
                 yield Snapshot(
                     connection,
                     tenant,
                     self.memory(tenant),
+                    share,
                     self._executor,
                     max_samples=self.max_samples,
                     max_bytes=self._max_bytes,
@@ -135,6 +141,7 @@ class Snapshot:
         connection: Connection,
         tenant: str,
         memory: Memory,
+        share: Share,
         executor: Executor,
         *,
         max_samples: int,
@@ -143,6 +150,7 @@ class Snapshot:
         self.connection = connection
         self.tenant = tenant
         self._memory = memory
+        self._share = share
         self._executor = executor
         self._max_samples = max_samples
         self._max_bytes = max_bytes
@@ -176,7 +184,8 @@ class Snapshot:
         """Return decoded frames, in the same order.
 
         Raises:
-            ResourceExhausted: They hold too many samples or bytes (`TOO_MANY_SAMPLES`).
+            ResourceExhausted: They hold too many samples or bytes (`TOO_MANY_SAMPLES`), or too many together with what
+                other queries hold (`TOO_MANY_QUERIES`).
         """
         self.check(sum(key.sample_count for key in keys))
         size = sum(key.decoded_bytes for key in keys)
@@ -185,6 +194,7 @@ class Snapshot:
         known = {key: self._memory.frame(key) for key in keys}
         missing = [key for key, indexed in known.items() if indexed is None]
         if missing:
+            await self._share.take(sum(key.decoded_bytes for key in missing))
             payloads = await frame_store.payloads(self.connection, self.tenant, missing)
             for key in missing:
                 payload = payloads[key.gateway_id, key.epoch, key.sequence]
