@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pint
 from numpy.typing import NDArray
 
 _LONGEST = 60
@@ -152,12 +151,14 @@ def conversion(have: str, want: str) -> Conversion:
         return Conversion(1.0, 0.0)
     if not have or not want:
         raise UnitsDoNotFitError(have, want)
+    from pint import DimensionalityError
+
     source, target = _unit(have), _unit(want)
     if source.notes != target.notes:
         raise UnitsDoNotFitError(have, want)
     try:
         zero, one = (_registry().Quantity(x, source.unit).to(target.unit).magnitude for x in (0.0, 1.0))
-    except pint.DimensionalityError as err:
+    except DimensionalityError as err:
         raise UnitsDoNotFitError(have, want) from err
     scale = source.factor / target.factor
     return Conversion(_tidy((one - zero) * scale), _tidy(zero / target.factor))
@@ -241,7 +242,9 @@ def _unit(code: str) -> _Unit:
 
 @functools.cache
 def _registry() -> Any:
-    registry: Any = pint.UnitRegistry()
+    from pint import UnitRegistry
+
+    registry: Any = UnitRegistry()
     for definition in (
         "var_ = [reactive_power]",
         "voltampere_ = [apparent_power]",

@@ -7,10 +7,10 @@ import platform
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
 from dualspan_analytics.intelligence.detector import AnomalyModel, Components
@@ -42,7 +42,7 @@ class Archive:
 
 def libraries() -> Mapping[str, str]:
     """What models are made with: library to version."""
-    return {"python": platform.python_version(), "numpy": np.__version__, "scipy": scipy.__version__}
+    return {"python": platform.python_version(), "numpy": np.__version__, "scipy": version("scipy")}
 
 
 def fingerprint(table: Table) -> str:

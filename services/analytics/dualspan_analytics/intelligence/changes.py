@@ -5,7 +5,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import ruptures
 from numpy.typing import NDArray
 
 from dualspan_analytics.intelligence.table import Floats
@@ -42,6 +41,8 @@ def changes(time_us: NDArray[np.int64], value: Floats, sensitivity: float = 1.0,
         sensitivity: 2 halves the penalty, 0.5 doubles it.
         least: Points that a level lasts at least.
     """
+    import ruptures
+
     there = np.isfinite(value)
     time_us, value = _averaged(time_us[there], value[there])
     if len(value) < _LEAST_POINTS or value.min() == value.max():

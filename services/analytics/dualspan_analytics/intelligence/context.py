@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import lfilter
 
 from dualspan_analytics.intelligence.table import Bools, Floats, Table
 
@@ -89,5 +88,7 @@ def memory(table: Table, where: Standing) -> Floats:
 
 
 def _lagged(values: Floats, tau: float) -> Floats:
+    from scipy.signal import lfilter
+
     keep = float(np.exp(-1.0 / tau))
     return np.asarray(lfilter([1.0 - keep], [1.0, -keep], values))

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import ks_2samp
 
 from dualspan_analytics.intelligence.table import Floats
 
@@ -45,6 +44,8 @@ def edges_of(reference: Floats) -> Floats:
 
 def drift(reference: Floats, current: Floats) -> Drift:
     """Compare float64[n] with float64[m]; NaN does not count. NaN figures without data."""
+    from scipy.stats import ks_2samp
+
     reference, current = reference[np.isfinite(reference)], current[np.isfinite(current)]
     if not len(reference) or not len(current):
         return Drift(float("nan"), float("nan"), float("nan"))

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solve
 
 from dualspan_analytics.intelligence.table import Bools, Floats
 
@@ -59,6 +58,8 @@ def fit(regressors: Floats, values: Floats) -> Fit:
         regressors: float64[n, k], scaled.
         values: float64[n], no NaN.
     """
+    from scipy.linalg import solve
+
     count, width = regressors.shape
     ridge = _RIDGE * count * np.eye(width)
     floor = 1e-6 * (float(np.abs(values).max(initial=0.0)) + 1e-9)

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import theilslopes
 
 from dualspan_analytics.intelligence.table import Floats
 
@@ -45,6 +44,8 @@ def remaining(time_us: NDArray[np.int64], value: Floats, limit: float, confidenc
         limit: In the unit of the values.
         confidence: Of the interval.
     """
+    from scipy.stats import theilslopes
+
     there = np.isfinite(value)
     if int(there.sum()) < _LEAST_POINTS:
         return None

@@ -9,7 +9,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from dualspan_analytics.spc.model import ChartError, Estimate, Floats
 from dualspan_runtime.errors import InvalidArgument
@@ -133,11 +132,13 @@ def check_confidence(confidence: float) -> float:
 
 def potential(specification: Specification, sigma: float, degrees: float, confidence: float) -> Index:
     """Cp or Pp: (USL - LSL) / 6σ; its interval follows from that of σ (chi-square with `degrees`)."""
+    from scipy.stats import chi2
+
     value = _ratio(specification.upper - specification.lower, 6 * sigma)
     if math.isinf(degrees) or math.isnan(value):
         return Index(value, value, value)
     tail = (1 - confidence) / 2
-    low, high = (math.sqrt(float(stats.chi2.ppf(share, degrees)) / degrees) for share in (tail, 1 - tail))
+    low, high = (math.sqrt(float(chi2.ppf(share, degrees)) / degrees) for share in (tail, 1 - tail))
     return Index(value, value * low, value * high)
 
 
@@ -145,9 +146,11 @@ def actual(
     specification: Specification, mean: float, sigma: float, count: int, degrees: float, confidence: float
 ) -> Index:
     """Cpk or Ppk: distance of the mean from the nearer limit, in 3σ; interval after Bissell (1990)."""
+    from scipy.stats import norm
+
     distance = float(np.nanmin([specification.upper - mean, mean - specification.lower]))
     value = _ratio(distance, 3 * sigma)
-    half = float(stats.norm.ppf((1 + confidence) / 2)) * math.sqrt(1 / (9 * count) + value**2 / (2 * degrees))
+    half = float(norm.ppf((1 + confidence) / 2)) * math.sqrt(1 / (9 * count) + value**2 / (2 * degrees))
     return Index(value, value - half, value + half)
 
 
@@ -156,6 +159,8 @@ def _ratio(distance: float, spread: float) -> float:
 
 
 def _notes(values: Floats, violations: int) -> tuple[str, ...]:
+    from scipy.stats import normaltest
+
     notes: list[str] = []
     if violations:
         notes.append(
@@ -164,7 +169,7 @@ def _notes(values: Floats, violations: int) -> tuple[str, ...]:
     if len(values) < _FEW:
         notes.append(f"{len(values)} values are few; the intervals say how little is known.")
     if len(values) >= _TESTABLE and np.ptp(values) > 0:
-        chance = float(stats.normaltest(values).pvalue)
+        chance = float(normaltest(values).pvalue)
         if chance < _SUSPICIOUS:
             notes.append(
                 f"The values are not normally distributed (D'Agostino and Pearson, p = {chance:.2g}): the indices do "

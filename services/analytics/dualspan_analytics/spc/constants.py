@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln, ndtr
 
 MOST_VALUES = 1000
 """Largest subgroup whose range is used; long before that a range says less than a standard deviation."""
@@ -32,6 +31,8 @@ def c4(size: int) -> float:
     Raises:
         ValueError: A single value has no standard deviation.
     """
+    from scipy.special import gammaln
+
     _check(size)
     return math.exp(0.5 * math.log(2 / (size - 1)) + float(gammaln(size / 2) - gammaln((size - 1) / 2)))
 
@@ -126,6 +127,8 @@ def _range_moments(size: int) -> tuple[float, float]:
 
     P(W <= w) = n ∫ φ(x) (Φ(x + w) - Φ(x))^(n-1) dx (Tippett 1925), E(W) = ∫ P(W > w) dw, E(W²) = 2 ∫ w P(W > w) dw.
     """
+    from scipy.special import ndtr
+
     _check(size)
     if size > MOST_VALUES:
         raise ValueError(f"Ranges of {size} values are not used: {MOST_VALUES} at the most. Use standard deviations.")

@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-from scipy.optimize import root_scalar
 
 from dualspan_analytics.spc.constants import Factors, d2, deviation_factors, range_factors
 from dualspan_analytics.spc.model import ChartError, ChartKind, Estimate, Flags, Floats, Panel, Subgroups, Tuning
@@ -138,6 +137,7 @@ def equivalent_degrees(relative_variance: float) -> float:
     Args:
         relative_variance: Variance of the estimate, in σ².
     """
+    from scipy.optimize import root_scalar
 
     def surplus(degrees: float) -> float:
         return (1 / c4_of(degrees) ** 2 - 1) - relative_variance

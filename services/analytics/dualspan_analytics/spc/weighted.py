@@ -2,7 +2,6 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import lfilter
 
 from dualspan_analytics.spc.model import Estimate, Flags, Floats, Panel, Shift, Subgroups, Tuning
 from dualspan_analytics.spc.variables import standard_errors
@@ -19,6 +18,8 @@ def ewma(subgroups: Subgroups, estimate: Estimate, tuning: Tuning) -> Panel:
     A point without a value has none here either, and the average goes on after it as if it had not been.
     Where sizes differ, variances are weighted as the values are.
     """
+    from scipy.signal import lfilter
+
     values, errors, centre = subgroups.means(), standard_errors(subgroups, estimate), target(estimate, tuning)
     there = np.isfinite(values)
     weight = tuning.weight
