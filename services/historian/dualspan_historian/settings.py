@@ -55,7 +55,9 @@ class HistorianSettings(GatewayFacingSettings):
 
     max_query_samples: int = Field(default=50_000_000, ge=1, description="Most samples that a query may cover.")
     max_query_bytes: int = Field(
-        default=1536 * MEBIBYTE, ge=1, description="Most decoded bytes of unsealed frames that a query may cover."
+        default=1536 * MEBIBYTE,
+        ge=1,
+        description="Most decoded bytes of unsealed frames that a query may cover, and all that run together.",
     )
     max_queries: int = Field(default=8, ge=1, description="Queries that run at the same time.")
     query_wait_seconds: float = Field(default=10.0, ge=0, description="A query waits so long for its turn.")
