@@ -131,6 +131,7 @@ def create_user(
     role: RolesOption,
     display_name: Annotated[str, typer.Option("--name", help="What people call the person.")] = "",
     password: Annotated[str, typer.Option(help="At least 10 characters; made up and printed if not given.")] = "",
+    user_id: Annotated[str, typer.Option("--id", help="Last part of the name; from the address if not given.")] = "",
     tenant: TenantOption = "",
     data: DataOption = None,
     as_json: JsonFlag = False,
@@ -142,6 +143,7 @@ def create_user(
         request = service.CreateUserRequest(
             parent=required_tenant(session),
             user=resources.User(email=email, display_name=display_name, roles=parse_roles(role)),
+            user_id=user_id,
             password=first_password,
         )
         return await session.identity.CreateUser(request)

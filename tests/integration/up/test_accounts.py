@@ -35,6 +35,9 @@ def test_nothing_is_made_of_a_tenant_that_does_not_exist(running: Running, argum
 
 def test_a_user_is_changed_kept_out_and_let_in(running: Running, run: Callable[..., Any]) -> None:
     made = run("users", "create", "mei@home.example", "--role", "viewer")
+    namesake = ("users", "create", "mei@elsewhere.example", "--role", "viewer")
+    assert refused(running, *namesake)[1] == "USER_EXISTS"
+    assert run(*namesake, "--id", "mei-2")["name"].endswith("/users/mei-2")
     changed = run("users", "update", "mei", "--role", "operator", "--role", "engineer", "--name", "Mei")
     assert (changed["roles"], changed["display_name"]) == (["ROLE_OPERATOR", "ROLE_ENGINEER"], "Mei")
     assert run("users", "update", made["name"], "--disable") == changed | {"disabled": True}
