@@ -14,6 +14,7 @@ from dualspan_analytics.intervals import Intervals
 from dualspan_analytics.kpis.cells import Cells, Counted, Frame, RunTime, cells
 from dualspan_analytics.kpis.counters import increments
 from dualspan_analytics.kpis.measures import TIME_ELEMENTS, Measure
+from dualspan_analytics.kpis.ratios import figures
 from dualspan_analytics.kpis.slots import NO_SHIFT, Slots, slots_of
 from dualspan_analytics.states.model import Element, State
 from dualspan_analytics.states.timeline import Steps, from_values
@@ -148,6 +149,16 @@ def test_pieces_of_unknown_time_are_made_but_not_held_against_production_time() 
     assert found.measures[0, Measure.TIMED] == 30
     assert found.measures[0, Measure.UNKNOWN] == 20
     assert found.measures[0, Measure.EITHER_BAD] == 20
+
+
+def test_production_time_whose_pieces_nobody_counted_is_not_held_against_those_that_were() -> None:
+    line = from_values(Series(np.array([0]), np.array([1]), np.zeros(1, np.uint32), ""), STATES, 0, END)
+    made = Series(np.array([60, 80, 110]), np.array([0, 20, 50]), np.zeros(3, np.uint32), "")
+    counted = Counted({Measure.GOOD: increments(made, 0, END)}, RunTime(np.array([0]), np.array([1.2])), None)
+    found = cells(line, story(shifts=[(0, 120)]).frame(), counted)
+    assert found.measures[0, [Measure.APT, Measure.UNCOUNTED, Measure.IDEAL]].tolist() == [120, 60, 60]
+    oee = figures("oee", found.measures)
+    assert (oee.value[0], oee.good_share[0]) == (1.0, 0.5)
 
 
 def test_failures_belong_to_the_shift_in_which_they_begin() -> None:

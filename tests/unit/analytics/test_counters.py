@@ -82,6 +82,13 @@ def test_an_uncertain_start_is_bad_until_the_first_sample() -> None:
     assert len(nobody.amount) == 0
 
 
+def test_time_is_open_where_no_later_sample_makes_up_for_it() -> None:
+    found = increments(counter([1, 2, 0, 4, 0, 0], bad=(2, 4, 5)), -10, 70)
+    assert found.amount.sum() == 3  # what was made in the gap came with the sample behind it
+    assert list(zip(found.open.start.tolist(), found.open.end.tolist(), strict=True)) == [(-10, 0), (40, 70)]
+    assert found.bad.total == 10 + 10 + 30
+
+
 def test_good_from_all_and_defective() -> None:
     found = difference(increments(counter([0, 10, 20]), 0, 100), increments(counter([0, 1, 1]), 0, 100))
     assert found.amount.sum() == 19

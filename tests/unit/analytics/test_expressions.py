@@ -99,6 +99,22 @@ def test_sums_of_iso_22400() -> None:
     assert window("E / PQ", measures)[0] == 0.5
 
 
+def test_sums_of_which_little_is_known_are_marked() -> None:
+    measures = np.zeros((1, MEASURES))
+    measures[0, [Measure.APT, Measure.UNKNOWN]] = 3600e6, 1200e6
+    measures[0, [Measure.GOOD, Measure.QUANTITY_BAD, Measure.ENERGY_BAD]] = 90, 2400e6, 3600e6
+    assert [window(text, measures)[2] for text in ("APT", "GQ", "GQ / APT", "E + 1")] == [0.75, 0.5, 0.5, 0.25]
+    assert window("APT + mean(speed)", measures)[2] == 0.75
+    assert window("1 + 1", measures)[2] == 1.0
+
+
+def test_text_is_compared_whole_however_long() -> None:
+    long = "x" * 5000
+    data = {Property("recipe"): series([0, 10], [long, "lager"])}
+    expression = parse('recipe == "lager"')
+    assert condition(expression, data, 0, 20).value.tolist() == [0, 1]  # type: ignore[arg-type]
+
+
 def test_what_cannot_be_computed_is_marked() -> None:
     value, reason, _ = window("increase(good_count) / 0")
     assert np.isnan(value)

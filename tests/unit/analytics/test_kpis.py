@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dualspan_analytics.kpis.measures import MEASURES, Measure, add_up
-from dualspan_analytics.kpis.ratios import ALL, NO_RUN_TIME, figures
+from dualspan_analytics.kpis.ratios import ALL, MIXED, NO_RUN_TIME, figures, unit_of
 
 MINUTE = 60e6
 HOUR = 60 * MINUTE
@@ -73,6 +73,15 @@ def test_nakajima_example() -> None:
     assert value("setup-ratio", day) == pytest.approx(40 / 440)
 
 
+def test_smrp_machine_d() -> None:
+    """SMRP Best Practices, 6th edition (2020), metric 2.1.1, table 1: of 16 h needed 1.66 h of scheduled down time,
+    which this metric counts as lost, and 2.08 h of unscheduled: 12.26 h up, 76.63 % (76.625 rounded up)."""
+    waiting, setups, failures = 0.46 + 0.50, 0.26 + 0.23 + 0.30, 0.33
+    day = row(apt=12.26 * HOUR, adet=waiting * HOUR, aust=setups * HOUR, adot=(failures + 1.66) * HOUR)
+    assert value("availability", day) == pytest.approx(0.76625, abs=1e-12)
+    assert value("setup-ratio", day) == pytest.approx(0.79 / 13.05)
+
+
 def test_chiller_mtbf_and_mttr() -> None:
     """Reliability Engineers Academy, "MTTR, MTBF, availability": a chiller with 3600 operating hours in two years, 12
     failures and 720 min of repair: MTBF 300 h, MTTR 1 h."""
@@ -126,6 +135,21 @@ def test_without_run_times_there_is_no_effectiveness_and_with_some_it_says_so() 
     found = figures("effectiveness", some)
     assert found.value[0] == pytest.approx(0.8)
     assert "taken to need as much" in found.reason[0]
+
+
+def test_sums_of_different_units_have_no_ratio_and_say_why() -> None:
+    mixed = row(apt=HOUR, adot=HOUR, good=np.nan, scrap=1, energy=5)
+    assert value("availability", mixed) == 0.5
+    for kpi in ("quality-ratio", "scrap-ratio", "throughput-rate", "energy-per-unit", "oee"):
+        found = figures(kpi, mixed)
+        assert np.isnan(found.value[0]), kpi
+        assert found.reason[0] in {MIXED, NO_RUN_TIME}, kpi
+
+
+def test_units_are_those_that_machines_count_in() -> None:
+    assert [unit_of("throughput-rate", unit) for unit in ("", "{piece}", "kg")] == ["/h", "/h", "kg/h"]
+    assert unit_of("energy-per-unit", "kg") == "kW.h/(kg)"
+    assert unit_of("oee", "kg") == "1"
 
 
 def test_a_shift_of_failure_has_an_oee_of_0() -> None:

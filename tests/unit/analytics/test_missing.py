@@ -1,7 +1,7 @@
 import numpy as np
 
 from dualspan_analytics.columns import Series
-from dualspan_analytics.missing import BAD_NO_DATA, MissingSpan, with_missing
+from dualspan_analytics.missing import BAD_NO_DATA, MissingSpan, missing_time, with_missing
 
 NOW = 10**15
 
@@ -68,3 +68,10 @@ def test_what_was_not_told_for_a_minute_is_missing_from_the_last_sample_on() -> 
     whole = series((1, 1.0), (15, 2.0))
     assert with_missing(whole, [told], 16 + minute) is whole
     assert rows(with_missing(whole, [told], 17 + minute)) == [(1, 1.0), (15, 2.0), (16, None)]
+
+
+def test_missing_time_is_joined_and_what_is_pending_counts_when_it_is_old() -> None:
+    pending = MissingSpan(NOW - 1000, NOW, pending=True, resumed=False)
+    found = missing_time([lost(10, 20), lost(15, 30), pending], NOW)
+    assert list(zip(found.start.tolist(), found.end.tolist(), strict=True)) == [(10, 30)]
+    assert missing_time([pending], NOW + 60_000_001).total == 1000

@@ -129,7 +129,7 @@ def cells(line: Timeline, frame: Frame, counted: Counted) -> Cells:
     bad = _bad(line, counted)
     cut, found = _cut(line, frame)
     measures = found.measures
-    _add_times(measures, cut, line, frame)
+    _add_times(measures, cut, line, frame, counted)
     _add_bad(measures, cut, bad)
     _add_counts(measures, cut, line, counted)
     stops = stops_of(line)
@@ -179,13 +179,17 @@ def _cut(line: Timeline, frame: Frame) -> tuple[_Pieces, Cells]:
     return _Pieces(start, end, cell.ravel(), frame.in_shift[slot], len(unique)), found
 
 
-def _add_times(measures: Measures, cut: _Pieces, line: Timeline, frame: Frame) -> None:
+def _add_times(measures: Measures, cut: _Pieces, line: Timeline, frame: Frame, counted: Counted) -> None:
     length = (cut.end - cut.start).astype(np.float64)
     element = line.element[np.searchsorted(line.start, cut.start, side="right") - 1]
     busy = (element == Element.APT) | (element == Element.AUST)
     element = np.where(frame.stops.contains(cut.start) & ~busy, Element.PDOT, element)
     for column in TIME_ELEMENTS:
         measures[:, column] = cut.add(np.where(cut.in_shift & (element == int(column)), length, 0.0))
+    good = counted.quantities.get(Measure.GOOD)
+    if good is not None and len(good.open):
+        uncounted = good.open.covered(cut.start, cut.end).astype(np.float64)
+        measures[:, Measure.UNCOUNTED] = cut.add(np.where(cut.in_shift & (element == Element.APT), uncounted, 0.0))
     measures[:, Measure.UNSCHEDULED] = cut.add(np.where(cut.in_shift, 0.0, length))
 
 

@@ -26,6 +26,7 @@ class Increments:
         backwards: int64[k], µs: samples that showed less than before without a reset; they count nothing.
         rollovers: int64[r], µs: samples at which it began again behind its modulus.
         bad: Time without good data.
+        open: That part of it which no later sample makes up for: before the first good sample and behind the last.
     """
 
     timestamp: Micros
@@ -35,6 +36,7 @@ class Increments:
     backwards: Micros
     rollovers: Micros
     bad: Intervals
+    open: Intervals
 
     def times(self, factor: float) -> "Increments":
         """The same in another unit."""
@@ -44,7 +46,8 @@ class Increments:
 def nothing(start_us: int, end_us: int) -> Increments:
     """A counter of which nothing is known in [start_us, end_us)."""
     empty = np.empty(0, np.int64)
-    return Increments(empty, np.empty(0), empty, empty, empty, empty, Intervals.of([(start_us, end_us)]))
+    whole = Intervals.of([(start_us, end_us)])
+    return Increments(empty, np.empty(0), empty, empty, empty, empty, whole, whole)
 
 
 def bad_time(series: Series, start_us: int, end_us: int) -> Intervals:
@@ -104,6 +107,7 @@ def increments(series: Series, start_us: int, end_us: int, modulus: float = 0.0)
         backwards=when[fall & ~rolled & ~reset & seen],
         rollovers=when[rolled & seen],
         bad=bad,
+        open=bad.without(Intervals.of([(int(t[0]), int(t[-1]))])),
     )
 
 
@@ -123,4 +127,5 @@ def difference(whole: Increments, part: Increments) -> Increments:
         bad=Intervals.joined(
             np.concatenate([whole.bad.start, part.bad.start]), np.concatenate([whole.bad.end, part.bad.end])
         ),
+        open=whole.open,
     )

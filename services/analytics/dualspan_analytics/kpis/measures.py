@@ -33,6 +33,7 @@ class Measure(IntEnum):
         QUANTITY_BAD: Time without good data of a counter.
         EITHER_BAD: Time without a known state or without good data of a counter.
         ENERGY_BAD: Time without good data of the meter.
+        UNCOUNTED: Production time of whose good pieces nothing is known, now or later.
         UNSCHEDULED: Time outside of all shifts; not part of the time elements.
     """
 
@@ -56,6 +57,7 @@ class Measure(IntEnum):
     EITHER_BAD = 17
     ENERGY_BAD = 18
     UNSCHEDULED = 19
+    UNCOUNTED = 20
 
 
 MEASURES = len(Measure)

@@ -78,7 +78,7 @@ class Kpi:
         numerator: Of its sums.
         denominator: Of its sums.
         missing: What to say where the denominator is 0.
-        bad: Which column is the time without the data that it needs.
+        bad: Which columns are the time without the data that it needs; the greatest counts.
         scale: The quotient times this has the unit.
     """
 
@@ -88,7 +88,7 @@ class Kpi:
     numerator: Callable[[Sums], Floats]
     denominator: Callable[[Sums], Floats]
     missing: str
-    bad: Measure = Measure.UNKNOWN
+    bad: tuple[Measure, ...] = (Measure.UNKNOWN,)
     scale: float = 1.0
 
 
@@ -127,7 +127,7 @@ KPIS: dict[str, Kpi] = {
             lambda s: s.of(Measure.GOOD),
             lambda s: s.produced,
             NO_PIECES,
-            Measure.QUANTITY_BAD,
+            (Measure.QUANTITY_BAD,),
         ),
         Kpi("allocation-efficiency", "AUBT / PBT", "1", lambda s: s.aubt, lambda s: s.pbt, NO_BUSY_TIME),
         Kpi("utilization-efficiency", "APT / AUBT", "1", lambda s: s.apt, lambda s: s.aubt, "no busy time"),
@@ -147,7 +147,7 @@ KPIS: dict[str, Kpi] = {
             lambda s: s.of(Measure.SCRAP),
             lambda s: s.produced,
             NO_PIECES,
-            Measure.QUANTITY_BAD,
+            (Measure.QUANTITY_BAD,),
         ),
         Kpi(
             "rework-ratio",
@@ -156,7 +156,7 @@ KPIS: dict[str, Kpi] = {
             lambda s: s.of(Measure.REWORK),
             lambda s: s.produced,
             NO_PIECES,
-            Measure.QUANTITY_BAD,
+            (Measure.QUANTITY_BAD,),
         ),
         Kpi(
             "throughput-rate",
@@ -165,7 +165,7 @@ KPIS: dict[str, Kpi] = {
             lambda s: s.produced,
             lambda s: s.elapsed,
             "no time",
-            Measure.QUANTITY_BAD,
+            (Measure.QUANTITY_BAD,),
             HOUR_US,
         ),
         Kpi(
@@ -175,7 +175,7 @@ KPIS: dict[str, Kpi] = {
             lambda s: s.of(Measure.ENERGY),
             lambda s: s.produced,
             NO_PIECES,
-            Measure.ENERGY_BAD,
+            (Measure.ENERGY_BAD, Measure.QUANTITY_BAD),
         ),
         Kpi("mtbf", "APT / FE", "h", lambda s: s.apt, lambda s: s.of(Measure.FAILURES), NO_FAILURE, scale=1 / HOUR_US),
         Kpi(
@@ -234,7 +234,7 @@ def figures(kpi: str, measures: Measures) -> Figures:
 def _quotient(kpi: Kpi, sums: Sums) -> Figures:
     above, below = kpi.numerator(sums), kpi.denominator(sums)
     value, reason = divide(above, below, kpi.missing)
-    return Figures(value * kpi.scale, good_share(sums, kpi.bad), reason)
+    return Figures(value * kpi.scale, good_share(sums, *kpi.bad), reason)
 
 
 def _net_availability(sums: Sums) -> Figures:
@@ -243,7 +243,7 @@ def _net_availability(sums: Sums) -> Figures:
 
 
 def _effectiveness(sums: Sums) -> Figures:
-    """PRI x PQ / APT over the pieces that were made while the state was known.
+    """PRI x PQ / APT over the pieces that were made while the state was known, and the time in which they were counted.
 
     Where only some of them have a planned run time, the others are taken to need as much on the average, and it says
     so.
@@ -252,7 +252,7 @@ def _effectiveness(sums: Sums) -> Figures:
     pieces = sums.produced - sums.of(Measure.BLIND)
     some, partly = timed > 0, pieces > timed * (1.0 + _ROUNDING)
     whole = np.where(some & partly, ideal * pieces / np.where(some, timed, 1.0), ideal)
-    value, reason = divide(whole, sums.apt, NO_PRODUCTION)
+    value, reason = divide(whole, sums.apt - sums.of(Measure.UNCOUNTED), NO_PRODUCTION)
     untimed = ~some & (pieces > 0)
     value = np.where(untimed, np.nan, value)
     doubt = np.full(len(value), "", object)
@@ -279,7 +279,8 @@ def first_of(one: Reasons, other: Reasons) -> Reasons:
     return np.where(one == "", other, one)
 
 
-def good_share(sums: Sums, bad: Measure) -> Floats:
+def good_share(sums: Sums, *bad: Measure) -> Floats:
     """float64[n], 0 to 1: the share of the planned operation time with good data; 0 where there is none."""
     whole = sums.pot
-    return np.where(whole > 0, 1.0 - sums.of(bad) / np.where(whole > 0, whole, 1.0), 0.0).clip(0.0, 1.0)
+    lost = np.maximum.reduce([sums.of(each) for each in bad])
+    return np.where(whole > 0, 1.0 - lost / np.where(whole > 0, whole, 1.0), 0.0).clip(0.0, 1.0)
