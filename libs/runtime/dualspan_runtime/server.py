@@ -30,6 +30,8 @@ from dualspan_runtime.supervision import Background, supervised
 from dualspan_runtime.trust import KeyRing, RevocationWatch, Trust
 
 _log = structlog.stdlib.get_logger()
+# Whoever enrols has shown nothing yet: a token, a signing request and the answer to them need no more.
+_STRANGERS_MESSAGE_BYTES = 128 * 1024
 
 
 class ListenError(Exception):
@@ -172,7 +174,7 @@ class Server:
         self, listener: Listener, bindings: Sequence[Binding], policies: Mapping[str, MethodPolicy]
     ) -> None:
         server = grpc.aio.server(
-            options=_channel_options(self._settings),
+            options=_channel_options(_largest_message(listener.kind, self._settings)),
             interceptors=[Interceptors(self._interceptors(listener, policies))],
         )
         for binding in bindings:
@@ -220,10 +222,14 @@ def _plan(listener: Listener, health_servicer: HealthServicer) -> tuple[list[Bin
     return bindings, read_policies(names)
 
 
-def _channel_options(settings: ServiceSettings) -> list[tuple[str, int]]:
+def _largest_message(kind: ListenerKind, settings: ServiceSettings) -> int:
+    return _STRANGERS_MESSAGE_BYTES if kind is ListenerKind.ENROLMENT else settings.maximum_message_bytes
+
+
+def _channel_options(largest_message: int) -> list[tuple[str, int]]:
     return [
-        ("grpc.max_receive_message_length", settings.maximum_message_bytes),
-        ("grpc.max_send_message_length", settings.maximum_message_bytes),
+        ("grpc.max_receive_message_length", largest_message),
+        ("grpc.max_send_message_length", largest_message),
         ("grpc.keepalive_time_ms", 30_000),
         ("grpc.keepalive_timeout_ms", 10_000),
         ("grpc.keepalive_permit_without_calls", 1),

@@ -199,6 +199,9 @@ async def test_a_certificate_of_somebody_else_does_not_shake_hands(probe: Probe)
 async def test_enrolment_needs_no_credentials_and_offers_nothing_else(probe: Probe) -> None:
     async with probe.enrolment() as stub:
         assert (await stub.Enrol(gateway.EnrolRequest())).gateway == "enrolled"
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            await stub.Enrol(gateway.EnrolRequest(csr_pem="x" * 200_000))
+        assert raised.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert probe.seen.actors == ["anonymous"]
 
 
