@@ -6,7 +6,7 @@ where the last committed chunk ended; what was read twice is stored once.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -40,8 +40,10 @@ from dualspan_edge.waiting import cancellation_first
 _log = structlog.get_logger(__name__)
 _ASK_TIMEOUT = 30.0
 _MOST_GAPS = 100
-# A server that is silent so often is not asked again before the next connection.
+# A server that is silent so often in a row is left alone for a while.
 _MOST_TIMEOUTS = 3
+# The historian takes so many in a question.
+_MOST_LEFT_OUT = 10_000
 _POINT_GONE = ua.StatusCodes.BadContinuationPointInvalid
 
 
@@ -54,12 +56,14 @@ class RepairPace:
         chunk: Values per answer of the server, over all nodes.
         share: Of the time, how much may be spent waiting for the server's history.
         most_behind: Seconds; while live frames wait longer for the platform, nothing is repaired.
+        again: Seconds after which what could not be read for the time being is tried again.
     """
 
     poll: float = 30.0
     chunk: int = 5000
     share: float = 0.25
     most_behind: float = 5.0
+    again: float = 600.0
 
 
 class RepairDesk:
@@ -70,11 +74,12 @@ class RepairDesk:
         self.buffer = buffer
         self.pace = pace
 
-    async def gaps(self, server: str) -> Sequence[repair.RepairableGap]:
-        """Gaps of a server to fill, oldest first."""
+    async def gaps(self, server: str, left_out: Collection[int]) -> Sequence[repair.RepairableGap]:
+        """Gaps of a server to fill, oldest first, without tags that are left out."""
         async with self._channels.open() as channel:
             stub = ingest_grpc.IngestServiceStub(channel)
             request = repair.ListRepairableGapsRequest(server=server, page_size=_MOST_GAPS)
+            request.except_tag_ids.extend(sorted(left_out)[:_MOST_LEFT_OUT])
             answer = await stub.ListRepairableGaps(request, timeout=_ASK_TIMEOUT)
         return answer.gaps
 
@@ -113,28 +118,33 @@ class Repairer:
         self._tags = tags
         self._desk = desk
         self._log = _log.bind(server=server)
-        # What cannot be read while this connection lasts, and why: it is asked for once.
+        # What cannot be read while this connection lasts, and why; asked for once, unless somebody wants it again.
         self._unreadable: dict[int, str] = {}
         self._no_history = self._said = ""
-        self._timeouts = 0
-        self._postponed: set[int] = set()
+        self._attempts: dict[str, int] = {}
+        # Tags that cannot be read for now, and until when they are left alone, on the event loop's clock.
+        self._postponed: dict[int, float] = {}
         self._nodes_per_call = 1
 
     async def run(self) -> None:
         """Asks for gaps and fills them."""
-        while self._timeouts < _MOST_TIMEOUTS:
+        timeouts = 0
+        while True:
             try:
                 with cancellation_first():
                     await self._desk.buffer.committed()
                     filled = await self._fill_all()
+                    timeouts = 0
             except Exception as error:  # noqa: BLE001 - supervised: neither a server nor the platform ends the live stream
                 self._say(words_of(error))
-                self._timeouts += isinstance(error, TimeoutError)
+                timeouts += isinstance(error, TimeoutError)
                 filled = False
-            if not filled:
+            if timeouts >= _MOST_TIMEOUTS:
+                self._log.warning("repair_rests", why="the server does not answer when it is asked for history")
+                timeouts = 0
+                await asyncio.sleep(self._desk.pace.again)
+            elif not filled:
                 await asyncio.sleep(self._desk.pace.poll)
-        self._log.warning("repair_given_up", why="the server does not answer when it is asked for history")
-        await asyncio.Event().wait()
 
     def _say(self, words: str) -> None:
         """Once, for as long as it is the same."""
@@ -144,7 +154,10 @@ class Repairer:
 
     async def _fill_all(self) -> bool:
         """Fills what there is to fill; whether there was anything that went on."""
-        gaps = await self._desk.gaps(self._server)
+        now = asyncio.get_running_loop().time()
+        self._postponed = {tag_id: until for tag_id, until in self._postponed.items() if until > now}
+        gaps = await self._desk.gaps(self._server, self._postponed)
+        self._forget_what_was_retried(gaps)
         if gaps:
             self._nodes_per_call = await nodes_per_call(self._connection)
         went_on = False
@@ -156,13 +169,24 @@ class Repairer:
                 await self._fill(work)
         return went_on
 
+    def _forget_what_was_retried(self, gaps: Sequence[repair.RepairableGap]) -> None:
+        """Somebody says that history can be read now which could not: what was found out before does not hold."""
+        for found in gaps:
+            if found.attempts > self._attempts.get(found.gap.name, 0):
+                self._attempts[found.gap.name] = found.attempts
+                self._unreadable.clear()
+                self._no_history = ""
+
     def _work_of(self, found: repair.RepairableGap) -> _Work:
         start, end = found.gap.start_time.ToMicroseconds(), found.gap.end_time.ToMicroseconds()
         work = _Work(found.gap.name, start, min(end, now_microseconds()))
         configured = {tag.tag_id: tag for tag in self._tags()}
         for pending in found.tags:
             tag = configured.get(pending.tag_id)
-            if tag is not None and pending.tag_id not in self._postponed:
+            if tag is None:
+                # The platform has just taken it away, or has just made it.
+                self._leave_alone(pending.tag_id)
+            elif pending.tag_id not in self._postponed:
                 begin = pending.start_time.ToMicroseconds()
                 part = TagPart(tag, work.start, work.end, begin, self._connection.namespaces)
                 part.why = self._unreadable.get(pending.tag_id, part.why)
@@ -275,7 +299,10 @@ class Repairer:
 
     def _postpone(self, part: TagPart, status: int) -> None:
         self._log.info("repair_postponed", tag=part.tag.tag_id, why=status_words(status))
-        self._postponed.add(part.tag.tag_id)
+        self._leave_alone(part.tag.tag_id)
+
+    def _leave_alone(self, tag_id: int) -> None:
+        self._postponed[tag_id] = asyncio.get_running_loop().time() + self._desk.pace.again
 
     async def _refused(self, work: _Work, status: int) -> bool:
         """The server refused the whole call: for good, or for now."""

@@ -38,6 +38,7 @@ class GatewaySettings(BaseSettings):
     trust_interval_seconds: float = Field(60.0, gt=0, description="How often certificates in use are judged again.")
     repair_poll_seconds: float = Field(30.0, gt=0, description="How often it asks for gaps to fill from history.")
     repair_chunk_values: int = Field(5000, ge=10, le=50_000, description="Values of history asked for at a time.")
+    repair_again_seconds: float = Field(600.0, gt=0, description="When it tries again what could not be read for now.")
     repair_share: float = Field(0.25, gt=0, le=1, description="Share of the time that a server spends on history.")
 
     reverse_listen: str = Field(
@@ -52,7 +53,12 @@ class GatewaySettings(BaseSettings):
 
     def repair_pace(self) -> RepairPace:
         """How eagerly gaps are filled from the servers' history."""
-        return RepairPace(poll=self.repair_poll_seconds, chunk=self.repair_chunk_values, share=self.repair_share)
+        return RepairPace(
+            poll=self.repair_poll_seconds,
+            chunk=self.repair_chunk_values,
+            share=self.repair_share,
+            again=self.repair_again_seconds,
+        )
 
     def buffer_limits(self) -> BufferLimits:
         """The buffer's limits."""

@@ -1,4 +1,7 @@
-"""A gateway that was off leaves a hole; the plant's history fills it, whoever is killed; a report proves it."""
+"""A gateway that was off leaves a hole; the plant's history fills it, whoever is killed; a report proves it.
+
+Last, because the plant tells another story afterwards: a write that two people carry through.
+"""
 
 import asyncio
 import json
@@ -6,19 +9,34 @@ import os
 import random
 import time
 from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
+import grpc
 import numpy as np
 import pytest
 import pytest_asyncio
 
 from dualspan.historian.v1 import resources_pb2 as historian
-from dualspan.identity.v1.service_pb2 import GetGatewayCaRequest
+from dualspan.identity.v1 import resources_pb2 as identity_resources
+from dualspan.identity.v1.service_pb2 import (
+    CreateUserRequest,
+    GetGatewayCaRequest,
+    ListAuditEventsRequest,
+    SignInRequest,
+)
+from dualspan.onboarding.v1 import writes_pb2 as writes
 from dualspan.onboarding.v1.completeness_pb2 import CreatePlantReportRequest
 from dualspan.onboarding.v1.completeness_pb2_grpc import PlantReportServiceStub
+from dualspan.onboarding.v1.writes_pb2_grpc import WriteServiceStub
 from dualspan_cli.errors import CommandError
+from dualspan_cli.session import Access, open_session, where
 from dualspan_cli.statements import Statement, check_signer, verify_statement
 from harness.plant_site import SERVER, PlantSite, an_hour_ago, open_plant_site
 from harness.site import TENANT, now_us, site_folder, until
+
+if TYPE_CHECKING:
+    from dualspan.onboarding.v1.writes_pb2_grpc import WriteServiceAsyncStub
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -26,6 +44,7 @@ SETTINGS = {
     "DUALSPAN_GATEWAY_REPAIR_POLL_SECONDS": "0.5",
     "DUALSPAN_GATEWAY_REPAIR_CHUNK_VALUES": "20000",
     "DUALSPAN_GATEWAY_REPAIR_SHARE": "0.8",
+    "DUALSPAN_GATEWAY_WRITES": "true",
 }
 KILLS = 3
 SECOND = 1_000_000
@@ -168,3 +187,78 @@ async def ages(site: PlantSite, seconds: float) -> float:
         if time.monotonic() > ends:
             break
     return float(np.percentile(np.concatenate(found), 95))
+
+
+@asynccontextmanager
+async def signed_in(site: PlantSite, name: str) -> "AsyncGenerator[WriteServiceAsyncStub]":
+    """An engineer of the plant, with what this one may do."""
+    email, password = f"{name}@example.com", "a password for one test"
+    user = identity_resources.User(email=email, display_name=name, roles=[identity_resources.ROLE_ENGINEER])
+    identity = site.session.identity
+    await identity.CreateUser(CreateUserRequest(parent=TENANT, user=user, user_id=name, password=password))
+    token = (await identity.SignIn(SignInRequest(email=email, password=password))).refresh_token
+    who = Access(where(site.platform.running()), exchange_secret=token, tenant=TENANT)
+    async with open_session(who) as session:
+        yield WriteServiceStub(session.onboarding_channel)
+
+
+async def written(site: PlantSite, name: str) -> writes.WriteCommand:
+    """A command once it has ended."""
+    stub: WriteServiceAsyncStub = WriteServiceStub(site.session.onboarding_channel)
+    found: list[writes.WriteCommand] = []
+
+    async def ended() -> bool:
+        found[:] = [await stub.GetWriteCommand(writes.GetWriteCommandRequest(name=name))]
+        return found[0].HasField("end_time")
+
+    await until(ended, "the command has come to an end", 30)
+    return found[0]
+
+
+async def test_two_people_write_to_a_machine_and_its_stream_shows_it(site: PlantSite) -> None:
+    (tag,) = [tag for tag, name in site.tags.items() if name == "Line1Washer/Setpoints/CausticTemperature"]
+    guard = writes.WriteGuard(
+        name=f"{TENANT}/writeGuards/caustic",
+        tag=f"{TENANT}/tags/{tag}",
+        enabled=True,
+        needs_approval=True,
+        limits=writes.WriteLimits(minimum="60", maximum="90"),
+        tolerance="0.05",
+    )
+    admin: WriteServiceAsyncStub = WriteServiceStub(site.session.onboarding_channel)
+    await admin.UpdateWriteGuard(writes.UpdateWriteGuardRequest(write_guard=guard, allow_missing=True))
+    async with signed_in(site, "ann") as ann, signed_in(site, "bob") as bob:
+
+        async def ask(value: str) -> writes.WriteCommand:
+            command = writes.WriteCommand(guard=guard.name, value=writes.WriteValue(number=value), reason="cleaner")
+            return await ann.CreateWriteCommand(writes.CreateWriteCommandRequest(parent=TENANT, write_command=command))
+
+        with pytest.raises(grpc.aio.AioRpcError, match="more than the limit 90"):
+            await ask("91")
+        asked = await ask("77.5")
+        assert asked.state == writes.WRITE_STATE_PENDING_APPROVAL
+        with pytest.raises(grpc.aio.AioRpcError, match="another person"):
+            await ann.ApproveWriteCommand(writes.ApproveWriteCommandRequest(name=asked.name))
+        since_us = now_us()
+        await bob.ApproveWriteCommand(writes.ApproveWriteCommandRequest(name=asked.name, comment="go on"))
+        done = await written(site, asked.name)
+    assert (done.state, done.requester, done.decider) == (writes.WRITE_STATE_SUCCEEDED, "users/ann", "users/bob")
+    assert (float(done.outcome.after.number), done.outcome.matches) == (77.5, True)
+
+    async def streamed() -> bool:
+        frame = await site.client.read_raw([tag], since_us, now_us())
+        return any(77.5 in np.asarray(block.value).tolist() for block in frame.blocks)
+
+    await until(streamed, "the new value is stored", 30)
+
+    async def audited() -> bool:
+        request = ListAuditEventsRequest(parent=TENANT, page_size=100)
+        events = (await site.session.identity.ListAuditEvents(request)).audit_events
+        actions = {(event.actor, event.action) for event in events if event.resource == done.name}
+        return actions >= {
+            ("users/ann", "write.request"),
+            ("users/bob", "write.approve"),
+            ("gateways/box", "write.outcome"),
+        }
+
+    await until(audited, "all of it is in the audit log", 30)

@@ -9,7 +9,7 @@ import typer
 from dualspan.historian.v1 import resources_pb2 as resources
 from dualspan.historian.v1 import service_pb2 as service
 from dualspan_cli.commands.options import DataOption, TenantOption, with_session
-from dualspan_cli.output import JsonFlag, messages, print_messages
+from dualspan_cli.output import JsonFlag, messages, print_json, print_messages
 from dualspan_cli.session import Session, all_pages, required_tenant
 
 gaps = typer.Typer(help="The gap ledger: which samples are missing, and why.", no_args_is_help=True)
@@ -27,6 +27,8 @@ _COLUMNS = (
     "detail",
     "resolution",
 )
+_ENDED = frozenset({resources.GAP_STATE_UNREPAIRABLE, resources.GAP_STATE_PARTLY_REPAIRED})
+_AT_ONCE = 1000
 
 
 @gaps.command("list")
@@ -51,3 +53,35 @@ def list_gaps(
     print_messages(shown, as_json=as_json, columns=_COLUMNS)
     if not shown and not as_json:
         messages.print("Nothing is missing.")
+
+
+@gaps.command("retry")
+def retry_gaps(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Ids of gaps, as `gaps list --json` has them; all if none is named.")
+    ] = None,
+    server: Annotated[str, typer.Option("--server", help="Only gaps of this server, by its id.")] = "",
+    tenant: TenantOption = "",
+    data: DataOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Have gaps read from history again that could not be, or only in part: after the PLC lets the gateway read it."""
+
+    async def use(session: Session) -> int:
+        parent = required_tenant(session)
+        chosen = [name if "/" in name else f"{parent}/gaps/{name}" for name in names or ()]
+        if not chosen:
+            request = service.ListGapsRequest(parent=parent, page_size=1000)
+            found = await all_pages(session.historian.ListGaps, request, lambda page: page.gaps)
+            chosen = [gap.name for gap in found if gap.state in _ENDED and (not server or gap.server == server)]
+        opened = 0
+        for first in range(0, len(chosen), _AT_ONCE):
+            some = chosen[first : first + _AT_ONCE]
+            opened += (await session.historian.RetryGaps(service.RetryGapsRequest(parent=parent, names=some))).gaps
+        return opened
+
+    opened = with_session(use, tenant=tenant, data=data)
+    if as_json:
+        print_json({"gaps": opened})
+    else:
+        messages.print(f"{opened} gaps are open again; the gateways read their history next.")

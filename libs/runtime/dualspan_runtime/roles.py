@@ -37,6 +37,7 @@ _OPERATOR = _VIEWER | {
     "analytics.alarms.acknowledge",
     # Who stands at the machine knows why it stopped.
     "analytics.stops.manage",
+    "historian.gaps.retry",
     "onboarding.notices.acknowledge",
     "onboarding.writes.request",
 }

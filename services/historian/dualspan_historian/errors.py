@@ -37,6 +37,18 @@ def tag_count(given: int, most: int) -> InvalidArgument:
     )
 
 
+def gap_count(given: int, most: int) -> InvalidArgument:
+    """No gaps, or too many."""
+    return InvalidArgument(
+        "TOO_MANY_GAPS" if given else "GAPS_REQUIRED", f"Name 1 to {most} gaps; this request has {given}."
+    )
+
+
+def unknown_gap() -> NotFound:
+    """A gap that this tenant does not have."""
+    return NotFound("GAP_NOT_FOUND", "One of the gaps does not exist. List the gaps to see which there are.")
+
+
 def unknown_tags(missing: list[int]) -> NotFound:
     """Tags that this tenant does not have."""
     some = ", ".join(str(tag) for tag in missing[:10])

@@ -65,7 +65,7 @@ class Tag:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A row of the gap ledger; times are None where they are not known."""
+    """A row of the gap ledger; times are None where they are not known; `attempts`: how often it was tried again."""
 
     gap_id: int
     tag_id: int
@@ -83,6 +83,7 @@ class Gap:
     repaired_tags: int = 0
     unrepairable_tags: int = 0
     resolution: str = ""
+    attempts: int = 0
 
 
 @dataclass(frozen=True, slots=True)

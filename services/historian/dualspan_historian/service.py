@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dualspan_historian.errors import foreign_tag, invalid_registration, kind_is_fixed
 from dualspan_historian.ingest.registry import TagRegistry
 from dualspan_historian.model import Gap, QuarantinedFrame, StorageTotals, Tag
-from dualspan_historian.storage import ledger_store, tag_store
+from dualspan_historian.storage import ledger_store, repair_store, tag_store
 from dualspan_runtime.database import Database
 
 _MOST_TAGS = 10_000
@@ -60,6 +60,11 @@ class HistorianService:
         """Return gaps with ids below `before`, newest first; of one tag if it is not 0, as gaps of that tag."""
         async with self._database.transaction(tenant, readonly=True) as connection:
             return await ledger_store.gaps(connection, tenant, before, most, tag_id)
+
+    async def retry_gaps(self, tenant: str, gap_ids: Sequence[int]) -> int:
+        """Open gaps that could not be repaired, or only in part, and return how many."""
+        async with self._database.transaction(tenant) as connection:
+            return await repair_store.retry(connection, tenant, gap_ids)
 
     async def quarantined(self, tenant: str, before: int, most: int) -> list[QuarantinedFrame]:
         """Return quarantined frames with ids below `before`, newest first."""

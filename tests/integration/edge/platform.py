@@ -224,6 +224,10 @@ class Historian(ingest_grpc.IngestServiceServicer):
         self.committed: dict[int, int] = {}
         self.frames: list[Frame] = []
         self.gaps: list[historian.Gap] = []
+        # How often somebody had them tried again.
+        self.attempts = 0
+        # The tags that the gateway has left out of its last question for gaps.
+        self.left_out: list[int] = []
         self.refuse: set[int] = set()
         self.cut_before_acknowledging = 0
         # After this many commits, as many uploads are taken in and forgotten: a crash with frames under way.
@@ -280,6 +284,7 @@ class Historian(ingest_grpc.IngestServiceServicer):
     async def ListRepairableGaps(  # noqa: N802 - gRPC's name
         self, request: repair.ListRepairableGapsRequest, context: Context
     ) -> repair.ListRepairableGapsResponse:
+        self.left_out = list(request.except_tag_ids)
         found: list[repair.RepairableGap] = []
         for number, gap in enumerate(self.gaps):
             name = f"tenants/acme/gaps/{number}"
@@ -291,11 +296,11 @@ class Historian(ingest_grpc.IngestServiceServicer):
                     start_time=next((one.until_time for one in told[::-1] if one.tag_id == tag_id), gap.start_time),
                 )
                 for tag_id in self.repairable
-                if not done & {tag_id, 0} and gap.tag_id in {0, tag_id}
+                if not done & {tag_id, 0} and gap.tag_id in {0, tag_id} and tag_id not in request.except_tag_ids
             ]
             if tags and gap.server in {"", request.server}:
                 named = historian.Gap(name=name, start_time=gap.start_time, end_time=gap.end_time)
-                found.append(repair.RepairableGap(gap=named, tags=tags))
+                found.append(repair.RepairableGap(gap=named, tags=tags, attempts=self.attempts))
         return repair.ListRepairableGapsResponse(
             gaps=sorted(found, key=lambda one: one.gap.start_time.ToMicroseconds())
         )

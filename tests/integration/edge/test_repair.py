@@ -117,6 +117,45 @@ async def test_a_server_without_history_is_asked_once_and_the_ledger_says_so(
     assert asked <= 2, "it is not tried again and again"
 
 
+@pytest.mark.parametrize("status", [ua.StatusCodes.BadTooManyOperations, ua.StatusCodes.BadUserAccessDenied])
+async def test_what_cannot_be_read_for_now_is_read_over_the_same_connection(
+    box: RunningGateway, platform: Platform, plant: Plant, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By itself where the server is busy; where it refuses, once somebody has seen to that and says so."""
+    box.settings.repair_again_seconds = 1.0
+    speed = await plant.add("speed", 1.0, DOUBLE)
+    await plant.server.historize_node_data_change(plant.server.get_node(speed), period=None, count=100)
+    history, is_open = plant.server.iserver.history_manager, False
+    read_history = history.read_history
+
+    async def answer(params: ua.HistoryReadParameters) -> list[ua.HistoryReadResult]:
+        if is_open:
+            return await read_history(params)
+        return [ua.HistoryReadResult(StatusCode=ua.StatusCode(ua.UInt32(status)))] * len(params.NodesToRead)
+
+    monkeypatch.setattr(history, "read_history", answer)
+    platform.historian.repairable = [1]
+    platform.onboarding.configure(plant.configuration(tag(1, "speed", ValueKind.FLOAT64)))
+    box.start()
+    await until(lambda: bool(platform.historian.values(ValueKind.FLOAT64, 1)), "it streams")
+    await box.stop()
+    for number in range(2, 5):
+        await plant.write("speed", float(number), DOUBLE)
+        await asyncio.sleep(0.02)
+    box.start()
+    if status == ua.StatusCodes.BadUserAccessDenied:
+        await until(lambda: repaired(platform), "the gap is given up", 30)
+        assert "access denied" in platform.historian.repairs[-1].missing[0].detail
+        is_open = True
+        platform.historian.repairs.clear()
+        platform.historian.attempts = 1
+    else:
+        await until(lambda: platform.historian.left_out == [1], "the tag is left alone", 30)
+        is_open = True
+    await until(lambda: repaired(platform), "the gap is filled", 30)
+    assert {2.0, 3.0, 4.0} <= set(platform.historian.values(ValueKind.FLOAT64, 1))
+
+
 async def test_what_did_not_change_while_nobody_looked_is_not_missing(
     box: RunningGateway, platform: Platform, plant: Plant
 ) -> None:

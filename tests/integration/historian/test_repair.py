@@ -9,7 +9,20 @@ from dualspan.historian.v1 import completeness_pb2, repair_pb2, resources_pb2, s
 from dualspan.historian.v1.completeness_pb2_grpc import CompletenessServiceStub
 from dualspan_frame import Frame, ValueKind, encode_frame
 from dualspan_runtime.channels import open_channel
-from harness.historian import GATEWAY, SECOND, SECRET, T0, TENANT, Historian, Uploader, Worker, block, ramp, stamp
+from harness.historian import (
+    GATEWAY,
+    SECOND,
+    SECRET,
+    T0,
+    TENANT,
+    Historian,
+    Refusal,
+    Uploader,
+    Worker,
+    block,
+    ramp,
+    stamp,
+)
 
 TAGS = {1: ValueKind.FLOAT64, 2: ValueKind.FLOAT64, 3: ValueKind.FLOAT64}
 SERVER = "press"
@@ -44,9 +57,14 @@ class Box:
         await self.uploader.say(Message(upload=upload))
         await self.uploader.until(self.sequence)
 
-    async def repairable(self, server: str = SERVER) -> list[repair_pb2.RepairableGap]:
+    async def repairable(self, server: str = SERVER, *left_out: int) -> list[repair_pb2.RepairableGap]:
         stub = self.historian.ingest_stub()
-        return list((await stub.ListRepairableGaps(repair_pb2.ListRepairableGapsRequest(server=server))).gaps)
+        request = repair_pb2.ListRepairableGapsRequest(server=server, except_tag_ids=left_out)
+        return list((await stub.ListRepairableGaps(request)).gaps)
+
+    async def retry(self, *gaps: str) -> int:
+        request = service_pb2.RetryGapsRequest(parent=f"tenants/{TENANT}", names=gaps)
+        return (await self.historian.stub.RetryGaps(request)).gaps
 
     async def ledger(self, tag_id: int = 0) -> list[resources_pb2.Gap]:
         request = service_pb2.ListGapsRequest(parent=f"tenants/{TENANT}", tag_id=tag_id)
@@ -160,6 +178,41 @@ async def test_what_cannot_be_had_is_said_per_tag_and_for_all(box: Box) -> None:
     assert {server.state, gateway.state} == {resources_pb2.GAP_STATE_UNREPAIRABLE}
     assert server.resolution.endswith("the server keeps no history")
     assert (await box.ledger(2))[-1].resolution == "access denied"
+
+
+async def test_what_could_not_be_had_is_tried_again_when_somebody_says_so(box: Box, refusal: Refusal) -> None:
+    await box.upload(gaps=[gap(10, 20), gap(30, 40, tag_id=1)])
+    first, second = (one.gap.name for one in await box.repairable())
+    late = repair_pb2.Repair.Missing(start_time=stamp(T0 + 10 * SECOND), end_time=stamp(T0 + 15 * SECOND), detail="x")
+    nothing = repair_pb2.Repair.Missing(detail="access denied")
+    await box.upload(
+        ramp([1], 15, 5),
+        repairs=[
+            step(first, 1, 20, done=True, missing=[late]),
+            step(first, 2, 20, done=True),
+            step(first, 3, 10, done=True, missing=[nothing]),
+        ],
+    )
+    await box.upload(repairs=[step(second, 1, 40, done=True)])
+    assert not await box.repairable()
+    assert await box.retry(first, second) == 1, "what is repaired stays so"
+    (again,) = await box.repairable()
+    # What was filled stays filled; the rest is read from the beginning.
+    assert [(tag.tag_id, tag.start_time.seconds - T0 // SECOND) for tag in again.tags] == [(1, 10), (3, 10)]
+    assert again.attempts == 1
+    await box.upload(ramp([1, 3], 10, 10), repairs=[step(first, 1, 20, done=True), step(first, 3, 20, done=True)])
+    row = (await box.ledger())[-1]
+    assert (row.state, row.repaired_samples, row.resolution) == (resources_pb2.GAP_STATE_REPAIRED, 20, "")
+    assert await refusal(box.retry()) == "GAPS_REQUIRED"
+    assert await refusal(box.retry(f"tenants/{TENANT}/gaps/first")) == "GAP_NOT_FOUND"
+    assert await refusal(box.retry("tenants/rival/gaps/1")) == "GAP_NOT_FOUND"
+
+
+async def test_tags_that_cannot_be_read_now_hide_no_others(box: Box) -> None:
+    await box.upload(gaps=[gap(10, 20, tag_id=1), gap(30, 40), gap(50, 60, tag_id=2)])
+    found = await box.repairable(SERVER, 1, 3)
+    spans = [(one.gap.start_time.seconds - T0 // SECOND, [tag.tag_id for tag in one.tags]) for one in found]
+    assert spans == [(30, [2]), (50, [2])]
 
 
 async def test_a_repair_that_is_refused_ends_and_makes_no_gap(box: Box) -> None:

@@ -16,7 +16,7 @@ from dualspan_historian.ingest.touching import quarters_of, quarters_within
 from dualspan_historian.ingest.verification import EARLIEST, Rules, Verified, accept, has_unknown_tags, verify
 from dualspan_historian.model import Gap, QuarantineReason, Stream
 from dualspan_historian.repair.known import KnownSamples, spans_of
-from dualspan_historian.repair.model import Notes, Repair, RepairableGap
+from dualspan_historian.repair.model import Notes, Repair, RepairableGap, RepairQuery
 from dualspan_historian.storage import coverage_store, frame_store, ledger_store, repair_store, touch_store
 from dualspan_historian.storage.frame_store import Reached
 from dualspan_historian.storage.ledger_store import Refusal
@@ -74,10 +74,10 @@ class IngestService:
         self._known = known
         self._listeners = listeners
 
-    async def repairable(self, tenant: str, gateway_id: str, server_id: str, most: int) -> list[RepairableGap]:
+    async def repairable(self, tenant: str, wanted: RepairQuery) -> list[RepairableGap]:
         """Return a gateway's gaps that the history of one of its servers may fill, oldest first."""
         async with self._database.transaction(tenant, readonly=True) as connection:
-            return await repair_store.repairable(connection, tenant, gateway_id, server_id, most, _MOST_REPAIR_TAGS)
+            return await repair_store.repairable(connection, tenant, wanted, _MOST_REPAIR_TAGS)
 
     async def open(self, stream: Stream) -> Reached:
         """Return how far the stream's epoch is committed."""

@@ -129,6 +129,16 @@ class PendingTag:
 
 
 @dataclass(frozen=True, slots=True)
+class RepairQuery:
+    """Which gaps a gateway asks for: of one server, at most so many, without tags that cannot be read at present."""
+
+    gateway_id: str
+    server_id: str
+    most: int
+    except_tags: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class RepairableGap:
     """A gap that may be filled, and the tags of one server that are not done."""
 

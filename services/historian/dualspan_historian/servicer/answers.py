@@ -9,10 +9,10 @@ from dualspan_historian.read.aggregates import Aggregate, Series
 from dualspan_historian.read.arrow import frame_to_arrow, series_to_arrow
 from dualspan_historian.read.processed import ProcessedQuery
 from dualspan_historian.repair.model import RepairableGap
+from dualspan_historian.servicer.requests import GAP
 from dualspan_historian.servicer.times import write_microseconds, write_time
 from dualspan_runtime.names import GATEWAY, ResourceName
 
-_GAP = ResourceName("tenants/{tenant}/gaps/{gap}")
 _QUARANTINED = ResourceName("tenants/{tenant}/quarantinedFrames/{frame}")
 # Answers are read once: compress little, quickly.
 _LEVEL = 2
@@ -61,7 +61,7 @@ def delivery(given: Delivery) -> service_pb2.SubscribeResponse:
 def gap(tenant: str, row: Gap) -> resources_pb2.Gap:
     """Return a row of the gap ledger."""
     return resources_pb2.Gap(
-        name=_GAP.format(tenant=tenant, gap=row.gap_id),
+        name=GAP.format(tenant=tenant, gap=row.gap_id),
         tag_id=row.tag_id,
         gateway=GATEWAY.format(tenant=tenant, gateway=row.gateway_id),
         server=row.server_id,
@@ -86,7 +86,7 @@ def repairable(tenant: str, found: RepairableGap) -> repair_pb2.RepairableGap:
         repair_pb2.RepairableGap.Tag(tag_id=tag.tag_id, start_time=write_microseconds(tag.start_us))
         for tag in found.tags
     ]
-    return repair_pb2.RepairableGap(gap=gap(tenant, found.gap), tags=tags)
+    return repair_pb2.RepairableGap(gap=gap(tenant, found.gap), tags=tags, attempts=found.gap.attempts)
 
 
 def quarantined(tenant: str, row: QuarantinedFrame) -> resources_pb2.QuarantinedFrame:

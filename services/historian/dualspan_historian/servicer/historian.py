@@ -107,6 +107,12 @@ class HistorianServicer(service_pb2_grpc.HistorianServiceServicer):
             gaps=[answers.gap(tenant, row) for row in rows[:size]], next_page_token=token
         )
 
+    async def RetryGaps(self, request: service_pb2.RetryGapsRequest, context: Any) -> service_pb2.RetryGapsResponse:  # noqa: N802
+        """See the contract."""
+        tenant = current_tenant()
+        opened = await self._service.retry_gaps(tenant, requests.gap_ids(tenant, request.names))
+        return service_pb2.RetryGapsResponse(gaps=opened)
+
     async def ListQuarantinedFrames(  # noqa: N802
         self, request: service_pb2.ListQuarantinedFramesRequest, context: Any
     ) -> service_pb2.ListQuarantinedFramesResponse:

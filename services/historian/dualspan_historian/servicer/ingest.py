@@ -11,6 +11,7 @@ from dualspan_historian.errors import open_first
 from dualspan_historian.ingest.service import Committed, IngestService
 from dualspan_historian.ingest.session import Inbox, Sessions, Upload, opening, run_session
 from dualspan_historian.model import Stream
+from dualspan_historian.repair.model import RepairQuery
 from dualspan_historian.servicer import answers
 from dualspan_historian.servicer.notes import notes
 from dualspan_historian.servicer.times import write_time
@@ -20,6 +21,7 @@ from dualspan_runtime.context import current_principal
 from dualspan_runtime.paging import PageRules
 
 _REPAIRABLE = PageRules(default=10, maximum=100)
+_MOST_LEFT_OUT = 10_000
 
 
 class IngestServicer(service_pb2_grpc.IngestServiceServicer):
@@ -55,7 +57,9 @@ class IngestServicer(service_pb2_grpc.IngestServiceServicer):
     ) -> repair_pb2.ListRepairableGapsResponse:
         """See the contract."""
         principal, most = current_principal(), _REPAIRABLE.size(request.page_size)
-        found = await self._service.repairable(principal.tenant, principal.id, request.server, most)
+        left_out = tuple(request.except_tag_ids[:_MOST_LEFT_OUT])
+        wanted = RepairQuery(principal.id, request.server, most, left_out)
+        found = await self._service.repairable(principal.tenant, wanted)
         return repair_pb2.ListRepairableGapsResponse(gaps=[answers.repairable(principal.tenant, one) for one in found])
 
     def _opened(self, reached: Reached) -> service_pb2.IngestResponse:

@@ -1,5 +1,6 @@
 """Requests to queries; everything that a request can have wrong is refused here."""
 
+import re
 from collections.abc import Sequence
 
 from dualspan.historian.v1 import event_service_pb2, resources_pb2, service_pb2
@@ -7,12 +8,14 @@ from dualspan_frame import ValueKind
 from dualspan_historian.errors import (
     aggregates_required,
     empty_interval,
+    gap_count,
     invalid_interval,
     invalid_percentages,
     invalid_registration,
     reversed_interval,
     tag_count,
     too_many_results,
+    unknown_gap,
 )
 from dualspan_historian.model import Tag
 from dualspan_historian.read.aggregates import KNOWN
@@ -21,7 +24,7 @@ from dualspan_historian.read.processed import ProcessedQuery
 from dualspan_historian.read.raw import RawQuery
 from dualspan_historian.read.samples import Rules
 from dualspan_historian.servicer.times import read_time
-from dualspan_runtime.names import GATEWAY
+from dualspan_runtime.names import GATEWAY, ResourceName
 from dualspan_runtime.paging import PageRules
 
 RAW_PAGES = PageRules(default=100_000, maximum=1_000_000)
@@ -31,6 +34,9 @@ MOST_TAGS_LATEST = 10_000
 MOST_AGGREGATES = 16
 MOST_RESULTS = 2_000_000
 _LONGEST_CLASS = 40
+GAP = ResourceName("tenants/{tenant}/gaps/{gap}")
+# The largest has 19 digits.
+_NUMBER = re.compile(r"[0-9]{1,18}")
 
 
 def tag_ids(given: Sequence[int], most: int) -> tuple[int, ...]:
@@ -42,6 +48,20 @@ def tag_ids(given: Sequence[int], most: int) -> tuple[int, ...]:
     if not 1 <= len(given) <= most:
         raise tag_count(len(given), most)
     return tuple(sorted(set(given)))
+
+
+def gap_ids(tenant: str, given: Sequence[str]) -> tuple[int, ...]:
+    """Return the ids of gaps that are named.
+
+    Raises:
+        InvalidArgument: None, too many, or something else is named.
+    """
+    if not 1 <= len(given) <= LISTS.maximum:
+        raise gap_count(len(given), LISTS.maximum)
+    parsed = [GAP.parse(name) for name in given]
+    if any(one["tenant"] != tenant or not _NUMBER.fullmatch(one["gap"]) for one in parsed):
+        raise unknown_gap()
+    return tuple(int(one["gap"]) for one in parsed)
 
 
 def raw_query(

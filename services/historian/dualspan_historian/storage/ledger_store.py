@@ -46,7 +46,8 @@ WHERE tenant_id = $1 AND quarantined_frame.quarantine_id = ranked.quarantine_id 
 _FIELDS = fields(Gap)
 _STATE = [field.name for field in _FIELDS].index("state")
 COLUMNS = """gap_id, gap.tag_id, gap.gateway_id, gap.server_id, start_time, end_time, cause, lost_samples,
-    gap.detail, gap.state, create_time, resolve_time, repaired_samples, repaired_tags, unrepairable_tags, resolution"""
+    gap.detail, gap.state, create_time, resolve_time, repaired_samples, repaired_tags, unrepairable_tags, resolution,
+    attempts"""
 _GAPS = f"""
 SELECT {COLUMNS} FROM gap WHERE tenant_id = $1 AND gap_id < $2 ORDER BY gap_id DESC LIMIT $3
 """
@@ -55,7 +56,7 @@ _GAPS_OF_TAG = """
 SELECT gap.gap_id, tag.tag_id, gap.gateway_id, tag.server_id, start_time, end_time, cause, lost_samples, gap.detail,
        coalesce(repair.state, gap.state) AS state, create_time, coalesce(repair.update_time, resolve_time),
        coalesce(repair.samples, 0), coalesce(repair.state IN (2, 4), false)::integer,
-       (coalesce(repair.state, gap.state) IN (3, 4))::integer, coalesce(repair.detail, resolution)
+       (coalesce(repair.state, gap.state) IN (3, 4))::integer, coalesce(repair.detail, resolution), attempts
 FROM tag
 JOIN gap ON gap.tenant_id = tag.tenant_id AND gap.gateway_id = tag.gateway_id
     AND (gap.tag_id = tag.tag_id OR (gap.tag_id = 0 AND gap.server_id IN ('', tag.server_id)))

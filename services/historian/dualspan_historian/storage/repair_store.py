@@ -3,7 +3,14 @@
 from collections.abc import Sequence
 
 from dualspan_historian.model import Gap
-from dualspan_historian.repair.model import EVERY_TAG, PendingTag, Repair, RepairableGap, RepairedSpan
+from dualspan_historian.repair.model import (
+    EVERY_TAG,
+    PendingTag,
+    Repair,
+    RepairableGap,
+    RepairedSpan,
+    RepairQuery,
+)
 from dualspan_historian.storage import ledger_store
 from dualspan_historian.storage.timestamps import encode_timestamps
 from dualspan_runtime.database import Connection
@@ -24,13 +31,14 @@ WHERE tag.tenant_id = gap.tenant_id AND tag.gateway_id = gap.gateway_id AND tag.
 _REPAIRABLE = f"""
 SELECT {ledger_store.COLUMNS} FROM gap
 WHERE gap.tenant_id = $1 AND gap.gateway_id = $2 AND gap.state = 1 AND gap.server_id IN ('', $3)
-    AND gap.start_time < now() AND EXISTS (SELECT {_PENDING} AND tag.server_id = $3)
+    AND gap.start_time < now() AND EXISTS (SELECT {_PENDING} AND tag.server_id = $3 AND tag.tag_id <> ALL($5))
 ORDER BY start_time, gap_id LIMIT $4
 """
 _PENDING_TAGS = f"""
 SELECT pending.tag_id, coalesce(pending.until_us, (extract(epoch FROM gap.start_time) * 1000000)::bigint)
 FROM gap CROSS JOIN LATERAL (
-    SELECT tag.tag_id, repair.until_us {_PENDING} AND tag.server_id = $3 ORDER BY tag.tag_id LIMIT $4
+    SELECT tag.tag_id, repair.until_us {_PENDING} AND tag.server_id = $3 AND tag.tag_id <> ALL($5)
+    ORDER BY tag.tag_id LIMIT $4
 ) AS pending
 WHERE gap.tenant_id = $1 AND gap.gap_id = $2 ORDER BY pending.tag_id
 """
@@ -101,22 +109,43 @@ FROM (
 ) AS counted
 WHERE gap.tenant_id = $1 AND gap.gap_id = counted.gap_id
 """
+_RETRY = """
+UPDATE gap SET state = 1, attempts = attempts + 1, resolve_time = NULL, resolution = '', unrepairable_tags = 0
+WHERE tenant_id = $1 AND gap_id = ANY($2) AND state IN (3, 4) AND start_time IS NOT NULL AND end_time IS NOT NULL
+RETURNING gap_id
+"""
+# From the beginning: what is stored already is not stored twice.
+_RETRY_TAGS = """
+UPDATE gap_repair AS repair
+SET state = 1, until_us = (extract(epoch FROM gap.start_time) * 1000000)::bigint, detail = ''
+FROM gap
+WHERE repair.tenant_id = $1 AND repair.gap_id = ANY($2) AND repair.state IN (3, 4)
+    AND gap.tenant_id = repair.tenant_id AND gap.gap_id = repair.gap_id
+"""
+_RETRY_MISSING = "DELETE FROM gap_missing WHERE tenant_id = $1 AND gap_id = ANY($2)"
 _INSERT_SPANS = """
 INSERT INTO repaired_span (tenant_id, gap_id, tag_id, t_min, t_max, sample_count, ts)
 SELECT $1, * FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::integer[], $7::bytea[])
 """
 
 
-async def repairable(
-    connection: Connection, tenant: str, gateway_id: str, server_id: str, most: int, most_tags: int
-) -> list[RepairableGap]:
+async def repairable(connection: Connection, tenant: str, wanted: RepairQuery, most_tags: int) -> list[RepairableGap]:
     """Return a gateway's gaps that one server's history may fill, oldest first, each with tags that are not done."""
     found: list[RepairableGap] = []
-    for row in await connection.fetch(_REPAIRABLE, tenant, gateway_id, server_id, most):
+    server, left_out = wanted.server_id, wanted.except_tags
+    for row in await connection.fetch(_REPAIRABLE, tenant, wanted.gateway_id, server, wanted.most, left_out):
         gap: Gap = ledger_store.read_gap(row)
-        tags = await connection.fetch(_PENDING_TAGS, tenant, gap.gap_id, server_id, most_tags)
+        tags = await connection.fetch(_PENDING_TAGS, tenant, gap.gap_id, server, most_tags, left_out)
         found.append(RepairableGap(gap, tuple(PendingTag(*tag) for tag in tags)))
     return found
+
+
+async def retry(connection: Connection, tenant: str, gap_ids: Sequence[int]) -> int:
+    """Open gaps that could not be repaired, or only in part; return how many."""
+    opened = [row[0] for row in await connection.fetch(_RETRY, tenant, gap_ids)]
+    await connection.execute(_RETRY_TAGS, tenant, opened)
+    await connection.execute(_RETRY_MISSING, tenant, opened)
+    return len(opened)
 
 
 async def apply(

@@ -247,6 +247,11 @@ class RepairableGap(_message.Message):
 
     GAP_FIELD_NUMBER: _builtins.int
     TAGS_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
+    attempts: _builtins.int
+    """How often somebody had it tried again: what was found out of its tags
+    before then no longer holds.
+    """
     @_builtins.property
     def gap(self) -> _resources_pb2.Gap:
         """The gap."""
@@ -262,10 +267,11 @@ class RepairableGap(_message.Message):
         *,
         gap: _resources_pb2.Gap | None = ...,
         tags: _abc.Iterable[Global___RepairableGap.Tag] | None = ...,
+        attempts: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["gap", b"gap"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["gap", b"gap", "tags", b"tags"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "gap", b"gap", "tags", b"tags"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -279,19 +285,27 @@ class ListRepairableGapsRequest(_message.Message):
 
     SERVER_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    EXCEPT_TAG_IDS_FIELD_NUMBER: _builtins.int
     server: _builtins.str
     """The OPC UA server's id."""
     page_size: _builtins.int
     """At most so many; 0 means 10, more than 100 means 100."""
+    @_builtins.property
+    def except_tag_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Tags that cannot be read at present and are left out, so that they hide no
+        other; at most 10000.
+        """
+
     def __init__(
         self,
         *,
         server: _builtins.str = ...,
         page_size: _builtins.int = ...,
+        except_tag_ids: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "server", b"server"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["except_tag_ids", b"except_tag_ids", "page_size", b"page_size", "server", b"server"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -196,6 +196,11 @@ class HistorianServiceStub:
                 request_serializer=dualspan_dot_historian_dot_v1_dot_service__pb2.ListGapsRequest.SerializeToString,
                 response_deserializer=dualspan_dot_historian_dot_v1_dot_service__pb2.ListGapsResponse.FromString,
                 _registered_method=True)
+        self.RetryGaps = channel.unary_unary(
+                '/dualspan.historian.v1.HistorianService/RetryGaps',
+                request_serializer=dualspan_dot_historian_dot_v1_dot_service__pb2.RetryGapsRequest.SerializeToString,
+                response_deserializer=dualspan_dot_historian_dot_v1_dot_service__pb2.RetryGapsResponse.FromString,
+                _registered_method=True)
         self.ListQuarantinedFrames = channel.unary_unary(
                 '/dualspan.historian.v1.HistorianService/ListQuarantinedFrames',
                 request_serializer=dualspan_dot_historian_dot_v1_dot_service__pb2.ListQuarantinedFramesRequest.SerializeToString,
@@ -263,6 +268,15 @@ class HistorianServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RetryGaps(self, request, context):
+        """Opens gaps that could not be repaired, or only in part: whoever lets the
+        gateway read history now has it read again. Gaps in another state, and
+        those whose time nobody knows, stay as they are.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListQuarantinedFrames(self, request, context):
         """Frames in quarantine, newest first.
         """
@@ -314,6 +328,11 @@ def add_HistorianServiceServicer_to_server(servicer, server):
                     servicer.ListGaps,
                     request_deserializer=dualspan_dot_historian_dot_v1_dot_service__pb2.ListGapsRequest.FromString,
                     response_serializer=dualspan_dot_historian_dot_v1_dot_service__pb2.ListGapsResponse.SerializeToString,
+            ),
+            'RetryGaps': grpc.unary_unary_rpc_method_handler(
+                    servicer.RetryGaps,
+                    request_deserializer=dualspan_dot_historian_dot_v1_dot_service__pb2.RetryGapsRequest.FromString,
+                    response_serializer=dualspan_dot_historian_dot_v1_dot_service__pb2.RetryGapsResponse.SerializeToString,
             ),
             'ListQuarantinedFrames': grpc.unary_unary_rpc_method_handler(
                     servicer.ListQuarantinedFrames,
@@ -516,6 +535,33 @@ class HistorianService:
             '/dualspan.historian.v1.HistorianService/ListGaps',
             dualspan_dot_historian_dot_v1_dot_service__pb2.ListGapsRequest.SerializeToString,
             dualspan_dot_historian_dot_v1_dot_service__pb2.ListGapsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RetryGaps(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dualspan.historian.v1.HistorianService/RetryGaps',
+            dualspan_dot_historian_dot_v1_dot_service__pb2.RetryGapsRequest.SerializeToString,
+            dualspan_dot_historian_dot_v1_dot_service__pb2.RetryGapsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -114,6 +114,11 @@ class HistorianServiceStub:
     """
     ListGaps: _grpc.UnaryUnaryMultiCallable[_service_pb2.ListGapsRequest, _service_pb2.ListGapsResponse]
     """The gap ledger, newest first."""
+    RetryGaps: _grpc.UnaryUnaryMultiCallable[_service_pb2.RetryGapsRequest, _service_pb2.RetryGapsResponse]
+    """Opens gaps that could not be repaired, or only in part: whoever lets the
+    gateway read history now has it read again. Gaps in another state, and
+    those whose time nobody knows, stay as they are.
+    """
     ListQuarantinedFrames: _grpc.UnaryUnaryMultiCallable[_service_pb2.ListQuarantinedFramesRequest, _service_pb2.ListQuarantinedFramesResponse]
     """Frames in quarantine, newest first."""
     GetStorageStatistics: _grpc.UnaryUnaryMultiCallable[_service_pb2.GetStorageStatisticsRequest, _service_pb2.StorageStatistics]
@@ -142,6 +147,11 @@ class HistorianServiceAsyncStub(HistorianServiceStub):
     """
     ListGaps: _aio.UnaryUnaryMultiCallable[_service_pb2.ListGapsRequest, _service_pb2.ListGapsResponse]  # type: ignore[assignment]
     """The gap ledger, newest first."""
+    RetryGaps: _aio.UnaryUnaryMultiCallable[_service_pb2.RetryGapsRequest, _service_pb2.RetryGapsResponse]  # type: ignore[assignment]
+    """Opens gaps that could not be repaired, or only in part: whoever lets the
+    gateway read history now has it read again. Gaps in another state, and
+    those whose time nobody knows, stay as they are.
+    """
     ListQuarantinedFrames: _aio.UnaryUnaryMultiCallable[_service_pb2.ListQuarantinedFramesRequest, _service_pb2.ListQuarantinedFramesResponse]  # type: ignore[assignment]
     """Frames in quarantine, newest first."""
     GetStorageStatistics: _aio.UnaryUnaryMultiCallable[_service_pb2.GetStorageStatisticsRequest, _service_pb2.StorageStatistics]  # type: ignore[assignment]
@@ -209,6 +219,17 @@ class HistorianServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_service_pb2.ListGapsResponse, _abc.Awaitable[_service_pb2.ListGapsResponse]]:
         """The gap ledger, newest first."""
+
+    @_abc_1.abstractmethod
+    def RetryGaps(
+        self,
+        request: _service_pb2.RetryGapsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_pb2.RetryGapsResponse, _abc.Awaitable[_service_pb2.RetryGapsResponse]]:
+        """Opens gaps that could not be repaired, or only in part: whoever lets the
+        gateway read history now has it read again. Gaps in another state, and
+        those whose time nobody knows, stay as they are.
+        """
 
     @_abc_1.abstractmethod
     def ListQuarantinedFrames(
