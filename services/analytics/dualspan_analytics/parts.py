@@ -13,7 +13,6 @@ from dualspan.historian.v1.service_pb2_grpc import HistorianServiceStub
 from dualspan.onboarding.v1.asset_service_pb2_grpc import AssetServiceStub
 from dualspan_analytics.changes import Changes
 from dualspan_analytics.clients import Historian, Onboarding
-from dualspan_analytics.jobs import Jobs
 from dualspan_analytics.migrations import MIGRATIONS
 from dualspan_analytics.plant_data import PlantData
 from dualspan_analytics.settings import AnalyticsSettings
@@ -23,7 +22,7 @@ from dualspan_runtime.operations import OperationStore
 from dualspan_runtime.paging import PageTokens
 from dualspan_runtime.server import Binding
 from dualspan_runtime.supervision import Background
-from dualspan_runtime.tasks import create_celery
+from dualspan_runtime.tasks import Jobs, create_celery
 
 if TYPE_CHECKING:  # the generated modules have these classes for type checkers only
     from dualspan.historian.v1.event_service_pb2_grpc import EventServiceAsyncStub

@@ -8,9 +8,9 @@ from pydantic import SecretStr
 
 from dualspan.identity.v1.service_pb2 import ListAuditEventsRequest
 from dualspan_analytics.migrations import MIGRATIONS
-from dualspan_analytics.service.audit import Audit
 from dualspan_analytics.service.sharing import Sharing
 from dualspan_analytics.settings import AnalyticsSettings
+from dualspan_runtime.audit import Audit
 from dualspan_runtime.channels import open_channel
 from dualspan_runtime.database import Database
 from harness.databases import ClonedDatabase

@@ -6,7 +6,6 @@ from functools import partial
 from dualspan.analytics.v1.comparison_pb2_grpc import add_ComparisonServiceServicer_to_server
 from dualspan.analytics.v1.sharing_pb2_grpc import add_SharingServiceServicer_to_server
 from dualspan_analytics.parts import Concern, Parts
-from dualspan_analytics.service.audit import Audit
 from dualspan_analytics.service.comparing import Comparing
 from dualspan_analytics.service.definitions import ProductionDefinitions
 from dualspan_analytics.service.kpis import Kpis
@@ -15,6 +14,7 @@ from dualspan_analytics.service.publishing import Publishing
 from dualspan_analytics.service.sharing import Sharing
 from dualspan_analytics.servicer.comparison import ComparisonServicer
 from dualspan_analytics.servicer.sharing import SharingServicer
+from dualspan_runtime.audit import Audit
 from dualspan_runtime.channels import open_channel
 from dualspan_runtime.server import Binding
 

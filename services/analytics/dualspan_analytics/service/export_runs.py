@@ -22,7 +22,6 @@ from dualspan_analytics.exports.errors import cancelled, given_up, no_folder, se
 from dualspan_analytics.exports.model import DAY_US, ExportDefinition, Place, date_of, last_day
 from dualspan_analytics.exports.parquet import NOTHING, Content
 from dualspan_analytics.exports.planning import SCHEMA, AssetPlan, Due, day_versions, due, plans
-from dualspan_analytics.jobs import Jobs
 from dualspan_analytics.plant_data import PlantData
 from dualspan_analytics.sealing import Seal
 from dualspan_analytics.service.clock import now_us
@@ -33,6 +32,7 @@ from dualspan_analytics.store.exports import StoredExport
 from dualspan_runtime.database import Database
 from dualspan_runtime.errors import Aborted, DomainError, Unavailable
 from dualspan_runtime.operations import OperationStore
+from dualspan_runtime.tasks import Jobs
 
 LEASE = timedelta(seconds=60)
 MOST_ATTEMPTS = 10

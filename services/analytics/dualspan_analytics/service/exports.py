@@ -10,13 +10,13 @@ from pydantic import TypeAdapter
 from dualspan.analytics.v1 import exports_pb2 as contract
 from dualspan_analytics.exports.errors import cancelled, export_not_found, no_folder, secret_missing
 from dualspan_analytics.exports.model import ExportDefinition, Place, check
-from dualspan_analytics.jobs import Jobs
 from dualspan_analytics.plant_data import PlantData
 from dualspan_analytics.sealing import Seal
 from dualspan_analytics.store import exports
 from dualspan_analytics.store.exports import StoredExport, StoredPartition, Totals
 from dualspan_runtime.database import Connection, Database
 from dualspan_runtime.operations import OperationStore
+from dualspan_runtime.tasks import Jobs
 
 RUN = "analytics.export"
 """The task that does a run."""

@@ -9,13 +9,13 @@ from dualspan.analytics.v1 import models_pb2
 from dualspan_analytics.intelligence import archive, errors, forecast, watching
 from dualspan_analytics.intelligence.proof import Verdict
 from dualspan_analytics.intelligence.templates import templates
-from dualspan_analytics.jobs import Jobs
 from dualspan_analytics.service.machine_reading import MachineReader
 from dualspan_analytics.store import models as store
 from dualspan_analytics.store.models import Definition, Fitted, Version
 from dualspan_runtime.database import Database
 from dualspan_runtime.names import ResourceName
 from dualspan_runtime.operations import OperationStore
+from dualspan_runtime.tasks import Jobs
 
 TRAIN = "analytics.models.train"
 DEFINITION = ResourceName("tenants/{tenant}/modelDefinitions/{definition}")

@@ -8,7 +8,6 @@ import structlog
 from pydantic import TypeAdapter
 
 from dualspan_analytics.calendars.model import Calendar, zone_of
-from dualspan_analytics.jobs import Jobs
 from dualspan_analytics.plant_data import PlantData
 from dualspan_analytics.reports import periods
 from dualspan_analytics.reports.errors import not_made, not_over, report_not_found, run_not_found
@@ -20,6 +19,7 @@ from dualspan_analytics.store import reports
 from dualspan_analytics.store.reports import StoredFile, StoredRun
 from dualspan_runtime.database import Connection, Database
 from dualspan_runtime.errors import DomainError
+from dualspan_runtime.tasks import Jobs
 
 RUN = "analytics.report"
 """The task that does a run."""

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from dualspan_analytics.kpis.ratios import ALL
-from dualspan_analytics.service.audit import Audit
 from dualspan_analytics.sharing.errors import no_common_kpi, not_sharing, nothing_published, refused
 from dualspan_analytics.sharing.model import Consent, Group, month_span
 from dualspan_analytics.store import sharing as store
 from dualspan_analytics.store.sharing import Key, Seen, Stored
+from dualspan_runtime.audit import Audit
 from dualspan_runtime.context import current_principal
 from dualspan_runtime.database import Database
 

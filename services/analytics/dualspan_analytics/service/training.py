@@ -16,7 +16,6 @@ from dualspan_analytics.intelligence.episodes import Detection, Event
 from dualspan_analytics.intelligence.forecast import Accuracy, ForecastSpec
 from dualspan_analytics.intelligence.proof import Judgement, Verdict
 from dualspan_analytics.intelligence.watching import AnomalySpec
-from dualspan_analytics.jobs import Jobs
 from dualspan_analytics.service.machine_reading import MachineReader
 from dualspan_analytics.service.model_answers import version_message
 from dualspan_analytics.service.models import TRAIN, VERSION, Proven
@@ -25,6 +24,7 @@ from dualspan_analytics.store.models import Definition, Fitted, Version
 from dualspan_runtime.database import Database
 from dualspan_runtime.errors import DomainError, FailedPrecondition
 from dualspan_runtime.operations import OperationStore
+from dualspan_runtime.tasks import Jobs
 
 _log = structlog.stdlib.get_logger()
 
