@@ -168,8 +168,12 @@ def pytest(suites: Sequence[Suite], options: Sequence[str]) -> int:
 
 
 def environment() -> dict[str, str]:
-    """Ours, but Python keeps bytecode: tests start hundreds of processes, and each would compile everything again."""
-    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    """Ours, but Python keeps bytecode: tests start hundreds of processes, and each would compile everything again.
+
+    Linear algebra has one thread, as in the platform's processes: workers that share cores wait for each other's.
+    """
+    ours = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {"OMP_NUM_THREADS": "1", **ours}
 
 
 def main() -> None:
