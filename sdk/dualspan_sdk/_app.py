@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from dualspan_sdk._binding import FileBinding
 from dualspan_sdk._client import Client
 from dualspan_sdk._credentials import FileCredentials
 from dualspan_sdk._outbox import Outbox
@@ -33,7 +34,8 @@ async def open_plant(settings: AppSettings | None = None) -> Plant:
     """
     settings = settings or AppSettings.from_environment()
     client = await Client.with_credentials(settings.endpoints, FileCredentials(settings.token_file))
-    return Plant(client, settings.clock)
+    binding = None if settings.binding_file is None else FileBinding(settings.binding_file).assets
+    return Plant(client, settings.clock, binding)
 
 
 class Health:

@@ -38,10 +38,14 @@ class Plant:
     Args:
         client: Connected; closed with the plant.
         clock: What time it is there.
+        binding: Tells what may be seen; None: onboarding is asked.
     """
 
-    def __init__(self, client: Client, clock: Clock | None = None) -> None:
+    def __init__(
+        self, client: Client, clock: Clock | None = None, binding: Callable[[], Awaitable[Assets]] | None = None
+    ) -> None:
         self._client = client
+        self._binding = binding or client.assets
         self._clock = clock or Clock()
         self._assets: Assets | None = None
         self._asked = 0.0
@@ -68,7 +72,7 @@ class Plant:
         async with self._asking:
             now = time.monotonic()
             if self._assets is None or now - self._asked > _ASSETS_SECONDS:
-                self._assets, self._asked = await self._client.assets(), now
+                self._assets, self._asked = await self._binding(), now
             return self._assets
 
     async def machines(self, *having: str) -> list[Asset]:

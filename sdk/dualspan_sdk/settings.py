@@ -27,6 +27,7 @@ class AppSettings:
         subscription: `tenants/{tenant}/subscriptions/{subscription}`; empty in the local harness.
         endpoints: The platform's services.
         token_file: File with the access token of the subscription, which the platform writes anew before it ends.
+        binding_file: File with the assets and properties that were granted; None: onboarding is asked.
         configuration: What the subscriber chose, valid by the manifest's schema.
         outputs: Tags that were made for the app's results, by asset (empty for the subscription) and output.
         data: Folder that the app may write to; it may be empty at every start.
@@ -38,6 +39,7 @@ class AppSettings:
     subscription: str = ""
     endpoints: Endpoints = _DEFAULT
     token_file: Path = Path("/run/dualspan/token")
+    binding_file: Path | None = None
     configuration: Mapping[str, Any] = field(default_factory=dict[str, Any])
     outputs: Mapping[tuple[str, str], OutputTag] = field(default_factory=dict[tuple[str, str], OutputTag])
     data: Path = Path(_DATA)
@@ -50,8 +52,8 @@ class AppSettings:
         """The settings in `DUALSPAN_APP_*`.
 
         Variables: SUBSCRIPTION, HISTORIAN, ONBOARDING (host:port), CA_FILE (PEM; none: plaintext), TOKEN_FILE,
-        CONFIG_FILE (JSON), OUTPUTS_FILE (JSON: a list of {asset, output, tag, kind}), DATA, HOST, PORT, CLOCK
-        (`plant_us/machine_us/speed`, of a simulated plant).
+        BINDING_FILE (JSON: {assets, models}), CONFIG_FILE (JSON), OUTPUTS_FILE (JSON: a list of {asset, output, tag,
+        kind}), DATA, HOST, PORT, CLOCK (`plant_us/machine_us/speed`, of a simulated plant).
 
         Raises:
             DualSpanError: `INVALID_ENVIRONMENT`: one of them cannot be read; the message names it.
@@ -68,6 +70,7 @@ class AppSettings:
             subscription=found.get("SUBSCRIPTION", ""),
             endpoints=endpoints,
             token_file=Path(found.get("TOKEN_FILE", "/run/dualspan/token")),
+            binding_file=Path(found["BINDING_FILE"]) if "BINDING_FILE" in found else None,
             configuration=_configuration(found.get("CONFIG_FILE", "")),
             outputs=_outputs(found.get("OUTPUTS_FILE", "")),
             data=Path(found.get("DATA", _DATA)),

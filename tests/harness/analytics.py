@@ -187,6 +187,7 @@ class AnalyticsPlatform:
     """Everything that runs, and what plants are made with."""
 
     address: str
+    onboarding_address: str
     parts: Parts
     historian: Historian
     authority: Authority
@@ -265,23 +266,30 @@ def _node(number: int, asset: PlantAsset, bound: Bound) -> BrowsedNode:
 
 @asynccontextmanager
 async def running_analytics(
-    database: ClonedDatabase, redis_url: str, **settings: object
+    database: ClonedDatabase,
+    redis_url: str,
+    *,
+    authority: Authority | None = None,
+    onboarding_listen: str = "127.0.0.1:0",
+    marketplace_address: str = "127.0.0.1:9",
+    **settings: object,
 ) -> AsyncGenerator[AnalyticsPlatform]:
     """A platform; `settings` are those of analytics that a test wants different."""
     from dualspan_analytics.__main__ import build_trusting
 
-    authority = Authority()
-    shared = {"service_secret": SECRET, "redis_url": redis_url}
+    authority = authority or Authority()
+    shared = {"service_secret": SECRET, "redis_url": redis_url, "marketplace_address": marketplace_address}
     async with AsyncExitStack() as stack:
         stated = _historian_settings(database, PlatformSettings.model_validate(shared))
         historian = await stack.enter_async_context(running_historian(stated, authority))
-        onboarding = await stack.enter_async_context(_running_assets(database, authority))
+        onboarding = await stack.enter_async_context(_running_assets(database, authority, onboarding_listen))
         addresses = {"historian_address": historian.address, "onboarding_address": onboarding.address}
         wanted = _analytics_settings(database, PlatformSettings.model_validate(shared | addresses), settings)
         server = await stack.enter_async_context(build_trusting(wanted, authority))
         sealed = await stack.enter_async_context(Database.open(stated, schema=HISTORIAN, min_size=0))
         yield AnalyticsPlatform(
             address=f"127.0.0.1:{server.port(ListenerKind.PEOPLE)}",
+            onboarding_address=onboarding.address,
             parts=await stack.enter_async_context(open_parts(wanted, pool_minimum=0)),
             historian=historian,
             authority=authority,
@@ -303,10 +311,12 @@ class _RunningAssets:
 
 
 @asynccontextmanager
-async def _running_assets(database: ClonedDatabase, authority: Authority) -> AsyncGenerator[_RunningAssets]:
+async def _running_assets(
+    database: ClonedDatabase, authority: Authority, listen: str
+) -> AsyncGenerator[_RunningAssets]:
     settings = OnboardingSettings.model_validate(
         {
-            "listen": "127.0.0.1:0",
+            "listen": listen,
             "gateway_listen": "127.0.0.1:0",
             "enrol_listen": "127.0.0.1:0",
             "database_url": database.service_url("onboarding"),

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from dualspan_appkit.choices import time_zone
 from dualspan_appkit.machine_time import meanings, timeline
 from dualspan_sdk import Aggregate, Asset, Assets, Columns, Plant, PropertyRef
 from energy_carbon.hours import Idle, idle_energy, rises
@@ -39,9 +39,7 @@ class Accounts:
 
     def __init__(self, plant: Plant, configuration: Mapping[str, Any]) -> None:
         self._plant = plant
-        self._tariff = Tariff.parse(
-            configuration.get("tariff", ["00=0.7"]), ZoneInfo(configuration.get("timeZone", "UTC"))
-        )
+        self._tariff = Tariff.parse(configuration.get("tariff", ["00=0.7"]), time_zone(configuration))
         self._currency = str(configuration.get("currency", "CNY"))
         self._factor = float(configuration.get("kilogramsPerKwh", 0.5366))
         self._ledger = Ledger(plant)

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from dualspan_appkit.choices import time_zone
 from dualspan_appkit.machine_time import Element, Timeline, chosen_states, meanings, timeline
 from dualspan_sdk import Aggregate, Asset, Assets, Columns, Plant, PropertyRef, Results, State
 from oee_board.oee import Figures, counted, figures, planned_pieces, seconds_per_piece, stops
@@ -47,9 +47,7 @@ class Board:
 
     def __init__(self, plant: Plant, configuration: Mapping[str, Any], results: Results) -> None:
         self._plant = plant
-        self._shifts = Shifts.parse(
-            configuration.get("shifts", ["06:00", "14:00", "22:00"]), ZoneInfo(configuration.get("timeZone", "UTC"))
-        )
+        self._shifts = Shifts.parse(configuration.get("shifts", ["06:00", "14:00", "22:00"]), time_zone(configuration))
         self._chosen = chosen_states(configuration.get("states", []))
         self._known: dict[str, dict[str, Any]] = {}
         self._results = results

@@ -6,6 +6,9 @@ import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
+
+from google.protobuf.json_format import MessageToDict
 
 from dualspan_frame import ValueKind
 from dualspan_onboarding.asset_models.library import built_in
@@ -13,6 +16,8 @@ from dualspan_onboarding.assets import Asset, AssetLevel, AssetName, Binding, Sl
 from dualspan_onboarding.mapping.nodes import Plant as BrowsedPlant
 from dualspan_onboarding.mapping.nodes import PlantVariable
 from dualspan_onboarding.mapping.proposals import Assistant, Group, Match
+from dualspan_onboarding.service.asset_models import KnownModel
+from dualspan_onboarding.servicer import asset_mapping
 from plc_sim.model.plant import Plant, Variable
 from plc_sim.opcua.encoding import BuiltInType
 from plc_sim.plants import PLANT_NAMES, make_plant
@@ -58,6 +63,17 @@ class LocalMachines:
 
     assets: Sequence[Asset]
     tags: Mapping[int, LocalTag]
+
+    def document(self) -> dict[str, Any]:
+        """What an app is told of them: assets, and their models as they are."""
+        keys = sorted({(each.model, each.model_version) for each in self.assets if each.model})
+        models = [model for key in keys if (model := built_in().whole(*key)) is not None]
+        known = [KnownModel(each, (), built_in=True) for each in models]
+        messages = [asset_mapping.asset_model(TENANT, each, source=False) for each in known]
+        return {
+            "assets": [MessageToDict(asset_mapping.asset(each)) for each in self.assets],
+            "models": [MessageToDict(each) for each in messages],
+        }
 
 
 @functools.cache

@@ -19,11 +19,10 @@ from dualspan.historian.v1.service_pb2_grpc import (
     add_HistorianServiceServicer_to_server,
     add_IngestServiceServicer_to_server,
 )
-from dualspan.onboarding.v1.asset_service_pb2_grpc import add_AssetServiceServicer_to_server
 from dualspan_cli.harness.granting import Fit, granted
 from dualspan_cli.harness.machines import TENANT, machines_of
 from dualspan_cli.harness.results import LocalIngest, LocalResults, output_tags
-from dualspan_cli.harness.servicers import LocalAssets, LocalHistorian
+from dualspan_cli.harness.servicers import LocalHistorian
 from dualspan_manifest import Output, Requirement
 from dualspan_runtime.interceptors import ErrorInterceptor
 from dualspan_sdk import Clock
@@ -92,13 +91,16 @@ async def local_plant(
     # What an app does not call answers UNIMPLEMENTED, as the base classes do.
     results = LocalResults(output_tags(outputs, fits, machines))
     historian = LocalHistorian(machines, clock, results)  # pyright: ignore[reportAbstractUsage]
-    assets = LocalAssets(machines)  # pyright: ignore[reportAbstractUsage]
     add_HistorianServiceServicer_to_server(historian, server)
-    add_AssetServiceServicer_to_server(assets, server)
     add_IngestServiceServicer_to_server(LocalIngest(results), server)  # pyright: ignore[reportAbstractUsage]
     address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     with tempfile.TemporaryDirectory(prefix="dualspan-app-") as temporary:
-        environment = _environment(folder or Path(temporary), address, clock, configuration or {}, port, results)
+        documents = {
+            "BINDING_FILE": machines.document(),
+            "CONFIG_FILE": dict(configuration or {}),
+            "OUTPUTS_FILE": results.document(),
+        }
+        environment = _environment(folder or Path(temporary), address, clock, documents, port)
         await server.start()
         try:
             settings = AppSettings.from_environment(environment)
@@ -113,26 +115,16 @@ def _clock(start: datetime | None, speed: float) -> Clock:
     return Clock(max(begin_us, COMMISSIONED_US + _PAST_US), now_us, speed)
 
 
-def _environment(
-    folder: Path, address: str, clock: Clock, configuration: Mapping[str, Any], port: int, results: LocalResults
-) -> dict[str, str]:
-    token, chosen, data = folder / "token", folder / "configuration.json", folder / "data"
+def _environment(folder: Path, address: str, clock: Clock, documents: Mapping[str, Any], port: int) -> dict[str, str]:
+    token, data = folder / "token", folder / "data"
     data.mkdir(parents=True, exist_ok=True)
     token.write_text(_token(), "ascii")
-    chosen.write_text(json.dumps(configuration), "utf-8")
-    outputs = folder / "outputs.json"
-    outputs.write_text(json.dumps(results.document()), "utf-8")
-    given = {
-        "OUTPUTS_FILE": str(outputs),
-        "HISTORIAN": address,
-        "ONBOARDING": address,
-        "TOKEN_FILE": str(token),
-        "CONFIG_FILE": str(chosen),
-        "DATA": str(data),
-        "HOST": "127.0.0.1",
-        "PORT": str(port),
-        "CLOCK": str(clock),
-    }
+    given = {"HISTORIAN": address, "TOKEN_FILE": str(token), "DATA": str(data), "CLOCK": str(clock)}
+    given |= {"HOST": "127.0.0.1", "PORT": str(port)}
+    for name, document in documents.items():
+        file = folder / f"{name.lower()}.json"
+        file.write_text(json.dumps(document), "utf-8")
+        given[name] = str(file)
     return {PREFIX + name: value for name, value in given.items()}
 
 

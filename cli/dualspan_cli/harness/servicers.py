@@ -1,4 +1,4 @@
-"""The contracts that an app reads from, answered from a simulated plant."""
+"""The contract that an app reads from, answered from a simulated plant."""
 
 # ruff: noqa: N802 - the contract's names
 
@@ -9,47 +9,15 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from dualspan.historian.v1 import service_pb2, service_pb2_grpc
-from dualspan.onboarding.v1 import asset_service_pb2, asset_service_pb2_grpc
-from dualspan_cli.harness.machines import TENANT, LocalMachines, LocalTag
+from dualspan_cli.harness.machines import LocalMachines, LocalTag
 from dualspan_cli.harness.results import LocalResults
 from dualspan_cli.harness.samples import TagSamples, aggregates_of, between, frame_of, newest
 from dualspan_frame import Frame, encode_frame
 from dualspan_historian.servicer import answers, requests
-from dualspan_onboarding.asset_models.library import built_in
-from dualspan_onboarding.service.asset_models import KnownModel
-from dualspan_onboarding.servicer import asset_mapping
 from dualspan_runtime.errors import InvalidArgument, NotFound
 from dualspan_sdk import Clock
 
 _TICK_SECONDS = 0.2
-
-
-class LocalAssets(asset_service_pb2_grpc.AssetServiceServicer):
-    """Assets and models. Nothing can be changed.
-
-    Args:
-        machines: What there is.
-    """
-
-    def __init__(self, machines: LocalMachines) -> None:
-        self._assets = [asset_mapping.asset(each) for each in machines.assets]
-
-    async def ListAssets(
-        self, request: asset_service_pb2.ListAssetsRequest, context: Any
-    ) -> asset_service_pb2.ListAssetsResponse:
-        """See the contract; the answer is always whole."""
-        return asset_service_pb2.ListAssetsResponse(assets=self._assets)
-
-    async def GetAssetModel(
-        self, request: asset_service_pb2.GetAssetModelRequest, context: Any
-    ) -> asset_service_pb2.AssetModel:
-        """See the contract."""
-        model_id = request.name.rpartition("/")[2]
-        model = built_in().whole(model_id, request.version)
-        if model is None:
-            raise NotFound("ASSET_MODEL_NOT_FOUND", f"There is no asset model {model_id!r}.")
-        known = KnownModel(model, tuple(built_in().versions(model_id)), built_in=True)
-        return asset_mapping.asset_model(TENANT, known, source=False)
 
 
 class LocalHistorian(service_pb2_grpc.HistorianServiceServicer):

@@ -110,4 +110,3 @@ def test_apps_that_we_publish_run_in_three_industries(folder: Path) -> None:
     page = (static / "index.html").read_text()
     assert "http" not in page
     assert (folder / source.manifest.icon).is_file()
-    assert f'"{source.module}"' in (folder / "Dockerfile").read_text()

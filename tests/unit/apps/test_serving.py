@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from dualspan_appkit import WebApp, application
+from dualspan_appkit.choices import time_zone
 from dualspan_sdk import DualSpanError, Health
 
 
@@ -65,3 +66,11 @@ async def test_answers_and_errors_are_json() -> None:
     status, _, body = await ask("/api/a", b"wrong=1")
     assert status == 400
     assert json.loads(body)["error"] == {"reason": "NO_NUMBER", "message": "Write a number."}
+
+
+@pytest.mark.parametrize("name", ["Mars/Olympus", "../etc/passwd", "", "\0"])
+def test_a_time_zone_that_is_none_is_named(name: str) -> None:
+    assert str(time_zone({"timeZone": "Asia/Shanghai"})) == "Asia/Shanghai"
+    assert str(time_zone({})) == "UTC"
+    with pytest.raises(DualSpanError, match="UNKNOWN_TIME_ZONE"):
+        time_zone({"timeZone": name})

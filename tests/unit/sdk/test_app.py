@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from dualspan_sdk import AppSettings, Clock, DualSpanError, FileCredentials, Health, forever
+from dualspan_sdk._binding import FileBinding
 
 TOKEN = "e30.eyJ0ZW5hbnQiOiAiYnJld2VyeSIsICJleHAiOiA0MTAyNDQ0ODAwfQ."  # {"tenant": "brewery", "exp": 4102444800}
 
@@ -115,3 +116,31 @@ async def test_work_goes_on_after_an_error() -> None:
     await asyncio.wait_for(done.wait(), 5)
     task.cancel()
     assert seen[:4] == ["starting", "", "ValueError: too hot", ""]
+
+
+async def test_what_is_granted_is_read_anew_when_the_subscriber_chose_other_machines(tmp_path: Path) -> None:
+    file = tmp_path / "binding.json"
+    model = {"name": "tenants/a/assetModels/press", "version": "1.0.0", "properties": [{"id": "state", "kind": 2}]}
+    bound = {"property": "state", "tag": "tenants/a/tags/7", "factor": 2.0}
+    asset = {"level": "ASSET_LEVEL_MACHINE", "model": "press", "modelVersion": "1.0.0", "bindings": [bound]}
+
+    def grant(*names: str) -> None:
+        fresh = tmp_path / "fresh.json"
+        assets = [{"name": f"tenants/a/assets/{name}", **asset} for name in names]
+        fresh.write_text(json.dumps({"assets": assets, "models": [model]}))
+        fresh.rename(file)
+
+    binding = FileBinding(file)
+    with pytest.raises(DualSpanError, match="BINDING_UNREADABLE"):
+        await binding.assets()
+    grant("m1")
+    first = await binding.assets()
+    assert [each.id for each in first.machines(["state"])] == ["m1"]
+    assert first["m1"].sources["state", 0].tag_id == 7
+    assert await binding.assets() is first
+    grant("m1", "m2")
+    assert [each.id for each in await binding.assets()] == ["m1", "m2"]
+    for wrong in ("[]", "{", '{"assets": [{"name": 5}], "models": []}'):
+        file.write_text(wrong)
+        with pytest.raises(DualSpanError, match="BINDING_UNREADABLE"):
+            await binding.assets()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -36,6 +37,5 @@ def validate(folder: FolderArgument = Path(), as_json: JsonFlag = False) -> None
             screen.print(f"  {plant}: {fit.role}: {words}", soft_wrap=True)
 
 
-def _lacking(missing: object) -> str:
-    pairs = missing if isinstance(missing, list) else []
-    return ", ".join(f"{count} lack {name}" for name, count in pairs[:3]) or "no machine is of these models"
+def _lacking(missing: Sequence[tuple[str, int]]) -> str:
+    return ", ".join(f"{count} lack {name}" for name, count in missing[:3]) or "no machine is of these models"
