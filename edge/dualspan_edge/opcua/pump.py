@@ -31,6 +31,8 @@ _LOOK_INTERVAL = 1.0
 # More missing notifications than this are not asked for one by one: the server cannot have kept them.
 _MOST_REPUBLISHED = 1000
 _SILENCE_FACTOR, _SILENCE_MARGIN = 2.0, 5.0
+# Microseconds by which a server publishes later than it should; what is older is not late.
+_MOST_LATE = 10_000_000
 _LARGEST_SEQUENCE = 2**32 - 1
 
 
@@ -168,7 +170,8 @@ class PublishPump:
         if response.sequence_number not in {0, subscription.expected}:
             await self._fetch_missing(subscription, response.sequence_number)
         self._take(subscription, response)
-        subscription.heard_at = max(subscription.heard_at, complete_until(response, came))
+        heard_at = complete_until(response, came, int(subscription.publishing_ms * 1000))
+        subscription.heard_at = max(subscription.heard_at, heard_at)
 
     def _reconcile(self, subscription: Subscription, response: PublishResponse) -> None:
         """Acknowledges again what the server still keeps although it is on the disk: that word was lost."""
@@ -245,20 +248,25 @@ class PublishPump:
         return response
 
 
-def complete_until(response: PublishResponse, came: int) -> int:
-    """Until when a subscription's values have come, microseconds on the gateway's clock; 0 if it cannot be told.
+def complete_until(response: PublishResponse, came: int, publishing: int) -> int:
+    """Until when a subscription's values have come, but for what the server gathers in one publishing interval.
 
     Args:
         response: What came.
         came: When, microseconds since 1970.
+        publishing: The publishing interval, microseconds.
+
+    Returns:
+        Microseconds on the gateway's clock; 0 if it cannot be told.
     """
-    if response.is_keep_alive or not response.more_notifications:
-        return came
-    # The server holds back more. Its own clock tells how old the newest of these values were when it sent them.
     newest = [int(run.timestamp.max()) for change in response.data_changes for run in change.runs if len(run)]
-    if not newest or not response.publish_time:
-        return 0
-    return came - max(response.publish_time - max(newest), 0)
+    # The server's own clock tells how old the newest of the values were when it sent them.
+    is_told = newest and response.publish_time
+    age = max(response.publish_time - max(newest), 0) if is_told else 0
+    if response.more_notifications and not response.is_keep_alive:
+        return came - age if is_told else 0
+    # A server that is out of breath publishes late; values that are far older only have not changed since.
+    return came - max(age - publishing, 0) if age <= publishing + _MOST_LATE else came
 
 
 def _body_of(answer: "asyncio.Future[object]") -> bytes:

@@ -52,7 +52,14 @@ def _response(newest: int, **fields: Any) -> PublishResponse:
 def test_a_server_that_has_more_is_complete_only_until_what_it_sent() -> None:
     there = CAME + 3600 * SECOND  # the server's clock is an hour ahead
     response = _response(there - 30 * SECOND, more_notifications=True, publish_time=there)
-    assert complete_until(response, CAME) == CAME - 30 * SECOND
-    assert complete_until(_response(there, more_notifications=True), CAME) == 0
-    assert complete_until(_response(there - 30 * SECOND, publish_time=there), CAME) == CAME
-    assert complete_until(PublishResponse(more_notifications=True), CAME) == CAME, "a keep-alive"
+    assert complete_until(response, CAME, SECOND) == CAME - 30 * SECOND
+    assert complete_until(_response(there, more_notifications=True), CAME, SECOND) == 0
+    assert complete_until(PublishResponse(more_notifications=True), CAME, SECOND) == CAME, "a keep-alive"
+
+
+def test_a_server_that_publishes_late_is_complete_only_until_what_it_sent() -> None:
+    there = CAME - 3600 * SECOND
+    for age, late in ((0, 0), (SECOND, 0), (3 * SECOND, 2 * SECOND), (30 * SECOND, 0)):
+        response = _response(there - age, publish_time=there)
+        assert complete_until(response, CAME, SECOND) == CAME - late, age
+    assert complete_until(_response(there), CAME, SECOND) == CAME, "no publish time"
