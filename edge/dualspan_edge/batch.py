@@ -4,12 +4,17 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from dualspan.historian.v1 import repair_pb2 as repair
 from dualspan.historian.v1 import resources_pb2 as historian
 from dualspan_edge.clock import now_microseconds
 from dualspan_edge.gaps import pack_notes, unpack_notes
 from dualspan_edge.store import NewFrame
 from dualspan_frame import BinaryColumn, Block, Frame, encode_frame
+
+# Tag, timestamp and status of a sample.
+_ROW_BYTES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +47,13 @@ def encode_batch(batch: Batch, frame_samples: int, frame_bytes: int) -> list[New
     """
     groups: list[list[Block]] = [[]]
     samples = size = 0
-    for blocks in batch.blocks:
-        added = sum(len(block) for block in blocks)
-        added_size = sum(bytes_of(block) for block in blocks)
+    received = (block for blocks in batch.blocks for block in blocks)
+    for block in (piece for whole in received for piece in pieces(whole, frame_samples, frame_bytes)):
+        added, added_size = len(block), bytes_of(block)
         if groups[-1] and (samples + added > frame_samples or size + added_size > frame_bytes):
             groups.append([])
             samples = size = 0
-        groups[-1].extend(blocks)
+        groups[-1].append(block)
         samples += added
         size += added_size
     frames = [Frame.concat(Frame((block,)) for block in group) for group in groups]
@@ -65,6 +70,27 @@ def encode_batch(batch: Batch, frame_samples: int, frame_bytes: int) -> list[New
         new_frame(Frame.concat(Frame((block,)) for block in one.blocks), pack_notes((), repairs=one.repairs))
         for one in batch.repaired
     ]
+
+
+def pieces(block: Block, most_samples: int, most_bytes: int) -> list[Block]:
+    """A block in pieces that a frame can hold, in order; a sample that is longer by itself stands alone.
+
+    A notification may be far longer than what the historian takes in one message.
+    """
+    if len(block) <= most_samples and bytes_of(block) <= most_bytes:
+        return [block]
+    value = block.value
+    fixed = bytes_of(block) // max(len(block), 1)
+    ends = np.cumsum(value.lengths + _ROW_BYTES if isinstance(value, BinaryColumn) else np.full(len(block), fixed))
+    found: list[Block] = []
+    start = 0
+    while start < len(block):
+        before = int(ends[start - 1]) if start else 0
+        stop = int(np.searchsorted(ends, before + most_bytes, side="right"))
+        stop = max(start + 1, min(stop, start + most_samples))
+        found.append(block.take(np.arange(start, stop)))
+        start = stop
+    return found
 
 
 def bytes_of(block: Block) -> int:
