@@ -97,6 +97,12 @@ class Authority:
         claims = {"sub": "users/ada", "tenant": tenant, "roles": [role], "aud": AUDIENCE, "exp": time.time() + 600}
         return jwt.encode(claims, self._tokens, "EdDSA", headers={"kid": "test"})
 
+    def app_token(self, tenant: str, subscription: str) -> str:
+        """Of the app of a subscription."""
+        actor = f"subscriptions/{subscription}"
+        claims = {"sub": actor, "tenant": tenant, "roles": [], "aud": AUDIENCE, "exp": time.time() + 600}
+        return jwt.encode(claims, self._tokens, "EdDSA", headers={"kid": "test"})
+
     def _sign(
         self,
         subject: x509.Name,

@@ -104,17 +104,28 @@ async def submit(
 
 
 @asynccontextmanager
-async def running_marketplace(database: ClonedDatabase, redis_url: str) -> AsyncGenerator[Marketplace]:
-    """A marketplace on a database, trusting an authority of the test's."""
-    authority = Authority()
+async def running_marketplace(
+    database: ClonedDatabase,
+    redis_url: str,
+    authority: Authority | None = None,
+    *,
+    onboarding_address: str = "127.0.0.1:9",
+) -> AsyncGenerator[Marketplace]:
+    """A marketplace on a database, trusting an authority of the test's; beside an onboarding, or none."""
+    authority = authority or Authority()
     settings = MarketplaceSettings.model_validate(
         {
             "listen": "127.0.0.1:0",
             "database_url": database.service_url("marketplace"),
             "database_pool_size": 4,
             "drain_seconds": 0.5,
-            # Nobody is identity here: audit events wait.
-            "platform": {"service_secret": SECRET, "redis_url": redis_url, "identity_address": "127.0.0.1:9"},
+            "platform": {
+                "service_secret": SECRET,
+                "redis_url": redis_url,
+                "onboarding_address": onboarding_address,
+                # Nobody is identity here: audit events wait.
+                "identity_address": "127.0.0.1:9",
+            },
         }
     )
     async with (

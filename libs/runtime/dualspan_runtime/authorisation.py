@@ -8,6 +8,7 @@ from dualspan_runtime.authentication import Authenticator, ListenerKind
 from dualspan_runtime.channels import REQUEST_ID_KEY
 from dualspan_runtime.context import request_id, set_call
 from dualspan_runtime.errors import PermissionDenied, Unauthenticated
+from dualspan_runtime.grants import Grant, Grants, allow
 from dualspan_runtime.interceptors import CallInterceptor, Context, Proceed
 from dualspan_runtime.permissions import MethodPolicy
 from dualspan_runtime.principal import ANONYMOUS, Principal, PrincipalKind
@@ -25,6 +26,7 @@ class AuthorisationInterceptor(CallInterceptor):
         authenticator: Knows callers.
         revocations: What no longer counts.
         streams: Where running streams register.
+        grants: What apps may do.
     """
 
     def __init__(
@@ -34,6 +36,7 @@ class AuthorisationInterceptor(CallInterceptor):
         authenticator: Authenticator,
         revocations: RevocationWatch,
         streams: LiveStreams,
+        grants: Grants,
     ) -> None:
         super().__init__()
         self._kind = kind
@@ -41,21 +44,29 @@ class AuthorisationInterceptor(CallInterceptor):
         self._authenticator = authenticator
         self._revocations = revocations
         self._streams = streams
+        self._grants = grants
 
     async def around(self, method: str, proceed: Proceed, request: Any, context: Context) -> Any:
         """See `CallInterceptor`."""
         policy = self._policies[method]
         principal = await self._identify(context, policy)
-        check_permission(principal, policy.permission)
+        grant = self._permit(principal, method, policy)
         tenants = frozenset[str]() if policy.read_tenants is None else policy.read_tenants(request)
-        set_call(principal, choose_tenant(principal, policy.permission, tenants))
+        set_call(principal, choose_tenant(principal, policy.permission, tenants), grant)
         if policy.unary:
             return await proceed(request, context)
-        with self._streams.track(principal):
+        with self._streams.track(principal, grant):
             # Said before anything else: a client that writes before it is let in may never learn why it was refused,
             # because gRPC puts the failed write in the place of the status.
             await context.send_initial_metadata(((REQUEST_ID_KEY, request_id()),))
             return await proceed(request, context)
+
+    def _permit(self, principal: Principal, method: str, policy: MethodPolicy) -> Grant | None:
+        if principal.kind is PrincipalKind.APP:
+            # Whatever a role could do: an app has none, and of what anybody signed in may call, nothing is for apps.
+            return allow(self._grants.of(principal), method)
+        check_permission(principal, policy.permission)
+        return None
 
     async def _identify(self, context: Context, policy: MethodPolicy) -> Principal:
         if self._kind is ListenerKind.ENROLMENT:

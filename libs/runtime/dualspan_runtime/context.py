@@ -1,15 +1,17 @@
 """What every layer may ask about the call it works for."""
 
 import uuid
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from contextvars import ContextVar
 
 from dualspan_runtime.errors import InvalidArgument
+from dualspan_runtime.grants import Grant
 from dualspan_runtime.principal import ANONYMOUS, Principal
 
 _principal: ContextVar[Principal] = ContextVar("dualspan_principal", default=ANONYMOUS)
 _tenant: ContextVar[str] = ContextVar("dualspan_tenant", default="")
+_grant: ContextVar[Grant | None] = ContextVar("dualspan_grant", default=None)
 _request_id: ContextVar[str] = ContextVar("dualspan_request_id", default="")
 
 
@@ -30,6 +32,12 @@ def current_tenant() -> str:
     return tenant
 
 
+def hidden_tags(tag_ids: Iterable[int]) -> frozenset[int]:
+    """Returns those of some tags that, for the caller, do not exist: what an app was not granted."""
+    grant = _grant.get()
+    return frozenset() if grant is None else frozenset(tag_ids) - grant.tag_ids
+
+
 def request_id() -> str:
     """Returns the id of the request, as in the logs; empty outside one."""
     return _request_id.get()
@@ -40,10 +48,11 @@ def new_request_id() -> str:
     return uuid.uuid4().hex
 
 
-def set_call(principal: Principal, tenant: str) -> None:
-    """Binds the caller and the tenant to the running task; the authorisation interceptor's business."""
+def set_call(principal: Principal, tenant: str, grant: Grant | None = None) -> None:
+    """Binds the caller, the tenant and an app's grant to the running task; the authorisation interceptor's business."""
     _principal.set(principal)
     _tenant.set(tenant)
+    _grant.set(grant)
 
 
 def set_request_id(value: str) -> None:

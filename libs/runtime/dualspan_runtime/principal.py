@@ -14,6 +14,7 @@ class PrincipalKind(enum.Enum):
     USER = "users"
     API_TOKEN = "apiTokens"  # noqa: S105 - a collection's name
     GATEWAY = "gateways"
+    APP = "subscriptions"
     SERVICE = "services"
 
 
@@ -23,8 +24,8 @@ class Principal:
 
     Attributes:
         kind: What it is.
-        actor: As the audit log names it: `users/{id}`, `apiTokens/{id}`, `gateways/{id}`, `services/{name}` or
-            `anonymous`.
+        actor: As the audit log names it: `users/{id}`, `apiTokens/{id}`, `gateways/{id}`, `subscriptions/{id}` (an
+            app), `services/{name}` or `anonymous`.
         tenant: The tenant's id; empty for services and anonymous callers.
         roles: Words as in `dualspan_runtime.roles`.
         expires_at: When its credentials end, seconds since the Unix epoch.

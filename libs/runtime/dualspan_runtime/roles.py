@@ -25,6 +25,7 @@ _VIEWER = frozenset(
         "historian.samples.read",
         "identity.tenants.read",
         "marketplace.catalogue.read",
+        "marketplace.subscriptions.read",
         "onboarding.assets.read",
         "onboarding.gateways.read",
         "onboarding.notices.read",
@@ -63,6 +64,8 @@ _ADMIN = _ENGINEER | {
     "identity.tokens.manage",
     "identity.users.manage",
     "identity.users.read",
+    # It costs money, and lets somebody else's program read.
+    "marketplace.subscriptions.manage",
     # Whoever may lift a guard may do without the second person: not the one who runs the machines.
     "onboarding.writes.guard",
 }

@@ -20,6 +20,7 @@ from dualspan_runtime.authentication import Authenticator, ListenerKind
 from dualspan_runtime.authorisation import AuthorisationInterceptor
 from dualspan_runtime.certificates import ServerCertificate
 from dualspan_runtime.errors import Unavailable
+from dualspan_runtime.grants import Grants, NoGrants
 from dualspan_runtime.interceptors import CallInterceptor, ErrorInterceptor, Interceptors, TelemetryInterceptor
 from dualspan_runtime.logs import configure_logging
 from dualspan_runtime.metrics import RpcMetrics, serve_metrics
@@ -102,12 +103,15 @@ class Server:
         settings: Limits.
         trust: Whom to believe.
         listeners: What to offer where.
+        grants: What apps may do here.
 
     Raises:
         MissingPermissionError: A method does not say who may call it.
     """
 
-    def __init__(self, settings: ServiceSettings, trust: Trust, listeners: Sequence[Listener]) -> None:
+    def __init__(
+        self, settings: ServiceSettings, trust: Trust, listeners: Sequence[Listener], grants: Grants | None = None
+    ) -> None:
         self._settings = settings
         self._listeners = listeners
         self._revocations = RevocationWatch(trust)
@@ -118,7 +122,8 @@ class Server:
         self.certificate = ServerCertificate(trust, list(dict.fromkeys(hosts))) if hosts else None
         self._servers: list[grpc.aio.Server] = []
         self._ports: dict[ListenerKind, int] = {}
-        self.streams = LiveStreams(self._revocations)
+        self._grants = grants or NoGrants()
+        self.streams = LiveStreams(self._revocations, self._grants)
         self._plans = [(listener, *_plan(listener, self._health)) for listener in listeners]
 
     @property
@@ -195,7 +200,9 @@ class Server:
                 self._settings.maximum_deadline_seconds,
                 frozenset(method for method, policy in policies.items() if policy.unary),
             ),
-            AuthorisationInterceptor(listener.kind, policies, self._authenticator, self._revocations, self.streams),
+            AuthorisationInterceptor(
+                listener.kind, policies, self._authenticator, self._revocations, self.streams, self._grants
+            ),
         ]
 
     def _bind(self, server: grpc.aio.Server, listener: Listener) -> int:
@@ -248,6 +255,7 @@ async def start_server(
     trust: Trust,
     listeners: Sequence[Listener],
     background: Sequence[Background] = (),
+    grants: Grants | None = None,
 ) -> AsyncGenerator[Server]:
     """Runs a service's server while the context lasts.
 
@@ -257,12 +265,13 @@ async def start_server(
         trust: Whom to believe: `IdentityTrust`, or identity's own.
         listeners: What to offer where; each kind once.
         background: Functions that run beside it, supervised.
+        grants: What apps may do here; nothing without it.
 
     Raises:
         MissingPermissionError: A method does not say who may call it.
         ListenError: A port cannot be listened on.
     """
-    server = Server(settings, trust, listeners)
+    server = Server(settings, trust, listeners, grants)
     with serve_metrics(settings.metrics_listen):
         try:
             await server.start()

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from dualspan_runtime.errors import DomainError, Unauthenticated
+from dualspan_runtime.grants import Grant, Grants, NoGrants
 from dualspan_runtime.principal import Principal, PrincipalKind
 from dualspan_runtime.trust import Revocations, RevocationWatch
 
@@ -31,11 +32,13 @@ class LiveStream:
     Attributes:
         principal: Who called.
         task: The task that serves it.
+        grant: What an app may read on it; None for others.
         ended_because: Set when it was ended from here.
     """
 
     principal: Principal
     task: "asyncio.Task[object]"
+    grant: Grant | None = None
     ended_because: DomainError | None = None
 
     def end(self, because: DomainError) -> None:
@@ -51,12 +54,13 @@ class LiveStreams:
     Messages cost nothing here: a stream registers once, and one task looks at all of them once a second.
     """
 
-    def __init__(self, revocations: RevocationWatch) -> None:
+    def __init__(self, revocations: RevocationWatch, grants: Grants | None = None) -> None:
         self._revocations = revocations
+        self._grants = grants or NoGrants()
         self._streams: set[LiveStream] = set()
 
     @contextmanager
-    def track(self, principal: Principal) -> Generator[LiveStream]:
+    def track(self, principal: Principal, grant: Grant | None = None) -> Generator[LiveStream]:
         """Registers the running task as a stream, while the context lasts.
 
         Raises:
@@ -64,7 +68,7 @@ class LiveStreams:
         """
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine always runs in one
-        stream = LiveStream(principal, task)
+        stream = LiveStream(principal, task, grant)
         self._streams.add(stream)
         try:
             yield stream
@@ -80,9 +84,14 @@ class LiveStreams:
         """Ends the streams whose credentials no longer count."""
         now = time.time()
         for stream in tuple(self._streams):
-            problem = check_credentials(stream.principal, self._revocations.current, now)
+            problem = check_credentials(stream.principal, self._revocations.current, now) or self._regranted(stream)
             if problem is not None:
                 stream.end(problem)
+
+    def _regranted(self, stream: LiveStream) -> Unauthenticated | None:
+        if stream.grant is None or stream.grant == self._grants.of(stream.principal):
+            return None
+        return Unauthenticated("GRANT_CHANGED", "What the app may read has changed. Ask for what it may read, anew.")
 
     def end_all(self, because: DomainError) -> None:
         """Ends every stream: the server stops."""

@@ -15,7 +15,7 @@ ACCESS_TOKEN_SECONDS = 15 * 60
 AUDIENCE = "dualspan"
 # Clocks of machines in one platform may differ by so much.
 LEEWAY_SECONDS = 5
-_PERSON_KINDS = {PrincipalKind.USER.value: PrincipalKind.USER, PrincipalKind.API_TOKEN.value: PrincipalKind.API_TOKEN}
+_SIGNED_KINDS = {kind.value: kind for kind in (PrincipalKind.USER, PrincipalKind.API_TOKEN, PrincipalKind.APP)}
 
 
 class ServiceToken:
@@ -56,14 +56,14 @@ def read_service_token(token: str, secret: str) -> Principal:
 
 
 def read_access_token(token: str, key: Ed25519PublicKey) -> Principal:
-    """Returns the person or program that identity signed a token for.
+    """Returns the person, program or app that identity signed a token for.
 
     Raises:
         Unauthenticated: It is not valid (`TOKEN_INVALID`, `TOKEN_EXPIRED`).
     """
     claims = _decode(token, key, "EdDSA")
     actor, tenant, roles = str(claims["sub"]), claims.get("tenant"), claims.get("roles")
-    kind = _PERSON_KINDS.get(actor.partition("/")[0])
+    kind = _SIGNED_KINDS.get(actor.partition("/")[0])
     if kind is None or not isinstance(tenant, str) or not isinstance(roles, list):
         raise _invalid()
     words = frozenset(str(role) for role in cast("list[object]", roles))

@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 
+import grpc.aio
 from celery import Celery
 
 from dualspan.historian.v1 import service_pb2_grpc
@@ -42,6 +44,7 @@ from dualspan_historian.servicer.ingest import IngestServicer
 from dualspan_historian.settings import HistorianSettings
 from dualspan_runtime.channels import open_channel
 from dualspan_runtime.database import Database
+from dualspan_runtime.grants import GrantWatch
 from dualspan_runtime.paging import PageTokens
 from dualspan_runtime.server import Binding, Listener, Server, serve, start_server
 from dualspan_runtime.settings import read_settings
@@ -83,6 +86,7 @@ async def build_trusting(settings: HistorianSettings, trust: Trust) -> AsyncGene
                 HistorianService(database, registry), snapshots, Subscriptions(hub, snapshots), tokens
             )
             signer = IdentitySigner(StatementServiceStub(to_identity))
+            grants = GrantWatch(_marketplace(settings))
             reports = CompletenessReports(snapshots, signer, settings.ledger_days)
             async with start_server(
                 "historian",
@@ -97,9 +101,15 @@ async def build_trusting(settings: HistorianSettings, trust: Trust) -> AsyncGene
                     EventServicer(snapshots, tokens),
                     IngestServicer(ingest, settings),
                 ),
-                background=[publisher.run, trigger.run, hub.run],
+                background=[publisher.run, trigger.run, hub.run, grants.run],
+                grants=grants,
             ) as server:
                 yield server
+
+
+def _marketplace(settings: HistorianSettings) -> Callable[[], AbstractAsyncContextManager[grpc.aio.Channel]]:
+    platform = settings.platform
+    return partial(open_channel, platform.marketplace_address, service="historian", secret=platform.service_secret)
 
 
 def _listeners(

@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 
-from dualspan_marketplace.composition import catalogue, operations
+from dualspan_marketplace.composition import catalogue, operations, subscriptions
 from dualspan_marketplace.parts import Concern, Parts, open_parts
 from dualspan_marketplace.settings import MarketplaceSettings
 from dualspan_runtime.server import Listener, Server, serve, start_server
 from dualspan_runtime.settings import read_settings
 from dualspan_runtime.trust import IdentityTrust, Trust
 
-CONCERNS: Sequence[Callable[[Parts], Concern]] = (operations.compose, catalogue.compose)
+CONCERNS: Sequence[Callable[[Parts], Concern]] = (operations.compose, catalogue.compose, subscriptions.compose)
 
 
 @asynccontextmanager

@@ -5,7 +5,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
+from dualspan.onboarding.v1.asset_service_pb2_grpc import AssetServiceStub
 from dualspan_marketplace.migrations import MIGRATIONS
+from dualspan_marketplace.plant import Plant
 from dualspan_marketplace.settings import MarketplaceSettings
 from dualspan_runtime.audit import Audit
 from dualspan_runtime.channels import open_channel
@@ -33,6 +35,7 @@ class Parts:
         database: The schema `marketplace`.
         operations: Long-running operations, as rows.
         audit: Keeps who did what, and brings it to identity.
+        plant: Assets of tenants.
         tokens: Page tokens.
         jobs: Puts tasks on the service's queue.
     """
@@ -41,6 +44,7 @@ class Parts:
     database: Database
     operations: OperationStore
     audit: Audit
+    plant: Plant
     tokens: PageTokens
     jobs: Jobs
 
@@ -67,13 +71,17 @@ async def open_parts(settings: MarketplaceSettings, *, pool_minimum: int = 1) ->
         pool_minimum: Connections to PostgreSQL that are kept open; 0 for a worker, which often has nothing to do.
     """
     platform = settings.platform
-    identity = partial(open_channel, platform.identity_address, service="marketplace", secret=platform.service_secret)
-    async with Database.open(settings, schema=MIGRATIONS, min_size=pool_minimum, constraints=_CONSTRAINTS) as database:
+    connect = partial(open_channel, service="marketplace", secret=platform.service_secret)
+    async with (
+        Database.open(settings, schema=MIGRATIONS, min_size=pool_minimum, constraints=_CONSTRAINTS) as database,
+        connect(platform.onboarding_address, timeout=60.0) as to_onboarding,
+    ):
         yield Parts(
             settings=settings,
             database=database,
             operations=OperationStore(),
-            audit=Audit(database, identity),
+            audit=Audit(database, partial(connect, platform.identity_address)),
+            plant=Plant(AssetServiceStub(to_onboarding)),
             tokens=PageTokens(platform.service_secret.get_secret_value()),
             jobs=Jobs(create_celery("marketplace", platform)),
         )

@@ -17,4 +17,10 @@ class MarketplaceSettings(ServiceSettings):
         default="",
         description="Tenants, with commas, whose apps may run as local processes: those who run the platform.",
     )
+    grace_days: float = Field(
+        default=14.0, ge=0, description="A trial that is over, or a bill that is not paid, is borne with for so long."
+    )
+    hand_back_days: float = Field(
+        default=30.0, ge=0, description="Results of a cancelled subscription can be fetched for so long."
+    )
     sweep_seconds: float = Field(default=30.0, ge=1, description="What a crash left undone is looked for so often.")

@@ -7,7 +7,7 @@ the beat's schedule here.
 
 from celery import Celery
 
-from dualspan_marketplace.composition import catalogue
+from dualspan_marketplace.composition import catalogue, subscriptions
 from dualspan_marketplace.parts import open_parts
 from dualspan_marketplace.settings import MarketplaceSettings
 from dualspan_runtime.tasks import AsyncRunner, create_celery
@@ -19,6 +19,11 @@ runner = AsyncRunner(lambda: open_parts(settings, pool_minimum=0))
 app.conf.beat_schedule = {
     "submissions": {
         "task": "marketplace.check_submissions",
+        "schedule": settings.sweep_seconds,
+        "options": {"expires": settings.sweep_seconds},
+    },
+    "subscriptions": {
+        "task": "marketplace.subscriptions",
         "schedule": settings.sweep_seconds,
         "options": {"expires": settings.sweep_seconds},
     },
@@ -35,3 +40,9 @@ def check_submission(tenant: str, app_id: str, version: str) -> None:
 def check_submissions() -> None:
     """Ask for the checks that a crash left behind."""
     runner.run(lambda parts: catalogue.checking(parts).sweep())
+
+
+@app.task(name="marketplace.subscriptions")
+def sweep_subscriptions() -> None:
+    """End trials and grace that are over, and stop what a publisher has withdrawn."""
+    runner.run(lambda parts: subscriptions.use_cases(parts).sweep())

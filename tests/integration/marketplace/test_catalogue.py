@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+from collections.abc import Awaitable
 
 import grpc.aio
 import pytest
@@ -30,9 +31,9 @@ def reason(error: grpc.aio.AioRpcError) -> str:
     return info.reason
 
 
-async def refused(call: object) -> str:
+async def refused(call: Awaitable[object]) -> str:
     with pytest.raises(grpc.aio.AioRpcError) as raised:
-        await call  # type: ignore[misc]
+        await call
     return reason(raised.value)
 
 

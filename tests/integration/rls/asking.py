@@ -78,6 +78,8 @@ _FIELDS: dict[str, Callable[[Any], object]] = {
         writes_pb2.WriteCommand(guard=f"{request.parent}/writeGuards/setpoint", value=writes_pb2.WriteValue(number="1"))
     ),
     "columns": lambda request: request.columns.add(asset=f"{request.parent}/assets/press-1", property="state"),
+    "app": lambda request: setattr(request, "app", "theirs"),
+    "subscription_id": lambda request: setattr(request, "subscription_id", "theirs"),
     "app_version_id": lambda request: setattr(request, "app_version_id", "1.0.0"),
     "app_version": lambda request: setattr(request.app_version, "manifest", "id: theirs"),
     "browse_path_prefix": lambda request: setattr(request, "browse_path_prefix", "/"),

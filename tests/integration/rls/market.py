@@ -1,13 +1,22 @@
 """What a tenant has in the marketplace: an example of each collection, made through the calls."""
 
+import asyncpg
 import grpc.aio
 from integration.onboarding.running import TENANT
 
 from dualspan.marketplace.v1 import apps_pb2, publishing_pb2
 from dualspan.marketplace.v1.publishing_pb2_grpc import PublishingServiceStub
+from harness.databases import ClonedDatabase
 from harness.marketplace import manifest_of
 
-IDS = {"apps": "theirs", "appVersions": "1.0.0", "listings": "theirs", "plans": "theirs", "publisher": ""}
+IDS = {
+    "apps": "theirs",
+    "appVersions": "1.0.0",
+    "listings": "theirs",
+    "plans": "theirs",
+    "publisher": "",
+    "subscriptions": "theirs",
+}
 """The id of the example of each collection."""
 
 
@@ -28,3 +37,20 @@ async def marketplace_of(channel: grpc.aio.Channel, who: grpc.aio.Metadata) -> d
     create_plan = publishing_pb2.CreatePlanRequest(parent=create.parent, plan_id=IDS["plans"], plan=plan)
     await stub.CreatePlan(create_plan, metadata=who)
     return IDS
+
+
+async def subscription_of(database: ClonedDatabase) -> None:
+    """A subscription of the tenant with a tag that is granted: as rows, because nothing is published here."""
+    connection = await asyncpg.connect(database.admin_url)
+    await connection.execute(
+        """INSERT INTO marketplace.subscription (tenant_id, subscription_id, publisher, app_id, version, manifest,
+            plan_id, max_assets, is_paid, trial_days, was_trial, configuration, state, generation, cause, reason,
+            request_digest, scopes)
+        VALUES ('acme', 'theirs', 'acme', 'theirs', '1.0.0', 'id: acme', 'acme', 0, false, 0, false, '{}', 'active',
+            1, '', 'of acme', '', '{}')"""
+    )
+    await connection.execute(
+        "INSERT INTO marketplace.granted_tag VALUES"
+        " ('acme', 'theirs', 'machine', 'acme-press', 'state', 0, 1, 'int64', '', 1, 0)"
+    )
+    await connection.close()

@@ -23,7 +23,7 @@ from integration.rls.belongings import (
     trust_of,
     writes_of,
 )
-from integration.rls.market import marketplace_of
+from integration.rls.market import marketplace_of, subscription_of
 from integration.rls.production import analytics_of
 
 from dualspan.identity.v1 import resources_pb2 as identity_resources
@@ -136,6 +136,7 @@ async def running(database: ClonedDatabase, redis_url: str, free_port: Callable[
         )
         request.api_token.expire_time.FromDatetime(datetime.now(UTC) + timedelta(days=1))
         token = (await identity.stub.CreateApiToken(request, metadata=await identity.bearer())).api_token
+        await subscription_of(database)
         publisher = await identity.add_user("acme", "grace@acme.example", identity_resources.ROLE_PUBLISHER)
         yield Platform(
             database=database,

@@ -22,6 +22,7 @@ from dualspan_historian.storage.columns import decode_segment, join_row
 from dualspan_historian.storage.frame_store import FrameKey
 from dualspan_historian.storage.scope_store import Scope
 from dualspan_historian.storage.segment_store import SegmentColumns, SegmentInfo
+from dualspan_runtime.context import hidden_tags
 from dualspan_runtime.database import Connection, Database
 
 T = TypeVar("T")
@@ -261,7 +262,8 @@ class Snapshot:
 
 
 def _check_all_known(tag_ids: Sequence[int], tags: Sequence[Tag]) -> None:
-    missing = set(tag_ids).difference(tag.tag_id for tag in tags)
+    # What an app was not granted is answered here, in the words and at the moment of what does not exist.
+    missing = set(tag_ids).difference(tag.tag_id for tag in tags) | hidden_tags(tag_ids)
     if missing:
         raise unknown_tags(sorted(missing))
 

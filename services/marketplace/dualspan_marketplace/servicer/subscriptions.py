@@ -1,0 +1,118 @@
+"""SubscriptionService: subscriptions, their bindings and what they grant."""
+
+# ruff: noqa: N802 - the contract's names
+
+from typing import Any
+
+from google.protobuf.json_format import MessageToDict
+
+from dualspan.marketplace.v1 import subscriptions_pb2 as contract
+from dualspan.marketplace.v1 import subscriptions_pb2_grpc
+from dualspan_marketplace.catalogue.errors import invalid
+from dualspan_marketplace.names import SUBSCRIPTION
+from dualspan_marketplace.service.subscribing import Subscriptions
+from dualspan_marketplace.servicer.subscription_mapping import (
+    granted_message,
+    proposal_message,
+    read_roles,
+    subscription_message,
+)
+from dualspan_marketplace.subscriptions.model import SubscriptionName
+from dualspan_runtime.names import TENANT, check_slug
+from dualspan_runtime.paging import PageRules, PageTokens
+
+_PAGES = PageRules(default=100, maximum=1000)
+_LONGEST_REQUEST_ID = 64
+
+
+class SubscriptionServicer(subscriptions_pb2_grpc.SubscriptionServiceServicer):
+    """See the contract.
+
+    Args:
+        subscriptions: Use cases.
+        tokens: Makes page tokens.
+    """
+
+    def __init__(self, subscriptions: Subscriptions, tokens: PageTokens) -> None:
+        self._subscriptions = subscriptions
+        self._tokens = tokens
+
+    async def ProposeBinding(self, request: contract.ProposeBindingRequest, context: Any) -> contract.BindingProposal:
+        """See the contract."""
+        tenant = TENANT.parse(request.parent)["tenant"]
+        return proposal_message(*await self._subscriptions.propose(tenant, check_slug(request.app, "app")))
+
+    async def CreateSubscription(
+        self, request: contract.CreateSubscriptionRequest, context: Any
+    ) -> contract.Subscription:
+        """See the contract."""
+        tenant, given = TENANT.parse(request.parent)["tenant"], request.subscription
+        if len(request.request_id) > _LONGEST_REQUEST_ID:
+            raise invalid("request_id", f"request_id has {_LONGEST_REQUEST_ID} characters at the most.")
+        name = SubscriptionName(tenant, check_slug(request.subscription_id, "subscription_id"))
+        values = MessageToDict(given.configuration)
+        return subscription_message(
+            await self._subscriptions.create(name, given.app, given.plan, values, request.request_id)
+        )
+
+    async def AcceptBinding(self, request: contract.AcceptBindingRequest, context: Any) -> contract.Subscription:
+        """See the contract."""
+        roles = read_roles(request.roles)
+        return subscription_message(await self._subscriptions.accept(_name(request.name), roles, request.etag))
+
+    async def GetSubscription(self, request: contract.GetSubscriptionRequest, context: Any) -> contract.Subscription:
+        """See the contract."""
+        return subscription_message(await self._subscriptions.get(_name(request.name)))
+
+    async def ListSubscriptions(
+        self, request: contract.ListSubscriptionsRequest, context: Any
+    ) -> contract.ListSubscriptionsResponse:
+        """See the contract."""
+        tenant, size = TENANT.parse(request.parent)["tenant"], _PAGES.size(request.page_size)
+        query = ("ListSubscriptions", tenant)
+        key = self._tokens.read(request.page_token, query)
+        found = await self._subscriptions.page(tenant, str(key[0]) if key else "", size + 1)
+        response = contract.ListSubscriptionsResponse(subscriptions=map(subscription_message, found[:size]))
+        if len(found) > size:
+            response.next_page_token = self._tokens.write((found[size - 1].name.subscription_id,), query)
+        return response
+
+    async def ListGrantedTags(
+        self, request: contract.ListGrantedTagsRequest, context: Any
+    ) -> contract.ListGrantedTagsResponse:
+        """See the contract."""
+        name = _name(request.parent)
+        tags, in_force = await self._subscriptions.granted(name)
+        messages = [granted_message(name.tenant, each) for each in tags]
+        return contract.ListGrantedTagsResponse(granted_tags=messages, in_force=in_force)
+
+    async def UpdateSubscription(
+        self, request: contract.UpdateSubscriptionRequest, context: Any
+    ) -> contract.Subscription:
+        """See the contract."""
+        given = request.subscription
+        values = MessageToDict(given.configuration)
+        return subscription_message(await self._subscriptions.change(_name(given.name), given.plan, values, given.etag))
+
+    async def SuspendSubscription(
+        self, request: contract.SuspendSubscriptionRequest, context: Any
+    ) -> contract.Subscription:
+        """See the contract."""
+        return subscription_message(await self._subscriptions.suspend(_name(request.name)))
+
+    async def ResumeSubscription(
+        self, request: contract.ResumeSubscriptionRequest, context: Any
+    ) -> contract.Subscription:
+        """See the contract."""
+        return subscription_message(await self._subscriptions.resume(_name(request.name)))
+
+    async def CancelSubscription(
+        self, request: contract.CancelSubscriptionRequest, context: Any
+    ) -> contract.Subscription:
+        """See the contract."""
+        return subscription_message(await self._subscriptions.cancel(_name(request.name)))
+
+
+def _name(text: str) -> SubscriptionName:
+    parts = SUBSCRIPTION.parse(text)
+    return SubscriptionName(parts["tenant"], parts["subscription"])

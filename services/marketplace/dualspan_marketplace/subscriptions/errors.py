@@ -1,0 +1,70 @@
+"""What can go wrong with subscriptions, in words that say what to do next."""
+
+from collections.abc import Sequence
+
+from dualspan_marketplace.subscriptions.life import State, Step
+from dualspan_runtime.errors import Aborted, AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
+
+_DOINGS = {
+    Step.ACCEPT: "given another binding",
+    Step.CHANGE: "changed",
+    Step.SUSPEND: "suspended",
+    Step.RESUME: "resumed",
+    Step.CANCEL: "cancelled",
+}
+
+
+def subscription_not_found(subscription_id: str) -> NotFound:
+    """No such subscription."""
+    return NotFound("SUBSCRIPTION_NOT_FOUND", f"There is no subscription {subscription_id}. List them to see which.")
+
+
+def subscription_taken(subscription_id: str) -> AlreadyExists:
+    """A subscription of this id, asked for otherwise."""
+    words = f"There is a subscription {subscription_id}. Choose another id."
+    return AlreadyExists("SUBSCRIPTION_TAKEN", words)
+
+
+def request_reused() -> InvalidArgument:
+    """The same request id for another request."""
+    words = "This request_id was used for another subscription. Choose a new one for each."
+    return InvalidArgument("REQUEST_ID_REUSED", words)
+
+
+def changed_meanwhile() -> Aborted:
+    """The etag is of an earlier state."""
+    words = "Others changed the subscription meanwhile. Look at it again, and then change it with its new etag."
+    return Aborted("ETAG_MISMATCH", words)
+
+
+def not_possible(state: State, step: Step) -> FailedPrecondition:
+    """A step that the state does not allow."""
+    words = f"The subscription is {state.value} and cannot be {_DOINGS.get(step, step.value)} now."
+    return FailedPrecondition("NOT_POSSIBLE_NOW", words, state=state.value)
+
+
+def plan_needed() -> FailedPrecondition:
+    """The trial is over."""
+    words = "The trial is over. Choose a plan that is paid, then resume the subscription."
+    return FailedPrecondition("PLAN_NEEDED", words)
+
+
+def trial_was_used(app_id: str) -> FailedPrecondition:
+    """A second trial of the same app."""
+    words = f"The enterprise has tried {app_id} before. Choose another plan."
+    return FailedPrecondition("TRIAL_WAS_USED", words)
+
+
+def no_such_plan(plan_id: str) -> NotFound:
+    """The app does not offer this plan."""
+    return NotFound("PLAN_NOT_FOUND", f"The app offers no plan {plan_id[:60]!r}. `dualspan apps show` names its plans.")
+
+
+def bad_binding(problems: Sequence[str]) -> FailedPrecondition:
+    """The choice of assets does not do."""
+    return FailedPrecondition("BINDING_INCOMPLETE", " ".join(problems[:10]))
+
+
+def bad_configuration(problems: Sequence[str]) -> InvalidArgument:
+    """Settings that the app's schema does not allow."""
+    return InvalidArgument("INVALID_CONFIGURATION", " ".join(problems[:10]), field="subscription.configuration")

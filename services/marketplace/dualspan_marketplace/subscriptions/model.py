@@ -1,0 +1,59 @@
+"""A subscription as it is stored."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from dualspan_marketplace.subscriptions.life import Life
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionName:
+    """Whose subscription, and which."""
+
+    tenant: str
+    subscription_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a plan means for a subscription; without a trial, `trial_days` is 0."""
+
+    plan_id: str
+    max_assets: int
+    is_paid: bool
+    trial_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A subscription to an app.
+
+    Attributes:
+        publisher: The tenant whose app it is.
+        manifest: The text of the version's manifest.
+        scopes: What the app's credential is for.
+        roles: Ids of the chosen assets, by role.
+        revision: One more for each change.
+    """
+
+    name: SubscriptionName
+    publisher: str
+    app_id: str
+    version: str
+    manifest: str
+    scopes: tuple[str, ...]
+    terms: Terms
+    configuration: Mapping[str, Any]
+    roles: Mapping[str, tuple[str, ...]]
+    life: Life
+    revision: int
+    request_id: str
+    request_digest: bytes
+    create_time: datetime
+
+    @property
+    def etag(self) -> str:
+        """Of this state of the subscription."""
+        return f"r{self.revision}"
