@@ -108,7 +108,7 @@ async def telling(
 ) -> AsyncGenerator[AnalyticsPlatform]:
     """A platform that may call 127.0.0.1 and has a mail server."""
     database = await clone(migrated_postgres, "test_alarm_notifications")
-    settings = {
+    settings: dict[str, Any] = {
         "private_webhooks": True,
         "smtp_host": "127.0.0.1",
         "smtp_port": mail[1],

@@ -73,7 +73,7 @@ async def platform(
     database = await clone(migrated_postgres, next(_names))
     folder = tmp_path_factory.mktemp("exports")
     try:
-        settings = {"export_folder": str(folder), "export_endpoints": s3}
+        settings: dict[str, Any] = {"export_folder": str(folder), "export_endpoints": s3}
         async with running_analytics(database, redis_server.url(), **settings) as running:
             yield running
     finally:
