@@ -65,3 +65,39 @@ class PlatformClock:
     def platform_now(self) -> int:
         """Microseconds since 1970."""
         return now_microseconds() - self.offset
+
+
+@dataclass(slots=True)
+class SendingTime:
+    """When what comes was sent, on this gateway's clock, however late the gateway or the network is.
+
+    The sender stamps what it sends with a clock that may be anywhere. Of late the fastest has taken the least, so the
+    others are later than that one by what they took longer (the minimum filter of RFC 5905, clause 10).
+
+    Attributes:
+        window: Microseconds after which the fastest is looked for again, as clocks drift.
+        most: Microseconds; what seems to have taken longer was stamped by a clock that was set since.
+    """
+
+    window: int = 60_000_000
+    most: int = 10_000_000
+    _began: int | None = None
+    _fastest: int = 0
+    _before: int = 0
+
+    def sent(self, stamp: int, came: int) -> int:
+        """Microseconds since 1970, at the latest when it came.
+
+        Args:
+            stamp: By the sender's clock; 0 if it gave none.
+            came: By this gateway's clock.
+        """
+        if not stamp:
+            return came
+        took = came - stamp
+        if self._began is None or took - min(self._fastest, self._before) > self.most:
+            self._began, self._fastest, self._before = came, took, took
+        elif came - self._began > self.window:
+            self._began, self._fastest, self._before = came, took, self._fastest
+        self._fastest = min(self._fastest, took)
+        return came - (took - min(self._fastest, self._before))

@@ -14,7 +14,7 @@ import structlog
 from asyncua import ua
 from asyncua.common.utils import Buffer
 
-from dualspan_edge.clock import now_microseconds
+from dualspan_edge.clock import SendingTime, now_microseconds
 from dualspan_edge.decoder import DecodeError, PublishResponse, decode_publish_response, decode_republish_response
 from dualspan_edge.opcua.connection import Connection
 from dualspan_edge.opcua.subscription import Subscription
@@ -84,6 +84,7 @@ class PublishPump:
         self._in_flight = 0
         self._limit = _MOST_REQUESTS
         self._unstored = 0
+        self._sending = SendingTime()
         self._now: Callable[[], float] = asyncio.get_running_loop().time
 
     def wake(self) -> None:
@@ -170,7 +171,8 @@ class PublishPump:
         if response.sequence_number not in {0, subscription.expected}:
             await self._fetch_missing(subscription, response.sequence_number)
         self._take(subscription, response)
-        heard_at = complete_until(response, came, int(subscription.publishing_ms * 1000))
+        sent = self._sending.sent(response.publish_time, came)
+        heard_at = complete_until(response, sent, int(subscription.publishing_ms * 1000))
         subscription.heard_at = max(subscription.heard_at, heard_at)
 
     def _reconcile(self, subscription: Subscription, response: PublishResponse) -> None:
@@ -248,12 +250,12 @@ class PublishPump:
         return response
 
 
-def complete_until(response: PublishResponse, came: int, publishing: int) -> int:
+def complete_until(response: PublishResponse, sent: int, publishing: int) -> int:
     """Until when a subscription's values have come, but for what the server gathers in one publishing interval.
 
     Args:
         response: What came.
-        came: When, microseconds since 1970.
+        sent: When it was sent, microseconds on the gateway's clock.
         publishing: The publishing interval, microseconds.
 
     Returns:
@@ -264,9 +266,9 @@ def complete_until(response: PublishResponse, came: int, publishing: int) -> int
     is_told = newest and response.publish_time
     age = max(response.publish_time - max(newest), 0) if is_told else 0
     if response.more_notifications and not response.is_keep_alive:
-        return came - age if is_told else 0
+        return sent - age if is_told else 0
     # A server that is out of breath publishes late; values that are far older only have not changed since.
-    return came - max(age - publishing, 0) if age <= publishing + _MOST_LATE else came
+    return sent - max(age - publishing, 0) if age <= publishing + _MOST_LATE else sent
 
 
 def _body_of(answer: "asyncio.Future[object]") -> bytes:

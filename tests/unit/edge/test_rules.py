@@ -12,7 +12,7 @@ from dualspan.frame.v1 import frame_pb2
 from dualspan.onboarding.v1 import gateway_service_pb2 as gateway
 from dualspan.onboarding.v1 import resources_pb2 as onboarding
 from dualspan_edge.backoff import Backoff
-from dualspan_edge.clock import ClockWatch, offset_from
+from dualspan_edge.clock import ClockWatch, SendingTime, offset_from
 from dualspan_edge.configuration import ReportLedger
 from dualspan_edge.enrolment import EnrolmentToken
 from dualspan_edge.errors import EnrolmentError, ServerRefusedError, UntrustedServerError
@@ -209,3 +209,20 @@ def test_status_codes_in_words() -> None:
     assert "browse it again" in status_words(ua.StatusCodes.BadNodeIdUnknown)
     assert "BadOutOfService" in status_words(ua.StatusCodes.BadOutOfService)
     assert status_words(0x81234567)
+
+
+@given(st.integers(-(10**12), 10**12), st.lists(st.integers(0, 5_000_000), max_size=20))
+def test_what_came_late_was_sent_earlier(ahead: int, delays: list[int]) -> None:
+    sending, sent = SendingTime(), 10**15
+    assert sending.sent(sent + ahead, sent + 1000) == sent + 1000
+    for delay in delays:
+        sent += 100_000
+        assert sending.sent(sent + ahead, sent + 1000 + delay) == sent + 1000
+    assert sending.sent(0, sent) == sent, "no stamp"
+
+
+def test_a_clock_that_drifts_or_is_set_is_followed() -> None:
+    sending = SendingTime(window=1000, most=500)
+    assert sending.sent(10_000, 20_000) == 20_000
+    assert [sending.sent(10_000 + at, 20_000 + at + 100) for at in (500, 1500, 2700)] == [20_500, 21_500, 22_800]
+    assert sending.sent(5000, 23_000) == 23_000, "set back by more than anything takes"
