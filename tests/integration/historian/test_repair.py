@@ -205,7 +205,7 @@ async def test_what_could_not_be_had_is_tried_again_when_somebody_says_so(box: B
     assert (row.state, row.repaired_samples, row.resolution) == (resources_pb2.GAP_STATE_REPAIRED, 20, "")
     assert await refusal(box.retry()) == "GAPS_REQUIRED"
     assert await refusal(box.retry(f"tenants/{TENANT}/gaps/first")) == "GAP_NOT_FOUND"
-    assert await refusal(box.retry("tenants/rival/gaps/1")) == "GAP_NOT_FOUND"
+    assert await refusal(box.retry("tenants/rival/gaps/1")) == "FOREIGN_TENANT"
 
 
 async def test_tags_that_cannot_be_read_now_hide_no_others(box: Box) -> None:
