@@ -137,7 +137,8 @@ async def test_what_is_decoded_already_is_read_without_a_transaction_and_as_it_i
     first = await historian.stub.ReadProcessed(request)
     assert opened
     opened.clear()
-    assert await historian.stub.ReadProcessed(request) == first
+    for _ in range(4):  # by the third time it is expected that nothing changes
+        assert await historian.stub.ReadProcessed(request) == first
     assert not opened
 
     # Committed by this process, which keeps the frame; sealed and merged by another.

@@ -1,5 +1,6 @@
 """Aggregates by interval, for many tags: what to fetch, in portions of bounded size."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -24,6 +25,8 @@ from dualspan_historian.storage.segment_store import SegmentInfo
 # Samples that are decoded in one go, unless a single interval has more; and the most that one may have.
 _AT_ONCE = 2_000_000
 _MOST_PER_INTERVAL = 8_000_000
+# To look for one tag in a frame takes about as long as to look at so many samples.
+_SAMPLES_PER_SEARCH = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +74,14 @@ async def read_processed(snapshots: Snapshots, tenant: str, query: ProcessedQuer
         InvalidArgument: A tag has no numbers (`NOT_NUMERIC`).
         ResourceExhausted: Too many queries run, or this one covers too many samples.
     """
-    first, end = query.intervals.first_us, query.intervals.end_us
-    scope = await snapshots.look(tenant, query.tag_ids, first, end)
-    _check_kinds(scope.tags, query)
-    remembered = _from_memory(snapshots.memory(tenant), scope, query, min(FEW_SAMPLES, snapshots.max_samples))
+    remembered = await _at_hand(snapshots, tenant, query)
     if remembered is not None:
         return remembered
     async with snapshots.open(tenant) as snapshot:
-        scope = await snapshot.scope(query.tag_ids, first, end)
+        scope = await snapshot.scope(query.tag_ids, query.intervals.first_us, query.intervals.end_us)
         _check_kinds(scope.tags, query)
-        sources = _sources(scope, await snapshot.frames(_relevant(scope, query)))
+        frames = await snapshot.frames(_relevant(scope, query))
+        sources = await snapshot.run_short(_effort(scope, [frame.key for frame in frames]), _sources, scope, frames)
         portions = [portion for source in sources for portion in _portions(source, query)]
         snapshot.check(sum(info.sample_count for portion in portions for info in portion.decoded))
         results: defaultdict[int, list[list[Series]]] = defaultdict(list)
@@ -98,11 +99,34 @@ def _check_kinds(tags: Sequence[Tag], query: ProcessedQuery) -> None:
             raise not_numeric(tag.tag_id)
 
 
+async def _at_hand(snapshots: Snapshots, tenant: str, query: ProcessedQuery) -> dict[int, list[Series]] | None:
+    """Answer with what is decoded already, in one round trip; None if that is not all that it takes."""
+    memory, most = snapshots.memory(tenant), min(FEW_SAMPLES, snapshots.max_samples)
+    asked = (tenant, query.tag_ids, query.intervals.first_us, query.intervals.end_us)
+    expected, answer = snapshots.expectations.get(asked), None
+    looking = asyncio.ensure_future(snapshots.look(*asked))
+    try:
+        if expected is not None:
+            # While the database looks, this is computed of what it will most likely find. If it finds anything else,
+            # this is thrown away.
+            await asyncio.sleep(0)
+            answer = _from_memory(memory, expected, query, most)
+        scope = await looking
+    finally:
+        looking.cancel()
+    _check_kinds(scope.tags, query)
+    if scope != expected:
+        answer = _from_memory(memory, scope, query, most)
+    if answer is not None:
+        snapshots.expectations.learn(asked, scope)
+    return answer
+
+
 def _from_memory(memory: Memory, scope: Scope, query: ProcessedQuery, most: int) -> dict[int, list[Series]] | None:
     """Compute aggregates of at most so many samples that are all decoded already; None if there is more to it."""
     keys = _relevant(scope, query)
     frames = [UnsealedFrame(key, indexed) for key in keys if (indexed := memory.frame(key)) is not None]
-    if len(frames) < len(keys) or sum(key.sample_count for key in keys) > most:
+    if len(frames) < len(keys) or _effort(scope, keys) > most:
         return None
     portions = [portion for source in _sources(scope, frames) for portion in _portions(source, query)]
     if sum(info.sample_count for portion in portions for info in portion.decoded) > most:
@@ -129,6 +153,11 @@ def _remembered_parts(memory: Memory, portion: Portion) -> list[Part] | None:
     blocks = {info.segment_id: memory.segments([info]) for info in portion.decoded}
     known = {segment_id: block for segment_id, block in blocks.items() if block is not None}
     return _parts_of(portion.decoded, known) if len(known) == len(blocks) else None
+
+
+def _effort(scope: Scope, keys: Sequence[FrameKey]) -> int:
+    """How much work it is to find the tags in frames, in samples."""
+    return sum(key.sample_count for key in keys) + _SAMPLES_PER_SEARCH * len(keys) * len(scope.tags)
 
 
 def _sources(scope: Scope, frames: Sequence[UnsealedFrame]) -> list[TagSources]:

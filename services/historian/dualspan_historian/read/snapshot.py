@@ -14,6 +14,7 @@ from dualspan.frame.v1 import frame_pb2
 from dualspan_frame import Block, DecodeLimits, decode_frame
 from dualspan_historian.errors import busy, too_many_bytes, too_many_samples, unknown_tags
 from dualspan_historian.model import Tag
+from dualspan_historian.read.expectations import Expectations
 from dualspan_historian.read.frames import FrameCache, IndexedFrame
 from dualspan_historian.read.memory import Memory, SegmentCache
 from dualspan_historian.read.room import Room, Share
@@ -75,6 +76,7 @@ class Snapshots:
         self.max_samples = max_samples
         self._max_bytes = max_bytes
         self._room = Room(max_bytes, wait_seconds)
+        self.expectations = Expectations()
 
     def memory(self, tenant: str) -> Memory:
         """Return what is decoded already."""
