@@ -10,6 +10,7 @@ from asyncua import ua
 from plc_sim.load import FIRST_NODE_ID, LoadPlan, LoadSampler
 from plc_sim.load_statistics import LoadStatistics
 from plc_sim.opcua.certificate import Identity
+from plc_sim.opcua.core import without_collector
 from plc_sim.opcua.gate import Gate
 from plc_sim.opcua.nodes import DATA_VARIABLE, OBJECTS, NodeBuilder, text
 from plc_sim.opcua.server import ServerOptions, SimServer
@@ -76,7 +77,8 @@ class LoadServer:
     async def start(self) -> None:
         """Build the address space and listen."""
         await self._server.prepare(self._sampler, NoHistory(), lambda: [NAMESPACE])
-        self._build()
+        with without_collector():
+            self._build()
         await self._server.start()
 
     def _sampler(self) -> LoadSampler:

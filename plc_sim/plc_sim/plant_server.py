@@ -14,6 +14,7 @@ from plc_sim.model.operator import Operator
 from plc_sim.model.plant import Plant, Variable
 from plc_sim.opcua import certificate, encoding
 from plc_sim.opcua.certificate import Identity
+from plc_sim.opcua.core import without_collector
 from plc_sim.opcua.encoding import Stamps
 from plc_sim.opcua.event_filter import supertypes_in
 from plc_sim.opcua.gate import Gate
@@ -106,7 +107,8 @@ class PlantServer:
 
         server.iserver.certificate_validator = self.trust_list.validate
         await server.prepare(sampler, history, lambda: uris)
-        PlantNodes(server, self.plant, namespaces, self._read).build()
+        with without_collector():
+            PlantNodes(server, self.plant, namespaces, self._read).build()
         self._serve(server, lookup, book)
         await self._warm()
         await server.start()

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+from collections.abc import Generator
 from pathlib import Path
 
 from asyncua import ua
@@ -37,20 +38,27 @@ def _copy(node: NodeData) -> NodeData:
     return copied
 
 
+@contextlib.contextmanager
+def without_collector() -> Generator[None]:
+    """While many nodes are made that stay: the collector would walk them, again and again, and find nothing."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
 class QuickInternalServer(InternalServer):
     """asyncua's core; many of them begin in one process, and none lets its end be waited for."""
 
     async def load_standard_address_space(self, shelf_file: Path | None = None) -> None:
         """Copy the standard nodes from a template, which is filled once per process: it takes over a second."""
         del shelf_file
-        template = await _standard_nodes()
-        collecting = gc.isenabled()
-        gc.disable()  # it would walk all that is being made, again and again, and find nothing
-        try:
+        with without_collector():
+            template = await _standard_nodes()
             self.aspace._nodes = {node_id: _copy(node) for node_id, node in template.items()}  # noqa: SLF001
-        finally:
-            if collecting:
-                gc.enable()
 
     async def stop(self) -> None:
         """End at once: asyncua waits until its clock, which ticks every second, has ticked again."""
