@@ -109,6 +109,7 @@ class ServerSet:
                 backoff=self._backoff,
                 clock=self.clock,
                 missing_since=self._missing_since.pop(name, 0),
+                notices=self.notices,
                 repairs=self.repairs,
             )
             self._workers[name] = (worker, asyncio.ensure_future(worker.run()))

@@ -17,6 +17,7 @@ from dualspan_edge.clock import PlatformClock, now_microseconds
 from dualspan_edge.decoder import PublishResponse
 from dualspan_edge.errors import GatewayError, UntrustedServerError
 from dualspan_edge.heartbeat import Heartbeats
+from dualspan_edge.notices import NoticeBoard
 from dualspan_edge.opcua.arrivals import Arrivals, Counters
 from dualspan_edge.opcua.browse import Browser
 from dualspan_edge.opcua.connection import Connection, SessionTicket, connect
@@ -28,6 +29,7 @@ from dualspan_edge.opcua.record import ServerRecord
 from dualspan_edge.opcua.subscription import Subscription
 from dualspan_edge.opcua.subscriptions import Subscriptions
 from dualspan_edge.opcua.trust_desk import ShowNewCertificate, TrustDesk
+from dualspan_edge.opcua.unreachable import Unreachable
 from dualspan_edge.opcua.words import failure_words
 from dualspan_edge.repair import RepairDesk, Repairer
 from dualspan_edge.samples import TagTable
@@ -67,6 +69,7 @@ class ServerWorker:
         backoff: Backoff,
         clock: PlatformClock,
         missing_since: int,
+        notices: NoticeBoard,
         repairs: RepairDesk | None = None,
     ) -> None:
         """Prepares a worker.
@@ -81,6 +84,7 @@ class ServerWorker:
             clock: What time it is, where that is known better than here.
             missing_since: Until when an earlier run of the gateway had everything of this server, microseconds;
                 0 if there was none.
+            notices: Where people are told.
             repairs: How gaps are filled; None: not at all.
         """
         self._configuration = configuration
@@ -101,6 +105,8 @@ class ServerWorker:
         self._record = ServerRecord(configuration.server, buffer, missing_since)
         self._monitoring = Monitoring(self._subscriptions, self._cyclic, self._heartbeats, self._record)
         self._repairs = repairs
+        self._unreachable = Unreachable(configuration.server, notices)
+        self._is_trust = False
         self.status = onboarding.ServerStatus(server=configuration.server, state=onboarding.CONNECTION_STATE_CONNECTING)
 
     @property
@@ -172,9 +178,10 @@ class ServerWorker:
                 attempt = 0
                 continue
             except UntrustedServerError as error:
+                self._unreachable.over()
                 self._set_state(onboarding.CONNECTION_STATE_UNTRUSTED, str(error), error.judgement.approvable)
             except Exception as error:  # noqa: BLE001 - supervised: whatever a server does, we try again
-                self._failed(error)
+                self._failed(error, attempt + 1)
             if asyncio.get_running_loop().time() - started > self._backoff.longest:
                 attempt = 0
             attempt += 1
@@ -239,8 +246,9 @@ class ServerWorker:
         try:
             connection = await connect(configuration, instance, self._ticket, self._trust.anchors, self._trust.dial)
         except Exception as error:
-            self._trust.failed(configuration.server, error, instance)
+            self._is_trust = self._trust.failed(configuration.server, error, instance)
             raise
+        self._is_trust = False
         self._trust.connected(configuration.server, connection, instance)
         return connection
 
@@ -318,7 +326,10 @@ class ServerWorker:
                 await self._buffer.submit(tuple(blocks), ())
 
     async def _watch_clock(self, connection: Connection) -> None:
+        since = asyncio.get_running_loop().time()
         while True:
+            if asyncio.get_running_loop().time() - since >= _CLOCK_INTERVAL:
+                self._unreachable.over()
             offset = await connection.read_clock()
             if offset is not None:
                 # The contract has it the other way round: the server's clock minus ours.
@@ -326,8 +337,12 @@ class ServerWorker:
                 self._record.shift = -offset.offset
             await asyncio.sleep(_CLOCK_INTERVAL)
 
-    def _failed(self, error: Exception) -> None:
+    def _failed(self, error: Exception, attempt: int) -> None:
         words = failure_words(error)
+        if self._is_trust:
+            self._unreachable.over()
+        else:
+            self._unreachable.failed(attempt, words)
         if words != self.status.detail:
             self._log.warning("server_failed", error=words, kind=type(error).__name__)
         self._set_state(onboarding.CONNECTION_STATE_FAILED, words)

@@ -113,12 +113,15 @@ class TrustDesk:
             self.own.taken(server)
         self._record(server, chosen.presented, chosen.judgement.verdict, chosen.judgement.words, [])
 
-    def failed(self, server: str, error: Exception, shown: ApplicationInstance) -> None:
-        """A connection failed: perhaps one side does not trust the other."""
+    def failed(self, server: str, error: Exception, shown: ApplicationInstance) -> bool:
+        """A connection failed: perhaps one side does not trust the other, and people are told of that here."""
         if isinstance(error, UntrustedServerError):
             self._record(server, error.presented, error.judgement.verdict, error.judgement.reasons, [])
-        elif isinstance(error, UaStatusCodeError) and error.code in _REFUSALS:
+            return True
+        refused = isinstance(error, UaStatusCodeError) and error.code in _REFUSALS
+        if refused:
             self._refused(server, shown)
+        return refused
 
     def _refused(self, server: str, shown: ApplicationInstance) -> None:
         sha256 = sha256_of(shown)

@@ -18,7 +18,7 @@ from dualspan.historian.v1 import resources_pb2 as historian
 from dualspan.onboarding.v1 import gateway_service_pb2 as gateway
 from dualspan.onboarding.v1 import resources_pb2 as onboarding
 from dualspan_edge.decoder import DecodeError, check_read_response
-from dualspan_edge.opcua import connection
+from dualspan_edge.opcua import connection, server
 from dualspan_edge.opcua.connection import discover
 from dualspan_frame import ValueKind
 from harness.link import Link
@@ -48,6 +48,44 @@ async def test_a_chunk_that_claims_gigabytes_ends_the_connection() -> None:
     async with _server(claim) as url:
         with pytest.raises((ConnectionError, ua.UaError)):
             await asyncio.wait_for(_discover(url), 5)
+
+
+async def _garbage(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read(100)
+    writer.write(bytes(range(256)) * 40)
+    writer.close()
+
+
+async def _silence(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while await reader.read(1000):
+        pass
+    writer.close()
+
+
+@pytest.mark.parametrize("behaviour", [_garbage, _silence])
+async def test_a_server_that_makes_no_sense_is_one_notice_and_harms_no_other(
+    plant: Plant, platform: Platform, box: RunningGateway, behaviour: Behaviour, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "_CLOCK_INTERVAL", 0.3)
+    monkeypatch.setattr(connection, "_REQUEST_TIMEOUT", 0.3)
+    await plant.add("count", 0, ua.VariantType.UInt32)
+    good, key = plant.configuration(COUNT), ("SERVER_NOT_CONNECTED", "odd")
+    async with _server(behaviour) as url:
+        odd = plant.configuration(COUNT)
+        odd.server, odd.endpoint_url = "odd", url
+        platform.onboarding.configure(good, odd)
+        box.start()
+        await until(lambda: key in platform.onboarding.notices, "people are told", 30)
+        told = platform.onboarding.notices[key]
+        assert told.text.startswith("The gateway cannot keep a connection to the server: ")
+        assert "test-connection" in told.remedy
+        await plant.write("count", 7, ua.VariantType.UInt32)
+        await until(lambda: 7 in platform.historian.values(ValueKind.INT64, 2), "the other server streams on")
+        assert platform.onboarding.notices.keys() == {key}
+    # Its successor makes sense.
+    odd.endpoint_url = good.endpoint_url
+    platform.onboarding.configure(good, odd)
+    await until(lambda: not platform.onboarding.notices, "it is taken back", 30)
 
 
 async def test_chunks_without_end_are_not_gathered_without_end() -> None:
