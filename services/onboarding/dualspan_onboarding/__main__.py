@@ -212,6 +212,7 @@ def _reconciler(parts: _Parts) -> Reconciler:
         parts.calendar.watch_authority,
         WaitingVariables(parts.database, parts.limits).settle,
         parts.writing.expire,
+        parts.writing.forget_old,
         parts.budgets.read_unknown,
     ]
     return Reconciler(parts.database, parts.identity, historian, parts.browsing, parts.timing, sweeps=sweeps)

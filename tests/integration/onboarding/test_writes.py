@@ -137,6 +137,30 @@ async def test_rejected_cancelled_and_expired_commands_are_never_sent(plant: Gua
             await plant.writing.approve(ended.name, "")
 
 
+async def test_what_ended_long_ago_is_forgotten_and_nothing_else(plant: GuardedPlant) -> None:
+    await plant.guard(needs_approval=True)
+    old, recent, waiting = [await plant.ask() for _ in range(3)]
+    with acting(ANN):
+        for ended in (old, recent):
+            await plant.writing.cancel(ended.name)
+    async with plant.use_cases.database.transaction("acme") as connection:
+        for ended, days in ((old, 401), (recent, 399)):
+            await connection.execute(
+                "UPDATE write_command SET ended_at = now() - $2::integer * interval '1 day' WHERE command_id = $1",
+                ended.name.uid,
+                days,
+            )
+        await connection.execute("UPDATE write_command SET created_at = now() - interval '500 days'")
+    await plant.writing.forget_old()
+    assert {await plant.state(recent), await plant.state(waiting)} == {
+        WriteState.CANCELLED,
+        WriteState.PENDING_APPROVAL,
+    }
+    with pytest.raises(NotFound):
+        await plant.writing.get(old.name)
+    assert (await plant.audited()).count("write.cancel users/ann") == 2, "the audit log still has it"
+
+
 async def test_a_stream_that_is_lost_leaves_an_unknown_outcome_and_no_second_attempt(plant: GuardedPlant) -> None:
     await plant.guard()
     asked = await plant.ask()

@@ -43,6 +43,7 @@ from dualspan_runtime.errors import DomainError
 from dualspan_runtime.principal import PrincipalKind
 
 _STEP = 100
+_KEPT = timedelta(days=400)
 _LONGEST_WORDS = 500
 _MOST_OUTPUTS = 50
 # What a gateway clips is marked at its end, so a little more than that.
@@ -217,6 +218,11 @@ class Writing:
                 await audit(
                     connection, command.name.tenant, "write.expire", command.name, actor=_ACTOR, **_details(command)
                 )
+
+    async def forget_old(self) -> None:
+        """Delete commands that ended long ago; the audit log has who did what."""
+        async with self._database.platform_transaction() as connection:
+            await writes.forget_ended(connection, datetime.now(UTC) - _KEPT, _STEP)
 
     async def _waiting(self, connection: Connection, name: WriteCommandName) -> tuple[WriteCommand, str]:
         """A command that the caller may decide on, held; and who the caller is."""

@@ -249,3 +249,15 @@ async def overdue(connection: Connection, limit: int) -> Sequence[WriteCommand]:
         limit,
     )
     return [_command(row) for row in rows]
+
+
+async def forget_ended(connection: Connection, before: datetime, limit: int) -> int:
+    """Delete what has ended before a time, in every tenant, the oldest first; return how many."""
+    rows = await connection.fetch(
+        "DELETE FROM write_command AS command USING (SELECT tenant_id, command_id FROM write_command"
+        " WHERE ended_at < $1 ORDER BY ended_at LIMIT $2) AS old"
+        " WHERE command.tenant_id = old.tenant_id AND command.command_id = old.command_id RETURNING 1",
+        before,
+        limit,
+    )
+    return len(rows)
