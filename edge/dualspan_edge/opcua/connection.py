@@ -11,7 +11,7 @@ from asyncua.client.ua_session import UaSession
 from asyncua.ua.uaerrors import UaStatusCodeError
 
 from dualspan.onboarding.v1 import gateway_service_pb2 as gateway
-from dualspan_edge.clock import ClockOffset, now_microseconds, offset_from
+from dualspan_edge.clock import ClockOffset, SendingTime, now_microseconds, offset_from
 from dualspan_edge.opcua.certificates import ApplicationInstance
 from dualspan_edge.opcua.dialling import Dial, dial_directly
 from dualspan_edge.opcua.nodeids import standard_node
@@ -47,6 +47,7 @@ class Connection:
         self.chosen = chosen
         self.limits = ServerLimits()
         self.namespaces: list[str] = []
+        self.sending = SendingTime()
 
     @property
     def session(self) -> UaSession:
@@ -89,7 +90,10 @@ class Connection:
         current = value_of(answer)
         if not isinstance(current, datetime):
             return None
-        return offset_from(sent, received, int(current.timestamp() * 1e6))
+        theirs = int(current.timestamp() * 1e6)
+        # It was not read before it was asked for: however slow the gateway is, no message is taken to be newer than this.
+        self.sending.sent(theirs, sent)
+        return offset_from(sent, received, theirs)
 
     async def close(self, *, keep_session: bool) -> None:
         """Closes the channel, and the session too unless it is to be taken up again."""

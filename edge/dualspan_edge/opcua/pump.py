@@ -14,7 +14,7 @@ import structlog
 from asyncua import ua
 from asyncua.common.utils import Buffer
 
-from dualspan_edge.clock import SendingTime, now_microseconds
+from dualspan_edge.clock import now_microseconds
 from dualspan_edge.decoder import DecodeError, PublishResponse, decode_publish_response, decode_republish_response
 from dualspan_edge.opcua.connection import Connection
 from dualspan_edge.opcua.subscription import Subscription
@@ -84,7 +84,6 @@ class PublishPump:
         self._in_flight = 0
         self._limit = _MOST_REQUESTS
         self._unstored = 0
-        self._sending = SendingTime()
         self._now: Callable[[], float] = asyncio.get_running_loop().time
 
     def wake(self) -> None:
@@ -171,7 +170,7 @@ class PublishPump:
         if response.sequence_number not in {0, subscription.expected}:
             await self._fetch_missing(subscription, response.sequence_number)
         self._take(subscription, response)
-        sent = self._sending.sent(response.publish_time, came)
+        sent = self._connection.sending.sent(response.publish_time, came)
         heard_at = complete_until(response, sent, int(subscription.publishing_ms * 1000))
         subscription.heard_at = max(subscription.heard_at, heard_at)
 

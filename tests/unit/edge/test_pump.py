@@ -12,6 +12,7 @@ from asyncua import ua
 from asyncua.common.utils import Buffer
 from asyncua.ua.ua_binary import struct_to_binary
 
+from dualspan_edge.clock import SendingTime
 from dualspan_edge.decoder import PublishResponse
 from dualspan_edge.opcua import pump as pumping
 from dualspan_edge.opcua.pump import PublishPump
@@ -70,7 +71,7 @@ async def test_a_dead_subscription_is_noticed_beside_one_that_talks(monkeypatch:
     now = asyncio.get_running_loop().time()
     for identifier in (TALKING, DEAD):
         subscriptions.by_id[identifier] = Subscription(identifier, 100.0, 0.0, now, 0)
-    pump = PublishPump(SimpleNamespace(protocol=protocol), subscriptions, listener)
+    pump = PublishPump(SimpleNamespace(protocol=protocol, sending=SendingTime()), subscriptions, listener)
     running = [asyncio.create_task(work) for work in (pump.run(), protocol.talk())]
     try:
         async with asyncio.timeout(10 * MARGIN):
