@@ -91,7 +91,7 @@ class Connection:
         if not isinstance(current, datetime):
             return None
         theirs = int(current.timestamp() * 1e6)
-        # It was not read before it was asked for: however slow the gateway is, no message is taken to be newer than this.
+        # It was not read before it was asked for: a gateway that is slow takes no message to be newer than this says.
         self.sending.sent(theirs, sent)
         return offset_from(sent, received, theirs)
 
