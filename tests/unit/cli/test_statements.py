@@ -37,7 +37,7 @@ def key_of(authority: CertificateAuthority) -> tuple[StatementKey, Ed25519Privat
 
 def payload(created_us: int | None = None) -> bytes:
     tag = ReportTag(7, "Filler/Speed · 速度", "tenants/acme/gateways/g/servers/s")
-    line = TagFigures(tag, Times(HOUR, HOUR - 1500, 0, 1500, 0), 36_000, 0, None, 0, {4: 1500})
+    line = TagFigures(tag, Times(HOUR, HOUR - 1500, 0, 1500, 0), 36_000, 0, None, 0, causes={4: 1500})
     query = ReportQuery("plant Ulm", (tag,), NOW - HOUR, NOW, "users/ada")
     # A report is made after the certificate of its key, however long ago this module was imported.
     now_us = int(datetime.now(UTC).timestamp() * 1e6)
