@@ -23,6 +23,7 @@ async def run(onboarding: Onboarding, folder: Path, *arguments: str) -> tuple[in
     settings = onboarding.settings.platform
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DUALSPAN_")} | {
         "DUALSPAN_SERVICE_SECRET": settings.service_secret.get_secret_value(),
+        "DUALSPAN_IDENTITY_ADDRESS": onboarding.identity.address,
         "DUALSPAN_ONBOARDING_ADDRESS": onboarding.address,
         "DUALSPAN_DATA_DIR": str(folder / "none"),
         "COLUMNS": "300",
