@@ -114,6 +114,7 @@ class _Group:
     discard_oldest: bool
     stamps: Stamps
     cursor: int = -1
+    joined_at: int = -1
     members: dict[int, _Item] = field(default_factory=dict)
     joining: dict[int, _Item] = field(default_factory=dict)
     columns: "_Columns | None" = None
@@ -154,7 +155,6 @@ class LoadSampler:
         self, request: ua.MonitoredItemCreateRequest, stamps: Stamps, publishing_us: int, now_us: int
     ) -> ua.MonitoredItemCreateResult:
         """Create a monitored item on the Value of a load variable."""
-        del now_us
         result = ua.MonitoredItemCreateResult()
         node = request.ItemToMonitor.NodeId
         variable = int(node.Identifier) - FIRST_NODE_ID if isinstance(node.Identifier, int) else -1
@@ -169,6 +169,9 @@ class LoadSampler:
         parameters = request.RequestedParameters
         item = _Item(int(parameters.ClientHandle), variable, self._statistics.open(variable))
         group = self._place(item_id, item, parameters, stamps, publishing_us, request.MonitoringMode)
+        # A server samples from the moment of creation, however long the first message takes.
+        now_tick = now_us // self._plan.tick_us
+        group.joined_at = max(group.joined_at, now_tick - now_tick % group.step)
         result.MonitoredItemId = ua.UInt32(item_id)
         result.RevisedSamplingInterval = ua.Double(group.step * self._plan.tick_us / 1000)
         result.RevisedQueueSize = ua.UInt32(group.queue)
@@ -255,7 +258,7 @@ class LoadSampler:
             if len(columns) and newest > group.cursor:
                 return self._members_batch(group, columns, newest, room)
             if group.joining:
-                return self._joining_batch(group, newest)
+                return self._joining_batch(group, newest, room)
         return None
 
     def _members_batch(self, group: _Group, columns: _Columns, newest: int, room: int) -> Batch:
@@ -280,17 +283,21 @@ class LoadSampler:
         values = count * len(columns)
         return Batch(_notification(values, body), values, group.cursor < newest or bool(group.joining), receipt)
 
-    def _joining_batch(self, group: _Group, newest: int) -> Batch:
-        """First values of new items, at the tick that the other members have reached."""
+    def _joining_batch(self, group: _Group, newest: int, room: int) -> Batch:
+        """First values of new items, until the tick that the other members have reached."""
         columns = _Columns.of(group.joining)
         group.template = None
-        body = self._encode(group, columns, np.array([newest], np.int64), status=0)
+        since_creation = (newest - group.joined_at) // group.step + 1 if group.joined_at >= 0 else 1
+        count = max(1, min(since_creation, group.queue, room // len(columns)))
+        ticks = newest - group.step * np.arange(count - 1, -1, -1, dtype=np.int64)
+        body = self._encode(group, columns, ticks, status=0)
         group.members |= group.joining
         group.joining = {}
         group.columns = None
-        group.cursor = newest
-        receipt = _Receipt(columns.streams, newest, newest, 1, 0)
-        return Batch(_notification(len(columns), body), len(columns), more=False, receipt=receipt)
+        group.cursor, group.joined_at = newest, -1
+        receipt = _Receipt(columns.streams, int(ticks[0]), newest, count, 0)
+        values = count * len(columns)
+        return Batch(_notification(values, body), values, more=False, receipt=receipt)
 
     def _rows(self, group: _Group, columns: _Columns, ticks: NDArray[np.int64], marked: int | None) -> bytes:
         """Encode ticks × items; the row of ticks at index `marked` carries the Overflow bit."""

@@ -120,7 +120,8 @@ def test_items_can_join_leave_and_pause() -> None:
     take(source, START)
     two = source.add(request(1, 2), Stamps.SOURCE, 100_000, START)
     rows = take(source, START + 50_000)
-    assert Counter(handle for handle, _, _, _ in rows) == {1: 5, 2: 1}
+    # A new item is sampled from its creation on, not from its first message on.
+    assert Counter(handle for handle, _, _, _ in rows) == {1: 5, 2: 6}
     assert source.set_mode(one.MonitoredItemId, ua.MonitoringMode.Disabled, START)
     assert Counter(handle for handle, _, _, _ in take(source, START + 100_000)) == {2: 5}
     assert source.set_mode(one.MonitoredItemId, ua.MonitoringMode.Reporting, START)
