@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,12 +11,12 @@ import pytest
 
 from harness.historian import SECRET, unique_tenant
 from harness.marketplace import Marketplace, manifest_of
+from harness.up import environment
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def dualspan(marketplace: Marketplace, tenant: str, *words: str) -> subprocess.CompletedProcess[str]:
-    mine = {name: value for name, value in os.environ.items() if not name.startswith("DUALSPAN_")}
     stated = {
         "DUALSPAN_IDENTITY_ADDRESS": await marketplace.tenants.address_for(tenant),
         "DUALSPAN_MARKETPLACE_ADDRESS": marketplace.address,
@@ -27,7 +26,8 @@ async def dualspan(marketplace: Marketplace, tenant: str, *words: str) -> subpro
     return await asyncio.to_thread(
         subprocess.run,
         [sys.executable, "-m", "dualspan_cli", "apps", *words, "--tenant", tenant],
-        env=mine | stated,
+        # Nobody has signed in here, and no platform runs.
+        env=environment(Path("/nonexistent")) | stated,
         capture_output=True,
         text=True,
         timeout=60,

@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from integration.onboarding.running import Box, Onboarding
 from dualspan.onboarding.v1 import gateway_service_pb2 as gateway_messages
 from dualspan.onboarding.v1 import notice_pb2, trust_pb2
 from harness.certificates import Authority, Wanted, certificate, der
+from harness.up import environment
 
 OWN = der(certificate(Wanted("box")))
 
@@ -21,11 +21,10 @@ OWN = der(certificate(Wanted("box")))
 async def run(onboarding: Onboarding, folder: Path, *arguments: str) -> tuple[int, str]:
     """Exit code and everything printed."""
     settings = onboarding.settings.platform
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("DUALSPAN_")} | {
+    told = environment(folder / "none") | {
         "DUALSPAN_SERVICE_SECRET": settings.service_secret.get_secret_value(),
         "DUALSPAN_IDENTITY_ADDRESS": onboarding.identity.address,
         "DUALSPAN_ONBOARDING_ADDRESS": onboarding.address,
-        "DUALSPAN_DATA_DIR": str(folder / "none"),
         "COLUMNS": "300",
     }
     process = await asyncio.create_subprocess_exec(
@@ -36,7 +35,7 @@ async def run(onboarding: Onboarding, folder: Path, *arguments: str) -> tuple[in
         *arguments,
         "--tenant",
         "acme",
-        env=environment,
+        env=told,
         cwd=folder,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
