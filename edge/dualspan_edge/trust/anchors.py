@@ -64,7 +64,7 @@ def _authority(message: trust_pb2.TrustList.Authority) -> Authority | None:
     try:
         certificate = x509.load_der_x509_certificate(message.certificate)
         revoked = _revocation_list(message.revocation_list, certificate)
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         _log.warning("trust_list_entry_unreadable", error=str(error))
         return None
     sha256 = hashlib.sha256(message.certificate).hexdigest()

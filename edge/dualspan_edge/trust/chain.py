@@ -57,7 +57,7 @@ def read(der: bytes) -> x509.Certificate:
         key = certificate.public_key()
         _ = certificate.extensions, certificate.subject, certificate.issuer, certificate.signature_hash_algorithm
         _ = certificate.not_valid_after_utc
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension) as error:
         words = "the server's certificate cannot be read: it is damaged; make a new one at the server"
         raise ChainError(Problem(Check.STRUCTURE, words)) from error
     if not isinstance(key, rsa.RSAPublicKey) or not _LEAST_KEY_BITS <= key.key_size <= _MOST_KEY_BITS:

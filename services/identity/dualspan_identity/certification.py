@@ -137,7 +137,7 @@ def read_csr(csr_pem: str) -> ec.EllipticCurvePublicKey | rsa.RSAPublicKey:
         request = x509.load_pem_x509_csr(csr_pem.encode())
         public_key = request.public_key()
         is_proven = request.is_signature_valid
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         raise bad_csr("cannot be read; send PKCS #10 in PEM form") from error
     if not is_proven:
         raise bad_csr("is not signed with its own key")

@@ -142,7 +142,7 @@ def read_certificate(data: bytes) -> x509.Certificate:
             certificate = x509.load_der_x509_certificate(data)
         key = certificate.public_key()
         _ = certificate.extensions, certificate.subject, certificate.issuer, certificate.signature_hash_algorithm
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension) as err:
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension) as err:
         raise _refused(
             "certificate", "it is no X.509 certificate in DER or PEM, or is damaged; export it again"
         ) from err
@@ -184,7 +184,7 @@ def read_revocation_list(data: bytes, authority: x509.Certificate) -> Revocation
         crl = load(data)
         extensions, revoked = crl.extensions, len(crl)
         updated_at, next_at = crl.last_update_utc, crl.next_update_utc
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension) as err:
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension) as err:
         raise _refused("revocation_list", "it is no CRL in DER or PEM, or is damaged; export it again") from err
     subject, issuer = _name(authority.subject), _name(crl.issuer)
     if crl.issuer != authority.subject:
@@ -240,7 +240,7 @@ def facts_of_der(der: bytes) -> Facts:
     """What a certificate of whatever origin says; only its fingerprint where it cannot be read."""
     try:
         return facts_of(x509.load_der_x509_certificate(der[:MAX_CERTIFICATE_BYTES]))
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension):
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension):
         return Facts(sha256_of(der))
 
 

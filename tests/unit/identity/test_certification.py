@@ -1,3 +1,4 @@
+import base64
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -138,3 +139,11 @@ def test_what_is_sealed_opens_for_its_purpose_and_secret_only(plain: bytes, purp
         Sealer("another secret").open(sealed, purpose)
     with pytest.raises(SealError):
         sealer.open(bytes([sealed[0] ^ 1]) + sealed[1:], purpose)
+
+
+def test_a_request_of_no_known_version_is_refused() -> None:
+    der = x509.load_pem_x509_csr(make_csr(make_key()[0], "x").encode()).public_bytes(serialization.Encoding.DER)
+    body = base64.encodebytes(der.replace(b"\x02\x01\x00", b"\x02\x01\x07", 1)).decode()
+    with pytest.raises(InvalidArgument) as raised:
+        read_csr(f"-----BEGIN CERTIFICATE REQUEST-----\n{body}-----END CERTIFICATE REQUEST-----\n")
+    assert raised.value.reason == "BAD_CSR"

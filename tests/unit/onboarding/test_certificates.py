@@ -40,11 +40,12 @@ def test_a_certificate_is_read_from_der_and_pem() -> None:
         (b"", "there is none"),
         (bytes(10_000_000), "10000000 bytes"),
         (der(LEAF)[:-1], "damaged"),
+        (der(LEAF).replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x03", 1), "damaged"),
         (b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "damaged"),
         (LEAF.public_bytes(Encoding.PEM) * 2, "holds 2"),
         (der(certificate(Wanted(key=key(20, 1024)))), "its key must be"),
     ],
-    ids=["nothing", "ten megabytes", "cut off", "no certificate", "several", "a small key"],
+    ids=["nothing", "ten megabytes", "cut off", "no such version", "no certificate", "several", "a small key"],
 )
 def test_what_cannot_be_trusted_is_refused_with_the_reason(data: bytes, words: str) -> None:
     with pytest.raises(InvalidArgument, match=words):

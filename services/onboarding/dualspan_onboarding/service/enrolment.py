@@ -63,7 +63,7 @@ def check_csr(csr_pem: str) -> None:
         request = x509.load_pem_x509_csr(csr_pem.encode())
         key = request.public_key()
         genuine = request.is_signature_valid
-    except (ValueError, TypeError, UnsupportedAlgorithm) as err:
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as err:
         raise csr_refused("it is not a PKCS #10 request in PEM with a key that is supported") from err
     if not genuine:
         raise csr_refused("its signature does not fit its key")
