@@ -12,7 +12,15 @@ from dualspan_runtime.grants import Grant, Grants, allow
 from dualspan_runtime.interceptors import CallInterceptor, Context, Proceed
 from dualspan_runtime.permissions import MethodPolicy
 from dualspan_runtime.principal import ANONYMOUS, Principal, PrincipalKind
-from dualspan_runtime.roles import APP, AUTHENTICATED, CROSS_TENANT_PERMISSIONS, GATEWAY, PLATFORM_ADMIN, PUBLIC, SERVICE
+from dualspan_runtime.roles import (
+    APP,
+    AUTHENTICATED,
+    CROSS_TENANT_PERMISSIONS,
+    GATEWAY,
+    PLATFORM_ADMIN,
+    PUBLIC,
+    SERVICE,
+)
 from dualspan_runtime.streams import LiveStreams, check_credentials
 from dualspan_runtime.trust import RevocationWatch
 

@@ -77,11 +77,9 @@ def allow(grant: Grant, method: str) -> Grant:
     """
     scope = APP_METHODS.get(method)
     if scope is None:
-        raise PermissionDenied(
-            "PERMISSION_MISSING", "Apps may not call this. They read granted tags and write results."
-        )
+        raise PermissionDenied("PERMISSION_MISSING", "Apps may not call this. They read what was granted.")
     if scope not in grant.scopes:
-        words = f"The app's subscription does not run, or its manifest does not have the scope {scope}."
+        words = f"The subscription does not run, its tokens were revoked, or the manifest lacks the scope {scope}."
         raise PermissionDenied("PERMISSION_MISSING", words, permission=scope)
     return grant
 
