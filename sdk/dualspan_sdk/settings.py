@@ -55,8 +55,8 @@ class AppSettings:
         """The settings in `DUALSPAN_APP_*`.
 
         Variables: SUBSCRIPTION, MARKETPLACE, HISTORIAN, ONBOARDING (host:port), CA_FILE (PEM; none: plaintext),
-        TOKEN_FILE, BINDING_FILE (JSON: {assets, models}), CONFIG_FILE (JSON), OUTPUTS_FILE (JSON: a list of {asset, output, tag,
-        kind}), DATA, HOST, PORT, CLOCK (`plant_us/machine_us/speed`, of a simulated plant).
+        TOKEN_FILE, BINDING_FILE (JSON: {assets, models}), CONFIG_FILE (JSON), OUTPUTS_FILE (JSON: a list of {asset,
+        output, tag, kind}), DATA, HOST, PORT, CLOCK (`plant_us/machine_us/speed`, of a simulated plant).
 
         Raises:
             DualSpanError: `INVALID_ENVIRONMENT`: one of them cannot be read; the message names it.

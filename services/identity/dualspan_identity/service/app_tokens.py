@@ -1,12 +1,21 @@
 """Access tokens of apps: signed for the marketplace, which knows whom they are for."""
 
+from typing import Protocol
+
 from dualspan_identity.errors import malformed
 from dualspan_identity.model import SignedToken
-from dualspan_identity.service.keys import SigningKeys
 from dualspan_runtime.names import ResourceName
 
 SUBSCRIPTION = ResourceName("tenants/{tenant}/subscriptions/{subscription}")
 _LARGEST = (1 << 53) - 1
+
+
+class AppSigner(Protocol):
+    """What signs apps' tokens: `SigningKeys`."""
+
+    def sign_app(self, tenant: str, subscription: str, credential: int) -> SignedToken:
+        """Returns a token of a subscription's credential."""
+        ...
 
 
 class AppTokens:
@@ -16,7 +25,7 @@ class AppTokens:
         keys: Signs.
     """
 
-    def __init__(self, keys: SigningKeys) -> None:
+    def __init__(self, keys: AppSigner) -> None:
         self._keys = keys
 
     def sign(self, subscription: str, credential: int) -> SignedToken:
