@@ -202,6 +202,10 @@ async def test_results_are_stored_once(world: World) -> None:
             await again.upload([result(tag, number) for number in range(4)])
         stored = await world.plants.historian.read_raw([tag], tenant=at.plant.tenant)
         assert stored.same_as(result(tag, 0, 4))
+        sealer, _ = world.plants.sealing
+        assert await sealer.seal_all(at.plant.tenant, f"subscriptions/{at.id}") == 4
+        sealed = await world.plants.historian.read_raw([tag], tenant=at.plant.tenant)
+        assert sealed.same_as(stored)
 
 
 async def test_an_app_writes_nothing_that_is_not_its_output(world: World) -> None:
@@ -220,6 +224,21 @@ async def test_an_app_writes_nothing_that_is_not_its_output(world: World) -> Non
         statistics = await world.plants.historian.statistics(at.plant.tenant)
         assert (statistics.committed_samples, statistics.open_gaps) == (1, 0)
         assert [each.gateway for each in statistics.positions] == [at.name]
+        request = historian.ListQuarantinedFramesRequest(parent=at.plant.parent)
+        kept = (await world.plants.historian.stub.ListQuarantinedFrames(request)).quarantined_frames
+        assert [each.gateway for each in kept] == [at.name] * len(wrong)
+
+
+async def test_a_gateway_of_the_same_id_is_somebody_else(world: World) -> None:
+    async with desk(world) as at:
+        tag = (await at.binding()).outputs[0].tag_id
+        async with at.uploading() as app:
+            gateway = await world.plants.historian.uploader(tenant=at.plant.tenant, gateway=at.id)
+            assert gateway.opened.committed_sequence == 0
+            await gateway.upload([result(tag, 5)])
+            assert [each.reason for each in gateway.quarantined.values()] == ["FOREIGN_TAG"]
+            await app.upload([result(tag, 0)])
+            assert not app.quarantined
 
 
 async def test_an_app_tells_nothing_of_the_plant(world: World) -> None:
