@@ -51,6 +51,12 @@ class Grant:
     scopes: frozenset[str] = frozenset()
     credential: int = 0
 
+    def covers(self, earlier: "Grant") -> bool:
+        """Whether nothing of an earlier grant was taken away."""
+        return (
+            self.credential == earlier.credential and self.tag_ids >= earlier.tag_ids and self.scopes >= earlier.scopes
+        )
+
 
 class Grants(Protocol):
     """Where a server learns what apps may do."""

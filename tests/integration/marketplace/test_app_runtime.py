@@ -299,6 +299,8 @@ async def test_the_sdk_opens_an_app_with_a_token_and_an_address(world: World, tm
             app.health.failing("waiting for a shift")
             assert await app.results.write("press-1", "oee", T0, 61.5) == 1
             await app.results.flush()
+            newest = await app.plant.client.read_latest([tag])
+            assert [len(block) for block in newest.blocks] == [1], "an app reads what it has written"
         stored = await world.plants.historian.read_raw([tag], tenant=at.plant.tenant)
         (block,) = stored.blocks
         assert (block.tag.tolist(), np.asarray(block.value).tolist()) == ([tag], [61.5])

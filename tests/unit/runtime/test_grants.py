@@ -90,3 +90,18 @@ async def test_a_token_of_an_earlier_credential_is_worth_nothing() -> None:
     for credential, tags in ((0, set[int]()), (1, set[int]()), (2, {1}), (3, {1})):
         app = Principal(PrincipalKind.APP, "subscriptions/oee", "acme", credential=credential)
         assert watch.of(app).tag_ids == tags
+
+
+@pytest.mark.parametrize(
+    ("now", "covers"),
+    [
+        (Grant(frozenset({1, 2}), frozenset({"samples.read"})), True),
+        (Grant(frozenset({1, 2, 3}), frozenset({"samples.read", "outputs.write"})), True),
+        (Grant(frozenset({1, 3}), frozenset({"samples.read"})), False),
+        (Grant(frozenset({1, 2}), frozenset()), False),
+        (Grant(frozenset({1, 2}), frozenset({"samples.read"}), credential=1), False),
+        (Grant(), False),
+    ],
+)
+def test_what_was_taken_away_is_seen(now: Grant, covers: bool) -> None:
+    assert now.covers(Grant(frozenset({1, 2}), frozenset({"samples.read"}))) is covers

@@ -6,6 +6,8 @@ ALTER TABLE subscription
     ADD COLUMN credential bigint NOT NULL DEFAULT 0,
     -- The tags of its results may not be as they should be.
     ADD COLUMN outputs_due boolean NOT NULL DEFAULT false,
+    -- One more for each change of those tags, which are a part of the grant and none of what a person changes.
+    ADD COLUMN outputs_revision bigint NOT NULL DEFAULT 0,
     ADD COLUMN health_problem text NOT NULL DEFAULT '',
     ADD COLUMN health_time timestamptz;
 CREATE INDEX subscription_outputs_due_idx ON subscription (tenant_id, subscription_id) WHERE outputs_due;

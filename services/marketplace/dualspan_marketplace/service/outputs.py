@@ -45,7 +45,8 @@ class Outputs:
             tags = await self._tags.set(name, wanted) if wanted or known else []
             async with self._database.transaction(name.tenant) as connection:
                 if await app_runtime.settle(connection, name, found.revision):
-                    await app_runtime.put_outputs(connection, name, tags)
+                    if set(tags) != set(known):
+                        await app_runtime.put_outputs(connection, name, tags)
                     return
 
     async def settle_if_possible(self, name: SubscriptionName) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from dualspan_manifest import ValueKind
 from dualspan_marketplace.bindings.outputs import Output, OutputTag
+from dualspan_marketplace.store.subscriptions import GRANTS
 from dualspan_marketplace.subscriptions.model import SubscriptionName
 from dualspan_runtime.database import Connection
 
@@ -24,7 +25,7 @@ async def outputs(connection: Connection, name: SubscriptionName) -> list[Output
 
 
 async def put_outputs(connection: Connection, name: SubscriptionName, tags: Iterable[OutputTag]) -> None:
-    """Have exactly these."""
+    """Have exactly these; whoever follows the grants hears of it when the transaction commits."""
     await connection.execute(f"DELETE FROM output_tag WHERE {_THIS}", name.tenant, name.subscription_id)
     await connection.executemany(
         """INSERT INTO output_tag (tenant_id, subscription_id, asset_id, output, kind, unit, tag_id)
@@ -42,6 +43,12 @@ async def put_outputs(connection: Connection, name: SubscriptionName, tags: Iter
             for each in tags
         ],
     )
+    await connection.execute(
+        f"UPDATE subscription SET outputs_revision = outputs_revision + 1 WHERE {_THIS}",
+        name.tenant,
+        name.subscription_id,
+    )
+    await connection.execute("SELECT pg_notify($1, '')", GRANTS)
 
 
 async def settle(connection: Connection, name: SubscriptionName, revision: int) -> bool:

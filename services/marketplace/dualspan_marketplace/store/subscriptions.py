@@ -158,7 +158,8 @@ class InForce:
 async def in_force(connection: Connection) -> list[InForce]:
     """The subscriptions of all tenants whose apps may read; in a platform transaction."""
     rows = await connection.fetch(
-        "SELECT tenant_id, subscription_id, revision FROM subscription"
+        # Both only rise: their sum is another whenever one of them is.
+        "SELECT tenant_id, subscription_id, revision + outputs_revision FROM subscription"
         " WHERE state IN ('provisioning', 'active', 'upgrading')"
     )
     return [InForce(SubscriptionName(row[0], row[1]), row[2]) for row in rows]
@@ -166,7 +167,7 @@ async def in_force(connection: Connection) -> list[InForce]:
 
 @dataclass(frozen=True, slots=True)
 class WhatIsGranted:
-    """Tags and scopes of a grant, and the credential that it counts for."""
+    """Tags that were granted and those of results, scopes, and the credential that it all counts for."""
 
     tag_ids: frozenset[int]
     scopes: frozenset[str]
@@ -176,8 +177,9 @@ class WhatIsGranted:
 async def what_is_granted(connection: Connection, name: SubscriptionName) -> WhatIsGranted | None:
     """A grant that is in force; None by now."""
     row = await connection.fetchrow(
-        f"""SELECT scopes, credential, ARRAY(SELECT DISTINCT g.tag_id FROM granted_tag AS g WHERE g.tenant_id = $1
-            AND g.subscription_id = $2) AS tags
+        f"""SELECT scopes, credential, ARRAY(SELECT g.tag_id FROM granted_tag AS g WHERE g.tenant_id = $1
+            AND g.subscription_id = $2 UNION SELECT o.tag_id FROM output_tag AS o WHERE o.tenant_id = $1
+            AND o.subscription_id = $2) AS tags
         FROM subscription WHERE {_THIS} AND state IN ('provisioning', 'active', 'upgrading')""",
         name.tenant,
         name.subscription_id,
