@@ -1,18 +1,21 @@
 """An app as the platform runs it: its settings, its plant, its health."""
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from dualspan_sdk._binding import FileBinding
 from dualspan_sdk._client import Client
 from dualspan_sdk._credentials import FileCredentials
+from dualspan_sdk._errors import DualSpanError
 from dualspan_sdk._outbox import Outbox
 from dualspan_sdk._plant import Plant
+from dualspan_sdk._runtime import AppRuntime
 from dualspan_sdk._writing import Results
 from dualspan_sdk.settings import AppSettings
 
@@ -21,6 +24,7 @@ _Receive: TypeAlias = Callable[[], Awaitable[Any]]
 _Send: TypeAlias = Callable[[Any], Awaitable[None]]
 # Somebody must have said so within this time, or the app counts as stuck.
 _STALE_SECONDS = 60.0
+_TELL_SECONDS = 20.0
 
 
 async def open_plant(settings: AppSettings | None = None) -> Plant:
@@ -116,16 +120,52 @@ class App:
 
 @asynccontextmanager
 async def open_app(settings: AppSettings | None = None) -> AsyncGenerator[App]:
-    """Everything that the platform gives an app.
+    """Everything that the platform gives an app: from the files that it was started with, or, where the environment
+    names a marketplace, from there.
 
     Args:
         settings: Read from the environment if None.
 
     Raises:
-        DualSpanError: The environment or the access token cannot be read; the message says which and why.
+        DualSpanError: The environment or the access token cannot be read, or the marketplace refuses; the message says
+            which and why.
     """
     settings = settings or AppSettings.from_environment()
+    opened = _from_marketplace(settings) if settings.marketplace and settings.subscription else _from_files(settings)
+    async with opened as app:
+        yield app
+
+
+@asynccontextmanager
+async def _from_files(settings: AppSettings) -> AsyncGenerator[App]:
     async with await open_plant(settings) as plant:
         outbox = Outbox(settings.data / "results.sqlite")
         async with Results(plant.client, settings.outputs, outbox) as results:
             yield App(plant, settings, results, Health())
+
+
+@asynccontextmanager
+async def _from_marketplace(settings: AppSettings) -> AsyncGenerator[App]:
+    channel = settings.endpoints.open_channel(settings.marketplace)
+    async with AppRuntime(channel, settings.subscription, FileCredentials(settings.token_file)) as runtime:
+        settings = replace(settings, configuration=await runtime.configuration())
+        client = await Client.with_credentials(settings.endpoints, runtime.credentials)
+        async with Plant(client, settings.clock, runtime.assets) as plant:
+            outbox = Outbox(settings.data / "results.sqlite")
+            async with Results(client, await runtime.outputs(), outbox, runtime.outputs) as results:
+                health = Health()
+                telling = asyncio.create_task(_tell(runtime, health, results))
+                try:
+                    yield App(plant, settings, results, health)
+                finally:
+                    telling.cancel()
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await telling
+
+
+async def _tell(runtime: AppRuntime, health: Health, results: Results) -> None:
+    """Report health now and then; when that fails, the next time is soon enough."""
+    while True:
+        with contextlib.suppress(DualSpanError):
+            await runtime.report(health.problem or results.problem)
+        await asyncio.sleep(_TELL_SECONDS)

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from types import TracebackType
@@ -46,12 +46,20 @@ class Results:
         client: Connected.
         outputs: By asset (empty for the subscription itself) and output.
         outbox: What is not committed yet.
+        ask: Tells the outputs that there are now, asked for one that is not known; None: there are no others.
     """
 
-    def __init__(self, client: Client, outputs: Mapping[tuple[str, str], OutputTag], outbox: Outbox) -> None:
+    def __init__(
+        self,
+        client: Client,
+        outputs: Mapping[tuple[str, str], OutputTag],
+        outbox: Outbox,
+        ask: Callable[[], Awaitable[Mapping[tuple[str, str], OutputTag]]] | None = None,
+    ) -> None:
         self._client = client
         self._outputs = outputs
         self._outbox = outbox
+        self._ask = ask
         self._using = asyncio.Lock()
         self._news = asyncio.Event()
         self._emptied = asyncio.Event()
@@ -79,6 +87,9 @@ class Results:
             ValueError: The columns do not fit together, or the values are of another kind.
         """
         tag = self._outputs.get((asset, output))
+        if tag is None and self._ask is not None:
+            self._outputs = await self._ask()
+            tag = self._outputs.get((asset, output))
         if tag is None:
             known = ", ".join(sorted(f"{a or '-'}/{o}" for a, o in self._outputs)[:8]) or "none"
             words = f"{asset}/{output} is no output of this app here. Outputs: {known}."

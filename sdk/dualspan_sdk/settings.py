@@ -25,6 +25,8 @@ class AppSettings:
 
     Attributes:
         subscription: `tenants/{tenant}/subscriptions/{subscription}`; empty in the local harness.
+        marketplace: host:port of what it asks for its own token, configuration, binding and outputs; empty: it has what
+            the files hold.
         endpoints: The platform's services.
         token_file: File with the access token of the subscription, which the platform writes anew before it ends.
         binding_file: File with the assets and properties that were granted; None: onboarding is asked.
@@ -37,6 +39,7 @@ class AppSettings:
     """
 
     subscription: str = ""
+    marketplace: str = ""
     endpoints: Endpoints = _DEFAULT
     token_file: Path = Path("/run/dualspan/token")
     binding_file: Path | None = None
@@ -51,9 +54,9 @@ class AppSettings:
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
         """The settings in `DUALSPAN_APP_*`.
 
-        Variables: SUBSCRIPTION, HISTORIAN, ONBOARDING (host:port), CA_FILE (PEM; none: plaintext), TOKEN_FILE,
-        BINDING_FILE (JSON: {assets, models}), CONFIG_FILE (JSON), OUTPUTS_FILE (JSON: a list of {asset, output, tag,
-        kind}), DATA, HOST, PORT, CLOCK (`plant_us/machine_us/speed`, of a simulated plant).
+        Variables: SUBSCRIPTION, MARKETPLACE, HISTORIAN, ONBOARDING (host:port), CA_FILE (PEM; none: plaintext),
+        TOKEN_FILE, BINDING_FILE (JSON: {assets, models}), CONFIG_FILE (JSON), OUTPUTS_FILE (JSON: a list of {asset,
+        output, tag, kind}), DATA, HOST, PORT, CLOCK (`plant_us/machine_us/speed`, of a simulated plant).
 
         Raises:
             DualSpanError: `INVALID_ENVIRONMENT`: one of them cannot be read; the message names it.
@@ -68,6 +71,7 @@ class AppSettings:
         )
         return cls(
             subscription=found.get("SUBSCRIPTION", ""),
+            marketplace=found.get("MARKETPLACE", ""),
             endpoints=endpoints,
             token_file=Path(found.get("TOKEN_FILE", "/run/dualspan/token")),
             binding_file=Path(found["BINDING_FILE"]) if "BINDING_FILE" in found else None,

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from dualspan.historian.v1 import resources_pb2 as historian
 from dualspan.onboarding.v1.asset_service_pb2_grpc import add_AssetServiceServicer_to_server
+from dualspan.onboarding.v1.result_tags_pb2_grpc import add_ResultTagServiceServicer_to_server
 from dualspan_analytics.columns import PropertyRef
 from dualspan_analytics.parts import Parts, open_parts
 from dualspan_analytics.plant_data import PlantData
@@ -28,12 +29,15 @@ from dualspan_historian.storage.sealing import Sealer
 from dualspan_onboarding.asset_models.library import built_in
 from dualspan_onboarding.assets import AssetLevel, AssetName, NewAsset, Slot
 from dualspan_onboarding.browsed import BrowsedNode
+from dualspan_onboarding.clients import Historian as Tags
 from dualspan_onboarding.model import Limits, Timing
 from dualspan_onboarding.names import TagName
 from dualspan_onboarding.service.asset_models import AssetModels
 from dualspan_onboarding.service.assets import Assets
+from dualspan_onboarding.service.results import Results
 from dualspan_onboarding.service.tagging import Choice
 from dualspan_onboarding.servicer.assets import AssetServicer
+from dualspan_onboarding.servicer.results import ResultTagServicer
 from dualspan_onboarding.settings import OnboardingSettings
 from dualspan_runtime.channels import open_channel
 from dualspan_runtime.database import Database
@@ -282,7 +286,7 @@ async def running_analytics(
     async with AsyncExitStack() as stack:
         stated = _historian_settings(database, PlatformSettings.model_validate(shared))
         historian = await stack.enter_async_context(running_historian(stated, authority))
-        onboarding = await stack.enter_async_context(_running_assets(database, authority, onboarding_listen))
+        onboarding = await stack.enter_async_context(_running_assets(database, authority, onboarding_listen, historian))
         addresses = {"historian_address": historian.address, "onboarding_address": onboarding.address}
         wanted = _analytics_settings(database, PlatformSettings.model_validate(shared | addresses), settings)
         server = await stack.enter_async_context(build_trusting(wanted, authority))
@@ -312,7 +316,7 @@ class _RunningAssets:
 
 @asynccontextmanager
 async def _running_assets(
-    database: ClonedDatabase, authority: Authority, listen: str
+    database: ClonedDatabase, authority: Authority, listen: str, historian: Historian
 ) -> AsyncGenerator[_RunningAssets]:
     settings = OnboardingSettings.model_validate(
         {
@@ -327,7 +331,12 @@ async def _running_assets(
     async with open_use_cases(settings, Limits(), Timing()) as use_cases:
         assets = Assets(use_cases.database)
         servicer = AssetServicer(AssetModels(use_cases.database), assets, PageTokens(SECRET))
-        listener = Listener.people(settings, [Binding(add_AssetServiceServicer_to_server, servicer)])
+        results = ResultTagServicer(Results(use_cases.database, Tags(historian.stub)), PageTokens(SECRET))
+        bindings = [
+            Binding(add_AssetServiceServicer_to_server, servicer),
+            Binding(add_ResultTagServiceServicer_to_server, results),
+        ]
+        listener = Listener.people(settings, bindings)
         async with start_server("onboarding", settings, trust=authority, listeners=[listener]) as server:
             yield _RunningAssets(f"127.0.0.1:{server.port(ListenerKind.PEOPLE)}", use_cases, assets)
 

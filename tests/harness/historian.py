@@ -32,6 +32,7 @@ from dualspan_frame import BinaryColumn, Block, Frame, ValueKind, decode_frame, 
 from dualspan_historian.settings import HistorianSettings
 from dualspan_historian.storage.merging import Merger
 from dualspan_historian.storage.sealing import Sealer
+from dualspan_identity.model import SignedToken
 from dualspan_runtime.channels import open_channel
 from dualspan_runtime.database import Database
 from dualspan_runtime.errors import error_info
@@ -97,11 +98,16 @@ class Authority:
         claims = {"sub": "users/ada", "tenant": tenant, "roles": [role], "aud": AUDIENCE, "exp": time.time() + 600}
         return jwt.encode(claims, self._tokens, "EdDSA", headers={"kid": "test"})
 
-    def app_token(self, tenant: str, subscription: str) -> str:
+    def app_token(self, tenant: str, subscription: str, credential: int = 0, seconds: float = 600) -> str:
         """Of the app of a subscription."""
-        actor = f"subscriptions/{subscription}"
-        claims = {"sub": actor, "tenant": tenant, "roles": [], "aud": AUDIENCE, "exp": time.time() + 600}
+        actor, end = f"subscriptions/{subscription}", time.time() + seconds
+        claims = {"sub": actor, "tenant": tenant, "roles": [], "aud": AUDIENCE, "exp": end, "credential": credential}
         return jwt.encode(claims, self._tokens, "EdDSA", headers={"kid": "test"})
+
+    def sign_app(self, tenant: str, subscription: str, credential: int) -> SignedToken:
+        """As identity's keys do; see `dualspan_identity.service.app_tokens.AppSigner`."""
+        token = self.app_token(tenant, subscription, credential)
+        return SignedToken(token, datetime.now(UTC) + timedelta(seconds=600), tenant)
 
     def _sign(
         self,

@@ -110,6 +110,8 @@ async def running_marketplace(
     authority: Authority | None = None,
     *,
     onboarding_address: str = "127.0.0.1:9",
+    # As a rule nobody is identity here: audit events wait.
+    identity_address: str = "127.0.0.1:9",
 ) -> AsyncGenerator[Marketplace]:
     """A marketplace on a database, trusting an authority of the test's; beside an onboarding, or none."""
     authority = authority or Authority()
@@ -123,8 +125,7 @@ async def running_marketplace(
                 "service_secret": SECRET,
                 "redis_url": redis_url,
                 "onboarding_address": onboarding_address,
-                # Nobody is identity here: audit events wait.
-                "identity_address": "127.0.0.1:9",
+                "identity_address": identity_address,
             },
         }
     )

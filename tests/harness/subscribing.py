@@ -13,15 +13,21 @@ import grpc.aio
 import pytest
 from google.protobuf.struct_pb2 import Struct
 
+from dualspan.identity.v1.app_token_service_pb2_grpc import add_AppTokenServiceServicer_to_server
 from dualspan.marketplace.v1 import apps_pb2, publishing_pb2
 from dualspan.marketplace.v1 import subscriptions_pb2 as contract
 from dualspan.marketplace.v1.publishing_pb2_grpc import PublishingServiceStub
 from dualspan.marketplace.v1.subscriptions_pb2_grpc import SubscriptionServiceStub
-from dualspan_marketplace.composition import subscriptions
+from dualspan_identity.app_token_servicer import AppTokenServicer
+from dualspan_identity.service.app_tokens import AppTokens
+from dualspan_identity.settings import IdentitySettings
+from dualspan_marketplace.composition import app_runtime, subscriptions
+from dualspan_runtime.channels import open_channel
 from dualspan_runtime.errors import error_info
+from dualspan_runtime.server import Binding, Listener, ListenerKind, start_server
 from harness.analytics import AnalyticsPlatform, Plant, machine, running_analytics
 from harness.databases import ClonedDatabase
-from harness.historian import Authority, unique_tenant
+from harness.historian import SECRET, Authority, unique_tenant
 from harness.marketplace import Marketplace, running_marketplace
 
 if TYPE_CHECKING:  # the generated modules have these classes for type checkers only
@@ -73,6 +79,23 @@ class World:
         )
         await admin.close()
 
+    async def person_at_historian(self, tenant: str) -> grpc.aio.Channel:
+        async def token() -> str:
+            return self.plants.authority.access_token(tenant, "admin")
+
+        channel = open_channel(self.plants.historian.address, access_token=token)
+        return await self.marketplace.stack.enter_async_context(channel)
+
+    async def due_outputs(self, tenant: str) -> int:
+        admin = await asyncpg.connect(self.database.admin_url)
+        query = "SELECT count(*) FROM marketplace.subscription WHERE tenant_id = $1 AND outputs_due"
+        found: int = await admin.fetchval(query, tenant)
+        await admin.close()
+        return found
+
+    async def sweep_outputs(self) -> None:
+        await app_runtime.outputs(self.marketplace.parts).sweep()
+
     async def sweep(self) -> None:
         await subscriptions.use_cases(self.marketplace.parts).sweep()
 
@@ -91,11 +114,31 @@ async def offer(world: World) -> None:
 
 
 @asynccontextmanager
+async def _running_signer(database: ClonedDatabase, authority: Authority) -> AsyncGenerator[str]:
+    """The part of identity that signs apps' tokens, with the keys that all here trust."""
+    settings = IdentitySettings.model_validate(
+        {
+            "listen": "127.0.0.1:0",
+            "database_url": database.service_url("identity"),
+            "drain_seconds": 0.5,
+            "platform": {"service_secret": SECRET},
+        }
+    )
+    binding = Binding(add_AppTokenServiceServicer_to_server, AppTokenServicer(AppTokens(authority)))
+    listener = Listener.people(settings, [binding])
+    async with start_server("identity", settings, trust=authority, listeners=[listener]) as server:
+        yield f"127.0.0.1:{server.port(ListenerKind.PEOPLE)}"
+
+
+@asynccontextmanager
 async def running_world(database: ClonedDatabase, redis_url: str, port: int) -> AsyncGenerator[World]:
     """All of it; onboarding listens on a port that the marketplace knows before it is there."""
     authority, onboarding = Authority(), f"127.0.0.1:{port}"
     async with (
-        running_marketplace(database, redis_url, authority, onboarding_address=onboarding) as marketplace,
+        _running_signer(database, authority) as identity,
+        running_marketplace(
+            database, redis_url, authority, onboarding_address=onboarding, identity_address=identity
+        ) as marketplace,
         running_analytics(
             database,
             redis_url,

@@ -12,7 +12,15 @@ from dualspan_runtime.grants import Grant, Grants, allow
 from dualspan_runtime.interceptors import CallInterceptor, Context, Proceed
 from dualspan_runtime.permissions import MethodPolicy
 from dualspan_runtime.principal import ANONYMOUS, Principal, PrincipalKind
-from dualspan_runtime.roles import AUTHENTICATED, CROSS_TENANT_PERMISSIONS, GATEWAY, PLATFORM_ADMIN, PUBLIC, SERVICE
+from dualspan_runtime.roles import (
+    APP,
+    AUTHENTICATED,
+    CROSS_TENANT_PERMISSIONS,
+    GATEWAY,
+    PLATFORM_ADMIN,
+    PUBLIC,
+    SERVICE,
+)
 from dualspan_runtime.streams import LiveStreams, check_credentials
 from dualspan_runtime.trust import RevocationWatch
 
@@ -103,7 +111,8 @@ def check_permission(principal: Principal, permission: str) -> None:
         raise Unauthenticated("TOKEN_MISSING", "Sign in first: this call needs an access token.")
     is_service = principal.kind is PrincipalKind.SERVICE
     is_gateway = principal.kind is PrincipalKind.GATEWAY
-    allowed = {AUTHENTICATED: True, GATEWAY: is_gateway, SERVICE: is_service}.get(permission)
+    # Apps come by another way: by what was granted to them.
+    allowed = {AUTHENTICATED: True, GATEWAY: is_gateway, SERVICE: is_service, APP: False}.get(permission)
     if allowed is None:
         allowed = is_service or principal.may(permission)
     if not allowed:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterable, Callable, Mapping
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -15,6 +15,8 @@ from dualspan.marketplace.v1.grants_pb2_grpc import GrantServiceStub
 from dualspan_runtime.errors import PermissionDenied
 from dualspan_runtime.principal import Principal
 
+RUNTIME_SCOPE = "app.runtime"
+"""What every app may that runs, whatever its manifest says: ask for itself."""
 # What an app may call, and the scope that its manifest must have for it. Each of these methods answers of what is
 # granted only: whoever adds one makes sure of it.
 APP_METHODS: Mapping[str, str] = {
@@ -22,6 +24,11 @@ APP_METHODS: Mapping[str, str] = {
     "/dualspan.historian.v1.HistorianService/ReadProcessed": "samples.read",
     "/dualspan.historian.v1.HistorianService/ReadLatest": "samples.read",
     "/dualspan.historian.v1.HistorianService/Subscribe": "samples.subscribe",
+    "/dualspan.historian.v1.IngestService/Ingest": "outputs.write",
+    "/dualspan.marketplace.v1.AppRuntimeService/GetAppConfiguration": RUNTIME_SCOPE,
+    "/dualspan.marketplace.v1.AppRuntimeService/GetAppBinding": RUNTIME_SCOPE,
+    "/dualspan.marketplace.v1.AppRuntimeService/RefreshAppToken": RUNTIME_SCOPE,
+    "/dualspan.marketplace.v1.AppRuntimeService/ReportAppHealth": RUNTIME_SCOPE,
 }
 _RETRY_SECONDS = 1.0
 # The marketplace says something every few seconds. Whoever has not heard it for so long grants nothing any more: what
@@ -37,10 +44,18 @@ class Grant:
     Attributes:
         tag_ids: The tags that exist for it.
         scopes: What for.
+        credential: Access tokens of an earlier one count no longer.
     """
 
     tag_ids: frozenset[int] = frozenset()
     scopes: frozenset[str] = frozenset()
+    credential: int = 0
+
+    def covers(self, earlier: "Grant") -> bool:
+        """Whether nothing of an earlier grant was taken away."""
+        return (
+            self.credential == earlier.credential and self.tag_ids >= earlier.tag_ids and self.scopes >= earlier.scopes
+        )
 
 
 class Grants(Protocol):
@@ -68,11 +83,46 @@ def allow(grant: Grant, method: str) -> Grant:
     """
     scope = APP_METHODS.get(method)
     if scope is None:
-        raise PermissionDenied("PERMISSION_MISSING", "Apps may not call this. They read samples of granted tags.")
+        raise PermissionDenied("PERMISSION_MISSING", "Apps may not call this. They read what was granted.")
     if scope not in grant.scopes:
-        words = f"The app's subscription does not run, or its manifest does not have the scope {scope}."
+        words = f"The subscription does not run, its tokens were revoked, or the manifest lacks the scope {scope}."
         raise PermissionDenied("PERMISSION_MISSING", words, permission=scope)
     return grant
+
+
+class KnownGrants:
+    """The grants that were told, by whoever tells them: all first, then every change of one."""
+
+    def __init__(self) -> None:
+        self._grants: dict[str, Grant] = {}
+        self._fresh: dict[str, Grant] = {}
+        self._heard_at = float("-inf")
+
+    def begin(self) -> None:
+        """All grants are told anew; what was known stays in force until that is whole."""
+        self._fresh = {}
+
+    def take(self, granted: Iterable[tuple[str, Grant]], revoked: Iterable[str], *, complete: bool) -> None:
+        """Takes what is told.
+
+        Args:
+            granted: New or changed grants by `tenants/{tenant}/subscriptions/{subscription}`.
+            revoked: Names of those that are no more.
+            complete: Everything that is granted up to now was told.
+        """
+        self._fresh.update(granted)
+        for subscription in revoked:
+            self._fresh.pop(subscription, None)
+        if complete:
+            # Only what is whole replaces what was known.
+            self._grants, self._heard_at = self._fresh, time.monotonic()
+
+    def of(self, app: Principal) -> Grant:
+        """See `Grants`."""
+        if time.monotonic() - self._heard_at > _PATIENCE_SECONDS:
+            return Grant()
+        found = self._grants.get(f"tenants/{app.tenant}/{app.actor}", Grant())
+        return found if app.credential >= found.credential else Grant()
 
 
 class GrantWatch:
@@ -84,15 +134,12 @@ class GrantWatch:
 
     def __init__(self, connect: Callable[[], AbstractAsyncContextManager[grpc.aio.Channel]]) -> None:
         self._connect = connect
-        self._grants: dict[str, Grant] = {}
-        self._heard_at = float("-inf")
+        self._known = KnownGrants()
         self._missed = False
 
     def of(self, app: Principal) -> Grant:
         """See `Grants`."""
-        if time.monotonic() - self._heard_at > _PATIENCE_SECONDS:
-            return Grant()
-        return self._grants.get(f"tenants/{app.tenant}/{app.actor}", Grant())
+        return self._known.of(app)
 
     async def run(self) -> None:
         """Follows for ever. What is known stays in force for a while when the marketplace does not answer."""
@@ -108,13 +155,12 @@ class GrantWatch:
                 await asyncio.sleep(_RETRY_SECONDS)
 
     async def _follow(self, told: AsyncIterable[grants_pb2.WatchGrantsResponse]) -> None:
-        """Takes what is told: all grants first, then every change of one."""
-        fresh: dict[str, Grant] = {}
+        self._known.begin()
         async for message in told:
-            for each in message.grants:
-                fresh[each.subscription] = Grant(frozenset(each.tag_ids), frozenset(each.scopes))
-            for subscription in message.revoked:
-                fresh.pop(subscription, None)
-            if message.complete:
-                # Only what is whole replaces what was known.
-                self._grants, self._heard_at, self._missed = fresh, time.monotonic(), False
+            granted = [(each.subscription, _grant(each)) for each in message.grants]
+            self._known.take(granted, message.revoked, complete=message.complete)
+            self._missed = self._missed and not message.complete
+
+
+def _grant(told: grants_pb2.Grant) -> Grant:
+    return Grant(frozenset(told.tag_ids), frozenset(told.scopes), told.credential)

@@ -28,7 +28,7 @@ class MethodPolicy:
     """What a method demands.
 
     Attributes:
-        permission: One of the four words, or a permission that a role has.
+        permission: One of the five words, or a permission that a role has.
         unary: One request, one response.
         read_tenants: Finds the tenants that a request is about; None when the requests are a stream.
     """

@@ -30,6 +30,7 @@ class Principal:
         roles: Words as in `dualspan_runtime.roles`.
         expires_at: When its credentials end, seconds since the Unix epoch.
         serial: Serial number of its certificate, lower-case hex; gateways only.
+        credential: Which credential of its subscription its token was signed for; apps only.
     """
 
     kind: PrincipalKind
@@ -38,6 +39,7 @@ class Principal:
     roles: frozenset[str] = frozenset()
     expires_at: float = math.inf
     serial: str = ""
+    credential: int = 0
 
     @property
     def id(self) -> str:

@@ -6,7 +6,8 @@ PUBLIC = "public"
 AUTHENTICATED = "authenticated"
 GATEWAY = "gateway"
 SERVICE = "service"
-SPECIAL_PERMISSIONS = frozenset({PUBLIC, AUTHENTICATED, GATEWAY, SERVICE})
+APP = "app"
+SPECIAL_PERMISSIONS = frozenset({PUBLIC, AUTHENTICATED, GATEWAY, SERVICE, APP})
 
 _VIEWER = frozenset(
     {

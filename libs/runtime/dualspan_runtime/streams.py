@@ -89,7 +89,8 @@ class LiveStreams:
                 stream.end(problem)
 
     def _regranted(self, stream: LiveStream) -> Unauthenticated | None:
-        if stream.grant is None or stream.grant == self._grants.of(stream.principal):
+        # A grant that has only grown ends nothing: a stream goes on with what it was asked for.
+        if stream.grant is None or self._grants.of(stream.principal).covers(stream.grant):
             return None
         return Unauthenticated("GRANT_CHANGED", "What the app may read has changed. Ask for what it may read, anew.")
 

@@ -13,6 +13,8 @@ from dualspan_runtime.principal import Principal, PrincipalKind
 SERVICE_TOKEN_SECONDS = 60
 ACCESS_TOKEN_SECONDS = 15 * 60
 AUDIENCE = "dualspan"
+# Of an app's token: the number of the credential that it was signed for.
+CREDENTIAL_CLAIM = "credential"
 # Clocks of machines in one platform may differ by so much.
 LEEWAY_SECONDS = 5
 _SIGNED_KINDS = {kind.value: kind for kind in (PrincipalKind.USER, PrincipalKind.API_TOKEN, PrincipalKind.APP)}
@@ -67,7 +69,10 @@ def read_access_token(token: str, key: Ed25519PublicKey) -> Principal:
     if kind is None or not isinstance(tenant, str) or not isinstance(roles, list):
         raise _invalid()
     words = frozenset(str(role) for role in cast("list[object]", roles))
-    return Principal(kind, actor, tenant, words, float(claims["exp"]))
+    credential = claims.get(CREDENTIAL_CLAIM, 0)
+    if not isinstance(credential, int):
+        raise _invalid()
+    return Principal(kind, actor, tenant, words, float(claims["exp"]), credential=credential)
 
 
 def token_header(token: str) -> Mapping[str, Any]:

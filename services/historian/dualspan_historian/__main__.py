@@ -128,8 +128,9 @@ def _listeners(
         Binding(add_CoverageServiceServicer_to_server, coverage),
         Binding(add_EventServiceServicer_to_server, events),
     ]
-    for_gateways = [Binding(service_pb2_grpc.add_IngestServiceServicer_to_server, ingest)]
-    return [Listener.people(settings, for_people), Listener.gateways(settings, for_gateways)]
+    # Apps send their results where people read: they show a token, no certificate.
+    sending = Binding(service_pb2_grpc.add_IngestServiceServicer_to_server, ingest)
+    return [Listener.people(settings, [*for_people, sending]), Listener.gateways(settings, [sending])]
 
 
 def _snapshots(

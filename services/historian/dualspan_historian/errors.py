@@ -132,6 +132,12 @@ def open_first() -> FailedPrecondition:
     return FailedPrecondition("OPEN_FIRST", "Send `open` first and once, then uploads in rising order of sequence.")
 
 
+def results_only() -> InvalidArgument:
+    """An app told what only a gateway can know."""
+    words = "An app sends samples of its results alone: gaps, repairs and coverage are a gateway's."
+    return InvalidArgument("RESULTS_ONLY", words)
+
+
 def superseded() -> Aborted:
     """The same gateway opened another stream."""
     return Aborted("STREAM_SUPERSEDED", "This gateway opened another stream, which took this one's place.")

@@ -15,6 +15,9 @@ SEGMENT_BYTES = 16 << 20
 OPEN_BYTES = SEGMENT_BYTES // 2
 """A segment with as many is finished, however few samples it has; the index `segment_open` says the same."""
 
+APP_PREFIX = "subscriptions/"
+"""What the source of an app's results begins with, where a gateway has its id: no id has a slash."""
+
 BAD_NO_DATA = 0x809B0000
 SEVERITY_UNCERTAIN = 0x40000000
 SEVERITY_BAD = 0x80000000
@@ -140,3 +143,8 @@ class Stream:
     tenant: str
     gateway_id: str
     epoch: int
+
+    @property
+    def is_app(self) -> bool:
+        """Whether an app sends its results, and no gateway its samples."""
+        return self.gateway_id.startswith(APP_PREFIX)

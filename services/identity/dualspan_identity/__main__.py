@@ -5,13 +5,16 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
+from dualspan.identity.v1.app_token_service_pb2_grpc import add_AppTokenServiceServicer_to_server
 from dualspan.identity.v1.service_pb2_grpc import add_IdentityServiceServicer_to_server
 from dualspan.identity.v1.statement_service_pb2_grpc import add_StatementServiceServicer_to_server
+from dualspan_identity.app_token_servicer import AppTokenServicer
 from dualspan_identity.errors import CONSTRAINTS
 from dualspan_identity.migrations import MIGRATIONS
 from dualspan_identity.passwords import PasswordHasher
 from dualspan_identity.sealing import Sealer
 from dualspan_identity.service.accounts import ApiTokens, Tenants, Users
+from dualspan_identity.service.app_tokens import AppTokens
 from dualspan_identity.service.audit import AuditLog
 from dualspan_identity.service.authority import GatewayAuthority
 from dualspan_identity.service.keys import SigningKeys
@@ -61,6 +64,7 @@ async def build(settings: IdentitySettings) -> AsyncGenerator[Server]:
         bindings = [
             Binding(add_IdentityServiceServicer_to_server, servicer),
             Binding(add_StatementServiceServicer_to_server, statements),
+            Binding(add_AppTokenServiceServicer_to_server, AppTokenServicer(AppTokens(keys))),
         ]
         listener = Listener.people(settings, bindings)
         trust = LocalTrust(keys, authority)

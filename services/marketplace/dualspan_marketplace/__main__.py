@@ -4,14 +4,21 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 
-from dualspan_marketplace.composition import catalogue, operations, subscriptions
+from dualspan_marketplace.composition import app_runtime, catalogue, operations, subscriptions
 from dualspan_marketplace.parts import Concern, Parts, open_parts
+from dualspan_marketplace.service.granting import Granting
+from dualspan_marketplace.service.own_grants import OwnGrants
 from dualspan_marketplace.settings import MarketplaceSettings
 from dualspan_runtime.server import Listener, Server, serve, start_server
 from dualspan_runtime.settings import read_settings
 from dualspan_runtime.trust import IdentityTrust, Trust
 
-CONCERNS: Sequence[Callable[[Parts], Concern]] = (operations.compose, catalogue.compose, subscriptions.compose)
+CONCERNS: Sequence[Callable[[Parts], Concern]] = (
+    operations.compose,
+    catalogue.compose,
+    subscriptions.compose,
+    app_runtime.compose,
+)
 
 
 @asynccontextmanager
@@ -30,13 +37,15 @@ async def build_trusting(settings: MarketplaceSettings, trust: Trust) -> AsyncGe
     async with open_parts(settings) as parts:
         concerns = [compose(parts) for compose in CONCERNS]
         bindings = [binding for concern in concerns for binding in concern.bindings]
+        grants = OwnGrants(Granting(parts.database))
         background = [work for concern in concerns for work in concern.background]
         async with start_server(
             "marketplace",
             settings,
             trust=trust,
             listeners=[Listener.people(settings, bindings)],
-            background=background,
+            background=[*background, grants.run],
+            grants=grants,
         ) as server:
             yield server
 

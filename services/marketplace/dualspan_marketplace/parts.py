@@ -5,9 +5,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
+from dualspan.identity.v1.app_token_service_pb2_grpc import AppTokenServiceStub
 from dualspan.onboarding.v1.asset_service_pb2_grpc import AssetServiceStub
+from dualspan.onboarding.v1.result_tags_pb2_grpc import ResultTagServiceStub
+from dualspan_marketplace.app_tokens import AppTokens
 from dualspan_marketplace.migrations import MIGRATIONS
 from dualspan_marketplace.plant import Plant
+from dualspan_marketplace.result_tags import ResultTags
 from dualspan_marketplace.settings import MarketplaceSettings
 from dualspan_runtime.audit import Audit
 from dualspan_runtime.channels import open_channel
@@ -36,6 +40,8 @@ class Parts:
         operations: Long-running operations, as rows.
         audit: Keeps who did what, and brings it to identity.
         plant: Assets of tenants.
+        result_tags: Tags for the results of apps.
+        app_tokens: Access tokens of apps.
         tokens: Page tokens.
         jobs: Puts tasks on the service's queue.
     """
@@ -45,6 +51,8 @@ class Parts:
     operations: OperationStore
     audit: Audit
     plant: Plant
+    result_tags: ResultTags
+    app_tokens: AppTokens
     tokens: PageTokens
     jobs: Jobs
 
@@ -75,6 +83,7 @@ async def open_parts(settings: MarketplaceSettings, *, pool_minimum: int = 1) ->
     async with (
         Database.open(settings, schema=MIGRATIONS, min_size=pool_minimum, constraints=_CONSTRAINTS) as database,
         connect(platform.onboarding_address, timeout=60.0) as to_onboarding,
+        connect(platform.identity_address) as to_identity,
     ):
         yield Parts(
             settings=settings,
@@ -82,6 +91,8 @@ async def open_parts(settings: MarketplaceSettings, *, pool_minimum: int = 1) ->
             operations=OperationStore(),
             audit=Audit(database, partial(connect, platform.identity_address)),
             plant=Plant(AssetServiceStub(to_onboarding)),
+            result_tags=ResultTags(ResultTagServiceStub(to_onboarding)),
+            app_tokens=AppTokens(AppTokenServiceStub(to_identity)),
             tokens=PageTokens(platform.service_secret.get_secret_value()),
             jobs=Jobs(create_celery("marketplace", platform)),
         )

@@ -2,6 +2,9 @@
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import grpc
@@ -10,7 +13,7 @@ import grpc.aio
 from dualspan.frame.v1 import frame_pb2
 from dualspan.onboarding.v1 import asset_service_pb2 as onboarding
 from dualspan_manifest import ValueKind
-from dualspan_marketplace.bindings.model import Asset, AssetProperty, Slot
+from dualspan_marketplace.bindings.model import Asset, AssetProperty, GrantedTag, Slot
 from dualspan_runtime.errors import Unavailable
 
 if TYPE_CHECKING:  # the generated modules have these classes for type checkers only
@@ -24,6 +27,14 @@ _KINDS = {
 }
 _UNREACHABLE = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 _Models = dict[str, onboarding.AssetModel]
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """Assets and their models as an app may see them, in the contract's form."""
+
+    assets: Sequence[onboarding.Asset]
+    models: Sequence[onboarding.AssetModel]
 
 
 class Plant:
@@ -42,27 +53,42 @@ class Plant:
         Raises:
             Unavailable: Onboarding does not answer (`UPSTREAM_UNREACHABLE`).
         """
-        try:
-            return await self._assets(tenant)
-        except grpc.aio.AioRpcError as err:
-            if err.code() not in _UNREACHABLE:
-                raise
-            words = "The onboarding service does not answer. Try again shortly."
-            raise Unavailable("UPSTREAM_UNREACHABLE", words, service="onboarding") from err
+        with _plain_errors():
+            found = await self._listed(tenant)
+            own = await self._models_of(tenant, found)
+            extended = await self._extended(tenant, list(own.values()))
+        return [_asset(asset, own[asset.model, asset.model_version], extended) for asset in found]
 
-    async def _assets(self, tenant: str) -> list[Asset]:
+    async def granted(self, tenant: str, tags: Sequence[GrantedTag]) -> Granted:
+        """What was granted, as far as it is still bound to the tags that were.
+
+        Raises:
+            Unavailable: Onboarding does not answer (`UPSTREAM_UNREACHABLE`).
+        """
+        wanted = {(each.asset_id, each.property, each.index, each.tag_id) for each in tags}
+        ids, properties = {each.asset_id for each in tags}, {each.property for each in tags}
+        if not wanted:
+            return Granted((), ())
+        with _plain_errors():
+            found = [each for each in await self._listed(tenant) if _last(each.name) in ids]
+            models = await self._models_of(tenant, found)
+        return Granted([_shown(each, wanted) for each in found], [_cut(each, properties) for each in models.values()])
+
+    async def _listed(self, tenant: str) -> list[onboarding.Asset]:
         found: list[onboarding.Asset] = []
         request = onboarding.ListAssetsRequest(parent=f"tenants/{tenant}", page_size=1000)
         while True:
             page = await self._stub.ListAssets(request)
             found += [asset for asset in page.assets if asset.model]
             if not page.next_page_token:
-                break
+                return found
             request.page_token = page.next_page_token
-        keys = sorted({(asset.model, asset.model_version) for asset in found})
-        own = dict(zip(keys, await asyncio.gather(*(self._model(tenant, *key) for key in keys)), strict=True))
-        extended = await self._extended(tenant, list(own.values()))
-        return [_asset(asset, own[asset.model, asset.model_version], extended) for asset in found]
+
+    async def _models_of(
+        self, tenant: str, assets: Sequence[onboarding.Asset]
+    ) -> dict[tuple[str, str], onboarding.AssetModel]:
+        keys = sorted({(asset.model, asset.model_version) for asset in assets})
+        return dict(zip(keys, await asyncio.gather(*(self._model(tenant, *key) for key in keys)), strict=True))
 
     async def _extended(self, tenant: str, models: list[onboarding.AssetModel]) -> _Models:
         """All models that these extend, by id."""
@@ -79,10 +105,52 @@ class Plant:
         return await self._stub.GetAssetModel(onboarding.GetAssetModelRequest(name=name, version=version))
 
 
+@contextmanager
+def _plain_errors() -> Generator[None]:
+    try:
+        yield
+    except grpc.aio.AioRpcError as err:
+        if err.code() not in _UNREACHABLE:
+            raise
+        words = "The onboarding service does not answer. Try again shortly."
+        raise Unavailable("UPSTREAM_UNREACHABLE", words, service="onboarding") from err
+
+
+def _last(name: str) -> str:
+    return name.rpartition("/")[2]
+
+
+def _shown(given: onboarding.Asset, wanted: set[tuple[str, str, int, int]]) -> onboarding.Asset:
+    """An asset with what was granted of it, and not where it stands among others."""
+    asset = _last(given.name)
+    return onboarding.Asset(
+        name=given.name,
+        display_name=given.display_name,
+        level=given.level,
+        model=given.model,
+        model_version=given.model_version,
+        bindings=[
+            each for each in given.bindings if (asset, each.property, each.index, int(_last(each.tag))) in wanted
+        ],
+    )
+
+
+def _cut(given: onboarding.AssetModel, properties: set[str]) -> onboarding.AssetModel:
+    """A model with the properties that apps may see."""
+    return onboarding.AssetModel(
+        name=given.name,
+        version=given.version,
+        industry=given.industry,
+        display_name=given.display_name,
+        properties=[each for each in given.properties if each.id in properties],
+        states=given.states,
+    )
+
+
 def _asset(given: onboarding.Asset, model: onboarding.AssetModel, extended: _Models) -> Asset:
     slots: defaultdict[str, list[Slot]] = defaultdict(list)
     for each in given.bindings:
-        tag = int(each.tag.rpartition("/")[2])
+        tag = int(_last(each.tag))
         slots[each.property].append(Slot(each.index, tag, each.factor, each.offset, each.unit_known))
     lineage, waiting = {given.model}, list(model.extends)
     while waiting:
@@ -91,7 +159,7 @@ def _asset(given: onboarding.Asset, model: onboarding.AssetModel, extended: _Mod
             lineage.add(parent)
             waiting += extended[parent].extends
     return Asset(
-        id=given.name.rpartition("/")[2],
+        id=_last(given.name),
         name=given.display_name,
         lineage=frozenset(lineage),
         properties={

@@ -7,7 +7,7 @@ the beat's schedule here.
 
 from celery import Celery
 
-from dualspan_marketplace.composition import catalogue, subscriptions
+from dualspan_marketplace.composition import app_runtime, catalogue, subscriptions
 from dualspan_marketplace.parts import open_parts
 from dualspan_marketplace.settings import MarketplaceSettings
 from dualspan_runtime.tasks import AsyncRunner, create_celery
@@ -24,6 +24,11 @@ app.conf.beat_schedule = {
     },
     "subscriptions": {
         "task": "marketplace.subscriptions",
+        "schedule": settings.sweep_seconds,
+        "options": {"expires": settings.sweep_seconds},
+    },
+    "outputs": {
+        "task": "marketplace.outputs",
         "schedule": settings.sweep_seconds,
         "options": {"expires": settings.sweep_seconds},
     },
@@ -46,3 +51,9 @@ def check_submissions() -> None:
 def sweep_subscriptions() -> None:
     """End trials and grace that are over, and stop what a publisher has withdrawn."""
     runner.run(lambda parts: subscriptions.use_cases(parts).sweep())
+
+
+@app.task(name="marketplace.outputs")
+def sweep_outputs() -> None:
+    """Make and retire the tags of results that a crash left behind."""
+    runner.run(lambda parts: app_runtime.outputs(parts).sweep())

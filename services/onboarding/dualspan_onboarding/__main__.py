@@ -24,6 +24,7 @@ from dualspan.onboarding.v1.gateway_service_pb2_grpc import (
 )
 from dualspan.onboarding.v1.mapping_service_pb2_grpc import add_MappingServiceServicer_to_server
 from dualspan.onboarding.v1.notice_pb2_grpc import add_NoticeServiceServicer_to_server
+from dualspan.onboarding.v1.result_tags_pb2_grpc import add_ResultTagServiceServicer_to_server
 from dualspan.onboarding.v1.sampling_service_pb2_grpc import add_SamplingServiceServicer_to_server
 from dualspan.onboarding.v1.service_pb2_grpc import add_OnboardingServiceServicer_to_server
 from dualspan.onboarding.v1.snapshot_service_pb2_grpc import add_SnapshotServiceServicer_to_server
@@ -51,6 +52,7 @@ from dualspan_onboarding.service.notices import Notices
 from dualspan_onboarding.service.plant_reports import PlantReports
 from dualspan_onboarding.service.push import TrustPushes
 from dualspan_onboarding.service.reconciler import Reconciler
+from dualspan_onboarding.service.results import Results
 from dualspan_onboarding.service.sampling import Sampling
 from dualspan_onboarding.service.servers import Servers
 from dualspan_onboarding.service.sessions import Sessions
@@ -69,6 +71,7 @@ from dualspan_onboarding.servicer.mappings import MappingServicer
 from dualspan_onboarding.servicer.notices import NoticeServicer
 from dualspan_onboarding.servicer.onboarding import OnboardingServicer
 from dualspan_onboarding.servicer.plant_reports import PlantReportServicer
+from dualspan_onboarding.servicer.results import ResultTagServicer
 from dualspan_onboarding.servicer.sampling import BudgetServicer, SamplingServicer
 from dualspan_onboarding.servicer.snapshots import SnapshotServicer
 from dualspan_onboarding.servicer.transfer import TransferServicer
@@ -176,6 +179,7 @@ def _for_tags(parts: _Parts) -> list[Binding]:
     reports = PlantReports(database, CompletenessServiceStub(parts.to_historian))
     assets = AssetServicer(AssetModels(database), Assets(database), tokens)
     mappings = MappingServicer(Mappings(database), MappingChanges(database, tagging), tokens)
+    results = Results(database, Historian(HistorianServiceStub(parts.to_historian)))
     writes = WriteServicer(WriteGuards(database), parts.writing, tokens)
     return [
         Binding(add_SnapshotServiceServicer_to_server, SnapshotServicer(Comparing(database), tokens)),
@@ -186,6 +190,7 @@ def _for_tags(parts: _Parts) -> list[Binding]:
         Binding(add_PlantReportServiceServicer_to_server, PlantReportServicer(reports)),
         Binding(add_AssetServiceServicer_to_server, assets),
         Binding(add_MappingServiceServicer_to_server, mappings),
+        Binding(add_ResultTagServiceServicer_to_server, ResultTagServicer(results, tokens)),
     ]
 
 

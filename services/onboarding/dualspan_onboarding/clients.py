@@ -25,6 +25,7 @@ from dualspan_onboarding.errors import upstream_failed
 from dualspan_onboarding.errors.fleet import csr_refused
 from dualspan_onboarding.model import AuditEvent, UntoldTag
 from dualspan_onboarding.names import GatewayName
+from dualspan_onboarding.results import ResultTag, SubscriptionName
 
 if TYPE_CHECKING:  # the generated modules have these classes for type checkers only
     from dualspan.historian.v1.coverage_pb2_grpc import CoverageServiceAsyncStub
@@ -130,6 +131,15 @@ class Historian:
             for tag in tags
         ]
         await self._stub.RegisterTags(RegisterTagsRequest(parent=f"tenants/{tenant}", tags=registrations))
+
+    async def register_results(self, name: SubscriptionName, tags: Sequence[ResultTag]) -> None:
+        """Tell of at most 10 000 tags that the app of a subscription writes; safe to repeat."""
+        # A result is computed now and then: between two of them nobody knows of a line.
+        registrations = [
+            TagRegistration(tag_id=tag.tag_id, gateway=str(name), kind=tag.result.kind)  # pyright: ignore[reportArgumentType] - an open enum
+            for tag in tags
+        ]
+        await self._stub.RegisterTags(RegisterTagsRequest(parent=f"tenants/{name.tenant}", tags=registrations))
 
     async def retire(self, tenant: str, tag_ids: Sequence[int]) -> None:
         """Stop the acceptance of at most 10 000 tags; safe to repeat."""

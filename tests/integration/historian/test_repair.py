@@ -222,7 +222,7 @@ async def test_a_repair_that_is_refused_ends_and_makes_no_gap(box: Box) -> None:
     await box.upload(foreign, repairs=[step(name, 1, 20, done=True)])
     (row,) = await box.ledger()
     assert row.state == resources_pb2.GAP_STATE_UNREPAIRABLE
-    assert "not one of this gateway's" in row.resolution
+    assert "not one of this sender's" in row.resolution
     assert not await box.repairable()
 
 

@@ -53,4 +53,11 @@ async def subscription_of(database: ClonedDatabase) -> None:
         "INSERT INTO marketplace.granted_tag VALUES"
         " ('acme', 'theirs', 'machine', 'acme-press', 'state', 0, 1, 'int64', '', 1, 0)"
     )
+    await connection.execute(
+        "INSERT INTO marketplace.output_tag VALUES ('acme', 'theirs', 'acme-press', 'oee', 'float64', '%', 900001)"
+    )
+    await connection.execute(
+        "INSERT INTO onboarding.result_tag (tenant_id, tag_id, subscription_id, asset_id, output, kind, unit)"
+        " VALUES ('acme', 900001, 'theirs', 'acme-press', 'oee', 1, '%')"
+    )
     await connection.close()

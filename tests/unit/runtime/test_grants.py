@@ -51,7 +51,7 @@ async def test_what_is_revoked_is_gone_before_all_else_was_told() -> None:
 async def test_who_hears_nothing_grants_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     watch = GrantWatch(nowhere)
     await watch._follow(told(granting(1)))
-    heard = watch._heard_at
+    heard = watch._known._heard_at
     monkeypatch.setattr(grants.time, "monotonic", lambda: heard + 19.0)
     assert watch.of(APP).tag_ids == {1}
     monkeypatch.setattr(grants.time, "monotonic", lambda: heard + 21.0)
@@ -81,3 +81,27 @@ async def test_only_for_apps_tags_are_hidden() -> None:
     assert hidden_tags([1, 3]) == {3}
     set_call(Principal(PrincipalKind.USER, "users/ada", "acme"), "acme")
     assert hidden_tags([1, 3]) == frozenset()
+
+
+async def test_a_token_of_an_earlier_credential_is_worth_nothing() -> None:
+    watch = GrantWatch(nowhere)
+    grant = grants_pb2.Grant(subscription=NAME, tag_ids=[1], scopes=["samples.read"], credential=2)
+    await watch._follow(told(grants_pb2.WatchGrantsResponse(grants=[grant], complete=True)))
+    for credential, tags in ((0, set[int]()), (1, set[int]()), (2, {1}), (3, {1})):
+        app = Principal(PrincipalKind.APP, "subscriptions/oee", "acme", credential=credential)
+        assert watch.of(app).tag_ids == tags
+
+
+@pytest.mark.parametrize(
+    ("now", "covers"),
+    [
+        (Grant(frozenset({1, 2}), frozenset({"samples.read"})), True),
+        (Grant(frozenset({1, 2, 3}), frozenset({"samples.read", "outputs.write"})), True),
+        (Grant(frozenset({1, 3}), frozenset({"samples.read"})), False),
+        (Grant(frozenset({1, 2}), frozenset()), False),
+        (Grant(frozenset({1, 2}), frozenset({"samples.read"}), credential=1), False),
+        (Grant(), False),
+    ],
+)
+def test_what_was_taken_away_is_seen(now: Grant, covers: bool) -> None:
+    assert now.covers(Grant(frozenset({1, 2}), frozenset({"samples.read"}))) is covers

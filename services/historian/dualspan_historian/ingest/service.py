@@ -154,7 +154,8 @@ class IngestService:
     async def _note(connection: Connection, stream: Stream, uploads: Sequence[Verified]) -> None:
         """Write down what uploads have beside their samples."""
         tenant, gateway_id = stream.tenant, stream.gateway_id
-        gaps = _gaps(gateway_id, uploads)
+        # Nobody waits for what an app could not say: the ledger is the plant's.
+        gaps = [] if stream.is_app else _gaps(gateway_id, uploads)
         await ledger_store.insert_gaps(connection, tenant, gaps)
         coverage = [one for upload in uploads for one in upload.notes.coverage]
         if coverage:

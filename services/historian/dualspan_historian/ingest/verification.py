@@ -149,8 +149,8 @@ def _check_tags(frame: Frame, table: TagTable) -> None:
         if len(unknown):
             raise _RefusedError(
                 QuarantineReason.FOREIGN_TAG,
-                f"{_block(block)}, row {unknown[0]}: tag {block.tag[unknown[0]]} is not one of this gateway's. "
-                "Register the tag, or correct the gateway's configuration.",
+                f"{_block(block)}, row {unknown[0]}: tag {block.tag[unknown[0]]} is not one of this sender's. "
+                "Register the tag, or correct what sends it.",
             )
         wrong = np.flatnonzero(kinds != block.kind)
         if len(wrong):

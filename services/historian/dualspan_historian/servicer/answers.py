@@ -9,9 +9,9 @@ from dualspan_historian.read.aggregates import Aggregate, Series
 from dualspan_historian.read.arrow import frame_to_arrow, series_to_arrow
 from dualspan_historian.read.processed import ProcessedQuery
 from dualspan_historian.repair.model import RepairableGap
-from dualspan_historian.servicer.requests import GAP
+from dualspan_historian.servicer.requests import GAP, write_source
 from dualspan_historian.servicer.times import write_microseconds, write_time
-from dualspan_runtime.names import GATEWAY, ResourceName
+from dualspan_runtime.names import ResourceName
 
 _QUARANTINED = ResourceName("tenants/{tenant}/quarantinedFrames/{frame}")
 # Answers are read once: compress little, quickly.
@@ -63,7 +63,7 @@ def gap(tenant: str, row: Gap) -> resources_pb2.Gap:
     return resources_pb2.Gap(
         name=GAP.format(tenant=tenant, gap=row.gap_id),
         tag_id=row.tag_id,
-        gateway=GATEWAY.format(tenant=tenant, gateway=row.gateway_id),
+        gateway=write_source(tenant, row.gateway_id),
         server=row.server_id,
         start_time=write_time(row.start_time),
         end_time=write_time(row.end_time),
@@ -93,7 +93,7 @@ def quarantined(tenant: str, row: QuarantinedFrame) -> resources_pb2.Quarantined
     """Return a frame in quarantine."""
     return resources_pb2.QuarantinedFrame(
         name=_QUARANTINED.format(tenant=tenant, frame=row.quarantine_id),
-        gateway=GATEWAY.format(tenant=tenant, gateway=row.gateway_id),
+        gateway=write_source(tenant, row.gateway_id),
         epoch=row.epoch,
         sequence=row.sequence,
         reason=row.reason,
@@ -117,7 +117,7 @@ def statistics(tenant: str, totals: StorageTotals) -> service_pb2.StorageStatist
         quarantined_frames=totals.quarantined_frames,
         positions=[
             service_pb2.IngestPosition(
-                gateway=GATEWAY.format(tenant=tenant, gateway=position.gateway_id),
+                gateway=write_source(tenant, position.gateway_id),
                 epoch=position.epoch,
                 committed_sequence=position.committed_sequence,
                 commit_time=write_time(position.commit_time),

@@ -7,10 +7,10 @@ from typing import Any
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from dualspan.historian.v1 import repair_pb2, service_pb2, service_pb2_grpc
-from dualspan_historian.errors import open_first
+from dualspan_historian.errors import open_first, results_only
 from dualspan_historian.ingest.service import Committed, IngestService
 from dualspan_historian.ingest.session import Inbox, Sessions, Upload, opening, run_session
-from dualspan_historian.model import Stream
+from dualspan_historian.model import APP_PREFIX, Stream
 from dualspan_historian.repair.model import RepairQuery
 from dualspan_historian.servicer import answers
 from dualspan_historian.servicer.notes import notes
@@ -19,6 +19,7 @@ from dualspan_historian.settings import HistorianSettings
 from dualspan_historian.storage.frame_store import Reached
 from dualspan_runtime.context import current_principal
 from dualspan_runtime.paging import PageRules
+from dualspan_runtime.principal import Principal, PrincipalKind
 
 _REPAIRABLE = PageRules(default=10, maximum=100)
 _MOST_LEFT_OUT = 10_000
@@ -43,11 +44,11 @@ class IngestServicer(service_pb2_grpc.IngestServiceServicer):
         """See the contract."""
         principal = current_principal()
         epoch = (await opening(request_iterator)).epoch
-        stream = Stream(principal.tenant, principal.id, epoch)
+        stream = Stream(principal.tenant, _source(principal), epoch)
         inbox = Inbox(self._settings.max_waiting_bytes, self._settings.max_in_flight)
         async with self._sessions.hold(stream, inbox):
             yield self._opened(await self._service.open(stream))
-            session = run_session(self._service, stream, _uploads(request_iterator), inbox)
+            session = run_session(self._service, stream, _uploads(request_iterator, stream), inbox)
             async with aclosing(session):
                 async for committed in session:
                     yield _ack(committed)
@@ -77,11 +78,19 @@ class IngestServicer(service_pb2_grpc.IngestServiceServicer):
         )
 
 
-async def _uploads(requests: AsyncIterator[service_pb2.IngestRequest]) -> AsyncGenerator[Upload]:
+def _source(principal: Principal) -> str:
+    """Who sends: an app by what it is as well, so that a gateway of the same id is somebody else."""
+    return APP_PREFIX + principal.id if principal.kind is PrincipalKind.APP else principal.id
+
+
+async def _uploads(requests: AsyncIterator[service_pb2.IngestRequest], stream: Stream) -> AsyncGenerator[Upload]:
     async for request in requests:
         if request.WhichOneof("message") != "upload":
             raise open_first()
-        yield request.upload, notes(request.upload)
+        told = notes(request.upload)
+        if stream.is_app and (told.gaps or told.repairs or told.coverage):
+            raise results_only()
+        yield request.upload, told
 
 
 def _ack(committed: Committed) -> service_pb2.IngestResponse:

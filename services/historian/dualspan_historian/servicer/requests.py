@@ -17,7 +17,7 @@ from dualspan_historian.errors import (
     too_many_results,
     unknown_gap,
 )
-from dualspan_historian.model import Tag
+from dualspan_historian.model import APP_PREFIX, Tag
 from dualspan_historian.read.aggregates import KNOWN
 from dualspan_historian.read.intervals import Intervals
 from dualspan_historian.read.processed import ProcessedQuery
@@ -34,6 +34,7 @@ MOST_TAGS_LATEST = 10_000
 MOST_AGGREGATES = 16
 MOST_RESULTS = 2_000_000
 _LONGEST_CLASS = 40
+_SUBSCRIPTION = ResourceName("tenants/{tenant}/subscriptions/{subscription}")
 GAP = ResourceName("tenants/{tenant}/gaps/{gap}")
 # The largest has 19 digits.
 _NUMBER = re.compile(r"[0-9]{1,18}")
@@ -90,20 +91,39 @@ def before_time(request: service_pb2.ReadLatestRequest) -> int | None:
     return read_time(request, "before_time") if request.HasField("before_time") else None
 
 
+def read_source(tenant: str, name: str) -> str:
+    """Return who sends samples, as the store has it: a gateway's id, or an app's `subscriptions/{subscription}`.
+
+    Raises:
+        InvalidArgument: It is neither, or another tenant's.
+    """
+    app = _SUBSCRIPTION.matches(name)
+    names = (_SUBSCRIPTION if app else GATEWAY).parse(name)
+    if names["tenant"] != tenant:
+        raise invalid_registration(f"{name} is not one of {tenant}.")
+    return APP_PREFIX + names["subscription"] if app else names["gateway"]
+
+
+def write_source(tenant: str, source: str) -> str:
+    """Return the resource name of who sends samples."""
+    if source.startswith(APP_PREFIX):
+        return _SUBSCRIPTION.format(tenant=tenant, subscription=source.removeprefix(APP_PREFIX))
+    return GATEWAY.format(tenant=tenant, gateway=source)
+
+
 def registration(tenant: str, given: resources_pb2.TagRegistration) -> Tag:
     """Return a tag that is to be registered.
 
     Raises:
-        InvalidArgument: It has no id, kind, gateway of the tenant, or a retention class that is too long.
+        InvalidArgument: It has no id, kind, gateway or subscription of the tenant, or a retention class that is too
+            long.
     """
-    gateway = GATEWAY.parse(given.gateway)
-    if gateway["tenant"] != tenant:
-        raise invalid_registration(f"{given.gateway} is not a gateway of {tenant}.")
+    source = read_source(tenant, given.gateway)
     if given.tag_id <= 0 or given.kind not in set(ValueKind):
         raise invalid_registration(f"Tag {given.tag_id} needs an id above 0 and a kind.")
     if len(given.retention_class) > _LONGEST_CLASS or "\0" in given.retention_class:
         raise invalid_registration(f"retention_class has at most {_LONGEST_CLASS} characters.")
-    return Tag(given.tag_id, gateway["gateway"], ValueKind(given.kind), given.retention_class, given.sloped)
+    return Tag(given.tag_id, source, ValueKind(given.kind), given.retention_class, given.sloped)
 
 
 def processed_query(request: service_pb2.ReadProcessedRequest) -> ProcessedQuery:

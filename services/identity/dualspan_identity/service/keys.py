@@ -3,6 +3,7 @@
 import asyncio
 import time
 import uuid
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import jwt
@@ -14,7 +15,7 @@ from dualspan_identity.sealing import Sealer
 from dualspan_identity.store import keys
 from dualspan_identity.store.tokens import Bearer
 from dualspan_runtime.database import Connection, Database
-from dualspan_runtime.tokens import ACCESS_TOKEN_SECONDS, AUDIENCE
+from dualspan_runtime.tokens import ACCESS_TOKEN_SECONDS, AUDIENCE, CREDENTIAL_CLAIM
 
 # Another replica may have replaced the key: what retired still verifies for an hour.
 _REFRESH_SECONDS = 60.0
@@ -64,18 +65,18 @@ class SigningKeys:
 
     def sign(self, tenant: str, bearer: Bearer) -> SignedToken:
         """Returns an access token of a quarter of an hour."""
+        return self._sign(tenant, {"sub": bearer.actor, "roles": list(bearer.roles)})
+
+    def sign_app(self, tenant: str, subscription: str, credential: int) -> SignedToken:
+        """Returns an app's: it has no role, and names the credential that it was signed for."""
+        return self._sign(tenant, {"sub": f"subscriptions/{subscription}", "roles": [], CREDENTIAL_CLAIM: credential})
+
+    def _sign(self, tenant: str, whose: Mapping[str, object]) -> SignedToken:
         assert self._current is not None  # noqa: S101 - refresh() ran before the service listens
         key_id, key = self._current
         now = int(time.time())
         expires = now + ACCESS_TOKEN_SECONDS
-        claims = {
-            "sub": bearer.actor,
-            "tenant": tenant,
-            "roles": list(bearer.roles),
-            "aud": AUDIENCE,
-            "iat": now,
-            "exp": expires,
-        }
+        claims = {**whose, "tenant": tenant, "aud": AUDIENCE, "iat": now, "exp": expires}
         token = jwt.encode(claims, key, algorithm="EdDSA", headers={"kid": key_id})
         return SignedToken(token, datetime.fromtimestamp(expires, UTC), tenant)
 

@@ -8,6 +8,7 @@ from dualspan_marketplace.store import subscriptions as store
 from dualspan_marketplace.store.subscriptions import InForce
 from dualspan_marketplace.subscriptions.model import SubscriptionName
 from dualspan_runtime.database import Database
+from dualspan_runtime.grants import RUNTIME_SCOPE
 
 # A connection that was lost says nothing: after so long one looks anyway, and says that one is there.
 _LOOK_SECONDS = 5.0
@@ -16,11 +17,12 @@ _AT_ONCE = 200
 
 @dataclass(frozen=True, slots=True)
 class GrantOfApp:
-    """What one app may do."""
+    """What one app may do, and which credential of it counts."""
 
     name: SubscriptionName
     tag_ids: frozenset[int]
     scopes: frozenset[str]
+    credential: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,9 @@ class Granting:
                 if found is None:
                     revoked.append(each.name)
                 else:
-                    granted.append(GrantOfApp(each.name, *found))
+                    granted.append(
+                        GrantOfApp(each.name, found.tag_ids, found.scopes | {RUNTIME_SCOPE}, found.credential)
+                    )
         return GrantChanges(granted, revoked, complete=False)
 
 

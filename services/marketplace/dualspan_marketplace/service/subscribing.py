@@ -172,6 +172,22 @@ class Subscriptions:
         """End it; asked twice, it is done once."""
         return await self._asked(name, Step.CANCEL, State.CANCELLING)
 
+    async def revoke_tokens(self, name: SubscriptionName) -> Subscription:
+        """Void every access token of the app; whoever runs it sees another generation, and gives it one that counts.
+
+        Raises:
+            NotFound: There is no such subscription.
+            FailedPrecondition: Nothing of it will run again (`NOT_POSSIBLE_NOW`).
+        """
+        async with self._database.transaction(name.tenant) as connection:
+            found = await _there(connection, name, lock=True)
+            if found.life.state.is_over:
+                raise errors.over(found.life.state)
+            life = replace(found.life, generation=found.life.generation + 1)
+            await store.update(connection, replace(found, life=life, credential=found.credential + 1))
+            await self._write(connection, name, "revokeAppTokens")
+            return await _there(connection, name)
+
     async def _asked(self, name: SubscriptionName, step: Step, done: State) -> Subscription:
         async with self._database.transaction(name.tenant) as connection:
             found = await _there(connection, name, lock=True)

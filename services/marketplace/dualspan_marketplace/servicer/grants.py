@@ -35,7 +35,12 @@ class GrantServicer(grants_pb2_grpc.GrantServiceServicer):
 def _message(given: GrantChanges) -> contract.WatchGrantsResponse:
     return contract.WatchGrantsResponse(
         grants=[
-            contract.Grant(subscription=_name(each.name), tag_ids=sorted(each.tag_ids), scopes=sorted(each.scopes))
+            contract.Grant(
+                subscription=_name(each.name),
+                tag_ids=sorted(each.tag_ids),
+                scopes=sorted(each.scopes),
+                credential=each.credential,
+            )
             for each in given.granted
         ],
         revoked=[_name(each) for each in given.revoked],

@@ -54,6 +54,8 @@ def subscription_message(given: Subscription) -> contract.Subscription:
         grace_end_time=_time(life.grace_end),
         hand_back_end_time=_time(life.hand_back_end),
         create_time=_time(given.create_time),
+        health_problem=given.health_problem,
+        health_time=_time(given.health_time),
     )
     message.configuration.update(given.configuration)
     return message

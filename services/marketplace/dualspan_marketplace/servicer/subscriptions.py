@@ -10,6 +10,7 @@ from dualspan.marketplace.v1 import subscriptions_pb2 as contract
 from dualspan.marketplace.v1 import subscriptions_pb2_grpc
 from dualspan_marketplace.catalogue.errors import invalid
 from dualspan_marketplace.names import SUBSCRIPTION
+from dualspan_marketplace.service.outputs import Outputs
 from dualspan_marketplace.service.subscribing import Subscriptions
 from dualspan_marketplace.servicer.subscription_mapping import (
     granted_message,
@@ -30,11 +31,13 @@ class SubscriptionServicer(subscriptions_pb2_grpc.SubscriptionServiceServicer):
 
     Args:
         subscriptions: Use cases.
+        outputs: Makes the tags of results.
         tokens: Makes page tokens.
     """
 
-    def __init__(self, subscriptions: Subscriptions, tokens: PageTokens) -> None:
+    def __init__(self, subscriptions: Subscriptions, outputs: Outputs, tokens: PageTokens) -> None:
         self._subscriptions = subscriptions
+        self._outputs = outputs
         self._tokens = tokens
 
     async def ProposeBinding(self, request: contract.ProposeBindingRequest, context: Any) -> contract.BindingProposal:
@@ -57,8 +60,10 @@ class SubscriptionServicer(subscriptions_pb2_grpc.SubscriptionServiceServicer):
 
     async def AcceptBinding(self, request: contract.AcceptBindingRequest, context: Any) -> contract.Subscription:
         """See the contract."""
-        roles = read_roles(request.roles)
-        return subscription_message(await self._subscriptions.accept(_name(request.name), roles, request.etag))
+        name, roles = _name(request.name), read_roles(request.roles)
+        accepted = await self._subscriptions.accept(name, roles, request.etag)
+        await self._outputs.settle_if_possible(name)
+        return subscription_message(accepted)
 
     async def GetSubscription(self, request: contract.GetSubscriptionRequest, context: Any) -> contract.Subscription:
         """See the contract."""
@@ -111,6 +116,10 @@ class SubscriptionServicer(subscriptions_pb2_grpc.SubscriptionServiceServicer):
     ) -> contract.Subscription:
         """See the contract."""
         return subscription_message(await self._subscriptions.cancel(_name(request.name)))
+
+    async def RevokeAppTokens(self, request: contract.RevokeAppTokensRequest, context: Any) -> contract.Subscription:
+        """See the contract."""
+        return subscription_message(await self._subscriptions.revoke_tokens(_name(request.name)))
 
 
 def _name(text: str) -> SubscriptionName:

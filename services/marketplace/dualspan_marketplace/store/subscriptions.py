@@ -14,7 +14,7 @@ from dualspan_runtime.database import Connection
 
 _COLUMNS = """tenant_id, subscription_id, publisher, app_id, version, manifest, scopes, plan_id, max_assets, is_paid,
     trial_days, configuration, roles, state, generation, cause, reason, trial_end, grace_end, hand_back_end, revision,
-    request_id, request_digest, create_time"""
+    request_id, request_digest, create_time, credential, health_problem, health_time"""
 _THIS = "tenant_id = $1 AND subscription_id = $2"
 
 
@@ -86,7 +86,8 @@ async def update(connection: Connection, changed: Subscription) -> None:
     await connection.execute(
         f"""UPDATE subscription SET plan_id = $3, max_assets = $4, is_paid = $5, configuration = $6, roles = $7,
             state = $8, generation = $9, cause = $10, reason = $11, trial_end = $12, grace_end = $13,
-            hand_back_end = $14, trial_days = $15, revision = revision + 1 WHERE {_THIS}""",
+            hand_back_end = $14, trial_days = $15, credential = $16, outputs_due = true,
+            revision = revision + 1 WHERE {_THIS}""",
         changed.name.tenant,
         changed.name.subscription_id,
         terms.plan_id,
@@ -102,6 +103,7 @@ async def update(connection: Connection, changed: Subscription) -> None:
         life.grace_end,
         life.hand_back_end,
         terms.trial_days,
+        changed.credential,
     )
     await connection.execute("SELECT pg_notify($1, '')", GRANTS)
 
@@ -156,24 +158,33 @@ class InForce:
 async def in_force(connection: Connection) -> list[InForce]:
     """The subscriptions of all tenants whose apps may read; in a platform transaction."""
     rows = await connection.fetch(
-        "SELECT tenant_id, subscription_id, revision FROM subscription"
+        # Both only rise: their sum is another whenever one of them is.
+        "SELECT tenant_id, subscription_id, revision + outputs_revision FROM subscription"
         " WHERE state IN ('provisioning', 'active', 'upgrading')"
     )
     return [InForce(SubscriptionName(row[0], row[1]), row[2]) for row in rows]
 
 
-async def what_is_granted(
-    connection: Connection, name: SubscriptionName
-) -> tuple[frozenset[int], frozenset[str]] | None:
-    """Tags and scopes of a grant that is in force; None by now."""
+@dataclass(frozen=True, slots=True)
+class WhatIsGranted:
+    """Tags that were granted and those of results, scopes, and the credential that it all counts for."""
+
+    tag_ids: frozenset[int]
+    scopes: frozenset[str]
+    credential: int
+
+
+async def what_is_granted(connection: Connection, name: SubscriptionName) -> WhatIsGranted | None:
+    """A grant that is in force; None by now."""
     row = await connection.fetchrow(
-        f"""SELECT scopes, ARRAY(SELECT DISTINCT g.tag_id FROM granted_tag AS g WHERE g.tenant_id = $1
-            AND g.subscription_id = $2) AS tags
+        f"""SELECT scopes, credential, ARRAY(SELECT g.tag_id FROM granted_tag AS g WHERE g.tenant_id = $1
+            AND g.subscription_id = $2 UNION SELECT o.tag_id FROM output_tag AS o WHERE o.tenant_id = $1
+            AND o.subscription_id = $2) AS tags
         FROM subscription WHERE {_THIS} AND state IN ('provisioning', 'active', 'upgrading')""",
         name.tenant,
         name.subscription_id,
     )
-    return (frozenset(row["tags"]), frozenset(row["scopes"])) if row else None
+    return WhatIsGranted(frozenset(row["tags"]), frozenset(row["scopes"]), row["credential"]) if row else None
 
 
 async def grant(connection: Connection, name: SubscriptionName, tags: Iterable[GrantedTag]) -> None:
@@ -250,4 +261,7 @@ def _subscription(row: Record) -> Subscription:
         request_id=row["request_id"] or "",
         request_digest=row["request_digest"],
         create_time=row["create_time"],
+        credential=row["credential"],
+        health_problem=row["health_problem"],
+        health_time=row["health_time"],
     )

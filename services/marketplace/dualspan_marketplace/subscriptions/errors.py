@@ -43,6 +43,12 @@ def not_possible(state: State, step: Step) -> FailedPrecondition:
     return FailedPrecondition("NOT_POSSIBLE_NOW", words, state=state.value)
 
 
+def over(state: State) -> FailedPrecondition:
+    """Its app has no credential any more."""
+    words = f"The subscription is {state.value}: its app can do nothing any more."
+    return FailedPrecondition("NOT_POSSIBLE_NOW", words, state=state.value)
+
+
 def plan_needed() -> FailedPrecondition:
     """The trial is over."""
     words = "The trial is over. Choose a plan that is paid, then resume the subscription."

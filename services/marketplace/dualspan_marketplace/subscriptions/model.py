@@ -36,6 +36,9 @@ class Subscription:
         scopes: What the app's credential is for.
         roles: Ids of the chosen assets, by role.
         revision: One more for each change.
+        credential: Which of its credentials counts; tokens of an earlier one are void.
+        health_problem: What the app last said that it lacks; "" if nothing.
+        health_time: When it said so.
     """
 
     name: SubscriptionName
@@ -52,6 +55,9 @@ class Subscription:
     request_id: str
     request_digest: bytes
     create_time: datetime
+    credential: int = 0
+    health_problem: str = ""
+    health_time: datetime | None = None
 
     @property
     def etag(self) -> str:

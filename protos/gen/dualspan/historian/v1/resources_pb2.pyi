@@ -217,7 +217,9 @@ class TagRegistration(_message.Message):
     tag_id: _builtins.int
     """The numeric id of the tag, unique on the platform, never used again."""
     gateway: _builtins.str
-    """`tenants/{tenant}/gateways/{gateway}`: the only gateway that may send samples."""
+    """`tenants/{tenant}/gateways/{gateway}`, or of a result tag
+    `tenants/{tenant}/subscriptions/{subscription}`: who alone may send samples.
+    """
     kind: _frame_pb2.ValueKind.ValueType
     """What its values are. It never changes."""
     retention_class: _builtins.str

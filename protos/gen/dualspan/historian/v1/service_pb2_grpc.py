@@ -28,7 +28,8 @@ if _version_not_supported:
 
 
 class IngestServiceStub:
-    """Where gateways send frames.
+    """Where gateways send frames, and apps their results: an app with its access
+    token, where people read; samples alone, of the result tags of its subscription.
     """
 
     def __init__(self, channel):
@@ -50,7 +51,8 @@ class IngestServiceStub:
 
 
 class IngestServiceServicer:
-    """Where gateways send frames.
+    """Where gateways send frames, and apps their results: an app with its access
+    token, where people read; samples alone, of the result tags of its subscription.
     """
 
     def Ingest(self, request_iterator, context):
@@ -93,7 +95,8 @@ def add_IngestServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class IngestService:
-    """Where gateways send frames.
+    """Where gateways send frames, and apps their results: an app with its access
+    token, where people read; samples alone, of the result tags of its subscription.
     """
 
     @staticmethod

@@ -29,7 +29,9 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class IngestServiceStub:
-    """Where gateways send frames."""
+    """Where gateways send frames, and apps their results: an app with its access
+    token, where people read; samples alone, of the result tags of its subscription.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -48,7 +50,9 @@ class IngestServiceStub:
 
 @_typing.type_check_only
 class IngestServiceAsyncStub(IngestServiceStub):
-    """Where gateways send frames."""
+    """Where gateways send frames, and apps their results: an app with its access
+    token, where people read; samples alone, of the result tags of its subscription.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Ingest: _aio.StreamStreamMultiCallable[_service_pb2.IngestRequest, _service_pb2.IngestResponse]  # type: ignore[assignment]
@@ -63,7 +67,9 @@ class IngestServiceAsyncStub(IngestServiceStub):
     """
 
 class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Where gateways send frames."""
+    """Where gateways send frames, and apps their results: an app with its access
+    token, where people read; samples alone, of the result tags of its subscription.
+    """
 
     @_abc_1.abstractmethod
     def Ingest(

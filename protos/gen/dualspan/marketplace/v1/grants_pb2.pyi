@@ -44,8 +44,11 @@ class Grant(_message.Message):
     SUBSCRIPTION_FIELD_NUMBER: _builtins.int
     TAG_IDS_FIELD_NUMBER: _builtins.int
     SCOPES_FIELD_NUMBER: _builtins.int
+    CREDENTIAL_FIELD_NUMBER: _builtins.int
     subscription: _builtins.str
     """`tenants/{tenant}/subscriptions/{subscription}`."""
+    credential: _builtins.int
+    """Access tokens of an earlier credential count no longer."""
     @_builtins.property
     def tag_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Tags that exist for it."""
@@ -60,10 +63,11 @@ class Grant(_message.Message):
         subscription: _builtins.str = ...,
         tag_ids: _abc.Iterable[_builtins.int] | None = ...,
         scopes: _abc.Iterable[_builtins.str] | None = ...,
+        credential: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["scopes", b"scopes", "subscription", b"subscription", "tag_ids", b"tag_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["credential", b"credential", "scopes", b"scopes", "subscription", b"subscription", "tag_ids", b"tag_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

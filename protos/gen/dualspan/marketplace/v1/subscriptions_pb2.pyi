@@ -118,6 +118,8 @@ class Subscription(_message.Message):
     GRACE_END_TIME_FIELD_NUMBER: _builtins.int
     HAND_BACK_END_TIME_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
+    HEALTH_PROBLEM_FIELD_NUMBER: _builtins.int
+    HEALTH_TIME_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`tenants/{tenant}/subscriptions/{subscription}`."""
     app: _builtins.str
@@ -138,6 +140,8 @@ class Subscription(_message.Message):
     """Of this state of the subscription: who changes it says which state they
     saw, and is refused (ETAG_MISMATCH) if it is another by now.
     """
+    health_problem: _builtins.str
+    """What the app last said of itself: why it does not work; empty if it does."""
     @_builtins.property
     def configuration(self) -> _struct_pb2.Struct:
         """What the manifest's configuration asks for; what is left out has its
@@ -164,6 +168,10 @@ class Subscription(_message.Message):
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was made."""
 
+    @_builtins.property
+    def health_time(self) -> _timestamp_pb2.Timestamp:
+        """When the app said so; unset if it never did."""
+
     def __init__(
         self,
         *,
@@ -182,10 +190,12 @@ class Subscription(_message.Message):
         grace_end_time: _timestamp_pb2.Timestamp | None = ...,
         hand_back_end_time: _timestamp_pb2.Timestamp | None = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
+        health_problem: _builtins.str = ...,
+        health_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["configuration", b"configuration", "create_time", b"create_time", "grace_end_time", b"grace_end_time", "hand_back_end_time", b"hand_back_end_time", "trial_end_time", b"trial_end_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["configuration", b"configuration", "create_time", b"create_time", "grace_end_time", b"grace_end_time", "hand_back_end_time", b"hand_back_end_time", "health_time", b"health_time", "trial_end_time", b"trial_end_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["app", b"app", "cause", b"cause", "configuration", b"configuration", "create_time", b"create_time", "etag", b"etag", "generation", b"generation", "grace_end_time", b"grace_end_time", "hand_back_end_time", b"hand_back_end_time", "name", b"name", "plan", b"plan", "reason", b"reason", "roles", b"roles", "state", b"state", "trial_end_time", b"trial_end_time", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app", b"app", "cause", b"cause", "configuration", b"configuration", "create_time", b"create_time", "etag", b"etag", "generation", b"generation", "grace_end_time", b"grace_end_time", "hand_back_end_time", b"hand_back_end_time", "health_problem", b"health_problem", "health_time", b"health_time", "name", b"name", "plan", b"plan", "reason", b"reason", "roles", b"roles", "state", b"state", "trial_end_time", b"trial_end_time", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -700,3 +710,25 @@ class CancelSubscriptionRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CancelSubscriptionRequest: _TypeAlias = CancelSubscriptionRequest  # noqa: Y015
+
+@_typing.final
+class RevokeAppTokensRequest(_message.Message):
+    """Voids an app's access tokens."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """`tenants/{tenant}/subscriptions/{subscription}`."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RevokeAppTokensRequest: _TypeAlias = RevokeAppTokensRequest  # noqa: Y015

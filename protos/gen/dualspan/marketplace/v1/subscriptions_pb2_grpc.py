@@ -90,6 +90,11 @@ class SubscriptionServiceStub:
                 request_serializer=dualspan_dot_marketplace_dot_v1_dot_subscriptions__pb2.CancelSubscriptionRequest.SerializeToString,
                 response_deserializer=dualspan_dot_marketplace_dot_v1_dot_subscriptions__pb2.Subscription.FromString,
                 _registered_method=True)
+        self.RevokeAppTokens = channel.unary_unary(
+                '/dualspan.marketplace.v1.SubscriptionService/RevokeAppTokens',
+                request_serializer=dualspan_dot_marketplace_dot_v1_dot_subscriptions__pb2.RevokeAppTokensRequest.SerializeToString,
+                response_deserializer=dualspan_dot_marketplace_dot_v1_dot_subscriptions__pb2.Subscription.FromString,
+                _registered_method=True)
 
 
 class SubscriptionServiceServicer:
@@ -175,6 +180,14 @@ class SubscriptionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RevokeAppTokens(self, request, context):
+        """Voids every access token that the app has, at once and on live streams too;
+        whoever runs it gives it another. Audited.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SubscriptionServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -226,6 +239,11 @@ def add_SubscriptionServiceServicer_to_server(servicer, server):
             'CancelSubscription': grpc.unary_unary_rpc_method_handler(
                     servicer.CancelSubscription,
                     request_deserializer=dualspan_dot_marketplace_dot_v1_dot_subscriptions__pb2.CancelSubscriptionRequest.FromString,
+                    response_serializer=dualspan_dot_marketplace_dot_v1_dot_subscriptions__pb2.Subscription.SerializeToString,
+            ),
+            'RevokeAppTokens': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeAppTokens,
+                    request_deserializer=dualspan_dot_marketplace_dot_v1_dot_subscriptions__pb2.RevokeAppTokensRequest.FromString,
                     response_serializer=dualspan_dot_marketplace_dot_v1_dot_subscriptions__pb2.Subscription.SerializeToString,
             ),
     }
@@ -504,6 +522,33 @@ class SubscriptionService:
             target,
             '/dualspan.marketplace.v1.SubscriptionService/CancelSubscription',
             dualspan_dot_marketplace_dot_v1_dot_subscriptions__pb2.CancelSubscriptionRequest.SerializeToString,
+            dualspan_dot_marketplace_dot_v1_dot_subscriptions__pb2.Subscription.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeAppTokens(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dualspan.marketplace.v1.SubscriptionService/RevokeAppTokens',
+            dualspan_dot_marketplace_dot_v1_dot_subscriptions__pb2.RevokeAppTokensRequest.SerializeToString,
             dualspan_dot_marketplace_dot_v1_dot_subscriptions__pb2.Subscription.FromString,
             options,
             channel_credentials,

@@ -67,6 +67,10 @@ class SubscriptionServiceStub:
     """
     CancelSubscription: _grpc.UnaryUnaryMultiCallable[_subscriptions_pb2.CancelSubscriptionRequest, _subscriptions_pb2.Subscription]
     """Ends it: from this moment the app may read nothing. Audited."""
+    RevokeAppTokens: _grpc.UnaryUnaryMultiCallable[_subscriptions_pb2.RevokeAppTokensRequest, _subscriptions_pb2.Subscription]
+    """Voids every access token that the app has, at once and on live streams too;
+    whoever runs it gives it another. Audited.
+    """
 
 @_typing.type_check_only
 class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
@@ -107,6 +111,10 @@ class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
     """
     CancelSubscription: _aio.UnaryUnaryMultiCallable[_subscriptions_pb2.CancelSubscriptionRequest, _subscriptions_pb2.Subscription]  # type: ignore[assignment]
     """Ends it: from this moment the app may read nothing. Audited."""
+    RevokeAppTokens: _aio.UnaryUnaryMultiCallable[_subscriptions_pb2.RevokeAppTokensRequest, _subscriptions_pb2.Subscription]  # type: ignore[assignment]
+    """Voids every access token that the app has, at once and on live streams too;
+    whoever runs it gives it another. Audited.
+    """
 
 class SubscriptionServiceServicer(metaclass=_abc_1.ABCMeta):
     """An enterprise's subscriptions.
@@ -204,5 +212,15 @@ class SubscriptionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_subscriptions_pb2.Subscription, _abc.Awaitable[_subscriptions_pb2.Subscription]]:
         """Ends it: from this moment the app may read nothing. Audited."""
+
+    @_abc_1.abstractmethod
+    def RevokeAppTokens(
+        self,
+        request: _subscriptions_pb2.RevokeAppTokensRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_subscriptions_pb2.Subscription, _abc.Awaitable[_subscriptions_pb2.Subscription]]:
+        """Voids every access token that the app has, at once and on live streams too;
+        whoever runs it gives it another. Audited.
+        """
 
 def add_SubscriptionServiceServicer_to_server(servicer: SubscriptionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -15,9 +15,10 @@ DESCRIPTOR: _descriptor.FileDescriptor
 PERMISSION_FIELD_NUMBER: _builtins.int
 permission: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, _builtins.str]
 """The permission that the caller needs, such as "historian.samples.read", or
-one of the four words
+one of the five words
   "public"         anybody, signed in or not;
   "authenticated"  any signed-in person, gateway or service;
   "gateway"        a gateway that shows its client certificate;
-  "service"        another DualSpan service.
+  "service"        another DualSpan service;
+  "app"            an app whose subscription runs.
 """

@@ -1,0 +1,53 @@
+"""Access tokens of apps, as identity signs them."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import grpc
+import grpc.aio
+
+from dualspan.identity.v1 import app_token_service_pb2 as identity
+from dualspan_marketplace.names import SUBSCRIPTION
+from dualspan_marketplace.subscriptions.model import SubscriptionName
+from dualspan_runtime.errors import Unavailable
+
+if TYPE_CHECKING:  # the generated modules have these classes for type checkers only
+    from dualspan.identity.v1.app_token_service_pb2_grpc import AppTokenServiceAsyncStub
+
+_UNREACHABLE = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+
+
+@dataclass(frozen=True, slots=True)
+class AppToken:
+    """An access token, and when it ends."""
+
+    secret: str
+    expire_at: datetime
+
+
+class AppTokens:
+    """Asks identity.
+
+    Args:
+        stub: Of a channel that carries this service's token.
+    """
+
+    def __init__(self, stub: "AppTokenServiceAsyncStub") -> None:
+        self._stub = stub
+
+    async def sign(self, name: SubscriptionName, credential: int) -> AppToken:
+        """An access token of a subscription's app.
+
+        Raises:
+            Unavailable: Identity does not answer (`UPSTREAM_UNREACHABLE`).
+        """
+        resource = SUBSCRIPTION.format(tenant=name.tenant, subscription=name.subscription_id)
+        try:
+            signed = await self._stub.SignAppToken(identity.SignAppTokenRequest(name=resource, credential=credential))
+        except grpc.aio.AioRpcError as err:
+            if err.code() not in _UNREACHABLE:
+                raise
+            words = "The identity service does not answer. Try again shortly."
+            raise Unavailable("UPSTREAM_UNREACHABLE", words, service="identity") from err
+        return AppToken(signed.access_token, signed.expire_time.ToDatetime(UTC))
