@@ -2,10 +2,12 @@
 
 import asyncio
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import grpc.aio
+from google.protobuf.json_format import MessageToDict
 
 from dualspan.frame.v1 import frame_pb2
 from dualspan.onboarding.v1 import asset_service_pb2 as onboarding
@@ -50,15 +52,43 @@ class Plant:
             words = "The onboarding service does not answer. Try again shortly."
             raise Unavailable("UPSTREAM_UNREACHABLE", words, service="onboarding") from err
 
-    async def _assets(self, tenant: str) -> list[Asset]:
+    async def document(self, tenant: str, granted: Collection[tuple[str, int]]) -> dict[str, Any]:
+        """What was granted, as apps read it: `{assets, models}`, messages of the contract in JSON.
+
+        Args:
+            tenant: Whose assets.
+            granted: Pairs of an asset and a tag; of an asset nothing else is told.
+
+        Raises:
+            Unavailable: Onboarding does not answer (`UPSTREAM_UNREACHABLE`).
+        """
+        try:
+            found = [asset for asset in await self._listed(tenant) if _restrict(asset, granted)]
+            models = await self._with_extended(tenant, found)
+        except grpc.aio.AioRpcError as err:
+            if err.code() not in _UNREACHABLE:
+                raise
+            words = "The onboarding service does not answer. Try again shortly."
+            raise Unavailable("UPSTREAM_UNREACHABLE", words, service="onboarding") from err
+        return {"assets": [MessageToDict(each) for each in found], "models": [MessageToDict(each) for each in models]}
+
+    async def _with_extended(self, tenant: str, found: list[onboarding.Asset]) -> list[onboarding.AssetModel]:
+        keys = sorted({(asset.model, asset.model_version) for asset in found})
+        own = await asyncio.gather(*(self._model(tenant, *key) for key in keys))
+        return [*own, *(await self._extended(tenant, own)).values()]
+
+    async def _listed(self, tenant: str) -> list[onboarding.Asset]:
         found: list[onboarding.Asset] = []
         request = onboarding.ListAssetsRequest(parent=f"tenants/{tenant}", page_size=1000)
         while True:
             page = await self._stub.ListAssets(request)
             found += [asset for asset in page.assets if asset.model]
             if not page.next_page_token:
-                break
+                return found
             request.page_token = page.next_page_token
+
+    async def _assets(self, tenant: str) -> list[Asset]:
+        found = await self._listed(tenant)
         keys = sorted({(asset.model, asset.model_version) for asset in found})
         own = dict(zip(keys, await asyncio.gather(*(self._model(tenant, *key) for key in keys)), strict=True))
         extended = await self._extended(tenant, list(own.values()))
@@ -77,6 +107,15 @@ class Plant:
     async def _model(self, tenant: str, model: str, version: str) -> onboarding.AssetModel:
         name = f"tenants/{tenant}/assetModels/{model}"
         return await self._stub.GetAssetModel(onboarding.GetAssetModelRequest(name=name, version=version))
+
+
+def _restrict(asset: onboarding.Asset, granted: Collection[tuple[str, int]]) -> bool:
+    """Leave only what was granted in an asset; whether that is anything."""
+    asset_id = asset.name.rpartition("/")[2]
+    kept = [each for each in asset.bindings if (asset_id, int(each.tag.rpartition("/")[2])) in granted]
+    del asset.bindings[:]
+    asset.bindings.extend(kept)
+    return bool(kept)
 
 
 def _asset(given: onboarding.Asset, model: onboarding.AssetModel, extended: _Models) -> Asset:

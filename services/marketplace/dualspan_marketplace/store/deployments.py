@@ -113,10 +113,13 @@ async def unknown(connection: Connection, names: Collection[SubscriptionName]) -
     return [SubscriptionName(*row) for row in rows]
 
 
-async def forget_clear(connection: Connection, name: SubscriptionName) -> None:
-    """Something is there of a subscription that was clear: somebody has to look again."""
+async def look_again(connection: Connection, names: Collection[SubscriptionName]) -> None:
+    """Something is there of these, whatever was known: somebody has to look; in a platform transaction."""
     await connection.execute(
-        f"UPDATE deployment SET clear = false WHERE {_THIS} AND clear", name.tenant, name.subscription_id
+        """UPDATE deployment AS d SET clear = false FROM unnest($1::text[], $2::text[]) AS n (tenant, id)
+        WHERE d.tenant_id = n.tenant AND d.subscription_id = n.id AND d.clear""",
+        [each.tenant for each in names],
+        [each.subscription_id for each in names],
     )
 
 
