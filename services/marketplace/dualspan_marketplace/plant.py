@@ -115,6 +115,7 @@ def _restrict(asset: onboarding.Asset, granted: Collection[tuple[str, int]]) -> 
     kept = [each for each in asset.bindings if (asset_id, int(each.tag.rpartition("/")[2])) in granted]
     del asset.bindings[:]
     asset.bindings.extend(kept)
+    asset.ClearField("parent_asset")
     return bool(kept)
 
 
