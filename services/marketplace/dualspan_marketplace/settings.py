@@ -24,3 +24,9 @@ class MarketplaceSettings(ServiceSettings):
         default=30.0, ge=0, description="Results of a cancelled subscription can be fetched for so long."
     )
     sweep_seconds: float = Field(default=30.0, ge=1, description="What a crash left undone is looked for so often.")
+    apps_folder: str = Field(
+        default="apps", description="Folder of apps that run as local processes; relative to the working directory."
+    )
+    deploy_seconds: float = Field(
+        default=3.0, ge=0.5, description="What runs is compared with what shall run so often."
+    )

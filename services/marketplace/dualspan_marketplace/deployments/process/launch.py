@@ -12,6 +12,7 @@ import os
 import resource
 import sys
 from pathlib import Path
+from typing import TypedDict
 
 LOCK = "instance.lock"
 RECORD = "instance.json"
@@ -32,9 +33,9 @@ def main(folder: Path) -> int:
     except BlockingIOError:
         return RUNS_ALREADY
     # A folder that was removed meanwhile has taken its lock with it.
-    if os.fstat(lock).st_ino != os.stat(folder / LOCK).st_ino:
+    if os.fstat(lock).st_ino != (folder / LOCK).stat().st_ino:
         return RUNS_ALREADY
-    start = json.loads((folder / START).read_text("utf-8"))
+    start: Start = json.loads((folder / START).read_text("utf-8"))
     written, write = os.pipe()
     if os.fork() == 0:
         os.close(written)
@@ -43,7 +44,17 @@ def main(folder: Path) -> int:
     return 0 if os.read(written, 1) else 1
 
 
-def _become(folder: Path, start: dict[str, object], lock: int, write: int) -> None:
+class Start(TypedDict):
+    """What `start.json` says."""
+
+    argv: list[str]
+    environment: dict[str, str]
+    limits: dict[str, int]
+    generation: int
+    port: int
+
+
+def _become(folder: Path, start: Start, lock: int, write: int) -> None:
     os.setsid()
     record = {
         "pid": os.getpid(),
@@ -55,11 +66,11 @@ def _become(folder: Path, start: dict[str, object], lock: int, write: int) -> No
     replace(folder / RECORD, json.dumps(record).encode())
     _redirect(folder)
     os.chdir(folder / "data")
-    _limit(start["limits"])  # type: ignore[arg-type]
+    _limit(start["limits"])
     os.set_inheritable(lock, True)
     os.write(write, b"+")
-    argv: list[str] = start["argv"]  # type: ignore[assignment]
-    os.execve(argv[0], argv, start["environment"])  # type: ignore[arg-type]
+    argv = start["argv"]
+    os.execve(argv[0], argv, start["environment"])  # noqa: S606 - no shell is wanted
 
 
 def _redirect(folder: Path) -> None:
@@ -82,7 +93,7 @@ def replace(path: Path, content: bytes) -> None:
     """Write a file that others see as a whole or not at all, for its owner only."""
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with open(descriptor, "wb") as file:
+    with os.fdopen(descriptor, "wb") as file:
         file.write(content)
     fresh.rename(path)
 

@@ -19,7 +19,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from dualspan_manifest import Manifest, Resources
 from dualspan_marketplace.deployments.process import launch
@@ -159,7 +158,7 @@ class ProcessProvisioner:
         )
 
 
-def _start(folder: Path, orders: Orders) -> dict[str, Any]:
+def _start(folder: Path, orders: Orders) -> launch.Start:
     port = _free_port()
     given = folder / "given"
     told = {
