@@ -65,12 +65,17 @@ class ProcessProvisioner:
     Args:
         root: Folder of all instances; another platform has another one.
         publishers: Tenants whose apps may run here.
+        interpreter: Command that `-m module` is given to. As a rule Python, isolated: neither the folder that an app
+            writes to nor a person's own packages stand in for what is installed.
     """
 
     kind = "process"
 
-    def __init__(self, root: Path, publishers: Sequence[str]) -> None:
+    def __init__(
+        self, root: Path, publishers: Sequence[str], interpreter: Sequence[str] = (sys.executable, "-I", "-u")
+    ) -> None:
         self._root = root
+        self._interpreter = tuple(interpreter)
         self._publishers = frozenset(publishers)
 
     def refuses(self, manifest: Manifest, publisher: str) -> str:
@@ -114,7 +119,7 @@ class ProcessProvisioner:
             (folder / each).mkdir(parents=True, exist_ok=True, mode=0o700)
         folder.chmod(0o700)
         _give(folder / "given", orders.files)
-        launch.replace(folder / launch.START, json.dumps(_start(folder, orders)).encode())
+        launch.replace(folder / launch.START, json.dumps(_start(folder, orders, self._interpreter)).encode())
         command = [sys.executable, "-m", launch.__name__, str(folder)]
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=_LAUNCH_SECONDS, start_new_session=True, check=False
@@ -158,7 +163,7 @@ class ProcessProvisioner:
         )
 
 
-def _start(folder: Path, orders: Orders) -> launch.Start:
+def _start(folder: Path, orders: Orders, interpreter: Sequence[str]) -> launch.Start:
     port = _free_port()
     given = folder / "given"
     told = {
@@ -169,13 +174,12 @@ def _start(folder: Path, orders: Orders) -> launch.Start:
         "DATA": str(folder / "data"),
     }
     return {
-        "argv": [sys.executable, "-m", orders.manifest.run.module],
+        "argv": [*interpreter, "-m", orders.manifest.run.module],
         # Nothing of the worker's own environment: it has the platform's secrets.
         "environment": {
             "PATH": "/usr/local/bin:/usr/bin:/bin",
             "HOME": str(folder / "data"),
             "LANG": "C.UTF-8",
-            "PYTHONUNBUFFERED": "1",
             "OMP_NUM_THREADS": "1",
             "MALLOC_ARENA_MAX": "2",
             **{f"DUALSPAN_APP_{name}": value for name, value in told.items()},
