@@ -49,15 +49,31 @@ async def well(provisioner: ProcessProvisioner) -> int:
             await asyncio.sleep(0.02)
 
 
+async def last_words(provisioner: ProcessProvisioner) -> str:
+    async with asyncio.timeout(20):
+        while True:
+            (found,) = (await provisioner.observe(NAME)).instances
+            if not found.alive:
+                return found.words
+            await asyncio.sleep(0.02)
+
+
+def of_session(pid: int) -> list[int]:
+    """All processes that live of a session."""
+    pids = [int(each.name) for each in Path("/proc").iterdir() if each.name.isdigit()]
+    return [each for each in pids if launch.stat(each)[1] == pid and launch.ticks(each)]
+
+
+def content(path: str | Path) -> str:
+    return Path(path).read_text("utf-8")
+
+
 async def test_many_at_once_start_one(provisioner: ProcessProvisioner) -> None:
     await asyncio.gather(*(provisioner.ensure(orders()) for _ in range(4)))
     pid = await well(provisioner)
     await provisioner.ensure(orders())
     assert await well(provisioner) == pid
-    started = [
-        each for each in Path("/proc").iterdir() if each.name.isdigit() and launch.stat(int(each.name))[1] == pid
-    ]
-    assert [each.name for each in started] == [str(pid)]
+    assert of_session(pid) == [pid]
 
 
 async def test_another_worker_finds_it_and_ends_it(provisioner: ProcessProvisioner, tmp_path: Path) -> None:
@@ -77,25 +93,18 @@ async def test_one_that_will_not_end_is_ended_with_its_children(provisioner: Pro
     await provisioner.ensure(orders("stubborn"))
     pid = await well(provisioner)
     await provisioner.remove(NAME)
-    left = [each for each in Path("/proc").iterdir() if each.name.isdigit() and launch.stat(int(each.name))[1] == pid]
-    assert not [each for each in left if launch.ticks(int(each.name))]
+    assert not of_session(pid)
 
 
 async def test_the_last_words_of_one_that_died(provisioner: ProcessProvisioner) -> None:
     await provisioner.ensure(orders("dies"))
-    async with asyncio.timeout(20):
-        while (found := (await provisioner.observe(NAME)).instances[0]).alive:
-            await asyncio.sleep(0.02)
-    assert found.words == "no such machine"
+    assert await last_words(provisioner) == "no such machine"
 
 
 async def test_what_cannot_be_run_says_why(tmp_path: Path) -> None:
     provisioner = ProcessProvisioner(tmp_path / "apps", ["maker"], [str(tmp_path / "nowhere")])
     await provisioner.ensure(orders())
-    async with asyncio.timeout(20):
-        while (found := (await provisioner.observe(NAME)).instances[0]).alive:
-            await asyncio.sleep(0.02)
-    assert "No such file" in found.words
+    assert "No such file" in await last_words(provisioner)
     await provisioner.remove(NAME)
 
 
@@ -106,18 +115,19 @@ async def test_it_knows_nothing_of_the_platforms_secrets(
     await provisioner.ensure(orders())
     await well(provisioner)
     folder = tmp_path / "apps/acme/oee"
-    told = json.loads((folder / "data/environment.json").read_text("utf-8"))
+    told = json.loads(content(folder / "data/environment.json"))
     assert "of the platform" not in json.dumps(told)
-    token = Path(told["DUALSPAN_APP_TOKEN_FILE"])
-    assert (token.read_bytes(), token.stat().st_mode & 0o777) == (b"first", 0o600)
+    token = told["DUALSPAN_APP_TOKEN_FILE"]
+    assert (content(token), os.stat(token).st_mode & 0o777) == ("first", 0o600)  # noqa: PTH116 - at once
     await provisioner.deliver(replace(orders(), files=[Given("TOKEN_FILE", "token", b"second")]))
-    assert token.read_bytes() == b"second"
+    assert content(token) == "second"
 
 
 async def test_a_stranger_who_has_its_number_now_is_left_alone(provisioner: ProcessProvisioner, tmp_path: Path) -> None:
     folder = tmp_path / "apps/acme/oee"
     folder.mkdir(parents=True)
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, start_new_session=True) as stranger:
+    command = [sys.executable, "-c", "input()"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as stranger:  # noqa: ASYNC220
         record = {"pid": stranger.pid, "ticks": launch.ticks(stranger.pid) + 1, "boot": launch.boot()}
         (folder / launch.RECORD).write_text(json.dumps({**record, "generation": 1, "port": 1}), "utf-8")
         (found,) = (await provisioner.observe(NAME)).instances
@@ -147,8 +157,8 @@ def test_limits_are_the_manifests() -> None:
 async def test_limits_are_in_force(provisioner: ProcessProvisioner) -> None:
     await provisioner.ensure(orders())
     pid = await well(provisioner)
-    text = Path(f"/proc/{pid}/limits").read_text("utf-8")
+    text = content(f"/proc/{pid}/limits")
     held = next(line for line in text.splitlines() if line.startswith("Max data size"))
     assert str(SAMPLE.resources.memory) in held
-    assert "NoNewPrivs:\t1" in Path(f"/proc/{pid}/status").read_text("utf-8")
+    assert "NoNewPrivs:\t1" in content(f"/proc/{pid}/status")
     assert os.getsid(pid) == pid
