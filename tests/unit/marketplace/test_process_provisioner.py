@@ -80,13 +80,13 @@ async def test_another_worker_finds_it_and_ends_it(provisioner: ProcessProvision
     await provisioner.ensure(orders(generation=3))
     pid = await well(provisioner)
     other = ProcessProvisioner(tmp_path / "apps", [])
-    assert await other.list() == [NAME]
+    assert await other.subscriptions() == [NAME]
     (found,) = (await other.observe(NAME)).instances
     assert (found.handle, found.generation, found.alive) == (str(pid), 3, True)
     await other.remove(NAME)
     assert launch.ticks(pid) == 0
     assert await other.observe(NAME) == Holding()
-    assert await other.list() == []
+    assert await other.subscriptions() == []
 
 
 async def test_one_that_will_not_end_is_ended_with_its_children(provisioner: ProcessProvisioner) -> None:

@@ -119,6 +119,6 @@ class Provisioner(Protocol):
         """Remove all of a subscription; nothing of it is there afterwards."""
         ...
 
-    async def list(self) -> Sequence[SubscriptionName]:
+    async def subscriptions(self) -> Sequence[SubscriptionName]:
         """The subscriptions that anything is there of."""
         ...

@@ -156,7 +156,7 @@ class Deploying:
     async def _sweep_orphans(self, provisioner: Provisioner) -> None:
         # Asked before the rows are read: what is started meanwhile has its row already.
         try:
-            found = await provisioner.list()
+            found = await provisioner.subscriptions()
         except UnreachableError as err:
             _log.warning("who runs apps does not answer", provisioner=provisioner.kind, error=str(err))
             return

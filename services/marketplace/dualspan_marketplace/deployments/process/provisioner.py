@@ -105,7 +105,7 @@ class ProcessProvisioner:
         """End all of its processes, then remove its folder."""
         await asyncio.to_thread(self._remove, name)
 
-    async def list(self) -> Sequence[SubscriptionName]:
+    async def subscriptions(self) -> Sequence[SubscriptionName]:
         """Everything that has a folder."""
         found = await asyncio.to_thread(lambda: sorted(self._root.glob("*/*/")))
         return [SubscriptionName(each.parent.name, each.name) for each in found]
