@@ -30,3 +30,19 @@ class MarketplaceSettings(ServiceSettings):
     deploy_seconds: float = Field(
         default=3.0, ge=0.5, description="What runs is compared with what shall run so often."
     )
+    docker_url: str = Field(
+        default="", description="Socket of the engine that runs apps, unix:///var/run/docker.sock; empty: none does."
+    )
+    docker_platform: str = Field(
+        default="dualspan", description="Tells this platform's containers from those of others on the same engine."
+    )
+    docker_subnets: str = Field(
+        default="10.213.0.0/16", description="The networks of apps, 16 addresses each, are cut from this."
+    )
+    docker_peers: str = Field(
+        default="",
+        description="alias=container, with commas: the platform's containers that apps reach; and the worker's own.",
+    )
+    docker_historian: str = Field(
+        default="historian:7403", description="host:port of the historian as containers of apps reach it."
+    )

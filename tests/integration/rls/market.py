@@ -53,4 +53,7 @@ async def subscription_of(database: ClonedDatabase) -> None:
         "INSERT INTO marketplace.granted_tag VALUES"
         " ('acme', 'theirs', 'machine', 'acme-press', 'state', 0, 1, 'int64', '', 1, 0)"
     )
+    await connection.execute(
+        "INSERT INTO marketplace.deployment (tenant_id, subscription_id, words) VALUES ('acme', 'theirs', 'of acme')"
+    )
     await connection.close()

@@ -5,6 +5,7 @@ import io
 import itertools
 import tarfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -56,15 +57,19 @@ class DockerProvisioner:
         pool: Address space of the subscriptions' networks, such as 10.213.0.0/16; the engine's own holds about 30.
         peers: Containers of the platform that every such network has, by the name that apps know them by. Nothing
             else is reachable from there.
+        environment: What differs for containers, without the prefix `DUALSPAN_APP_`: HISTORIAN, as a peer.
     """
 
     kind = "docker"
 
-    def __init__(self, url: str, platform: str, pool: str, peers: Mapping[str, str]) -> None:
+    def __init__(
+        self, url: str, platform: str, pool: str, peers: Mapping[str, str], environment: Mapping[str, str]
+    ) -> None:
         self._client: Any = docker.DockerClient(base_url=url, timeout=_CALL_SECONDS)
         self._platform = platform
         self._pool = pool
         self._peers = dict(peers)
+        self._environment = dict(environment)
 
     def refuses(self, manifest: Manifest, publisher: str) -> str:
         """Why an app cannot be run here; "" if it can."""
@@ -108,7 +113,8 @@ class DockerProvisioner:
 
     def _ensure(self, orders: Orders) -> None:
         names = Names(self._platform, orders.name)
-        arguments = options.app(orders, names)
+        told = {**orders.environment, **self._environment}
+        arguments = options.app(replace(orders, environment=told), names)
         arguments["log_config"] = LogConfig(**arguments["log_config"])
         arguments["ulimits"] = [Ulimit(**each) for each in arguments["ulimits"]]
         self._ensure_network(names)
