@@ -127,11 +127,13 @@ def next_step(wanted: Desired, seen: Observed) -> Step:
     """
     if not wanted.runs:
         return Remove("nothing shall run") if seen.instances or seen.remains else Settled()
-    if not seen.instances:
-        return _absent(wanted, seen)
-    if len(seen.instances) > 1:
-        return Remove("there are more than one")
-    return _present(wanted, seen.instances[0])
+    match seen.instances:
+        case ():
+            return _absent(wanted, seen)
+        case (instance,):
+            return _present(wanted, instance)
+        case _:
+            return Remove("there are more than one")
 
 
 def pause(attempts: int) -> float:

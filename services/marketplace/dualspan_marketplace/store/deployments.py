@@ -1,10 +1,11 @@
 """SQL about what runs for subscriptions."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+
+from asyncpg import Record
 
 from dualspan_marketplace.subscriptions.model import SubscriptionName
 from dualspan_runtime.database import Connection
@@ -123,7 +124,7 @@ async def look_again(connection: Connection, names: Collection[SubscriptionName]
     )
 
 
-def _deployment(name: SubscriptionName, row: Mapping[str, Any]) -> Deployment:
+def _deployment(name: SubscriptionName, row: Record) -> Deployment:
     steps: list[dict[str, str]] = json.loads(row["steps"])
     return Deployment(
         name=name,

@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -233,7 +233,7 @@ def _kill(pid: int, number: int) -> None:
 
 
 @contextmanager
-def _unheld(path: Path, patience: float) -> Iterator[bool]:
+def _unheld(path: Path, patience: float) -> Generator[bool]:
     """Whether no process of the app lives, within some seconds; held while the context lasts."""
     until = time.monotonic() + patience
     with path.open("ab") as file:
