@@ -1,6 +1,7 @@
 """Subscriptions that run: started, healed, suspended, cancelled, never twice, whatever worker is killed when."""
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -16,6 +17,7 @@ from dualspan.marketplace.v1 import deployments_pb2
 from dualspan.marketplace.v1 import subscriptions_pb2 as contract
 from dualspan_marketplace.deployments.process import launch
 from dualspan_marketplace.deployments.provisioner import Holding
+from dualspan_marketplace.store import deployments, subscriptions
 from dualspan_marketplace.subscriptions.model import SubscriptionName
 from harness.deploying import Site
 from harness.historian import unique_tenant
@@ -174,6 +176,55 @@ async def test_what_is_nobodys_is_removed(site: Site) -> None:
     await site.worker().sweep()
     assert launch.ticks(pid) == 0
     assert SubscriptionName(tenant, "oee") not in await site.provisioner.subscriptions()
+
+
+class KilledError(BaseException):
+    """A worker's end, of which its own code hears nothing."""
+
+
+@pytest.mark.parametrize("step", ["observe", "prepare", "ensure", "started", "remove", "removed", "update", "move"])
+async def test_a_worker_killed_at_a_step_leaves_one_or_none(
+    site: Site, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """At each step of a start, and then of an end, the worker ends; another one brings it to its end."""
+    subscription = await accepted(site)
+    name = SubscriptionName(tenant_of(subscription), "oee")
+    await _killed_at(site, monkeypatch, step, name)
+    await until(site, lambda: _is(site, subscription, contract.SUBSCRIPTION_STATE_ACTIVE))
+    first = await site.pid(name.tenant)
+    assert launch.ticks(first)
+    stub = await site.world.stub(name.tenant)
+    await stub.CancelSubscription(contract.CancelSubscriptionRequest(name=subscription.name))
+    await _killed_at(site, monkeypatch, step, name)
+    await until(site, lambda: _is(site, subscription, contract.SUBSCRIPTION_STATE_CANCELLED))
+    assert launch.ticks(first) == 0
+    assert await site.provisioner.observe(name) == Holding()
+
+
+async def _killed_at(site: Site, monkeypatch: pytest.MonkeyPatch, step: str, name: SubscriptionName) -> None:
+    """Follow a subscription with a worker that ends before, or right after, it does something the first time."""
+    owner, method, after = {
+        "observe": (site.provisioner, "observe", False),
+        "prepare": (site.provisioner, "prepare", False),
+        "ensure": (site.provisioner, "ensure", False),
+        "started": (site.provisioner, "ensure", True),
+        "remove": (site.provisioner, "remove", False),
+        "removed": (site.provisioner, "remove", True),
+        "update": (deployments, "update", False),
+        "move": (subscriptions, "update", False),
+    }[step]
+    whole = getattr(owner, method)
+
+    async def ending(*arguments: object) -> object:
+        if after:
+            await whole(*arguments)
+        raise KilledError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(owner, method, ending)
+        # Where the step does not come up the worker gets to its end.
+        with contextlib.suppress(KilledError):
+            await site.worker().follow(name)
 
 
 async def test_nothing_is_known_of_a_subscription_that_is_not_there(site: Site) -> None:
