@@ -130,17 +130,22 @@ class DockerProvisioner:
             raise CannotStartError(f"The engine refuses to start it: {err.explanation or err}") from err
 
     def _ensure_network(self, names: Names) -> None:
-        network = next(iter(self._networks(names)), None) or self._new_network(names)
+        if not self._networks(names):
+            self._new_network(names)
+        # The engine takes a name twice when two ask at the same moment: all keep the same one of them.
+        network, *others = sorted(self._networks(names), key=lambda each: (each.attrs["Created"], each.id))
+        for each in others:
+            _if_there(each.remove)
         network.reload()
         there = {each["Name"] for each in (network.attrs.get("Containers") or {}).values()}
         for alias, container in self._peers.items():
             if container not in there:
                 _unless_there(lambda alias=alias, container=container: network.connect(container, aliases=[alias]))
 
-    def _new_network(self, names: Names) -> Any:
+    def _new_network(self, names: Names) -> None:
         for subnet in itertools.islice(options.subnets(self._pool, names.key), _TRIES):
             try:
-                return self._client.networks.create(
+                self._client.networks.create(
                     names.key,
                     driver="bridge",
                     internal=True,
@@ -151,6 +156,8 @@ class DockerProvisioner:
             except APIError as err:
                 if "overlaps" not in str(err.explanation):
                     raise
+            else:
+                return
         raise CannotStartError(f"There is no address space left in {self._pool} for another app's network.")
 
     def _give(self, names: Names, files: Sequence[Given]) -> None:
