@@ -60,4 +60,7 @@ async def subscription_of(database: ClonedDatabase) -> None:
         "INSERT INTO onboarding.result_tag (tenant_id, tag_id, subscription_id, asset_id, output, kind, unit)"
         " VALUES ('acme', 900001, 'theirs', 'acme-press', 'oee', 1, '%')"
     )
+    await connection.execute(
+        "INSERT INTO marketplace.deployment (tenant_id, subscription_id, words) VALUES ('acme', 'theirs', 'of acme')"
+    )
     await connection.close()

@@ -1,0 +1,49 @@
+"""What runs of subscriptions, for the worker."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from dualspan_marketplace.deployments.credentials import Credentials
+from dualspan_marketplace.deployments.docker.provisioner import DockerProvisioner
+from dualspan_marketplace.deployments.process.provisioner import ProcessProvisioner
+from dualspan_marketplace.deployments.provisioner import Provisioner
+from dualspan_marketplace.parts import Parts
+from dualspan_marketplace.service.briefing import Briefing
+from dualspan_marketplace.service.deploying import Deploying
+from dualspan_marketplace.settings import MarketplaceSettings
+from dualspan_marketplace.subscriptions.life import Clock
+
+
+def deploying(parts: Parts, credentials: Credentials) -> Deploying:
+    """What takes the steps.
+
+    Args:
+        parts: Of the worker.
+        credentials: Makes the tokens of apps.
+    """
+    settings = parts.settings
+    clock = Clock(timedelta(days=settings.grace_days), timedelta(days=settings.hand_back_days))
+    environment = {"HISTORIAN": settings.platform.historian_address}
+    briefing = Briefing(parts.database, parts.plant, credentials, environment)
+    provisioners = _provisioners(settings)
+    return Deploying(parts.database, parts.operations, parts.audit, clock, provisioners, briefing)
+
+
+def _provisioners(settings: MarketplaceSettings) -> Sequence[Provisioner]:
+    """Who runs apps here, in the order of preference: what isolates better comes first."""
+    own = [each.strip() for each in settings.process_publishers.split(",") if each.strip()]
+    process = ProcessProvisioner(Path(settings.apps_folder).absolute(), own)
+    if not settings.docker_url:
+        return [process]
+    peers = dict(_pair(each.strip()) for each in settings.docker_peers.split(",") if each.strip())
+    environment = {"HISTORIAN": settings.docker_historian}
+    containers = DockerProvisioner(
+        settings.docker_url, settings.docker_platform, settings.docker_subnets, peers, environment
+    )
+    return [containers, process]
+
+
+def _pair(text: str) -> tuple[str, str]:
+    alias, _, container = text.partition("=")
+    return alias, container or alias

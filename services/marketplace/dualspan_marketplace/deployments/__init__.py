@@ -1,0 +1,1 @@
+"""What runs of a subscription: desired, observed, and the one step between them."""

@@ -1,0 +1,1 @@
+"""Apps as containers of a Docker Engine."""

@@ -1,0 +1,1 @@
+"""Apps as local processes: for the embedded platform, and for apps of those who run it only."""

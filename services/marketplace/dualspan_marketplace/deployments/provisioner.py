@@ -1,0 +1,124 @@
+"""What runs apps: one interface, however they are run."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from dualspan_manifest import Manifest
+from dualspan_marketplace.subscriptions.model import SubscriptionName
+
+
+class CannotStartError(Exception):
+    """An instance cannot be started: the message says what is wrong and what to do."""
+
+
+class UnreachableError(Exception):
+    """Who runs the apps does not answer; later it may."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A file that an app is given; `DUALSPAN_APP_<variable>` says where it is.
+
+    Attributes:
+        variable: Such as `TOKEN_FILE`.
+        file: Its name, without a folder.
+        content: What is in it.
+    """
+
+    variable: str
+    file: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """All that is needed to start an app.
+
+    Attributes:
+        name: Of the subscription.
+        generation: Of the subscription.
+        publisher: The tenant whose app it is.
+        manifest: What to run, and within which limits.
+        environment: Variables without the prefix `DUALSPAN_APP_`, such as HISTORIAN.
+        files: What it is given as files; secrets are nowhere else.
+    """
+
+    name: SubscriptionName
+    generation: int
+    publisher: str
+    manifest: Manifest
+    environment: Mapping[str, str]
+    files: Sequence[Given]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An instance as it is found.
+
+    Attributes:
+        handle: What its provisioner knows it by.
+        generation: Of the subscription when it was started.
+        started: When.
+        alive: It runs.
+        altered: It is not as it was made.
+        address: host:port of its health endpoint as the platform reaches it.
+        words: Its last ones, where it ended.
+    """
+
+    handle: str
+    generation: int
+    started: datetime
+    alive: bool
+    altered: bool = False
+    address: str = ""
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """All that is there of a subscription: instances, and whether anything else is."""
+
+    instances: tuple[Found, ...] = ()
+    remains: bool = False
+
+
+class Provisioner(Protocol):
+    """Runs apps. Every method may be called twice, and after a crash within any of them.
+
+    All raise UnreachableError.
+    """
+
+    @property
+    def kind(self) -> str:
+        """`process`, `docker` or `helm`."""
+        ...
+
+    def refuses(self, manifest: Manifest, publisher: str) -> str:
+        """Why an app cannot be run here; "" if it can."""
+        ...
+
+    async def prepare(self, manifest: Manifest) -> None:
+        """Fetch what a start needs and takes long to get; raises CannotStartError."""
+        ...
+
+    async def ensure(self, orders: Orders) -> None:
+        """Start an instance if there is none; raises CannotStartError. There are never two."""
+        ...
+
+    async def deliver(self, orders: Orders) -> None:
+        """Write the files of a running instance anew."""
+        ...
+
+    async def observe(self, name: SubscriptionName) -> Holding:
+        """All that is there of a subscription."""
+        ...
+
+    async def remove(self, name: SubscriptionName) -> None:
+        """Remove all of a subscription; nothing of it is there afterwards."""
+        ...
+
+    async def subscriptions(self) -> Sequence[SubscriptionName]:
+        """The subscriptions that anything is there of."""
+        ...

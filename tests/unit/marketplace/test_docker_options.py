@@ -1,0 +1,182 @@
+"""Every word that a container of an app is made with, and that a change by hand is seen."""
+
+import copy
+import ipaddress
+import itertools
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from dualspan_manifest import parse
+from dualspan_marketplace.deployments.docker.options import (
+    LIMITS,
+    Names,
+    altered,
+    app,
+    confinement,
+    files,
+    port_of,
+    refusal,
+    subnets,
+)
+from dualspan_marketplace.deployments.provisioner import Given, Orders
+from dualspan_marketplace.subscriptions.model import SubscriptionName
+from harness.marketplace import MANIFEST
+
+SAMPLE = replace(parse(MANIFEST), egress=())
+NAME = SubscriptionName("acme", "oee")
+NAMES = Names("here", NAME)
+GIVEN = [Given("TOKEN_FILE", "token", b"the secret")]
+ORDERS = Orders(NAME, 3, "maker", SAMPLE, {"HISTORIAN": "historian:7403"}, GIVEN)
+LABELS = {
+    "io.dualspan.platform": "here",
+    "io.dualspan.tenant": "acme",
+    "io.dualspan.subscription": "oee",
+}
+
+
+def test_the_confinement_word_for_word() -> None:
+    resources = SAMPLE.resources
+    assert confinement(resources) == {
+        "user": "10001:10001",
+        "cap_drop": ["ALL"],
+        "security_opt": ["no-new-privileges:true"],
+        "privileged": False,
+        "read_only": True,
+        "tmpfs": {"/tmp": f"rw,noexec,nosuid,nodev,size={resources.disk},mode=1777"},
+        "mem_limit": 256 << 20,
+        "memswap_limit": 256 << 20,
+        "nano_cpus": 500_000_000,
+        "pids_limit": resources.pids,
+        "ulimits": [{"Name": "nofile", "Soft": 1024, "Hard": 1024}],
+        "ipc_mode": "private",
+        "shm_size": "16m",
+        "oom_score_adj": 500,
+    }
+
+
+def test_an_app_word_for_word() -> None:
+    found = app(ORDERS, NAMES)
+    for key in confinement(SAMPLE.resources):
+        found.pop(key)
+    assert found == {
+        "image": SAMPLE.run.image,
+        "name": NAMES.key,
+        "hostname": "app",
+        "labels": {
+            **LABELS,
+            "io.dualspan.part": "app",
+            "io.dualspan.generation": "3",
+            "io.dualspan.limits": f"{256 << 20} 500 {SAMPLE.resources.pids} 8080",
+        },
+        "environment": {
+            "DUALSPAN_APP_DATA": "/tmp/dualspan-app",
+            "DUALSPAN_APP_HISTORIAN": "historian:7403",
+            "DUALSPAN_APP_HOST": "0.0.0.0",
+            "DUALSPAN_APP_PORT": "8080",
+            "DUALSPAN_APP_TOKEN_FILE": "/run/dualspan/token",
+        },
+        "network": NAMES.key,
+        "volumes": {NAMES.key: {"bind": "/run/dualspan", "mode": "ro"}},
+        "init": True,
+        "detach": True,
+        "healthcheck": {"test": ["NONE"]},
+        "restart_policy": {"Name": "no"},
+        "log_config": {"type": "json-file", "config": {"max-size": "5m", "max-file": "2"}},
+    }
+
+
+def test_secrets_are_in_no_argument() -> None:
+    assert "the secret" not in repr(app(ORDERS, NAMES)) + repr(files(SAMPLE.run.image, NAMES))
+
+
+def test_the_other_container_is_confined_too() -> None:
+    found = files(SAMPLE.run.image, NAMES)
+    assert found["network_mode"] == "none"
+    assert found["cap_drop"] == ["ALL"]
+    assert found["user"] == "10001:10001"
+
+
+def test_names_are_a_subscriptions_own() -> None:
+    others = [Names("there", NAME), Names("here", SubscriptionName("acm", "e/oee")), Names("here", NAME)]
+    assert len({each.key for each in others}) == 3
+    assert NAMES.key == others[2].key
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [({"image": ""}, "no image"), ({"image": "registry.example.com/app:latest"}, "by digest"), ({}, "")],
+)
+def test_what_cannot_be_run_says_why(changes: dict[str, str], words: str) -> None:
+    found = refusal(replace(SAMPLE, run=replace(SAMPLE.run, **changes)))  # pyright: ignore[reportArgumentType]
+    assert words in found
+    assert bool(words) == bool(found)
+
+
+def test_nothing_but_the_platform_is_reached() -> None:
+    assert "api.example.com:443" in refusal(parse(MANIFEST))
+
+
+def inspected() -> dict[str, Any]:
+    """An app as the engine tells of it."""
+    made = app(ORDERS, NAMES)
+    return {
+        "Config": {"User": made["user"], "Labels": dict(made["labels"])},
+        "HostConfig": {
+            "CapDrop": ["ALL"],
+            "CapAdd": None,
+            "SecurityOpt": ["no-new-privileges:true"],
+            "Privileged": False,
+            "ReadonlyRootfs": True,
+            "Memory": made["mem_limit"],
+            "MemorySwap": made["memswap_limit"],
+            "NanoCpus": made["nano_cpus"],
+            "PidsLimit": made["pids_limit"],
+            "IpcMode": "private",
+        },
+    }
+
+
+def test_one_that_is_as_it_was_made() -> None:
+    assert not altered(inspected())
+    assert port_of(inspected()) == 8080
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("CapDrop", None),
+        ("CapAdd", ["SYS_ADMIN"]),
+        ("SecurityOpt", None),
+        ("Privileged", True),
+        ("ReadonlyRootfs", False),
+        ("Memory", 1 << 40),
+        ("MemorySwap", -1),
+        ("NanoCpus", 0),
+        ("PidsLimit", None),
+        ("IpcMode", "host"),
+    ],
+)
+def test_one_that_was_changed_by_hand(key: str, value: object) -> None:
+    found = copy.deepcopy(inspected())
+    found["HostConfig"][key] = value
+    assert altered(found)
+
+
+def test_one_of_another_user_or_without_labels() -> None:
+    found = inspected()
+    found["Config"]["User"] = "0"
+    assert altered(found)
+    del (bare := inspected())["Config"]["Labels"][LIMITS]
+    assert altered(bare)
+    assert port_of(bare) == 0
+
+
+def test_networks_of_a_pool_are_all_there_and_apart() -> None:
+    found = [ipaddress.ip_network(each) for each in subnets("10.213.0.0/24", "a key")]
+    assert len(set(found)) == len(found) == 16
+    assert all(each.subnet_of(ipaddress.ip_network("10.213.0.0/24")) for each in found)  # pyright: ignore[reportArgumentType]
+    firsts = {next(subnets("10.213.0.0/16", str(each))) for each in range(100)}
+    assert len(firsts) > 90
+    assert len(list(itertools.islice(subnets("10.213.0.0/16", "a"), 20))) == 20
