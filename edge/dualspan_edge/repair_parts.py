@@ -10,7 +10,7 @@ from asyncua import ua
 from dualspan.historian.v1 import repair_pb2 as repair
 from dualspan.onboarding.v1 import gateway_service_pb2 as gateway
 from dualspan.onboarding.v1 import sampling_pb2 as sampling
-from dualspan_edge.batch import Repaired, bytes_of
+from dualspan_edge.batch import Repaired, bytes_of, pieces
 from dualspan_edge.conversion import convert, no_values
 from dualspan_edge.decoder import ItemRun
 from dualspan_edge.decoder.expansion import Shape, expand
@@ -269,11 +269,10 @@ def steps_of(gap: str, parts: Sequence[TagPart]) -> list[Repaired]:
 def _pieces(gap: str, part: TagPart) -> Iterable[tuple[Block, repair.Repair]]:
     """What was read of a tag, cut so that each piece fits into a frame; it is taken from the tag."""
     block, part.block = part.block or _empty(ValueKind(part.tag.kind)), None
-    rows = max(1, len(block) * _FRAME_BYTES // max(bytes_of(block), 1))
-    for start in range(0, max(len(block) - rows, 0), rows):
-        piece = block.take(np.arange(start, start + rows))
+    *before, last = pieces(block, _FRAME_SAMPLES, _FRAME_BYTES)
+    for piece in before:
         yield piece, part.step(gap, until=int(piece.timestamp[-1]))
-    yield block.take(np.arange(((len(block) - 1) // rows) * rows if len(block) else 0, len(block))), part.step(gap)
+    yield last, part.step(gap)
 
 
 def _empty(kind: ValueKind) -> Block:

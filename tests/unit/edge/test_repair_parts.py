@@ -5,6 +5,7 @@ import pytest
 from asyncua import ua
 
 from dualspan.onboarding.v1 import gateway_service_pb2 as gateway
+from dualspan_edge.batch import bytes_of
 from dualspan_edge.repair_parts import TagPart, Verdict, is_busy, judge, steps_of, unreadable
 from dualspan_frame import BinaryColumn, Block, ValueKind
 
@@ -122,11 +123,12 @@ def test_what_an_earlier_attempt_has_read_is_not_doubted() -> None:
     assert not step.missing
 
 
-def test_large_values_are_cut_into_frames_that_each_say_how_far() -> None:
+@pytest.mark.parametrize("sizes", [[60_000] * 100, [10] * 60 + [1_000_000] * 8 + [10] * 32], ids=["even", "uneven"])
+def test_large_values_are_cut_into_frames_that_each_say_how_far(sizes: list[int]) -> None:
     one = part(kind=ValueKind.TEXT)
     one.reaches_back = True
     times = START + np.arange(100, dtype=np.int64) * SECOND
-    texts = BinaryColumn.from_list([b"x" * 60_000] * 100)
+    texts = BinaryColumn.from_list([b"x" * size for size in sizes])
     one.take(
         Block(ValueKind.TEXT, np.ones(100, np.int64), times, np.zeros(100, np.uint32), texts),
         b"",
@@ -136,6 +138,7 @@ def test_large_values_are_cut_into_frames_that_each_say_how_far() -> None:
     frames = steps_of(GAP, [one])
     assert len(frames) >= 5
     assert sum(len(block) for frame in frames for block in frame.blocks) == 100
+    assert max(sum(bytes_of(block) for block in frame.blocks) for frame in frames) < 1_300_000
     steps = [step for frame in frames for step in frame.repairs]
     assert [step.done for step in steps] == [False] * (len(steps) - 1) + [True]
     untils = [step.until_time.ToMicroseconds() for step in steps]
