@@ -4,6 +4,7 @@ isort:skip_file
 What publishers make and what is offered."""
 
 from collections import abc as _abc
+from dualspan.marketplace.v1 import usage_pb2 as _usage_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
@@ -394,6 +395,7 @@ class Plan(_message.Message):
     TRIAL_DAYS_FIELD_NUMBER: _builtins.int
     MAX_ASSETS_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
+    QUOTAS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`tenants/{tenant}/apps/{app}/plans/{plan}`."""
     model: Global___PlanModel.ValueType
@@ -414,6 +416,10 @@ class Plan(_message.Message):
     def display_name(self) -> Global___MarketText:
         """What subscribers read."""
 
+    @_builtins.property
+    def quotas(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlanQuota]:
+        """Limits of what an app may read in a month; none: no limits."""
+
     def __init__(
         self,
         *,
@@ -425,11 +431,44 @@ class Plan(_message.Message):
         trial_days: _builtins.int = ...,
         max_assets: _builtins.int = ...,
         state: Global___PlanState.ValueType = ...,
+        quotas: _abc.Iterable[Global___PlanQuota] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["display_name", b"display_name"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["currency", b"currency", "display_name", b"display_name", "max_assets", b"max_assets", "model", b"model", "name", b"name", "price_micros", b"price_micros", "state", b"state", "trial_days", b"trial_days"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["currency", b"currency", "display_name", b"display_name", "max_assets", b"max_assets", "model", b"model", "name", b"name", "price_micros", b"price_micros", "quotas", b"quotas", "state", b"state", "trial_days", b"trial_days"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Plan: _TypeAlias = Plan  # noqa: Y015
+
+@_typing.final
+class PlanQuota(_message.Message):
+    """A limit for each month of a subscriber's statements."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DIMENSION_FIELD_NUMBER: _builtins.int
+    SOFT_LIMIT_FIELD_NUMBER: _builtins.int
+    HARD_LIMIT_FIELD_NUMBER: _builtins.int
+    dimension: _usage_pb2.UsageDimension.ValueType
+    """USAGE_DIMENSION_READ_REQUESTS or USAGE_DIMENSION_READ_SAMPLES, each once."""
+    soft_limit: _builtins.int
+    """From here on the subscription carries a notice; 0: no such limit."""
+    hard_limit: _builtins.int
+    """From here on the app's reads are refused until the month ends or the plan
+    is changed; 0: no such limit.
+    """
+    def __init__(
+        self,
+        *,
+        dimension: _usage_pb2.UsageDimension.ValueType = ...,
+        soft_limit: _builtins.int = ...,
+        hard_limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dimension", b"dimension", "hard_limit", b"hard_limit", "soft_limit", b"soft_limit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlanQuota: _TypeAlias = PlanQuota  # noqa: Y015

@@ -26,7 +26,7 @@ from dualspan.runtime.v1 import access_pb2 as dualspan_dot_runtime_dot_v1_dot_ac
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$dualspan/marketplace/v1/grants.proto\x12\x17\x64ualspan.marketplace.v1\x1a dualspan/runtime/v1/access.proto\x1a\x1fgoogle/api/field_behavior.proto\"\x14\n\x12WatchGrantsRequest\"X\n\x05Grant\x12\x1a\n\x0csubscription\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0f\n\x07tag_ids\x18\x02 \x03(\x03\x12\x0e\n\x06scopes\x18\x03 \x03(\t\x12\x12\n\ncredential\x18\x04 \x01(\x03\"h\n\x13WatchGrantsResponse\x12.\n\x06grants\x18\x01 \x03(\x0b\x32\x1e.dualspan.marketplace.v1.Grant\x12\x0f\n\x07revoked\x18\x02 \x03(\t\x12\x10\n\x08\x63omplete\x18\x03 \x01(\x08\x32\x87\x01\n\x0cGrantService\x12w\n\x0bWatchGrants\x12+.dualspan.marketplace.v1.WatchGrantsRequest\x1a,.dualspan.marketplace.v1.WatchGrantsResponse\"\x0b\xca\xc1\x18\x07service0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$dualspan/marketplace/v1/grants.proto\x12\x17\x64ualspan.marketplace.v1\x1a dualspan/runtime/v1/access.proto\x1a\x1fgoogle/api/field_behavior.proto\"\x14\n\x12WatchGrantsRequest\"k\n\x05Grant\x12\x1a\n\x0csubscription\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0f\n\x07tag_ids\x18\x02 \x03(\x03\x12\x0e\n\x06scopes\x18\x03 \x03(\t\x12\x12\n\ncredential\x18\x04 \x01(\x03\x12\x11\n\texhausted\x18\x05 \x01(\t\"h\n\x13WatchGrantsResponse\x12.\n\x06grants\x18\x01 \x03(\x0b\x32\x1e.dualspan.marketplace.v1.Grant\x12\x0f\n\x07revoked\x18\x02 \x03(\t\x12\x10\n\x08\x63omplete\x18\x03 \x01(\x08\x32\x87\x01\n\x0cGrantService\x12w\n\x0bWatchGrants\x12+.dualspan.marketplace.v1.WatchGrantsRequest\x1a,.dualspan.marketplace.v1.WatchGrantsResponse\"\x0b\xca\xc1\x18\x07service0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,9 +40,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WATCHGRANTSREQUEST']._serialized_start=132
   _globals['_WATCHGRANTSREQUEST']._serialized_end=152
   _globals['_GRANT']._serialized_start=154
-  _globals['_GRANT']._serialized_end=242
-  _globals['_WATCHGRANTSRESPONSE']._serialized_start=244
-  _globals['_WATCHGRANTSRESPONSE']._serialized_end=348
-  _globals['_GRANTSERVICE']._serialized_start=351
-  _globals['_GRANTSERVICE']._serialized_end=486
+  _globals['_GRANT']._serialized_end=261
+  _globals['_WATCHGRANTSRESPONSE']._serialized_start=263
+  _globals['_WATCHGRANTSRESPONSE']._serialized_end=367
+  _globals['_GRANTSERVICE']._serialized_start=370
+  _globals['_GRANTSERVICE']._serialized_end=505
 # @@protoc_insertion_point(module_scope)

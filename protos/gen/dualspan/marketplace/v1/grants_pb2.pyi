@@ -45,10 +45,15 @@ class Grant(_message.Message):
     TAG_IDS_FIELD_NUMBER: _builtins.int
     SCOPES_FIELD_NUMBER: _builtins.int
     CREDENTIAL_FIELD_NUMBER: _builtins.int
+    EXHAUSTED_FIELD_NUMBER: _builtins.int
     subscription: _builtins.str
     """`tenants/{tenant}/subscriptions/{subscription}`."""
     credential: _builtins.int
     """Access tokens of an earlier credential count no longer."""
+    exhausted: _builtins.str
+    """Why reads are refused although they are granted: a limit of the plan is
+    reached; empty as a rule.
+    """
     @_builtins.property
     def tag_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Tags that exist for it."""
@@ -64,10 +69,11 @@ class Grant(_message.Message):
         tag_ids: _abc.Iterable[_builtins.int] | None = ...,
         scopes: _abc.Iterable[_builtins.str] | None = ...,
         credential: _builtins.int = ...,
+        exhausted: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["credential", b"credential", "scopes", b"scopes", "subscription", b"subscription", "tag_ids", b"tag_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["credential", b"credential", "exhausted", b"exhausted", "scopes", b"scopes", "subscription", b"subscription", "tag_ids", b"tag_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -120,6 +120,7 @@ class Subscription(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     HEALTH_PROBLEM_FIELD_NUMBER: _builtins.int
     HEALTH_TIME_FIELD_NUMBER: _builtins.int
+    QUOTA_NOTICE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`tenants/{tenant}/subscriptions/{subscription}`."""
     app: _builtins.str
@@ -142,6 +143,8 @@ class Subscription(_message.Message):
     """
     health_problem: _builtins.str
     """What the app last said of itself: why it does not work; empty if it does."""
+    quota_notice: _builtins.str
+    """What a person should know about the limits of the plan; empty as a rule."""
     @_builtins.property
     def configuration(self) -> _struct_pb2.Struct:
         """What the manifest's configuration asks for; what is left out has its
@@ -192,10 +195,11 @@ class Subscription(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         health_problem: _builtins.str = ...,
         health_time: _timestamp_pb2.Timestamp | None = ...,
+        quota_notice: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["configuration", b"configuration", "create_time", b"create_time", "grace_end_time", b"grace_end_time", "hand_back_end_time", b"hand_back_end_time", "health_time", b"health_time", "trial_end_time", b"trial_end_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["app", b"app", "cause", b"cause", "configuration", b"configuration", "create_time", b"create_time", "etag", b"etag", "generation", b"generation", "grace_end_time", b"grace_end_time", "hand_back_end_time", b"hand_back_end_time", "health_problem", b"health_problem", "health_time", b"health_time", "name", b"name", "plan", b"plan", "reason", b"reason", "roles", b"roles", "state", b"state", "trial_end_time", b"trial_end_time", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app", b"app", "cause", b"cause", "configuration", b"configuration", "create_time", b"create_time", "etag", b"etag", "generation", b"generation", "grace_end_time", b"grace_end_time", "hand_back_end_time", b"hand_back_end_time", "health_problem", b"health_problem", "health_time", b"health_time", "name", b"name", "plan", b"plan", "quota_notice", b"quota_notice", "reason", b"reason", "roles", b"roles", "state", b"state", "trial_end_time", b"trial_end_time", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
