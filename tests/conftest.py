@@ -3,6 +3,7 @@
 import itertools
 import shutil
 import socket
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,9 +24,15 @@ _TEST_SERVER = {"fsync": "off", "shared_buffers": "64MB", "max_connections": "10
 
 
 def pytest_configure() -> None:
-    """Logs as in production: tracebacks without local variables, which can take minutes to print."""
+    """Logs as in production: tracebacks without local variables, which can take minutes to print.
+
+    They go to the standard error: what a command prints for its user is read from the standard output.
+    """
     console = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
-    structlog.configure(processors=[structlog.processors.add_log_level, console])
+    structlog.configure(
+        processors=[structlog.processors.add_log_level, console],
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+    )
 
 
 class SharedScheduling(LoadFileScheduling):
