@@ -88,6 +88,7 @@ def store_anomaly(model: AnomalyModel) -> Archive:
         "centre": model.scaling.centre,
         "spread": model.scaling.spread,
         "is_fitted": model.is_fitted,
+        "season": model.season,
         "coefficients": model.coefficients,
         "sigma": model.sigma,
         "covariance": model.covariance,
@@ -112,6 +113,8 @@ def load_anomaly(archive: Archive) -> AnomalyModel:
             known={name: tuple(values) for name, values in facts["known"].items()},
             scaling=Scaling(arrays["centre"], arrays["spread"]),
             is_fitted=arrays["is_fitted"],
+            # Models that were made before courses were known follow none.
+            season=arrays.get("season", np.zeros(len(arrays["is_fitted"]), np.int8)),
             coefficients=arrays["coefficients"],
             sigma=arrays["sigma"],
             covariance=arrays["covariance"],

@@ -16,6 +16,8 @@ from dualspan_analytics.intelligence.table import Bools, Floats, Table
 
 _TAUS_S = (120.0, 300.0, 600.0, 1200.0, 2400.0, 4800.0, 9600.0)
 _LAGS_FROM = 2
+MEMORY_WIDTH = 2 * len(_TAUS_S) - _LAGS_FROM
+"""How many regressors say what stops leave behind."""
 MEMORY_US = 2 * 24 * 3600 * 1_000_000
 """How far back the machine's state is read: what lies before has no weight left."""
 
@@ -78,7 +80,7 @@ def levels(table: Table, known: Mapping[str, Sequence[str]]) -> Floats:
 
 
 def memory(table: Table, where: Standing) -> Floats:
-    """float64[n, m]: what stops leave behind; 0 for a machine that has run for ever."""
+    """float64[n, MEMORY_WIDTH]: what stops leave behind; 0 for a machine that has run for ever."""
     step_s = table.step_us / 1e6
     taus = np.array(_TAUS_S) / step_s
     last = (1.0 - np.exp(-where.before[:, None] / taus)) * np.exp(-where.since[:, None] / taus)

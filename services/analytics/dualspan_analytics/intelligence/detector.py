@@ -1,13 +1,14 @@
 """Anomaly detection: every property against what its context explains, alone and together.
 
-Univariate: what a robust regression on product, stops and warm-up does not explain, in standard deviations that grow
-where training saw nothing alike. Multivariate: Hotelling's T² and the squared prediction error (SPE, or Q) of a
-principal component analysis of those residuals (Jackson & Mudholkar 1979; MacGregor & Kourti 1995), each with the
-contributions of the properties. Only what lasts counts, and limits come from time that nothing speaks against.
+Univariate: what a robust regression on product, stops, warm-up and the course of day and week does not explain, in
+standard deviations that grow where training saw nothing alike. Multivariate: Hotelling's T² and the squared prediction
+error (SPE, or Q) of a principal component analysis of those residuals (Jackson & Mudholkar 1979; MacGregor & Kourti
+1995), each with the contributions of the properties. Only what lasts counts, and limits come from time that nothing
+speaks against.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from dualspan_analytics.intelligence import context
 from dualspan_analytics.intelligence.regression import Scaling, fit, leverage, usable
+from dualspan_analytics.intelligence.season import Season, Trial, course, longest
 from dualspan_analytics.intelligence.table import Bools, Floats, Table, trailing
 from dualspan_analytics.intelligence.watching import AnomalySpec, Summary
 
@@ -70,7 +72,8 @@ class AnomalyModel:
         known: Values of the categories that training saw.
         scaling: Of the regressors.
         is_fitted: bool[f]; a property without data is left out.
-        coefficients: float64[f, k].
+        season: int8[f], `Season`: the course of day and week that each property follows.
+        coefficients: float64[f, k]: levels, memory of stops, courses.
         sigma: float64[f].
         covariance: float64[f, k, k].
         offset: float64[f], median of what stops leave behind while running.
@@ -83,6 +86,7 @@ class AnomalyModel:
     known: Mapping[str, tuple[str, ...]]
     scaling: Scaling
     is_fitted: Bools
+    season: NDArray[np.int8]
     coefficients: NDArray[np.float64]
     sigma: Floats
     covariance: NDArray[np.float64]
@@ -93,8 +97,18 @@ class AnomalyModel:
 
     @property
     def width(self) -> int:
-        """Regressors that set levels; the others are memory."""
+        """Regressors that set levels; then come those of memory."""
         return 1 + sum(max(0, len(values) - 1) for values in self.known.values())
+
+    @property
+    def memory(self) -> slice:
+        """Which regressors say what stops leave behind."""
+        return slice(self.width, self.width + context.MEMORY_WIDTH)
+
+    @property
+    def longest(self) -> Season:
+        """The longest course that any property follows."""
+        return Season(int(self.season.max(initial=0)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +143,8 @@ def _seen(spec: AnomalySpec, known: Mapping[str, tuple[str, ...]], table: Table)
     return _Seen(where, runs, context.is_known(table, known), columns)
 
 
-def _regressors(table: Table, known: Mapping[str, tuple[str, ...]], where: context.Standing) -> Floats:
-    return np.hstack([context.levels(table, known), context.memory(table, where)])
+def _regressors(table: Table, known: Mapping[str, tuple[str, ...]], where: context.Standing, season: Season) -> Floats:
+    return np.hstack([context.levels(table, known), context.memory(table, where), course(table, season)])
 
 
 def normal_time(spec: AnomalySpec, table: Table) -> Bools:
@@ -158,51 +172,63 @@ def train(spec: AnomalySpec, table: Table, first: int = 0) -> AnomalyModel:
     rows = seen.runs & seen.known & (np.arange(len(table)) >= first)
     if int(rows.sum()) < _LEAST_ROWS:
         raise NotEnoughDataError(f"The machine ran in {int(rows.sum())} steps of the span; {_LEAST_ROWS} are needed.")
-    plain = _regressors(table, known, seen.where)
+    season, normal = longest(len(table) - first, spec.step_us), normal_time(spec, table)
+    plain = _regressors(table, known, seen.where, season)
     scaling = Scaling.of(plain[rows])
-    model = _fitted(spec, known, scaling, scaling.apply(plain), seen, rows)
+    trial = Trial.of(scaling.apply(plain), season, rows, normal, first)
+    model = _fitted(spec, known, scaling, trial, seen, rows)
     if not model.is_fitted.any():
         raise NotEnoughDataError("None of the watched properties has enough good data while the machine runs.")
-    deviation = deviations(model, scaling.apply(plain), seen.columns)
+    deviation = deviations(model, trial.regressors[:, : len(model.scaling.centre)], seen.columns)
     deviation[:, ~seen.runs] = np.nan
-    return _limited(model, deviation, rows & normal_time(spec, table))
+    return _limited(model, deviation, rows & normal)
 
 
 def _fitted(
-    spec: AnomalySpec,
-    known: Mapping[str, tuple[str, ...]],
-    scaling: Scaling,
-    regressors: Floats,
-    seen: _Seen,
-    rows: Bools,
+    spec: AnomalySpec, known: Mapping[str, tuple[str, ...]], scaling: Scaling, trial: Trial, seen: _Seen, rows: Bools
 ) -> AnomalyModel:
-    watched, width = len(spec.watched), regressors.shape[1]
-    levels = 1 + sum(max(0, len(values) - 1) for values in known.values())
-    is_fitted = np.zeros(watched, np.bool_)
+    """A model without limits."""
+    watched, width = len(spec.watched), trial.regressors.shape[1]
+    is_fitted, season = np.zeros(watched, np.bool_), np.zeros(watched, np.int8)
     coefficients, covariance = np.zeros((watched, width)), np.zeros((watched, width, width))
-    sigma, offset = np.ones(watched), np.zeros(watched)
+    sigma = np.ones(watched)
     for place, values in enumerate(seen.columns):
         there = usable(values, rows)
         if int(there.sum()) < _LEAST_ROWS:
             continue
-        found = fit(regressors[there], values[there])
-        is_fitted[place] = True
-        coefficients[place], covariance[place], sigma[place] = found.coefficients, found.covariance, found.sigma
-        offset[place] = np.median(regressors[there, levels:] @ found.coefficients[levels:])
-    nothing = Components(np.zeros(watched), np.zeros((watched, 0)), np.zeros(0), np.full(2, np.inf))
-    return AnomalyModel(
+        season[place] = trial.chosen(values)
+        used = trial.width(Season(int(season[place])))
+        found = fit(trial.regressors[there, :used], values[there])
+        is_fitted[place], sigma[place] = True, found.sigma
+        coefficients[place, :used], covariance[place, :used, :used] = found.coefficients, found.covariance
+    # Columns of a course that no property follows are not carried along.
+    used = trial.width(Season(int(season.max(initial=0))))
+    model = AnomalyModel(
         spec=spec,
         known=known,
-        scaling=scaling,
+        scaling=Scaling(scaling.centre[:used], scaling.spread[:used]),
         is_fitted=is_fitted,
-        coefficients=coefficients,
+        season=season,
+        coefficients=coefficients[:, :used],
         sigma=sigma,
-        covariance=covariance,
-        offset=offset,
+        covariance=covariance[:, :used, :used],
+        offset=np.zeros(watched),
         limits=np.full(watched, np.inf),
-        components=nothing,
+        components=Components(np.zeros(watched), np.zeros((watched, 0)), np.zeros(0), np.full(2, np.inf)),
         reference=np.zeros((watched, 0)),
     )
+    return replace(model, offset=_usually_left(model, trial.regressors, seen.columns, rows))
+
+
+def _usually_left(
+    model: AnomalyModel, regressors: Floats, columns: NDArray[np.float64], rows: Bools
+) -> NDArray[np.float64]:
+    """float64[f]: the median of what stops leave behind."""
+    result = np.zeros(len(columns))
+    for place in np.flatnonzero(model.is_fitted):
+        left = regressors[usable(columns[place], rows), model.memory] @ model.coefficients[place, model.memory]
+        result[place] = np.median(left)
+    return result
 
 
 def deviations(model: AnomalyModel, regressors: Floats, columns: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -210,7 +236,7 @@ def deviations(model: AnomalyModel, regressors: Floats, columns: NDArray[np.floa
     result = np.full(columns.shape, np.nan)
     for place in np.flatnonzero(model.is_fitted):
         predicted = regressors @ model.coefficients[place]
-        left_behind = regressors[:, model.width :] @ model.coefficients[place, model.width :] - model.offset[place]
+        left_behind = regressors[:, model.memory] @ model.coefficients[place, model.memory] - model.offset[place]
         doubt = np.sqrt(1.0 + _ALIKE * leverage(regressors, model.covariance[place]))
         result[place] = (columns[place] - predicted) / (model.sigma[place] * doubt + _TRUST * np.abs(left_behind))
     return result
@@ -237,18 +263,10 @@ def _limited(model: AnomalyModel, deviation: NDArray[np.float64], normal: Bools)
     for place in np.flatnonzero(model.is_fitted):
         worst = float(np.quantile(persisting[place, normal], _NORMAL_SHARE))
         limits[place] = max(spec.minimum_sigma, spec.margin * worst)
-    found = _components(model, deviation, normal)
-    return AnomalyModel(
-        spec=spec,
-        known=model.known,
-        scaling=model.scaling,
-        is_fitted=model.is_fitted,
-        coefficients=model.coefficients,
-        sigma=model.sigma,
-        covariance=model.covariance,
-        offset=model.offset,
+    return replace(
+        model,
         limits=limits,
-        components=found,
+        components=_components(model, deviation, normal),
         reference=deviation[:, normal][:, :: max(1, int(normal.sum()) // _REFERENCE)].copy(),
     )
 
@@ -279,7 +297,7 @@ def unexplained(model: AnomalyModel, table: Table) -> NDArray[np.float64]:
 
 
 def _judged(model: AnomalyModel, seen: _Seen, table: Table) -> NDArray[np.float64]:
-    regressors = model.scaling.apply(_regressors(table, model.known, seen.where))
+    regressors = model.scaling.apply(_regressors(table, model.known, seen.where, model.longest))
     deviation = deviations(model, regressors, seen.columns)
     deviation[:, ~(seen.runs & seen.known)] = np.nan
     return deviation
