@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import grpc
@@ -17,6 +18,7 @@ from dualspan.analytics.v1.kpis_pb2_grpc import KpiServiceStub
 from dualspan.analytics.v1.states_pb2_grpc import StateServiceStub
 from dualspan_analytics.columns import PropertyRef
 from dualspan_analytics.composition import production
+from dualspan_analytics.service import production as production_
 from dualspan_runtime.errors import error_info
 from harness.analytics import AnalyticsPlatform, Plant, machine, site
 from harness.historian import stamp
@@ -154,6 +156,31 @@ async def test_the_worker_rolls_up_before_anybody_asks(platform: AnalyticsPlatfo
     assert plant.tenant in await rollups.tenants()
     assert await rollups.roll_up(plant.tenant) > 30  # days, most without data: unknown
     assert (await asked(plant)).rolled_up_shifts == 3
+
+
+async def test_what_is_too_much_at_once_is_rolled_up_in_parts(platform: AnalyticsPlatform) -> None:
+    plant = await made(platform)
+    # 13 000 samples of three days: no more than two of these may be held at once.
+    held = replace(plant.parts, plant=plant.data.holding_at_most(9_500))
+    assert await production.rollups(held).roll_up(plant.tenant) > 30
+    assert (await asked(plant)).rolled_up_shifts == 3
+
+
+async def test_a_state_that_flaps_is_refused_and_stops_nobody(
+    platform: AnalyticsPlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant = await made(platform)
+    monkeypatch.setattr(production_, "MOST_INTERVALS", 17)  # what three days have
+    span = {"start_time": stamp(T0), "end_time": stamp(T0 + 72 * HOUR)}
+    shown = await states(plant).ListStateIntervals(
+        states_pb2.ListStateIntervalsRequest(parent=plant.parent, asset="m1", **span)
+    )
+    assert len(shown.intervals) == 17
+    await plant.ingest({STATE: ([T0 + HOUR, T0 + HOUR + 1], [3, 0])})
+    request = states_pb2.ListStateIntervalsRequest(parent=plant.parent, asset="m1", **span)
+    assert await refused(states(plant).ListStateIntervals(request)) == "TOO_MANY_INTERVALS"
+    opened = kpis_pb2.GetKpiRequest(name=f"{plant.parent}/kpis/oee", asset="m1", **span)
+    assert await refused(KpiServiceStub(plant.channel).GetKpi(opened)) == "TOO_MANY_INTERVALS"
 
 
 async def test_another_calendar_or_profile_is_computed_anew(platform: AnalyticsPlatform) -> None:

@@ -1,5 +1,6 @@
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,7 +9,8 @@ from hypothesis import strategies as st
 
 from dualspan_analytics.columns import Series
 from dualspan_analytics.expressions import instants
-from dualspan_analytics.expressions.instants import condition, evaluate
+from dualspan_analytics.expressions import windows as windows_
+from dualspan_analytics.expressions.instants import Work, condition, evaluate
 from dualspan_analytics.expressions.model import Property
 from dualspan_analytics.expressions.parsing import parse
 from dualspan_analytics.expressions.windows import Windows, check_windowed, compute
@@ -40,14 +42,14 @@ DATA = {
 
 def held(text: str) -> list[int]:
     expression = parse(text)
-    found = condition(expression, {each: DATA.get(each) for each in expression.properties}, 0, 40)
+    found = condition(expression, {each: DATA.get(each) for each in expression.properties}, 0, 40, Work())
     return found.at(np.array([0, 10, 20, 30])).tolist()
 
 
 def window(text: str, measures: np.ndarray = NO_WINDOW, start: int = 0, end: int = 40) -> tuple[float, str, float]:
     expression = parse(text)
     windows = Windows(np.array([start], np.int64), np.array([end], np.int64), measures)
-    found = compute(expression, {each: DATA.get(each) for each in expression.properties}, windows)
+    found = compute(expression, {each: DATA.get(each) for each in expression.properties}, windows, Work())
     return float(found.value[0]), str(found.reason[0]), float(found.good_share[0])
 
 
@@ -112,7 +114,7 @@ def test_text_is_compared_whole_however_long() -> None:
     long = "x" * 5000
     data = {Property("recipe"): series([0, 10], [long, "lager"])}
     expression = parse('recipe == "lager"')
-    assert condition(expression, data, 0, 20).value.tolist() == [0, 1]  # type: ignore[arg-type]
+    assert condition(expression, data, 0, 20, Work()).value.tolist() == [0, 1]  # type: ignore[arg-type]
 
 
 def test_what_cannot_be_computed_is_marked() -> None:
@@ -205,6 +207,41 @@ def test_work_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(instants, "MOST_STEPS", 10)
     with pytest.raises(ResourceExhausted, match="EXPRESSION_TOO_COSTLY"):
         held("speed > 6 and running")
+
+
+def test_all_formulas_of_a_question_share_what_may_be_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(instants, "MOST_STEPS", 100)
+    expression, work = parse("mean(speed)"), Work()
+    windows = Windows(np.array([0], np.int64), np.array([40], np.int64), NO_WINDOW)
+    for _ in range(100 // (expression.nodes * len(SPEED))):
+        compute(expression, {Property("speed"): SPEED}, windows, work)
+    with pytest.raises(ResourceExhausted, match="EXPRESSION_TOO_COSTLY"):
+        compute(expression, {Property("speed"): SPEED}, windows, work)
+
+
+def test_a_formula_finds_its_instants_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[int] = []
+    made = windows_.instants_of
+
+    def counted(*given: Any) -> Any:
+        found.append(1)
+        return made(*given)
+
+    monkeypatch.setattr(windows_, "instants_of", counted)
+    text = " + ".join(f"mean(speed + {each})" for each in range(20))
+    assert window(text)[0] == pytest.approx(20 * 13 / 3 + 190)
+    assert len(found) == 1
+
+
+def test_a_long_formula_over_much_data_ends_soon() -> None:
+    many = series([*range(0, 500_000, 10)], [float(each % 7) for each in range(50_000)])
+    part = f"({' + '.join(['mean(speed)'] * 10)})"
+    expression, end = parse(" + ".join([part] * 6)), 500_000
+    windows = Windows(np.array([0], np.int64), np.array([end], np.int64), NO_WINDOW)
+    started = time.process_time()
+    value = compute(expression, {Property("speed"): many}, windows, Work()).value
+    assert float(value[0]) == pytest.approx(60 * 3, rel=1e-3)
+    assert time.process_time() - started < 0.2
 
 
 @given(st.text(alphabet="0123456789+-*/^()<>=!.,\"'[]{} abcpqANDTnotrue_speed", max_size=80))

@@ -1,6 +1,6 @@
 """Values at instants: properties joined in time, each holding until its next sample, and what is computed of them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,8 +24,8 @@ from dualspan_analytics.intervals import Micros
 from dualspan_analytics.kpis.counters import usable_samples
 from dualspan_analytics.states.timeline import Steps, as_text, compact
 
-MOST_STEPS = 2_000_000_000
-"""Nodes times instants: some seconds of work."""
+MOST_STEPS = 500_000_000
+"""Nodes times instants that one question may ask for: ten or twenty seconds of work."""
 
 Values = NDArray[np.float64] | NDArray[np.bool_] | NDArray[np.object_]
 
@@ -38,15 +38,21 @@ class Column:
     known: NDArray[np.bool_]
 
 
-def check_work(expression: Expression, instants: int) -> None:
-    """Refuse what would take too long.
+class Work:
+    """How much the expressions of one question may still do: many machines and many KPIs share it."""
 
-    Raises:
-        ResourceExhausted: `EXPRESSION_TOO_COSTLY`.
-    """
-    steps = expression.nodes * instants
-    if steps > MOST_STEPS:
-        raise too_much_work(steps, MOST_STEPS)
+    def __init__(self) -> None:
+        self._most = self._left = MOST_STEPS
+
+    def take(self, expression: Expression, instants: int) -> None:
+        """Count what computing an expression takes, before it is done.
+
+        Raises:
+            ResourceExhausted: `EXPRESSION_TOO_COSTLY`.
+        """
+        self._left -= expression.nodes * instants
+        if self._left < 0:
+            raise too_much_work(self._most - self._left, self._most)
 
 
 def instants_of(series: Mapping[Property, Series | None], extra: Micros, start_us: int, end_us: int) -> Micros:
@@ -57,19 +63,39 @@ def instants_of(series: Mapping[Property, Series | None], extra: Micros, start_u
     return joined[(joined >= start_us) & (joined < end_us)]
 
 
-def condition(expression: Expression, series: Mapping[Property, Series | None], start_us: int, end_us: int) -> Steps:
+def condition(
+    expression: Expression, series: Mapping[Property, Series | None], start_us: int, end_us: int, work: Work
+) -> Steps:
     """When an expression is true: 1 it is, 0 it is not, -1 nobody knows.
 
     Raises:
         InvalidArgument: It is not a question with yes or no for an answer.
         ResourceExhausted: It would take too long.
     """
-    t = instants_of(series, np.empty(0, np.int64), start_us, end_us)
-    check_work(expression, len(t))
-    found = evaluate(expression.root, expression, series, t)
-    if found.value.dtype != np.bool_:
-        raise bad_expression(expression.text, 1, "it is a number, not a condition; compare it with something.")
-    return compact(t, np.where(found.known, found.value, -1).astype(np.int32))
+    return conditions([expression], series, start_us, end_us, work)[0]
+
+
+def conditions(
+    expressions: Sequence[Expression],
+    series: Mapping[Property, Series | None],
+    start_us: int,
+    end_us: int,
+    work: Work,
+) -> list[Steps]:
+    """The same of several; the instants of those that ask for the same properties are found once."""
+    instants: dict[tuple[Property, ...], Micros] = {}
+    found: list[Steps] = []
+    for expression in expressions:
+        own = {each: series.get(each) for each in expression.properties}
+        t = instants.get(expression.properties)
+        if t is None:
+            t = instants[expression.properties] = instants_of(own, np.empty(0, np.int64), start_us, end_us)
+        work.take(expression, len(t))
+        column = evaluate(expression.root, expression, own, t)
+        if column.value.dtype != np.bool_:
+            raise bad_expression(expression.text, 1, "it is a number, not a condition; compare it with something.")
+        found.append(compact(t, np.where(column.known, column.value, -1).astype(np.int32)))
+    return found
 
 
 def evaluate(node: Node, expression: Expression, series: Mapping[Property, Series | None], t: Micros) -> Column:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from dualspan_analytics.columns import Series
 from dualspan_analytics.expressions.errors import bad_expression
-from dualspan_analytics.expressions.instants import check_work, evaluate, instants_of
+from dualspan_analytics.expressions.instants import Work, evaluate, instants_of
 from dualspan_analytics.expressions.model import (
     AGGREGATES,
     Call,
@@ -83,10 +83,10 @@ def check_windowed(expression: Expression) -> None:
     nobody: dict[Property, Series | None] = dict.fromkeys(expression.properties)
     edge = np.array([0], np.int64)
     measures = np.zeros((1, len(Measure)))
-    compute(expression, nobody, Windows(edge, edge + 1, measures))
+    compute(expression, nobody, Windows(edge, edge + 1, measures), Work())
 
 
-def compute(expression: Expression, series: Mapping[Property, Series | None], windows: Windows) -> Figures:
+def compute(expression: Expression, series: Mapping[Property, Series | None], windows: Windows, work: Work) -> Figures:
     """The value of an expression in each window.
 
     The share of good data is that of its properties or of its sums, whichever is less.
@@ -95,17 +95,56 @@ def compute(expression: Expression, series: Mapping[Property, Series | None], wi
         expression: What to compute.
         series: Its properties, each with the last sample before the first window; None: it has no data.
         windows: Where.
+        work: What the question may still do.
 
     Raises:
         InvalidArgument: It is no KPI.
         ResourceExhausted: It would take too long.
     """
-    found = _value(expression.root, expression, series, windows)
+    instants = _instants(expression, series, windows)
+    samples = max((len(each) for each in series.values() if each is not None), default=0)
+    work.take(expression, max(len(windows.start), len(instants.t), samples))
+    found = _value(expression.root, _Asked(expression, series, windows, instants, {}))
     share = np.minimum(1.0 - _bad_share(series, windows), _share_of_sums(expression, windows.measures))
     return Figures(np.where(found.reason == "", found.value, np.nan), share, found.reason)
 
 
-def _value(node: Node, expression: Expression, series: Mapping[Property, Series | None], windows: Windows) -> _Result:
+@dataclass(frozen=True, slots=True)
+class _Instants:
+    """When anything changes that is looked at in windows, all int64[n]; `place` is each one's window."""
+
+    t: Micros
+    length: NDArray[np.int64]
+    place: NDArray[np.int64]
+    inside: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is computed, and of which calls it has been: a formula may hold one several times."""
+
+    expression: Expression
+    series: Mapping[Property, Series | None]
+    windows: Windows
+    instants: _Instants
+    known: dict[Call, _Result]
+
+
+def _instants(expression: Expression, series: Mapping[Property, Series | None], windows: Windows) -> _Instants:
+    """The union of the instants of all that is looked at in time, made once for all functions of an expression."""
+    calls = [node for node in walk(expression.root) if isinstance(node, Call) and node.function in AGGREGATES]
+    looked = [
+        each for call in calls if call.function != "increase" for each in walk(call) if isinstance(each, Property)
+    ]
+    used = {each: series.get(each) for each in looked}
+    start, end = int(windows.start[0]), int(windows.end[-1])
+    t = instants_of(used, np.union1d(windows.start, windows.end), start, end)
+    place = np.searchsorted(windows.start, t, side="right") - 1
+    return _Instants(t, np.append(t[1:], end) - t, place, t < windows.end[place])
+
+
+def _value(node: Node, asked: _Asked) -> _Result:
+    windows = asked.windows
     count = len(windows.start)
     if isinstance(node, Number):
         return _Result(np.full(count, node.value), _none(count))
@@ -113,15 +152,17 @@ def _value(node: Node, expression: Expression, series: Mapping[Property, Series 
         of, unit = SUMS[node.name]
         return _Result(of(Sums(windows.measures)) / unit, _none(count))
     if isinstance(node, Call) and node.function in AGGREGATES:
-        return _aggregate(node, expression, series, windows)
+        if node not in asked.known:
+            asked.known[node] = _aggregate(node, asked)
+        return asked.known[node]
     if isinstance(node, Property):
         raise bad_expression(
-            expression.text,
+            asked.expression.text,
             1,
             f"{node} changes in time; say what of it in a window: mean, min, max, first, last, increase or duration.",
         )
-    inner = _inner(node, expression)
-    return _combined(node, [_value(each, expression, series, windows) for each in inner])
+    inner = _inner(node, asked.expression)
+    return _combined(node, [_value(each, asked) for each in inner])
 
 
 def _inner(node: Node, expression: Expression) -> tuple[Node, ...]:
@@ -171,31 +212,22 @@ def _operator(node: Node) -> str:
     return node.operator
 
 
-def _aggregate(
-    call: Call, expression: Expression, series: Mapping[Property, Series | None], windows: Windows
-) -> _Result:
+def _aggregate(call: Call, asked: _Asked) -> _Result:
+    expression, instants = asked.expression, asked.instants
     if call.function == "increase":
-        return _increase(call, expression, series, windows)
-    argument = call.arguments[0]
-    start, end = int(windows.start[0]), int(windows.end[-1])
-    edges = np.union1d(windows.start, windows.end)
-    t = instants_of(series, edges, start, end)
-    check_work(expression, len(t))
-    found = evaluate(argument, expression, series, t)
-    until = np.append(t[1:], end)
-    place = np.searchsorted(windows.start, t, side="right") - 1
-    inside = t < windows.end[place]
+        return _increase(call, expression, asked.series, asked.windows)
+    found = evaluate(call.arguments[0], expression, asked.series, instants.t)
+    count = len(asked.windows.start)
     if call.function == "duration":
         if found.value.dtype != np.bool_:
             raise bad_expression(expression.text, 1, "duration() takes a condition, such as duration(running).")
-        return _duration(
-            found.value.astype(np.bool_) & found.known, found.known, inside, place, until - t, len(windows.start)
-        )
+        holds = found.value.astype(np.bool_) & found.known
+        return _duration(holds, found.known, instants.inside, instants.place, instants.length, count)
     if found.value.dtype.kind == "O":
         raise bad_expression(expression.text, 1, f"{call.function}() takes numbers, not text.")
-    use = found.known & inside
+    use = found.known & instants.inside
     value = found.value.astype(np.float64)[use]
-    return _reduced(call.function, value, (until - t)[use].astype(np.float64), place[use], len(windows.start))
+    return _reduced(call.function, value, instants.length[use].astype(np.float64), instants.place[use], count)
 
 
 def _duration(

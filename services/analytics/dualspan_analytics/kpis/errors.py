@@ -78,3 +78,12 @@ def not_a_number(asset: str, name: str) -> FailedPrecondition:
     return FailedPrecondition(
         "NOT_A_COUNTER", f"{asset}/{name} has text for values and cannot be a counter or a rate.", asset=asset
     )
+
+
+def too_many_intervals(count: int, most: int) -> ResourceExhausted:
+    """A machine changed its state so often that nobody could look at all of it."""
+    return ResourceExhausted(
+        "TOO_MANY_INTERVALS",
+        f"The machine changed its state {count:,} times in this span; {most:,} are shown at once. Ask for a shorter "
+        "span, or look at its profile: a rule over a noisy value flaps, and a rule with a margin does not.",
+    )

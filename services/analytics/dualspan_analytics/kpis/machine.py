@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dualspan_analytics.columns import Series
-from dualspan_analytics.expressions.instants import condition
+from dualspan_analytics.expressions.instants import Work, conditions
 from dualspan_analytics.expressions.model import Expression, Property
 from dualspan_analytics.intervals import Intervals
 from dualspan_analytics.kpis.cells import Cells, Counted, Frame, RunTime, cells
@@ -17,7 +17,7 @@ from dualspan_analytics.kpis.profile import Counter
 from dualspan_analytics.kpis.slots import NO_SHIFT, Slots
 from dualspan_analytics.states.model import PACKML, State, StopNote, StopReason
 from dualspan_analytics.states.stops import with_minor_stops, with_notes, with_reasons
-from dualspan_analytics.states.timeline import Steps, Timeline, from_rules, from_values, labels, steps
+from dualspan_analytics.states.timeline import Steps, Timeline, from_rules, from_values, labels, steps, with_ways_out
 
 _HOUR_US = 3.6e9
 
@@ -47,6 +47,7 @@ class Plan:
         order_property: For which order.
         run_times: Planned run time per item, µs, by product; "" is every other.
         rate_property: Pieces per hour.
+        ways_out: States through which a machine comes back: right behind a failure they are the end of it.
     """
 
     asset: str
@@ -68,6 +69,7 @@ class Plan:
     order_property: str
     run_times: Mapping[str, int]
     rate_property: str
+    ways_out: tuple[str, ...] = ()
 
     @property
     def properties(self) -> tuple[Property, ...]:
@@ -93,21 +95,30 @@ def state_values(pairs: Sequence[tuple[str, State]]) -> dict[int | str, State]:
     return found
 
 
-def packml_values() -> dict[int | str, State]:
-    """The numbers and the names of PackML."""
-    return {**PACKML, **{state.display_name: state for state in PACKML.values()}}
+def packml_values(own: Mapping[str, State]) -> dict[int | str, State]:
+    """The numbers and the names of PackML.
+
+    Args:
+        own: States of a profile by id, such as `completing`, which count in place of the usual ones.
+    """
+    states = {number: own.get(state.id, state) for number, state in PACKML.items()}
+    return {**states, **{PACKML[number].display_name: state for number, state in states.items()}}
 
 
-def timeline_of(plan: Plan, values: Values, notes: Sequence[StopNote], start_us: int, end_us: int) -> Timeline:
-    """What a machine did in [start_us, end_us), with reasons."""
+def timeline_of(plan: Plan, values: Values, notes: Sequence[StopNote], span: tuple[int, int], work: Work) -> Timeline:
+    """What a machine did in a span, µs, with reasons.
+
+    Raises:
+        ResourceExhausted: Rules over so many samples are more than the question may still do.
+    """
+    start_us, end_us = span
     if plan.rules:
-        held = [
-            (state, condition(each, {name: values.get(name) for name in each.properties}, start_us, end_us))
-            for each, state in plan.rules
-        ]
-        line = from_rules(held, plan.otherwise, start_us, end_us)
+        held = conditions([each for each, _ in plan.rules], values, start_us, end_us, work)
+        states = [state for _, state in plan.rules]
+        line = from_rules(list(zip(states, held, strict=True)), plan.otherwise, start_us, end_us)
     else:
         line = from_values(values.get(Property(plan.state_property)), plan.values, start_us, end_us)
+        line = with_ways_out(line, plan.ways_out) if plan.ways_out else line
     given = values.get(Property(plan.reason_property)) if plan.reason_property else None
     codes, texts = labels(given)
     line = with_reasons(line, steps(given, codes, 0, start_us, end_us), texts, plan.reasons)
@@ -134,7 +145,13 @@ class Computed:
 
 
 def compute(
-    plan: Plan, values: Values, notes: Sequence[StopNote], slots: Slots, planned: Intervals, span: tuple[int, int]
+    plan: Plan,
+    values: Values,
+    notes: Sequence[StopNote],
+    slots: Slots,
+    planned: Intervals,
+    span: tuple[int, int],
+    work: Work,
 ) -> Computed:
     """Everything about one machine in a span.
 
@@ -145,12 +162,14 @@ def compute(
         slots: What the time is cut into.
         planned: Planned stops of the calendar.
         span: Start and end, µs.
+        work: What the question may still do.
 
     Raises:
         FailedPrecondition: A counter has text for values.
+        ResourceExhausted: The rules of its states are more than that.
     """
     start_us, end_us = span
-    line = timeline_of(plan, values, notes, start_us, end_us)
+    line = timeline_of(plan, values, notes, span, work)
     product, products = _labelled(values, plan.product_property, start_us, end_us)
     order, orders = _labelled(values, plan.order_property, start_us, end_us)
     counters = _counters(plan, values, start_us, end_us)

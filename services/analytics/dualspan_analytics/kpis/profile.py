@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from dualspan_analytics.expressions.instants import condition
+from dualspan_analytics.expressions.instants import Work, condition
 from dualspan_analytics.expressions.parsing import parse
 from dualspan_analytics.kpis.errors import bad_profile
 from dualspan_analytics.states.model import UNKNOWN_STATE, State, StopReason
@@ -131,7 +131,7 @@ def check(profile: Profile) -> None:
     for rule in profile.source.rules:
         expression = parse(rule.when)
         # Without data all is unknown; what is no condition shows nevertheless.
-        condition(expression, dict.fromkeys(expression.properties), 0, 1)
+        condition(expression, dict.fromkeys(expression.properties), 0, 1, Work())
     if any(run_time.per_item_us <= 0 for run_time in profile.run_times):
         raise bad_profile("a planned run time per item must be more than 0")
     for counter in (profile.good, profile.scrap, profile.rework, profile.total, profile.energy):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dualspan_analytics.columns import PropertyRef, Series
+from dualspan_analytics.expressions.instants import Work
 from dualspan_analytics.expressions.model import Expression, Property
 from dualspan_analytics.expressions.parsing import parse
 from dualspan_analytics.expressions.windows import Windows, compute
@@ -18,7 +19,8 @@ from dualspan_analytics.kpis.planning import Machine
 from dualspan_analytics.kpis.ratios import ALL, COMPOSED, KPIS, PIECE, Figures, figures, unit_of
 from dualspan_analytics.service.clock import now_us
 from dualspan_analytics.service.definitions import MOST, CustomKpi, ProductionDefinitions
-from dualspan_analytics.service.production import Asked, Production
+from dualspan_analytics.service.production import Asked, Production, shown
+from dualspan_analytics.states.timeline import Timeline
 from dualspan_runtime.database import Database
 
 MOST_KPIS = 32
@@ -63,6 +65,7 @@ class KpiOpened:
         figures: Of one row.
         rows: The sums, one row.
         computed: The timeline and the counters.
+        line: What is shown of the timeline.
     """
 
     kpi: CustomKpi
@@ -70,6 +73,7 @@ class KpiOpened:
     figures: Figures
     rows: Rows
     computed: Computed
+    line: Timeline
 
 
 def standard_kpis() -> list[CustomKpi]:
@@ -121,9 +125,10 @@ class Kpis:
         if len(rows) > MOST_ROWS:
             raise too_many_rows(len(rows), MOST_ROWS)
         found: dict[str, tuple[str, Figures]] = {}
+        work = Work()
         for kpi in dict.fromkeys(question.kpis):
             if kpi in custom:
-                found[kpi] = (custom[kpi].unit, await self._computed(tenant, custom[kpi], asked, rows))
+                found[kpi] = (custom[kpi].unit, await self._computed(tenant, custom[kpi], asked, rows, work))
             else:
                 found[kpi] = _standard(kpi, rows, asked.machines)
         units = {machine.plan.unit or PIECE for machine in asked.machines}
@@ -138,12 +143,14 @@ class Kpis:
             NotFound: There is no such asset or KPI.
             InvalidArgument: The asset is no machine, or the span makes no sense.
             FailedPrecondition: Nothing says what the machine's states are, or a property does not fit.
+            ResourceExhausted: It changed its state too often.
         """
         check_span(start_us, end_us, MOST_DETAIL_DAYS)
         standard = {each.id: each for each in standard_kpis()}
         known = standard.get(kpi) or (await self._find(tenant, [kpi]))[kpi]
         machine, notes = await self._production.machine(tenant, asset, start_us, end_us)
         computed = await self._production.computed(tenant, machine, notes, start_us, end_us)
+        line = await asyncio.to_thread(shown, computed.line)
         measures = computed.cells.measures
         total = add_up(measures, np.zeros(len(measures), np.int64), 1)
         edge = np.array([start_us], np.int64)
@@ -151,10 +158,11 @@ class Kpis:
         rows = Rows(None, None, None, None, None, None, (), (), ("",), edge, last, total)
         if kpi in standard:
             known = replace(known, unit=unit_of(kpi, machine.plan.unit))
-            return KpiOpened(known, machine, figures(kpi, total), rows, computed)
+            return KpiOpened(known, machine, figures(kpi, total), rows, computed, line)
         expression = parse(known.formula)
         windows = Windows(edge, last, total)
-        return KpiOpened(known, machine, await self._evaluated(tenant, expression, asset, windows), rows, computed)
+        found = await self._evaluated(tenant, expression, asset, windows, Work())
+        return KpiOpened(known, machine, found, rows, computed, line)
 
     async def _custom(self, tenant: str, question: KpiQuestion) -> dict[str, CustomKpi]:
         wanted = [kpi for kpi in question.kpis if kpi not in ALL]
@@ -176,7 +184,7 @@ class Kpis:
                 raise unknown_kpi(kpi)
         return {kpi: custom[kpi] for kpi in wanted}
 
-    async def _computed(self, tenant: str, kpi: CustomKpi, asked: Asked, rows: Rows) -> Figures:
+    async def _computed(self, tenant: str, kpi: CustomKpi, asked: Asked, rows: Rows, work: Work) -> Figures:
         """A custom KPI of rows by machine."""
         expression = parse(kpi.formula)
         result = Figures(np.full(len(rows), np.nan), np.zeros(len(rows)), np.full(len(rows), "", object))
@@ -195,17 +203,19 @@ class Kpis:
                 result.reason[mine] = f"{asset} has no {missing[0]}"
                 continue
             windows = Windows(rows.first[mine], rows.last[mine], rows.measures[mine])
-            found = await self._evaluated(tenant, expression, asset, windows)
+            found = await self._evaluated(tenant, expression, asset, windows, work)
             result.value[mine], result.good_share[mine] = found.value, found.good_share
             result.reason[mine] = found.reason
         return result
 
-    async def _evaluated(self, tenant: str, expression: Expression, asset: str, windows: Windows) -> Figures:
+    async def _evaluated(
+        self, tenant: str, expression: Expression, asset: str, windows: Windows, work: Work
+    ) -> Figures:
         refs = {each: PropertyRef(asset, each.name, each.index) for each in expression.properties}
         span = int(windows.start[0]), int(windows.end[-1])
         series = await self._production.values(tenant, list(refs.values()), *span) if refs else {}
         values: dict[Property, Series | None] = {each: series[ref] for each, ref in refs.items()}
-        return await asyncio.to_thread(compute, expression, values, windows)
+        return await asyncio.to_thread(compute, expression, values, windows, work)
 
 
 def _standard(kpi: str, rows: Rows, machines: Sequence[Machine]) -> tuple[str, Figures]:

@@ -13,9 +13,10 @@ from dualspan_analytics.calendars.expansion import planned_stops
 from dualspan_analytics.calendars.model import Calendar
 from dualspan_analytics.changes import Changes
 from dualspan_analytics.columns import PropertyRef, Series
+from dualspan_analytics.expressions.instants import Work
 from dualspan_analytics.expressions.model import Property
 from dualspan_analytics.intervals import Intervals
-from dualspan_analytics.kpis.errors import bad_query
+from dualspan_analytics.kpis.errors import bad_query, too_many_intervals
 from dualspan_analytics.kpis.machine import Computed, compute
 from dualspan_analytics.kpis.planning import Machine, all_planned, machines_of, planned
 from dualspan_analytics.kpis.profile import Profile
@@ -26,10 +27,13 @@ from dualspan_analytics.service.clock import now_us
 from dualspan_analytics.service.definitions import ProductionDefinitions
 from dualspan_analytics.service.rollup_records import held, rollups_of, slots_between
 from dualspan_analytics.states.model import StopNote
+from dualspan_analytics.states.timeline import Timeline, merged
 from dualspan_analytics.store import production
 from dualspan_analytics.store.production import Note, Rollup, StoredRollups
 from dualspan_runtime.database import Database
 
+MOST_INTERVALS = 100_000
+"""Of one answer: what a person or a chart can take, and a fraction of a second to make."""
 _NEAR_US = 6 * 3_600_000_000
 _MOST_NOTES = 10_000
 _MOST_PLANS = 64
@@ -166,7 +170,7 @@ class Production:
             raise bad_query("it begins after now")
         series = await self._plant.read(tenant, machine.refs, start_us, end_us)
         slots = slots_between(machine.calendar, start_us, end_us)
-        return await asyncio.to_thread(_compute, machine, series, notes, start_us, end_us, slots)
+        return await asyncio.to_thread(_compute, machine, series, notes, (start_us, end_us), slots, Work())
 
     async def values(
         self, tenant: str, refs: Sequence[PropertyRef], start_us: int, end_us: int
@@ -260,13 +264,14 @@ class Production:
         """Compute slots from samples, and roll up those that are whole and over, if they are to be kept."""
         wanted = [(place, slots[asked.machines[place].id].take(which)) for place, which in missing]
         parts: list[CellTable] = []
+        work = Work()
         for low, high in _reads([each for _, each in wanted]):
             end = min(high + MARGIN_US, now_us())
             mine = [(place, each.take((each.start >= low) & (each.end <= high))) for place, each in wanted]
             mine = [(place, each) for place, each in mine if len(each)]
             refs = [ref for place, _ in mine for ref in asked.machines[place].refs]
             series = await self._plant.read(tenant, refs, low - MARGIN_US, end)
-            found, rollups = await asyncio.to_thread(_pass, asked, mine, series, versions if keep else {}, end)
+            found, rollups = await asyncio.to_thread(_pass, asked, mine, series, versions if keep else {}, end, work)
             parts += found
             if rollups:
                 async with self._database.transaction(tenant) as connection:
@@ -294,6 +299,7 @@ def _pass(
     series: Mapping[PropertyRef, Series],
     versions: Mapping[str, Sequence[DataVersions]],
     end_us: int,
+    work: Work,
 ) -> tuple[list[CellTable], list[Rollup]]:
     """One vectorised pass for each machine; without versions of the data there is nothing to be kept."""
     parts: list[CellTable] = []
@@ -302,7 +308,7 @@ def _pass(
         machine = asked.machines[place]
         notes = asked.notes.get(machine.id, ())
         span = int(slots.start[0]) - MARGIN_US, min(int(slots.end[-1]) + MARGIN_US, end_us)
-        found = _compute(machine, series, notes, *span, slots=slots)
+        found = _compute(machine, series, notes, span, slots, work)
         table = table_of(place, found, slots)
         parts.append(table)
         if not versions:
@@ -316,18 +322,29 @@ def _compute(
     machine: Machine,
     series: Mapping[PropertyRef, Series],
     notes: Sequence[Note],
-    start_us: int,
-    end_us: int,
+    span: tuple[int, int],
     slots: Slots,
+    work: Work,
 ) -> Computed:
-    stops = planned_stops(machine.calendar, start_us, end_us)
-    values = values_of(machine, series)
-    return compute(machine.plan, values, said(notes), slots, stops, (start_us, end_us))
+    stops = planned_stops(machine.calendar, *span)
+    return compute(machine.plan, values_of(machine, series), said(notes), slots, stops, span, work)
 
 
 def values_of(machine: Machine, series: Mapping[PropertyRef, Series]) -> dict[Property, Series]:
     """A machine's series by property."""
     return {Property(ref.property, ref.index): series[ref] for ref in machine.refs}
+
+
+def shown(line: Timeline) -> Timeline:
+    """What is shown of a timeline: parts of one state and reason as one.
+
+    Raises:
+        ResourceExhausted: There are more than `MOST_INTERVALS`.
+    """
+    found = merged(line)
+    if len(found) > MOST_INTERVALS:
+        raise too_many_intervals(len(found), MOST_INTERVALS)
+    return found
 
 
 def said(notes: Sequence[Note]) -> list[StopNote]:

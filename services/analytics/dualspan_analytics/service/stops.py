@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 import numpy as np
 
 from dualspan_analytics.calendars.expansion import expand, planned_stops
+from dualspan_analytics.expressions.instants import Work
 from dualspan_analytics.intervals import Intervals
 from dualspan_analytics.kpis.errors import bad_query
 from dualspan_analytics.kpis.machine import timeline_of
 from dualspan_analytics.kpis.planning import Machine
 from dualspan_analytics.service.clock import now_us
 from dualspan_analytics.service.kpis import MOST_DETAIL_DAYS, check_span
-from dualspan_analytics.service.production import Production, said, values_of
+from dualspan_analytics.service.production import Production, said, shown, values_of
 from dualspan_analytics.states.losses import Pareto, pareto, within
 from dualspan_analytics.states.model import Element
 from dualspan_analytics.states.stops import stops_of
@@ -97,12 +98,17 @@ class Stops:
             NotFound: There is no such asset.
             InvalidArgument: It is no machine, or the span makes no sense.
             FailedPrecondition: Nothing says what its states are.
+            ResourceExhausted: It changed its state too often.
         """
         end_us = _checked(start_us, end_us)
         machine, notes = await self._production.machine(tenant, asset, start_us, end_us)
         series = await self._production.values(tenant, machine.refs, start_us, end_us)
         values = values_of(machine, series)
-        return machine, await asyncio.to_thread(timeline_of, machine.plan, values, said(notes), start_us, end_us)
+
+        def work() -> Timeline:
+            return shown(timeline_of(machine.plan, values, said(notes), (start_us, end_us), Work()))
+
+        return machine, await asyncio.to_thread(work)
 
     async def losses(
         self, tenant: str, assets: Sequence[str], start_us: int, end_us: int, key: str, *, planned: bool
@@ -132,9 +138,10 @@ class Stops:
             keys: list[int] = []
             durations: list[int] = []
             known = whole = 0
+            may = Work()
             for machine in asked.machines:
                 notes = said(asked.notes.get(machine.id, ()))
-                line = timeline_of(machine.plan, values_of(machine, series), notes, start_us, end_us)
+                line = timeline_of(machine.plan, values_of(machine, series), notes, (start_us, end_us), may)
                 windows = _working(machine, start_us, end_us)
                 unknown = line.element == Element.UNKNOWN
                 whole += windows.total

@@ -2,6 +2,7 @@
 
 # ruff: noqa: N802 - the contract's names
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -75,7 +76,7 @@ class KpiServicer(kpis_pb2_grpc.KpiServiceServicer):
         name = KPI.parse(request.name)
         span = read_time(request, "start_time"), read_time(request, "end_time")
         found = await self._kpis.open(name["tenant"], name["kpi"], request.asset, *span)
-        return _detail(name["tenant"], request.asset, found)
+        return await asyncio.to_thread(_detail, name["tenant"], request.asset, found)
 
 
 def _dimensions(given: Sequence[int]) -> list[Dimension]:
@@ -151,7 +152,7 @@ def _detail(tenant: str, asset: str, found: KpiOpened) -> contract.KpiDetail:
         good_share=float(found.figures.good_share[0]),
         reason=str(found.figures.reason[0]),
         sums=_sums(found.rows.measures, found.machine.plan.unit or PIECE),
-        intervals=intervals(found.machine, found.computed.line),
+        intervals=intervals(found.machine, found.line),
         counter_marks=marks[:_MOST_MARKS],
         properties=[str(each) for each in found.machine.refs],
     )

@@ -2,9 +2,9 @@
 
 # ruff: noqa: N802 - the contract's names
 
+import asyncio
 from typing import Any
 
-import numpy as np
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -113,7 +113,7 @@ class StateServicer(states_pb2_grpc.StateServiceServicer):
         length = line.end - line.start
         known = int(length[line.element != Element.UNKNOWN].sum())
         return contract.ListStateIntervalsResponse(
-            intervals=intervals(machine, line), good_share=known / int(length.sum())
+            intervals=await asyncio.to_thread(intervals, machine, line), good_share=known / int(length.sum())
         )
 
     async def ListLosses(self, request: contract.ListLossesRequest, context: Any) -> contract.ListLossesResponse:
@@ -141,12 +141,9 @@ class StateServicer(states_pb2_grpc.StateServiceServicer):
 
 
 def intervals(machine: Machine, line: Timeline) -> list[contract.StateInterval]:
-    """A timeline as messages: parts that follow each other with one state and reason are one."""
-    same = (line.state[1:] == line.state[:-1]) & (line.reason[1:] == line.reason[:-1])
-    first = np.flatnonzero(np.append(True, ~(same & (line.element[1:] == line.element[:-1]))))
-    last = np.append(first[1:] - 1, len(line) - 1)
+    """The parts of a timeline as messages; takes a while for many: not for the event loop."""
     names = machine.plan.reasons
-    codes = [line.reasons[each] for each in line.reason[first].tolist()]
+    codes = [line.reasons[each] for each in line.reason.tolist()]
     return [
         contract.StateInterval(
             start_time=write_time(begin),
@@ -158,12 +155,12 @@ def intervals(machine: Machine, line: Timeline) -> list[contract.StateInterval]:
             by_hand=by_hand,
         )
         for begin, end, state, counts, code, by_hand in zip(
-            line.start[first].tolist(),
-            line.end[last].tolist(),
-            line.state[first].tolist(),
-            line.element[first].tolist(),
+            line.start.tolist(),
+            line.end.tolist(),
+            line.state.tolist(),
+            line.element.tolist(),
             codes,
-            line.by_hand[first].tolist(),
+            line.by_hand.tolist(),
             strict=True,
         )
     ]

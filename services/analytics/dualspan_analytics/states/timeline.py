@@ -1,14 +1,14 @@
 """Timelines of states: columns of spans that follow each other without a hole."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dualspan_analytics.columns import Series, distinct_texts
 from dualspan_analytics.intervals import Micros
-from dualspan_analytics.states.model import UNKNOWN, UNKNOWN_STATE, State
+from dualspan_analytics.states.model import UNKNOWN, UNKNOWN_STATE, Element, State
 
 NO_REASON = 0
 """Index of "no reason was given" in every timeline's reasons."""
@@ -40,6 +40,22 @@ class Timeline:
 
     def __len__(self) -> int:
         return len(self.start)
+
+
+def merged(line: Timeline) -> Timeline:
+    """The same, with parts that follow each other with one state, element and reason as one."""
+    same = (line.state[1:] == line.state[:-1]) & (line.reason[1:] == line.reason[:-1])
+    first = np.flatnonzero(np.append(True, ~(same & (line.element[1:] == line.element[:-1]))))
+    last = np.append(first[1:] - 1, len(line) - 1)
+    return replace(
+        line,
+        start=line.start[first],
+        end=line.end[last],
+        state=line.state[first],
+        element=line.element[first],
+        reason=line.reason[first],
+        by_hand=line.by_hand[first],
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +194,19 @@ def from_values(series: Series | None, values: Mapping[int | str, State], start_
     known = {value: states.index(state) for value, state in values.items()}
     codes = np.empty(0, np.int32) if series is None else coded(series, known, UNKNOWN)
     return timeline(steps(series, codes, UNKNOWN, start_us, end_us), end_us, states)
+
+
+def with_ways_out(line: Timeline, ways_out: Sequence[str]) -> Timeline:
+    """The timeline with states through which a machine comes back counted as down where they follow on a failure.
+
+    Args:
+        line: As the states say.
+        ways_out: Ids of such states.
+    """
+    out = np.array([state.id in ways_out for state in line.states])[line.state]
+    before = np.maximum.accumulate(np.where(out, -1, np.arange(len(line))))
+    failed = out & (before >= 0) & (line.element[before] == Element.ADOT)
+    return replace(line, element=np.where(failed, Element.ADOT, line.element).astype(np.int8))
 
 
 def from_rules(rules: Sequence[tuple[State, Steps]], otherwise: State | None, start_us: int, end_us: int) -> Timeline:
