@@ -5,7 +5,7 @@ import shutil
 import socket
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -33,6 +33,21 @@ def pytest_configure() -> None:
         processors=[structlog.processors.add_log_level, console],
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
     )
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Where everything that tests need is there, a skip hides a fault."""
+    parser.addoption("--no-skips", action="store_true", help="a test that is skipped has failed")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A skip fails with its reason, if `--no-skips` is given."""
+    report = yield
+    if report.skipped and item.config.getoption("no_skips") and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, where nothing may be: {report.longrepr}"
+    return report
 
 
 class SharedScheduling(LoadFileScheduling):

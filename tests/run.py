@@ -1,7 +1,8 @@
 """Runs the tests that this machine can run, and says what it leaves out and why.
 
 `python tests/run.py` runs every suite that it can, except long suites and long tests outside of CI;
-`python tests/run.py unit` one, with its long tests; what follows `--` goes to pytest.
+`python tests/run.py unit` one, with its long tests; what follows `--` goes to pytest. The suites that the variable
+`REQUIRED_SUITES` names must run, and a test of theirs that is skipped has failed.
 """
 
 import importlib.util
@@ -152,12 +153,14 @@ def scratch(memory: Path, free_bytes: int) -> Generator[Mapping[str, str]]:
         yield {"TMPDIR": folder}
 
 
-def pytest(suites: Sequence[Suite], options: Sequence[str]) -> int:
+def pytest(suites: Sequence[Suite], options: Sequence[str], *, without_skips: bool) -> int:
     """Runs pytest once over the suites that can share workers."""
     workers = min(suite.workers for suite in suites)
     command = [sys.executable, "-m", "pytest", *(str(HERE / suite.name) for suite in suites)]
     if workers > 1:
         command += ["--numprocesses", str(workers), "--dist", "loadfile", "--no-loadscope-reorder"]
+    if without_skips:
+        command.append("--no-skips")
     # Engines and clusters may not see that folder.
     files: AbstractContextManager[Mapping[str, str]] = nullcontext({})
     if not any(suite.is_long for suite in suites):
@@ -188,11 +191,18 @@ def main() -> None:
     chosen = options_of(asked, options.split(), in_ci=in_ci)
     together = [suite for suite in plan.able if suite.workers > 1]
     alone = [[suite] for suite in plan.able if suite.workers == 1]
-    codes = [pytest(group, chosen) for group in [together, *alone] if group]
+    required = set(os.environ.get("REQUIRED_SUITES", "").split())
+    codes = [
+        pytest(group, chosen, without_skips=all(suite.name in required for suite in group))
+        for group in [together, *alone]
+        if group
+    ]
     if chosen is WITHOUT_LONG:
         print(f"left out: tests marked long: {LONG_TESTS}")
     for name, reason in plan.left_out.items():
         print(f"left out: {name}: {reason}")
+    if lacking := sorted(required & set(plan.left_out)):
+        sys.exit(f"These suites were required and could not run: {', '.join(lacking)}.")
     if asked and plan.left_out:
         sys.exit(1)
     sys.exit(max(codes, default=0))

@@ -1,6 +1,7 @@
 """What `make test` runs and leaves out."""
 
 import importlib.util
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -94,3 +95,16 @@ def test_temporary_files_are_in_memory_where_there_is_room(runner: ModuleType, t
     for memory, free_bytes in ((tmp_path, sys.maxsize), (tmp_path / "none", 0)):
         with runner.scratch(memory, free_bytes) as variable:
             assert not variable
+
+
+def test_where_a_suite_is_required_a_skip_has_failed(tmp_path: Path) -> None:
+    case = tmp_path / "test_it.py"
+    case.write_text("import pytest\n\ndef test_it():\n    pytest.skip('no engine')\n")
+    asked = [sys.executable, "-m", "pytest", "-q", "-p", "conftest", "--rootdir", str(tmp_path), str(case)]
+
+    def run(*options: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*asked, *options], cwd=TESTS, capture_output=True, text=True, check=False)
+
+    usual, required = run(), run("--no-skips")
+    assert (usual.returncode, required.returncode) == (0, 1)
+    assert "no engine" in required.stdout
