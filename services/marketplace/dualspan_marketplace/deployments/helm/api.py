@@ -1,0 +1,102 @@
+"""The Kubernetes API, as far as apps need it: JSON over HTTPS."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import requests
+
+from dualspan_marketplace.deployments.helm.checks import Object
+from dualspan_marketplace.deployments.helm.cli import Access
+from dualspan_marketplace.deployments.provisioner import CannotStartError, UnreachableError
+
+_CALL_SECONDS = 15.0
+_FORBIDDEN: Final = 403
+_NOT_FOUND: Final = 404
+_CONFLICT: Final = 409
+_INVALID: Final = 422
+# Where objects of a kind are, in a namespace or outside.
+_GROUPS: Mapping[str, tuple[str, str]] = {
+    "Namespace": ("/api/v1", "namespaces"),
+    "Secret": ("/api/v1", "secrets"),
+    "ConfigMap": ("/api/v1", "configmaps"),
+    "Service": ("/api/v1", "services"),
+    "Pod": ("/api/v1", "pods"),
+    "ResourceQuota": ("/api/v1", "resourcequotas"),
+    "Deployment": ("/apis/apps/v1", "deployments"),
+    "NetworkPolicy": ("/apis/networking.k8s.io/v1", "networkpolicies"),
+    "RoleBinding": ("/apis/rbac.authorization.k8s.io/v1", "rolebindings"),
+}
+
+
+class Kubernetes:
+    """Asks the API.
+
+    Every method raises UnreachableError if the API does not answer, or does not let us.
+
+    Args:
+        access: To the cluster.
+    """
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        self._session = requests.Session()
+        # Neither proxies nor credentials of the machine's user.
+        self._session.trust_env = False
+        self._session.verify = str(access.authority_file)
+
+    def get(self, kind: str, name: str, namespace: str = "") -> Object | None:
+        """One object; None if there is none."""
+        answer = self._ask("GET", f"{_path(kind, namespace)}/{name}", kind)
+        return None if answer.status_code == _NOT_FOUND else answer.json()
+
+    def labelled(self, kind: str, selector: str, namespace: str = "") -> list[Object]:
+        """Those that carry labels, in one namespace or, of what is in none, all."""
+        answer = self._ask("GET", _path(kind, namespace), kind, params={"labelSelector": selector})
+        return [] if answer.status_code == _NOT_FOUND else answer.json()["items"]
+
+    def put(self, given: Object) -> None:
+        """Have an object as given, whether it is there or not; raises CannotStartError if it may not be so."""
+        kind, metadata = given["kind"], given["metadata"]
+        base = _path(kind, metadata.get("namespace", ""))
+        answer = self._ask("POST", base, kind, json=given)
+        if answer.status_code == _CONFLICT:
+            merge = {"content-type": "application/merge-patch+json"}
+            answer = self._ask("PATCH", f"{base}/{metadata['name']}", kind, json=given, headers=merge)
+        if answer.ok:
+            return
+        words = f"The cluster takes no {kind} {metadata['name']}: {_words(answer)}"
+        if answer.status_code == _INVALID or "exceeded quota" in words:
+            raise CannotStartError(words)
+        # A namespace that is about to end, rights that somebody has yet to give.
+        raise UnreachableError(words)
+
+    def delete(self, kind: str, name: str, namespace: str) -> None:
+        """Remove an object, and what it has made; nothing if there is none."""
+        # Pods and the like go with what has made them.
+        options = {"propagationPolicy": "Background"}
+        self._ask("DELETE", f"{_path(kind, namespace)}/{name}", kind, json=options)
+
+    def _ask(self, method: str, path: str, kind: str, **options: Any) -> requests.Response:
+        headers = {"authorization": f"Bearer {self._access.token}", **options.pop("headers", {})}
+        try:
+            answer = self._session.request(
+                method, self._access.url + path, headers=headers, timeout=_CALL_SECONDS, **options
+            )
+        except requests.RequestException as err:
+            raise UnreachableError(f"The cluster does not answer: {err}") from err
+        tolerated = {_NOT_FOUND, _CONFLICT, _INVALID} | ({_FORBIDDEN} if method in {"POST", "PATCH"} else set())
+        if not answer.ok and answer.status_code not in tolerated:
+            raise UnreachableError(f"The cluster refuses to {method} {kind}: {_words(answer)}")
+        return answer
+
+
+def _path(kind: str, namespace: str) -> str:
+    base, plural = _GROUPS[kind]
+    return f"{base}/namespaces/{namespace}/{plural}" if namespace else f"{base}/{plural}"
+
+
+def _words(answer: requests.Response) -> str:
+    try:
+        return str(answer.json()["message"])[:500]
+    except (ValueError, KeyError, TypeError):
+        return f"HTTP {answer.status_code}"

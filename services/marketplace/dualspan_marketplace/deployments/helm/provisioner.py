@@ -1,0 +1,209 @@
+"""Releases, one to a subscription, in a namespace of the tenant's own."""
+
+import asyncio
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import requests
+
+from dualspan_manifest import Manifest
+from dualspan_marketplace.deployments.helm import names as marks
+from dualspan_marketplace.deployments.helm import spaces
+from dualspan_marketplace.deployments.helm.api import Kubernetes
+from dualspan_marketplace.deployments.helm.charts import Charts
+from dualspan_marketplace.deployments.helm.checks import RefusedChartError, check, read
+from dualspan_marketplace.deployments.helm.cli import Helm
+from dualspan_marketplace.deployments.helm.names import Names
+from dualspan_marketplace.deployments.helm.outlook import Outlook
+from dualspan_marketplace.deployments.helm.sealing import health_port, packed, seal
+from dualspan_marketplace.deployments.helm.seeing import DEPLOYED, Seen, holding
+from dualspan_marketplace.deployments.helm.spaces import Account, Quota
+from dualspan_marketplace.deployments.provisioner import CannotStartError, Holding, Orders, UnreachableError
+from dualspan_marketplace.subscriptions.model import SubscriptionName
+
+T = TypeVar("T")
+
+# Of an app that comes with an image only.
+OWN_CHART = Path(__file__).with_name("chart")
+_RELEASED = ("Deployment", "Service", "ConfigMap", "NetworkPolicy")
+_GONE_SECONDS = 25.0
+_LOOK_SECONDS = 0.2
+
+
+class HelmProvisioner:
+    """Runs charts and images by digest on one cluster.
+
+    Args:
+        platform: Tells this platform's namespaces from others of the cluster; 16 characters at the most.
+        cluster: The API.
+        helm: The command.
+        charts: Where charts come from.
+        outlook: What apps may reach.
+        quota: Of each tenant.
+        account: Given its role in each tenant's namespace; None: it needs none there.
+    """
+
+    kind = "helm"
+
+    def __init__(
+        self,
+        platform: str,
+        cluster: Kubernetes,
+        helm: Helm,
+        charts: Charts,
+        outlook: Outlook,
+        quota: Quota,
+        account: Account | None = None,
+    ) -> None:
+        self._platform = platform
+        self._cluster = cluster
+        self._helm = helm
+        self._charts = charts
+        self._outlook = outlook
+        self._quota = quota
+        self._account = account
+
+    def refuses(self, manifest: Manifest, publisher: str) -> str:
+        """Why an app cannot be run here; "" if it can."""
+        del publisher  # whoever's it is
+        if manifest.run.helm:
+            return self._charts.refusal(manifest.run.helm.chart)
+        if not manifest.run.image:
+            return "It comes with neither a chart nor an image."
+        return "" if "@sha256:" in manifest.run.image else "Its image is not named by digest."
+
+    async def prepare(self, manifest: Manifest) -> None:
+        """Fetch the chart, if it has one; images are fetched by the nodes."""
+        if manifest.run.helm:
+            await _asked(lambda: self._archive(manifest))
+
+    async def ensure(self, orders: Orders) -> None:
+        """Namespace, files, release; one that runs stays."""
+        await _asked(lambda: self._ensure(orders))
+
+    async def deliver(self, orders: Orders) -> None:
+        """Write the files anew; the nodes bring them to the pods within about a minute."""
+        names = Names(self._platform, orders.name)
+        await _asked(lambda: self._cluster.put(spaces.secret(names, orders.files)))
+
+    async def observe(self, name: SubscriptionName) -> Holding:
+        """What carries the subscription's labels, and what Helm knows."""
+        names = Names(self._platform, name)
+        return await _asked(lambda: holding(self._see(names), names))
+
+    async def remove(self, name: SubscriptionName) -> None:
+        """The release, then whatever carries the labels, then the files; the namespace stays, it is the tenant's."""
+        await _asked(lambda: self._remove(Names(self._platform, name)))
+
+    async def subscriptions(self) -> Sequence[SubscriptionName]:
+        """Of all that carries this platform's label."""
+        return await _asked(self._list)
+
+    def _ensure(self, orders: Orders) -> None:
+        names = Names(self._platform, orders.name)
+        archive = self._sealed(orders, names)
+        self._ensure_space(names)
+        seen = self._see(names)
+        if any(each["kind"] == "Deployment" for each in seen.objects) and list(seen.releases) == [DEPLOYED]:
+            return
+        if seen.objects or seen.pods or seen.releases:
+            # A worker's end has left a release pending, or half of one.
+            self._clear(names)
+        self._cluster.put(spaces.secret(names, orders.files))
+        self._helm.install(archive, names.release, names.namespace)
+
+    def _sealed(self, orders: Orders, names: Names) -> bytes:
+        """The chart that installs what was rendered and checked, and nothing else."""
+        manifest = orders.manifest
+        reach = self._outlook.reach(manifest)
+        values = manifest.run.helm.values if manifest.run.helm else _own_values(manifest)
+        with tempfile.TemporaryDirectory(prefix="dualspan-chart-") as folder:
+            chart = OWN_CHART
+            if manifest.run.helm:
+                chart = Path(folder, "chart.tgz")
+                chart.write_bytes(self._archive(manifest))
+            rendered = self._helm.render(chart, names.release, values)
+        objects = read(rendered)
+        check(objects, manifest, names.release)
+        return packed(seal(objects, _told(orders, self._outlook), names, reach), manifest.version)
+
+    def _archive(self, manifest: Manifest) -> bytes:
+        if manifest.run.helm is None:
+            raise CannotStartError("It comes with no chart.")
+        return self._charts.fetch(manifest.run.helm.chart)
+
+    def _ensure_space(self, names: Names) -> None:
+        self._cluster.put(spaces.namespace(names))
+        if self._account is not None:
+            self._cluster.put(spaces.binding(names, self._account))
+        self._cluster.put(spaces.quota(names, self._quota))
+        self._cluster.put(spaces.denial(names))
+
+    def _see(self, names: Names) -> Seen:
+        """All that is there; nothing is asked of a namespace that is not: there are no rights in it."""
+        if self._cluster.get("Namespace", names.namespace) is None:
+            return Seen((), (), (), (), {})
+
+        def labelled(kind: str) -> list[dict[str, Any]]:
+            return self._cluster.labelled(kind, names.selector, names.namespace)
+
+        # Items of a list do not say of what kind they are.
+        objects = [{**each, "kind": kind} for kind in _RELEASED for each in labelled(kind)]
+        records = self._cluster.labelled("Secret", f"owner=helm,name={names.release}", names.namespace)
+        releases = [each["metadata"]["labels"].get("status", "") for each in records]
+        return Seen(objects, labelled("Pod"), labelled("Secret"), releases, self._outlook.platform())
+
+    def _remove(self, names: Names) -> None:
+        if self._cluster.get("Namespace", names.namespace) is None:
+            return
+        self._clear(names)
+        self._cluster.delete("Secret", names.given, names.namespace)
+
+    def _clear(self, names: Names) -> None:
+        """Remove a release in whatever state it was left, and wait until its pods have ended."""
+        records = f"owner=helm,name={names.release}"
+        if self._cluster.labelled("Secret", records, names.namespace):
+            self._helm.uninstall(names.release, names.namespace)
+        # What Helm does not know any more, or could not remove.
+        for kind, selector in [*((kind, names.selector) for kind in _RELEASED), ("Secret", records)]:
+            for each in self._cluster.labelled(kind, selector, names.namespace):
+                self._cluster.delete(kind, each["metadata"]["name"], names.namespace)
+        until = time.monotonic() + _GONE_SECONDS
+        while self._cluster.labelled("Pod", names.selector, names.namespace):
+            if time.monotonic() > until:
+                raise UnreachableError(f"Pods of {names.release} in {names.namespace} do not end yet.")
+            time.sleep(_LOOK_SECONDS)
+
+    def _list(self) -> list[SubscriptionName]:
+        mark = f"{marks.PLATFORM}={self._platform}"
+        found = set[tuple[str, str]]()
+        for space in self._cluster.labelled("Namespace", mark):
+            for kind in ("Secret", "Deployment"):
+                for each in self._cluster.labelled(kind, mark, space["metadata"]["name"]):
+                    annotations = each["metadata"].get("annotations", {})
+                    found.add((annotations.get(marks.TENANT_ID, ""), annotations.get(marks.SUBSCRIPTION_ID, "")))
+        return [SubscriptionName(*each) for each in sorted(found) if all(each)]
+
+
+def _told(orders: Orders, outlook: Outlook) -> Orders:
+    """The same orders, with the platform's services as pods reach them."""
+    environment = {**orders.environment, **outlook.services}
+    return Orders(orders.name, orders.generation, orders.publisher, orders.manifest, environment, orders.files)
+
+
+def _own_values(manifest: Manifest) -> dict[str, Any]:
+    limits = {"cpu": f"{manifest.resources.cpu}m", "memory": str(manifest.resources.memory)}
+    return {"image": manifest.run.image, "port": health_port(manifest), "limits": limits}
+
+
+async def _asked(question: Callable[[], T]) -> T:
+    """What the cluster says, asked beside the event loop."""
+    try:
+        return await asyncio.to_thread(question)
+    except RefusedChartError as err:
+        raise CannotStartError(str(err)) from err
+    except requests.RequestException as err:
+        raise UnreachableError(f"The charts' registry does not answer: {err}") from err
