@@ -16,7 +16,7 @@ _WORDS = {
     "gateway_memory": "gateway's memory at 100 k values/s",
     "change_to_subscriber": "a change in the PLC to a subscriber",
     "browse_100k": "100 000 nodes browsed and stored, with types, units and ranges, while 10 k values/s stream on",
-    "alarm_rules": "10 000 alarm rules on 100 000 values/s, share of a core",
+    "alarm_rules": "evaluating 10 000 alarm rules on 100 000 values/s, without calls and commits, share of a core",
     "oee": "OEE of 100 machines over 30 days by machine and shift, 4.8 M samples (median)",
     "subscribe_10k": "10 000 variables accepted and subscribed",
 }

@@ -1,4 +1,4 @@
-"""Share of a core that 10 000 alarm rules take on a live stream of 100 000 values a second."""
+"""Share of a core that 10 000 alarm rules take on 100 000 values a second, decoded from messages of the stream."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence

@@ -5,6 +5,7 @@ import shutil
 import uuid
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
@@ -12,7 +13,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 from pyarrow import fs
 
-from dualspan_analytics.exports.errors import destination_refused, destination_unreachable
+from dualspan_analytics.exports.errors import destination_refused, destination_unreachable, folder_full
 from dualspan_analytics.exports.model import Bucket
 from dualspan_runtime.errors import DomainError
 
@@ -58,14 +59,22 @@ class Destination(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """All files below a folder may have so many bytes together."""
+
+    folder: Path
+    most: int
+
+
 @contextmanager
-def open_folder(root: Path) -> Generator[Destination]:
-    """A folder, made if it is not there.
+def open_folder(root: Path, quota: Quota | None = None) -> Generator[Destination]:
+    """A folder, made if it is not there; others may write below the quota's folder, and are counted.
 
     Raises:
-        FailedPrecondition: It cannot be made or written to.
+        FailedPrecondition: It cannot be made or written to, or holds as much as it may.
     """
-    folder = _Folder(root)
+    folder = _Folder(root, quota)
     with folder.translated():
         shutil.rmtree(root / _Folder.SCRATCH, ignore_errors=True)
         (root / _Folder.SCRATCH).mkdir(parents=True)
@@ -99,8 +108,10 @@ class _Folder:
 
     SCRATCH = "_scratch"
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, quota: Quota | None) -> None:
         self._root = root
+        self._quota = quota
+        self._used: int | None = None
 
     @property
     def place(self) -> str:
@@ -119,14 +130,28 @@ class _Folder:
     def put(self, scratch: Path, path: str) -> None:
         target = self._root / path
         with self.translated():
+            self._take(scratch.stat().st_size, target)
             target.parent.mkdir(parents=True, exist_ok=True)
             _sync(scratch)
             scratch.replace(target)
             _sync(target.parent)
 
+    def _take(self, size: int, target: Path) -> None:
+        """Count a file that is to take its place; looked up once, what others add meanwhile shows the next time."""
+        if self._quota is None:
+            return
+        if self._used is None:
+            files = self._quota.folder.rglob("*")
+            self._used = sum(path.stat().st_size for path in files if path.is_file() and self.SCRATCH not in path.parts)
+        after = self._used + size - (target.stat().st_size if target.exists() else 0)
+        if after > self._quota.most and after > self._used:
+            raise folder_full(self._quota.most)
+        self._used = after
+
     def remove(self, path: str) -> None:
         with self.translated():
             (self._root / path).unlink(missing_ok=True)
+            self._used = None
 
     def sizes(self, folder: str) -> dict[str, int]:
         with self.translated():

@@ -16,7 +16,13 @@ class AnalyticsSettings(ServiceSettings):
     listen: str = Field(default="127.0.0.1:7404", description="host:port for people, apps and other services.")
 
     max_query_cells: int = Field(default=10_000_000, ge=1, description="Most rows x columns of the answer to a query.")
-    max_queries: int = Field(default=2, ge=1, description="Queries whose tables are made at the same time.")
+    max_queries: int = Field(
+        default=2, ge=1, description="Queries whose tables are made at the same time, of one enterprise half as many."
+    )
+    max_questions: int = Field(
+        default=6, ge=1, description="Costly questions, such as KPIs, that are worked on at the same time; others wait."
+    )
+    max_questions_each: int = Field(default=2, ge=1, description="Of these the questions of one enterprise.")
     max_read_samples: int = Field(
         default=20_000_000, ge=1, description="Most samples that are held in memory for one question."
     )
@@ -31,6 +37,9 @@ class AnalyticsSettings(ServiceSettings):
     )
     export_folder: str = Field(
         default="", description="Exports to the platform's own folder go below this one; empty: there is none."
+    )
+    export_folder_gibibytes: float = Field(
+        default=50.0, gt=0, description="Most that the exports of one enterprise may have in that folder."
     )
     export_endpoints: str = Field(
         default="", description="Servers other than Amazon's that exports may go to: https://host:port, with commas."

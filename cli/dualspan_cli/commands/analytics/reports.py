@@ -95,6 +95,7 @@ def set_report(
     calendar: Annotated[str, typer.Option(help="Id of the calendar whose shifts it follows.")] = "",
     delay: Annotated[str, typer.Option(help="Make it so long after a period ends.")] = "15m",
     start: Annotated[str, typer.Option("--from", help="First period; those after now if not given.")] = "",
+    operators: Annotated[int, typer.Option(min=1, max=1000, help="How many operators share the alarms.")] = 1,
     paused: Annotated[bool, typer.Option("--paused", help="Make nothing by itself.")] = False,
     tenant: TenantOption = "",
     data: DataOption = None,
@@ -108,6 +109,7 @@ def set_report(
         sections=[contract.ReportSection.Value(f"REPORT_SECTION_{each.name}") for each in section or []],
         languages=[contract.ReportLanguage.Value(f"REPORT_LANGUAGE_{each.name}") for each in language or []],
         time_zone=time_zone,
+        operators=operators,
         paused=paused,
     )
     given.delay.FromTimedelta(timedelta(seconds=parse_duration(delay)))

@@ -34,6 +34,7 @@ def runs(parts: Parts) -> ExportRuns:
         parts.jobs,
         _seal(parts),
         settings.export_folder,
+        int(settings.export_folder_gibibytes * 2**30),
         settings.export_slice_seconds,
     )
 

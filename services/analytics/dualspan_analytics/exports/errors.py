@@ -23,6 +23,16 @@ def no_folder() -> FailedPrecondition:
     return FailedPrecondition("NO_EXPORT_FOLDER", words)
 
 
+def folder_full(most: int) -> FailedPrecondition:
+    """The tenant's exports fill their part of the platform's folder."""
+    words = (
+        f"The exports of this enterprise may have {most / 2**30:,.1f} GiB in the platform's folder, and do. Export to "
+        "a bucket, or let the platform's administrator remove what nobody needs from the folder or raise "
+        "DUALSPAN_ANALYTICS_EXPORT_FOLDER_GIBIBYTES."
+    )
+    return FailedPrecondition("EXPORT_FOLDER_FULL", words)
+
+
 def secret_missing() -> InvalidArgument:
     """A bucket without a secret key."""
     return bad_export("bucket.secret_access_key", "it is needed when the bucket, its server or the key is a new one")

@@ -10,6 +10,7 @@ from dualspan_analytics.reports.errors import bad_report
 MINUTE_US = 60_000_000
 LONGEST_DELAY_US = 7 * 24 * 60 * MINUTE_US
 DEFAULT_DELAY_US = 15 * MINUTE_US
+_MOST_OPERATORS = 1000
 _MOST_ASSETS = 1000
 
 
@@ -67,6 +68,7 @@ class ReportDefinition:
         delay_us: It is made so long after a period ends.
         paused: Nothing is made by itself.
         start_us: Only periods that begin from here on are made by themselves; None for those after now.
+        operators: Who share the alarms of these assets; what ISA-18.2 advises is for each of them.
     """
 
     id: str
@@ -80,6 +82,7 @@ class ReportDefinition:
     delay_us: int
     paused: bool
     start_us: int | None
+    operators: int = 1
 
 
 def check(definition: ReportDefinition) -> None:
@@ -94,6 +97,8 @@ def check(definition: ReportDefinition) -> None:
         raise bad_report("delay", "it must be 0 to 7 days")
     if len(definition.assets) > _MOST_ASSETS:
         raise bad_report("assets", f"{_MOST_ASSETS} are the most; name what they stand under")
+    if not 1 <= definition.operators <= _MOST_OPERATORS:
+        raise bad_report("operators", f"1 to {_MOST_OPERATORS} share the alarms")
     for field, given in (("sections", definition.sections), ("languages", definition.languages)):
         if len(set(given)) < len(given):
             raise bad_report(field, "one is named twice")

@@ -29,7 +29,6 @@ OEE_KPIS = ("availability", "effectiveness", "quality-ratio", "oee")
 _HOUR_US = 3_600_000_000
 _MOST_ROWS = 400
 _MOST_BARS = 20
-_TOP = 10
 _MOST_WARNINGS = 8
 
 
@@ -86,25 +85,30 @@ def oee_section(
         times = zip(shifts, rows.first.tolist(), rows.last.tolist(), strict=True)
         shifts = [f"{name} {_clock(first, zone)}–{_clock(last, zone)}" for name, first, last in times]
     share = np.min([each.good_share for each in figures], axis=0)
-    table = Table(
-        tuple(map(say, ("machine", "shift", "availability", "effectiveness", "quality", "oee-short", "good-data"))),
-        tuple(
+    table = _table(
+        ("machine", "shift", "availability", "effectiveness", "quality", "oee-short", "good-data"),
+        [
             (name, shift, *(percent(float(each.value[row])) for each in figures), percent(float(share[row])))
             for row, (name, shift) in enumerate(zip(names, shifts, strict=True))
-        )[:_MOST_ROWS],
+        ],
         texts=2,
     )
-    why = {name: str(figures[-1].reason[row]) for row, name in enumerate(names) if figures[-1].reason[row]}
-    return Section(SectionKind.OEE, (*_oee_bars(whole), table, *_doubts(why), *_left_out(answer.skipped, left_out)))
+    doubts = [
+        (f"{name}, {shift}", str(reason))
+        for row, (name, shift) in enumerate(zip(names, shifts, strict=True))
+        for reason in dict.fromkeys(each.reason[row] for each in (figures[-1], *figures[:-1]))
+        if reason
+    ]
+    blocks = (*_oee_bars(whole), *table, *_doubts(doubts), *_left_out(answer.skipped, left_out))
+    return Section(SectionKind.OEE, blocks)
 
 
 def _oee_bars(whole: KpiAnswer) -> tuple[Block, ...]:
     rows = whole.rows
     if rows.asset is None:
         return ()
-    machines = tuple(rows.assets[place] for place in rows.asset.tolist())[:_MOST_BARS]
-    oee = (whole.figures["oee"][1].value * 100).tolist()
-    return (Bars(say("oee-by-machine"), machines, tuple(oee[:_MOST_BARS]), "%", 100.0),)
+    machines = [rows.assets[place] for place in rows.asset.tolist()]
+    return _bars("oee-by-machine", machines, (whole.figures["oee"][1].value * 100).tolist(), "%", 100.0)
 
 
 def _clock(time_us: int, zone: ZoneInfo) -> str:
@@ -120,17 +124,15 @@ def losses_section(losses: Losses, left_out: Mapping[str, str] | None = None) ->
         return Section(SectionKind.LOSSES, (*nothing(SectionKind.LOSSES, say("no-losses")).blocks, *notes))
     names = [losses.names[key][1] or losses.names[key][0] or "—" for key in found.key.tolist()]
     hours = (found.duration / _HOUR_US).tolist()
-    table = Table(
-        tuple(map(say, ("reason", "stops", "hours", "share", "cumulative"))),
-        tuple(
+    columns = zip(names, found.count.tolist(), hours, found.share.tolist(), found.cumulative.tolist(), strict=True)
+    table = _table(
+        ("reason", "stops", "hours", "share", "cumulative"),
+        [
             (name, str(count), number(lost, 2), percent(share), percent(cumulative))
-            for name, count, lost, share, cumulative in zip(
-                names, found.count.tolist(), hours, found.share.tolist(), found.cumulative.tolist(), strict=True
-            )
-        )[: 3 * _TOP],
+            for name, count, lost, share, cumulative in columns
+        ],
     )
-    bars = Bars(say("loss-hours"), tuple(names[:_TOP]), tuple(hours[:_TOP]), "h")
-    return Section(SectionKind.LOSSES, (bars, table, known, *notes))
+    return Section(SectionKind.LOSSES, (*_bars("loss-hours", names, hours, "h"), *table, known, *notes))
 
 
 def energy_section(used: Mapping[str, Used]) -> Section:
@@ -150,22 +152,24 @@ def energy_section(used: Mapping[str, Used]) -> Section:
         )
         for scope, each in used.items()
     ]
-    columns = tuple(map(say, ("machine", "energy-kwh", "units", "per-unit", "good-data")))
-    bars = Bars(
-        say("energy-by-machine"),
-        tuple(sorted(machines)[:_MOST_BARS]),
-        tuple(machines[asset].energy for asset in sorted(machines)[:_MOST_BARS]),
-        "kWh",
-    )
-    notes = {f"{asset}": "; ".join(use.notes) for asset, use in machines.items() if use.notes}
-    blocks: list[Block] = [bars] if machines else []
-    return Section(SectionKind.ENERGY, (*blocks, Table(columns, (*rows[:_MOST_ROWS], *totals)), *_doubts(notes)))
+    names = sorted(machines)
+    bars = _bars("energy-by-machine", names, [machines[asset].energy for asset in names], "kWh") if machines else ()
+    table = _table(("machine", "energy-kwh", "units", "per-unit", "good-data"), rows, totals=totals)
+    doubts = [(asset, note) for asset in names for note in machines[asset].notes]
+    return Section(SectionKind.ENERGY, (*bars, *table, *_doubts(doubts)))
 
 
-def alarms_section(statistics: Statistics) -> Section:
-    """The measures of ISA-18.2 and the most frequent alarms."""
+def alarms_section(statistics: Statistics, operators: int, *, is_whole: bool) -> Section:
+    """The measures of ISA-18.2 and the most frequent alarms.
+
+    Args:
+        statistics: Of the report's assets.
+        operators: Who share the alarms.
+        is_whole: They are those of the whole enterprise.
+    """
     if not statistics.annunciations:
         return nothing(SectionKind.ALARMS, say("no-alarms"))
+    scope = [Note(say("whole-enterprise"))] if is_whole else []
     measures = Table(
         tuple(map(say, ("measure", "value", "advised"))),
         tuple((each.display_name, number(each.value, 2), number(each.target, 2)) for each in statistics.measures),
@@ -181,21 +185,21 @@ def alarms_section(statistics: Statistics) -> Section:
         "",
     )
     floods = say("flood", floods=str(len(statistics.floods)), share=percent(statistics.flood_share))
-    return Section(
-        SectionKind.ALARMS, (Note(say("whole-enterprise")), measures, Note(floods, bool(statistics.floods)), bars, top)
-    )
+    notes = (*scope, Note(say("operators", operators=str(operators))))
+    return Section(SectionKind.ALARMS, (*notes, measures, Note(floods, bool(statistics.floods)), bars, top))
 
 
-def spc_section(rows: Sequence[ChartRow]) -> Section:
-    """Control charts and the rules that their points break."""
+def spc_section(rows: Sequence[ChartRow], not_drawn: int = 0) -> Section:
+    """Control charts and the rules that their points break; so many others were not drawn."""
     if not rows:
         return nothing(SectionKind.SPC, say("no-charts"))
-    drawn = tuple(
+    drawn = [
         (row.name, row.asset, str(row.points), str(row.violations), number(row.cpk, 2)) for row in rows if not row.why
-    )
-    table = Table(tuple(map(say, ("chart", "machine", "points", "violations", "cpk"))), drawn, texts=2)
-    failed = [Note(say("cannot", what=f"{row.name} ({row.asset})", why=row.why), True) for row in rows if row.why]
-    return Section(SectionKind.SPC, (*([table] if drawn else []), *failed))
+    ]
+    table = _table(("chart", "machine", "points", "violations", "cpk"), drawn, texts=2) if drawn else ()
+    failed = _left_out((), {f"{row.name} ({row.asset})": row.why for row in rows if row.why})
+    rest = [Note(say("charts-not-drawn", count=str(not_drawn)), is_warning=True)] if not_drawn else []
+    return Section(SectionKind.SPC, (*table, *failed, *rest))
 
 
 def completeness_section(rows: Sequence[GoodRow], left_out: Mapping[str, str] | None = None) -> Section:
@@ -205,10 +209,9 @@ def completeness_section(rows: Sequence[GoodRow], left_out: Mapping[str, str] | 
         return Section(
             SectionKind.COMPLETENESS, (*nothing(SectionKind.COMPLETENESS, say("no-properties")).blocks, *notes)
         )
-    columns = tuple(map(say, ("machine", "worst", "properties", "samples", "good-mean", "good-least")))
-    table = Table(
-        columns,
-        tuple(
+    table = _table(
+        ("machine", "worst", "properties", "samples", "good-mean", "good-least"),
+        [
             (
                 row.asset,
                 row.worst,
@@ -218,26 +221,60 @@ def completeness_section(rows: Sequence[GoodRow], left_out: Mapping[str, str] | 
                 percent(row.least / 100),
             )
             for row in rows
-        )[:_MOST_ROWS],
+        ],
         texts=2,
     )
-    return Section(SectionKind.COMPLETENESS, (table, Note(say("gaps")), *notes))
+    return Section(SectionKind.COMPLETENESS, (*table, Note(say("gaps")), *notes))
+
+
+def _table(
+    columns: Sequence[str],
+    rows: Sequence[tuple[Text, ...]],
+    *,
+    totals: Sequence[tuple[Text, ...]] = (),
+    texts: int = 1,
+) -> tuple[Block, ...]:
+    """A table, and how many rows are not in it."""
+    table = Table(tuple(map(say, columns)), (*rows[:_MOST_ROWS], *totals), texts=texts)
+    rest = len(rows) - _MOST_ROWS
+    return (table, Note(say("rows-others", count=str(rest)), is_warning=True)) if rest > 0 else (table,)
+
+
+def _bars(
+    title: str, labels: Sequence[str], values: Sequence[float], unit: str, most: float = 0.0
+) -> tuple[Block, ...]:
+    """A chart of the first bars, and how many there are besides."""
+    bars = Bars(say(title), tuple(labels[:_MOST_BARS]), tuple(values[:_MOST_BARS]), unit, most)
+    rest = len(labels) - _MOST_BARS
+    return (bars, Note(say("bars-others", count=str(rest)))) if rest > 0 else (bars,)
 
 
 def _left_out(skipped: Sequence[str], left_out: Mapping[str, str] | None) -> tuple[Block, ...]:
     """Which machines are not in the figures, and why."""
-    unknown = say("skipped", machines=", ".join(skipped[:_MOST_BARS]))
     named = [*(left_out or {}).items()]
     notes = [Note(say("cannot", what=machine, why=why), is_warning=True) for machine, why in named[:_MOST_WARNINGS]]
     if len(named) > _MOST_WARNINGS:
-        others = ", ".join(machine for machine, _ in named[_MOST_WARNINGS:][:_MOST_BARS])
+        others = _some([machine for machine, _ in named[_MOST_WARNINGS:]])
         notes.append(Note(say("cannot-others", machines=others), is_warning=True))
-    return (*([Note(unknown, is_warning=True)] if skipped else []), *notes)
+    unknown = [Note(say("skipped", machines=_some(skipped)), is_warning=True)] if skipped else []
+    return (*unknown, *notes)
 
 
-def _doubts(why: Mapping[str, str]) -> tuple[Block, ...]:
-    """What a reader must know about single figures."""
-    return tuple(
-        Note(say("doubtful", what=what, why=reason), is_warning=True)
-        for what, reason in [*why.items()][:_MOST_WARNINGS]
-    )
+def _doubts(doubts: Sequence[tuple[str, str]]) -> tuple[Block, ...]:
+    """What a reader must know about single figures: (what, why), each reason once with all that it is about."""
+    about: dict[str, list[str]] = {}
+    for what, why in doubts:
+        about.setdefault(why, []).append(what)
+    shown = [*about.items()][:_MOST_WARNINGS]
+    notes = [Note(say("doubtful", what=_some(whats), why=why), is_warning=True) for why, whats in shown]
+    if len(about) > len(shown):
+        rest = sum(len(whats) for whats in about.values()) - sum(len(whats) for _, whats in shown)
+        notes.append(Note(say("doubts-others", count=str(rest)), is_warning=True))
+    return tuple(notes)
+
+
+def _some(names: Sequence[str]) -> Text:
+    """The first names, and how many others there are."""
+    first = "; ".join(names[:_MOST_BARS])
+    rest = len(names) - _MOST_BARS
+    return say("and-others", first=first, count=str(rest)) if rest > 0 else first

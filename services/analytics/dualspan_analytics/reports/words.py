@@ -87,6 +87,21 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "doubtful": ("{what}: {why}", "{what}：{why}"),
     "cannot": ("{what} cannot be computed: {why}", "{what} 无法计算：{why}"),
     "cannot-others": ("Left out for such reasons as well: {machines}.", "以下设备因类似原因同样未计入：{machines}。"),
+    "rows-others": (
+        "{count} further rows are not shown; ask for fewer assets.",
+        "另有 {count} 行未列出；请缩小资产范围。",
+    ),
+    "bars-others": ("The chart shows the first ones; there are {count} others.", "图中仅列前若干项，另有 {count} 项。"),
+    "doubts-others": (
+        "{count} further figures are doubtful for other reasons; `dualspan analytics kpi query` shows each.",
+        "另有 {count} 个数字因其他原因存疑；可用 `dualspan analytics kpi query` 逐个查看。",
+    ),
+    "and-others": ("{first} and {count} others", "{first} 等，另有 {count} 项"),
+    "charts-not-drawn": (
+        "{count} further control charts are not drawn here; ask for fewer assets.",
+        "另有 {count} 张控制图未绘制；请缩小资产范围。",
+    ),
+    "operators": ("Alarms are shared by so many operators: {operators}.", "分担报警的操作员人数：{operators}。"),
     "gaps": (
         "Samples that are known to be missing count as not good.",
         "已知缺失的样本按无效计。",

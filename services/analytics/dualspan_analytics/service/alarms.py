@@ -123,8 +123,16 @@ class Alarms:
         async with self._database.transaction(tenant, readonly=True) as connection:
             return await alarms.transitions(connection, tenant, query, before, limit)
 
-    async def statistics(self, tenant: str, start_us: int | None, end_us: int | None, operators: int) -> Quality:
-        """How good the alarms of a span are; of the last week, where none is given.
+    async def statistics(
+        self,
+        tenant: str,
+        start_us: int | None,
+        end_us: int | None,
+        operators: int,
+        *,
+        assets: Sequence[str] | None = None,
+    ) -> Quality:
+        """How good the alarms of a span are; of the last week, where none is given; of some assets, or of all.
 
         Raises:
             InvalidArgument: The span makes no sense.
@@ -137,8 +145,8 @@ class Alarms:
         if end - start > _MOST_DAYS * _DAY_US:
             raise span_too_long(_MOST_DAYS)
         async with self._database.transaction(tenant, readonly=True) as connection:
-            rows = await alarms.history(connection, tenant, start, end, _MOST_TRANSITIONS + 1)
-            stale = await alarms.raised_before(connection, tenant, end - _DAY_US)
+            rows = await alarms.history(connection, tenant, start, end, assets, _MOST_TRANSITIONS + 1)
+            stale = await alarms.raised_before(connection, tenant, end - _DAY_US, assets)
             progress = await alarm_evaluations.progress(connection, tenant)
         if len(rows) > _MOST_TRANSITIONS:
             raise too_many_transitions(_MOST_TRANSITIONS)

@@ -253,6 +253,7 @@ def _data(
             interval_us=grouping.interval_us,
             split_by=named(definition.split_by),
             units=definition.units,
+            modulus=definition.modulus,
         )
     trigger, split_by = named(definition.sampled_by), named(definition.split_by)
     return value_subgroups(charted, asked.start_us, asked.end_us, grouping, trigger=trigger, split_by=split_by)

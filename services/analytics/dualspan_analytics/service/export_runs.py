@@ -16,7 +16,7 @@ from cryptography.exceptions import InvalidTag
 from dualspan.analytics.v1 import exports_pb2 as contract
 from dualspan_analytics.assets import AssetTree
 from dualspan_analytics.changes import Changes
-from dualspan_analytics.destinations import Destination, open_bucket, open_folder
+from dualspan_analytics.destinations import Destination, Quota, open_bucket, open_folder
 from dualspan_analytics.exports import layout, parquet
 from dualspan_analytics.exports.errors import cancelled, given_up, no_folder, secret_unreadable, taken_over
 from dualspan_analytics.exports.model import DAY_US, ExportDefinition, Place, date_of, last_day
@@ -91,6 +91,7 @@ class ExportRuns:
         jobs: Asks for the rest of a run that gives way.
         seal: For the secrets of buckets.
         folder: Of the platform; "" if it has none.
+        folder_bytes: So much of it may one tenant have.
         slice_seconds: A run gives way to other tasks after so long.
     """
 
@@ -103,6 +104,7 @@ class ExportRuns:
         jobs: Jobs,
         seal: Seal,
         folder: str,
+        folder_bytes: int,
         slice_seconds: float,
     ) -> None:
         self._database = database
@@ -112,6 +114,7 @@ class ExportRuns:
         self._jobs = jobs
         self._seal = seal
         self._folder = folder
+        self._folder_bytes = folder_bytes
         self._slice_seconds = slice_seconds
 
     async def run(self, tenant: str, export_id: str) -> None:
@@ -180,7 +183,8 @@ class ExportRuns:
         if bucket is None:
             if not self._folder:
                 raise no_folder()
-            return open_folder(Path(self._folder) / work.tenant / work.definition.id)
+            own = Path(self._folder) / work.tenant
+            return open_folder(own / work.definition.id, Quota(own, self._folder_bytes))
         try:
             secret = self._seal.open(work.stored.secret or b"", name)
         except (InvalidTag, ValueError) as err:

@@ -25,6 +25,7 @@ from dualspan_analytics.service.stops import Stops
 from dualspan_runtime.errors import DomainError, FailedPrecondition, InvalidArgument, NotFound, ResourceExhausted
 
 _MOST_CHARTS = 100
+_CHARTS_AT_ONCE = 1000
 _UNITS = "good-count"
 # What keeps one section from being made is said in it; the others are made all the same.
 _SAID = (NotFound, InvalidArgument, FailedPrecondition, ResourceExhausted)
@@ -167,15 +168,27 @@ class ReportFigures:
         return sections.energy_section(found)
 
     async def _alarms(self, question: _Question) -> Section:
-        quality = await self._sources.alarms.statistics(question.tenant, *question.times, operators=1)
-        return sections.alarms_section(quality.statistics)
+        definition = question.definition
+        tree = await self._sources.plant.assets(question.tenant)
+        scope = sorted(_under(tree, definition.assets)) if definition.assets else None
+        quality = await self._sources.alarms.statistics(
+            question.tenant, *question.times, definition.operators, assets=scope
+        )
+        return sections.alarms_section(quality.statistics, definition.operators, is_whole=scope is None)
 
     async def _spc(self, question: _Question) -> Section:
         tree = await self._sources.plant.assets(question.tenant)
-        scope = _under(tree, question.definition.assets)
-        charts = await self._sources.charts.page(question.tenant, "", _MOST_CHARTS)
-        mine = [(chart.id, chart.asset) for chart in charts if chart.asset in scope]
-        return sections.spc_section([await self._chart(question, *each) for each in mine])
+        scope = sorted(_under(tree, question.definition.assets))
+        lineage = {asset: {model.id for model in tree.lineage(asset)} for asset in scope}
+        mine: list[tuple[str, str]] = []
+        after = ""
+        while page := await self._sources.charts.page(question.tenant, after, _CHARTS_AT_ONCE):
+            after = page[-1].id
+            for chart in page:
+                of_model = [asset for asset in scope if chart.model and chart.model in lineage[asset]]
+                mine += [(chart.id, asset) for asset in ([chart.asset] if chart.asset in lineage else of_model)]
+        drawn = [await self._chart(question, *each) for each in mine[:_MOST_CHARTS]]
+        return sections.spc_section(drawn, max(0, len(mine) - _MOST_CHARTS))
 
     async def _chart(self, question: _Question, chart: str, asset: str) -> ChartRow:
         try:

@@ -83,6 +83,7 @@ def definition_of(given: contract.Report) -> tuple[str, ReportDefinition]:
         delay_us=given.delay.ToMicroseconds() if given.HasField("delay") else DEFAULT_DELAY_US,
         paused=given.paused,
         start_us=_time(given.start_time, "start_time") if given.HasField("start_time") else None,
+        operators=given.operators or 1,
     )
 
 
@@ -98,6 +99,7 @@ def _message(tenant: str, given: ReportDefinition) -> contract.Report:
         calendar=_CALENDAR.format(tenant=tenant, calendar=given.calendar) if given.calendar else "",
         paused=given.paused,
         start_time=None if given.start_us is None else stamp(given.start_us),
+        operators=given.operators,
     )
     message.delay.FromMicroseconds(given.delay_us)
     return message

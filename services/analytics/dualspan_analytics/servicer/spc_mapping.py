@@ -57,6 +57,7 @@ def definition(message: contract.ControlChart, chart: str) -> ChartDefinition:
         lower=specification.lower if specification.HasField("lower") else None,
         upper=specification.upper if specification.HasField("upper") else None,
         confidence=specification.confidence or 0.95,
+        modulus=message.modulus,
     )
 
 
@@ -73,6 +74,7 @@ def chart(tenant: str, model: ChartDefinition) -> contract.ControlChart:
         property_index=model.property_index,
         inspected=model.inspected,
         units=model.units,
+        modulus=model.modulus,
         subgrouping=contract.ControlChart.Subgrouping(
             count=model.grouping.count, split_by=model.split_by, sampled_by=model.sampled_by, only=model.only
         ),

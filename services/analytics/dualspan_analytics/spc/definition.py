@@ -43,6 +43,7 @@ class ChartDefinition:
         lower: Lower specification limit.
         upper: Upper specification limit.
         confidence: Of the intervals of capability indices.
+        modulus: Where counters begin again from 0, on charts of counts; 0 if they never do.
     """
 
     id: str
@@ -63,6 +64,7 @@ class ChartDefinition:
     lower: float | None = None
     upper: float | None = None
     confidence: float = 0.95
+    modulus: float = 0.0
 
     @property
     def specification(self) -> Specification:
@@ -76,7 +78,7 @@ class ChartDefinition:
         """All that limits depend on: they are of no use to a chart in which it is different."""
         tuning = dataclasses.replace(self.tuning, sigmas=3.0)
         same = (self.kind, self.asset, self.model, self.property_id, self.property_index, self.inspected, self.units)
-        return (*same, self.grouping, self.split_by, self.sampled_by, self.only, tuning.is_exact)
+        return (*same, self.grouping, self.split_by, self.sampled_by, self.only, tuning.is_exact, self.modulus)
 
     def refs(self, asset: str) -> list[PropertyRef]:
         """All properties that are read to draw it for an asset, the charted one first."""
@@ -190,6 +192,8 @@ def _check_counting(given: ChartDefinition) -> None:
         raise _bad("state either the counters of units inspected, or how many units each window has", "inspected")
     if not math.isfinite(given.units) or given.units < 0 or len(given.inspected) > _MOST_COUNTERS:
         raise _bad(f"units are a number above 0, and counters {_MOST_COUNTERS} at the most", "units")
+    if not 0 <= given.modulus < math.inf:
+        raise _bad("the modulus of counters is 0 or more", "modulus")
     if given.lower is not None or given.upper is not None:
         raise _bad("charts of counts have no specification", "specification")
 
@@ -197,6 +201,8 @@ def _check_counting(given: ChartDefinition) -> None:
 def _check_grouping(given: ChartDefinition) -> None:
     if given.inspected or given.units:
         raise _bad("only charts of counts have units inspected", "inspected")
+    if given.modulus:
+        raise _bad("only charts of counts have counters with a modulus", "modulus")
     grouping = given.grouping
     if not grouping.count and not grouping.interval_us and not given.split_by:
         raise _bad("state a count, a window or a property to split by", "subgrouping")

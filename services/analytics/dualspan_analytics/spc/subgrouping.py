@@ -93,6 +93,7 @@ def count_subgroups(
     interval_us: int = 0,
     split_by: Series | None = None,
     units: float = 0.0,
+    modulus: float = 0.0,
 ) -> Counts:
     """Form subgroups of what counters counted in [start_us, end_us).
 
@@ -107,6 +108,7 @@ def count_subgroups(
         interval_us: Length of the windows, which begin at multiples of it since the epoch; 0 for none.
         split_by: A window ends where it changes.
         units: Units inspected in each window, where no counter says so.
+        modulus: Where counters begin again from 0; 0 if they never do.
 
     Raises:
         ChartError: Values are not numbers, windows are not stated, or there would be too many.
@@ -114,11 +116,11 @@ def count_subgroups(
     if not interval_us and split_by is None:
         raise ChartError("WINDOWS_MISSING", "State the time or the property by which counts are grouped.")
     edges, labels = _windows(start_us, end_us, interval_us, split_by)
-    count = _added_up(counted, edges)
-    size = _added_up(inspected, edges) if inspected else np.full(len(count), units)
+    count = _added_up(counted, edges, modulus)
+    size = _added_up(inspected, edges, modulus) if inspected else np.full(len(count), units)
     # Scrap is counted, and inspected too.
     every = [*counted, *(series for series in inspected if not any(series is other for other in counted))]
-    missing, resets = _lost(every, edges)
+    missing, resets = _lost(every, edges, modulus)
     # Nothing inspected is no point; not knowing it is one without a value.
     keep = np.isnan(count) | np.isnan(size) | (size > 0)
     return Counts(edges[:-1], edges[1:], count, size, missing, labels, resets).chosen(keep)
@@ -208,26 +210,26 @@ def _windows(
     return every, _labels(split_by, _period(split_by, every[:-1]))
 
 
-def _added_up(counters: Sequence[Series], edges: NDArray[np.int64]) -> Floats:
+def _added_up(counters: Sequence[Series], edges: NDArray[np.int64], modulus: float) -> Floats:
     """What counters counted between edges; NaN where that is not known."""
     total = np.zeros(len(edges) - 1)
     for series in counters:
         _numbers(series)
-        found = increments(series, int(edges[0]), int(edges[-1]))
+        found = increments(series, int(edges[0]), int(edges[-1]), modulus)
         at = np.searchsorted(edges, found.timestamp, side="right") - 1
         total += np.bincount(at, found.amount, len(total))
         total[_uncertain(found, edges, at)] = np.nan
     return total
 
 
-def _lost(counters: Sequence[Series], edges: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
+def _lost(counters: Sequence[Series], edges: NDArray[np.int64], modulus: float) -> tuple[NDArray[np.int64], int]:
     """Unusable samples between edges, and how often counters were reset."""
     missing, resets = np.zeros(len(edges) - 1, np.int64), 0
     for series in counters:
         lost = series.timestamp[~usable_samples(series)]
         lost = lost[(lost >= edges[0]) & (lost < edges[-1])]
         missing += np.bincount(np.searchsorted(edges, lost, side="right") - 1, minlength=len(missing))
-        resets += len(increments(series, int(edges[0]), int(edges[-1])).resets)
+        resets += len(increments(series, int(edges[0]), int(edges[-1]), modulus).resets)
     return missing, resets
 
 

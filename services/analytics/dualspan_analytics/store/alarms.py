@@ -89,7 +89,7 @@ def _alarm(row: Record) -> Alarm:
         actor=row["actor"],
         comment=row["comment"],
         event_us=row["event_us"],
-        event_id=row["event_id"],
+        event_ids=row["event_id"],
     )
 
 
@@ -120,7 +120,7 @@ def _values(tenant: str, alarm: Alarm) -> tuple[object, ...]:
         alarm.actor,
         alarm.comment,
         alarm.event_us,
-        alarm.event_id,
+        alarm.event_ids,
     )
 
 
@@ -305,30 +305,36 @@ async def transitions(
 
 
 async def history(
-    connection: Connection, tenant: str, start_us: int, end_us: int, most: int
+    connection: Connection, tenant: str, start_us: int, end_us: int, assets: Sequence[str] | None, most: int
 ) -> Sequence[tuple[str, int, int, int, int, int, int]]:
-    """What statistics need of the transitions in a span, oldest first.
+    """What statistics need of the transitions in a span, of some assets or of all, oldest first.
 
     Returns:
         Alarm, cause, state before, state after, time, priority, changes left out.
     """
     rows = await connection.fetch(
         "SELECT alarm_id, cause, from_state, to_state, event_us, priority, left_out FROM alarm_transition"
-        " WHERE tenant_id = $1 AND event_us >= $2 AND event_us < $3 ORDER BY event_us, sequence LIMIT $4",
+        " WHERE tenant_id = $1 AND event_us >= $2 AND event_us < $3 AND ($4::text[] IS NULL OR alarm_id IN"
+        " (SELECT alarm_id FROM alarm WHERE tenant_id = $1 AND asset_id = ANY($4)))"
+        " ORDER BY event_us, sequence LIMIT $5",
         tenant,
         start_us,
         end_us,
+        assets,
         most,
     )
     return [tuple(row.values()) for row in rows]
 
 
-async def raised_before(connection: Connection, tenant: str, before_us: int) -> Sequence[str]:
-    """Alarms that operators are shown and whose condition has held since before a time."""
+async def raised_before(
+    connection: Connection, tenant: str, before_us: int, assets: Sequence[str] | None
+) -> Sequence[str]:
+    """Alarms of some assets or of all that operators are shown and whose condition has held since before a time."""
     rows = await connection.fetch(
         "SELECT alarm_id FROM alarm WHERE tenant_id = $1 AND condition AND raised_us < $2 AND state IN (2, 3)"
-        " ORDER BY raised_us, alarm_id",
+        " AND ($3::text[] IS NULL OR asset_id = ANY($3)) ORDER BY raised_us, alarm_id",
         tenant,
         before_us,
+        assets,
     )
     return [row["alarm_id"] for row in rows]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dualspan_analytics import destinations
 from dualspan_analytics.columns import PropertyRef, Series
-from dualspan_analytics.destinations import open_folder
+from dualspan_analytics.destinations import Quota, open_folder
 from dualspan_analytics.exports import parquet
 from dualspan_runtime.errors import FailedPrecondition, Unavailable
 
@@ -85,6 +85,27 @@ def test_a_folder_shows_whole_files_only(tmp_path: Path) -> None:
         left = folder.scratch()
         left.write_bytes(b"half")
     assert not left.exists()
+
+
+def test_exports_of_one_enterprise_fill_no_more_than_their_part(tmp_path: Path) -> None:
+    quota = Quota(tmp_path / "acme", 10)
+
+    def put(export: str, path: str, size: int) -> None:
+        with open_folder(tmp_path / "acme" / export, quota) as folder:
+            scratch = folder.scratch()
+            scratch.write_bytes(b"x" * size)
+            folder.put(scratch, path)
+
+    put("one", "a", 6)
+    put("two", "b", 4)
+    with pytest.raises(FailedPrecondition, match="EXPORT_FOLDER_FULL"):
+        put("two", "c", 1)
+    put("one", "a", 3)
+    put("two", "c", 3)
+    with open_folder(tmp_path / "acme" / "two", quota) as folder:
+        folder.remove("b")
+    put("one", "d", 4)
+    assert not (tmp_path / "acme" / "one" / "_scratch").exists()
 
 
 def test_a_folder_that_cannot_be_is_named(tmp_path: Path) -> None:

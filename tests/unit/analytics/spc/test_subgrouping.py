@@ -115,6 +115,14 @@ def test_counters_are_counted_by_window_across_a_reset() -> None:
     assert data.resets == 2
 
 
+def test_counters_that_begin_again_behind_their_modulus_lose_nothing() -> None:
+    scrap = series([0, 60, 4], [0, 5, 12])
+    good = series([65_500, 65_530, 14], [0, 5, 12])
+    data = count_subgroups([scrap], [good], 0, 20 * SECOND, interval_us=10 * SECOND, modulus=65_536.0)
+    assert data.size.tolist() == [30.0, 20.0]
+    assert data.resets == 1  # 60 to 4 is no rollover
+
+
 def test_a_window_in_which_the_machine_stood_is_no_point() -> None:
     good = series([0, 50, 60], [0, 5, 25])
     scrap = series([0, 1, 1], [0, 5, 25])

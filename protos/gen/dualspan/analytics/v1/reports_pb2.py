@@ -30,7 +30,7 @@ from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#dualspan/analytics/v1/reports.proto\x12\x15\x64ualspan.analytics.v1\x1a dualspan/runtime/v1/access.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfe\x02\n\x06Report\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x39\n\x06period\x18\x03 \x01(\x0e\x32#.dualspan.analytics.v1.ReportPeriodB\x04\xe2\x41\x01\x02\x12\x0e\n\x06\x61ssets\x18\x04 \x03(\t\x12\x36\n\x08sections\x18\x05 \x03(\x0e\x32$.dualspan.analytics.v1.ReportSection\x12\x38\n\tlanguages\x18\x06 \x03(\x0e\x32%.dualspan.analytics.v1.ReportLanguage\x12\x11\n\ttime_zone\x18\x07 \x01(\t\x12\x10\n\x08\x63\x61lendar\x18\x08 \x01(\t\x12(\n\x05\x64\x65lay\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06paused\x18\n \x01(\x08\x12.\n\nstart_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xb6\x02\n\tReportRun\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12.\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\x05state\x18\x04 \x01(\x0e\x32%.dualspan.analytics.v1.ReportRunState\x12\x10\n\x08\x61ttempts\x18\x05 \x01(\x05\x12\x0e\n\x06\x64\x65tail\x18\x06 \x01(\t\x12-\n\tmake_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x05\x66iles\x18\x08 \x03(\x0b\x32!.dualspan.analytics.v1.ReportFile\"\x99\x01\n\nReportFile\x12\x37\n\x08language\x18\x01 \x01(\x0e\x32%.dualspan.analytics.v1.ReportLanguage\x12\x33\n\x06\x66ormat\x18\x02 \x01(\x0e\x32#.dualspan.analytics.v1.ReportFormat\x12\r\n\x05\x62ytes\x18\x03 \x01(\x03\x12\x0e\n\x06sha256\x18\x04 \x01(\t\"&\n\x10GetReportRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"Q\n\x12ListReportsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"^\n\x13ListReportsResponse\x12.\n\x07reports\x18\x01 \x03(\x0b\x32\x1d.dualspan.analytics.v1.Report\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"J\n\x13UpdateReportRequest\x12\x33\n\x06report\x18\x01 \x01(\x0b\x32\x1d.dualspan.analytics.v1.ReportB\x04\xe2\x41\x01\x02\")\n\x13\x44\x65leteReportRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"P\n\x10RunReportRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\")\n\x13GetReportRunRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"T\n\x15ListReportRunsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"a\n\x16ListReportRunsResponse\x12.\n\x04runs\x18\x01 \x03(\x0b\x32 .dualspan.analytics.v1.ReportRun\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x99\x01\n\x15\x44ownloadReportRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x37\n\x08language\x18\x02 \x01(\x0e\x32%.dualspan.analytics.v1.ReportLanguage\x12\x33\n\x06\x66ormat\x18\x03 \x01(\x0e\x32#.dualspan.analytics.v1.ReportFormat\"P\n\x16\x44ownloadReportResponse\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\x12\x12\n\nmedia_type\x18\x02 \x01(\t\x12\x11\n\tfile_name\x18\x03 \x01(\t*z\n\x0cReportPeriod\x12\x1d\n\x19REPORT_PERIOD_UNSPECIFIED\x10\x00\x12\x17\n\x13REPORT_PERIOD_DAILY\x10\x01\x12\x17\n\x13REPORT_PERIOD_SHIFT\x10\x02\x12\x19\n\x15REPORT_PERIOD_MONTHLY\x10\x03*\xd1\x01\n\rReportSection\x12\x1e\n\x1aREPORT_SECTION_UNSPECIFIED\x10\x00\x12\x16\n\x12REPORT_SECTION_OEE\x10\x01\x12\x19\n\x15REPORT_SECTION_LOSSES\x10\x02\x12\x19\n\x15REPORT_SECTION_ENERGY\x10\x03\x12\x19\n\x15REPORT_SECTION_ALARMS\x10\x04\x12\x16\n\x12REPORT_SECTION_SPC\x10\x05\x12\x1f\n\x1bREPORT_SECTION_COMPLETENESS\x10\x06*a\n\x0eReportLanguage\x12\x1f\n\x1bREPORT_LANGUAGE_UNSPECIFIED\x10\x00\x12\x16\n\x12REPORT_LANGUAGE_EN\x10\x01\x12\x16\n\x12REPORT_LANGUAGE_ZH\x10\x02*\\\n\x0cReportFormat\x12\x1d\n\x19REPORT_FORMAT_UNSPECIFIED\x10\x00\x12\x16\n\x12REPORT_FORMAT_HTML\x10\x01\x12\x15\n\x11REPORT_FORMAT_PDF\x10\x02*\xa6\x01\n\x0eReportRunState\x12 \n\x1cREPORT_RUN_STATE_UNSPECIFIED\x10\x00\x12\x1c\n\x18REPORT_RUN_STATE_PENDING\x10\x01\x12\x1c\n\x18REPORT_RUN_STATE_RUNNING\x10\x02\x12\x19\n\x15REPORT_RUN_STATE_DONE\x10\x03\x12\x1b\n\x17REPORT_RUN_STATE_FAILED\x10\x04\x32\xdf\n\n\rReportService\x12\x95\x01\n\tGetReport\x12\'.dualspan.analytics.v1.GetReportRequest\x1a\x1d.dualspan.analytics.v1.Report\"@\xca\xc1\x18\x16\x61nalytics.reports.read\x82\xd3\xe4\x93\x02 \x12\x1e/v1/{name=tenants/*/reports/*}\x12\xa6\x01\n\x0bListReports\x12).dualspan.analytics.v1.ListReportsRequest\x1a*.dualspan.analytics.v1.ListReportsResponse\"@\xca\xc1\x18\x16\x61nalytics.reports.read\x82\xd3\xe4\x93\x02 \x12\x1e/v1/{parent=tenants/*}/reports\x12\xac\x01\n\x0cUpdateReport\x12*.dualspan.analytics.v1.UpdateReportRequest\x1a\x1d.dualspan.analytics.v1.Report\"Q\xca\xc1\x18\x18\x61nalytics.reports.manage\x82\xd3\xe4\x93\x02/2%/v1/{report.name=tenants/*/reports/*}:\x06report\x12\x96\x01\n\x0c\x44\x65leteReport\x12*.dualspan.analytics.v1.DeleteReportRequest\x1a\x16.google.protobuf.Empty\"B\xca\xc1\x18\x18\x61nalytics.reports.manage\x82\xd3\xe4\x93\x02 *\x1e/v1/{name=tenants/*/reports/*}\x12\xa1\x01\n\tRunReport\x12\'.dualspan.analytics.v1.RunReportRequest\x1a .dualspan.analytics.v1.ReportRun\"I\xca\xc1\x18\x18\x61nalytics.reports.manage\x82\xd3\xe4\x93\x02\'\"\"/v1/{name=tenants/*/reports/*}:run:\x01*\x12\xa5\x01\n\x0cGetReportRun\x12*.dualspan.analytics.v1.GetReportRunRequest\x1a .dualspan.analytics.v1.ReportRun\"G\xca\xc1\x18\x16\x61nalytics.reports.read\x82\xd3\xe4\x93\x02\'\x12%/v1/{name=tenants/*/reports/*/runs/*}\x12\xb6\x01\n\x0eListReportRuns\x12,.dualspan.analytics.v1.ListReportRunsRequest\x1a-.dualspan.analytics.v1.ListReportRunsResponse\"G\xca\xc1\x18\x16\x61nalytics.reports.read\x82\xd3\xe4\x93\x02\'\x12%/v1/{parent=tenants/*/reports/*}/runs\x12\xbf\x01\n\x0e\x44ownloadReport\x12,.dualspan.analytics.v1.DownloadReportRequest\x1a-.dualspan.analytics.v1.DownloadReportResponse\"P\xca\xc1\x18\x16\x61nalytics.reports.read\x82\xd3\xe4\x93\x02\x30\x12./v1/{name=tenants/*/reports/*/runs/*}:downloadb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#dualspan/analytics/v1/reports.proto\x12\x15\x64ualspan.analytics.v1\x1a dualspan/runtime/v1/access.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x91\x03\n\x06Report\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x39\n\x06period\x18\x03 \x01(\x0e\x32#.dualspan.analytics.v1.ReportPeriodB\x04\xe2\x41\x01\x02\x12\x0e\n\x06\x61ssets\x18\x04 \x03(\t\x12\x36\n\x08sections\x18\x05 \x03(\x0e\x32$.dualspan.analytics.v1.ReportSection\x12\x38\n\tlanguages\x18\x06 \x03(\x0e\x32%.dualspan.analytics.v1.ReportLanguage\x12\x11\n\ttime_zone\x18\x07 \x01(\t\x12\x10\n\x08\x63\x61lendar\x18\x08 \x01(\t\x12(\n\x05\x64\x65lay\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06paused\x18\n \x01(\x08\x12.\n\nstart_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\toperators\x18\x0c \x01(\x05\"\xb6\x02\n\tReportRun\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12.\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\x05state\x18\x04 \x01(\x0e\x32%.dualspan.analytics.v1.ReportRunState\x12\x10\n\x08\x61ttempts\x18\x05 \x01(\x05\x12\x0e\n\x06\x64\x65tail\x18\x06 \x01(\t\x12-\n\tmake_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x05\x66iles\x18\x08 \x03(\x0b\x32!.dualspan.analytics.v1.ReportFile\"\x99\x01\n\nReportFile\x12\x37\n\x08language\x18\x01 \x01(\x0e\x32%.dualspan.analytics.v1.ReportLanguage\x12\x33\n\x06\x66ormat\x18\x02 \x01(\x0e\x32#.dualspan.analytics.v1.ReportFormat\x12\r\n\x05\x62ytes\x18\x03 \x01(\x03\x12\x0e\n\x06sha256\x18\x04 \x01(\t\"&\n\x10GetReportRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"Q\n\x12ListReportsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"^\n\x13ListReportsResponse\x12.\n\x07reports\x18\x01 \x03(\x0b\x32\x1d.dualspan.analytics.v1.Report\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"J\n\x13UpdateReportRequest\x12\x33\n\x06report\x18\x01 \x01(\x0b\x32\x1d.dualspan.analytics.v1.ReportB\x04\xe2\x41\x01\x02\")\n\x13\x44\x65leteReportRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"P\n\x10RunReportRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\")\n\x13GetReportRunRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"T\n\x15ListReportRunsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"a\n\x16ListReportRunsResponse\x12.\n\x04runs\x18\x01 \x03(\x0b\x32 .dualspan.analytics.v1.ReportRun\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x99\x01\n\x15\x44ownloadReportRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x37\n\x08language\x18\x02 \x01(\x0e\x32%.dualspan.analytics.v1.ReportLanguage\x12\x33\n\x06\x66ormat\x18\x03 \x01(\x0e\x32#.dualspan.analytics.v1.ReportFormat\"P\n\x16\x44ownloadReportResponse\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\x12\x12\n\nmedia_type\x18\x02 \x01(\t\x12\x11\n\tfile_name\x18\x03 \x01(\t*z\n\x0cReportPeriod\x12\x1d\n\x19REPORT_PERIOD_UNSPECIFIED\x10\x00\x12\x17\n\x13REPORT_PERIOD_DAILY\x10\x01\x12\x17\n\x13REPORT_PERIOD_SHIFT\x10\x02\x12\x19\n\x15REPORT_PERIOD_MONTHLY\x10\x03*\xd1\x01\n\rReportSection\x12\x1e\n\x1aREPORT_SECTION_UNSPECIFIED\x10\x00\x12\x16\n\x12REPORT_SECTION_OEE\x10\x01\x12\x19\n\x15REPORT_SECTION_LOSSES\x10\x02\x12\x19\n\x15REPORT_SECTION_ENERGY\x10\x03\x12\x19\n\x15REPORT_SECTION_ALARMS\x10\x04\x12\x16\n\x12REPORT_SECTION_SPC\x10\x05\x12\x1f\n\x1bREPORT_SECTION_COMPLETENESS\x10\x06*a\n\x0eReportLanguage\x12\x1f\n\x1bREPORT_LANGUAGE_UNSPECIFIED\x10\x00\x12\x16\n\x12REPORT_LANGUAGE_EN\x10\x01\x12\x16\n\x12REPORT_LANGUAGE_ZH\x10\x02*\\\n\x0cReportFormat\x12\x1d\n\x19REPORT_FORMAT_UNSPECIFIED\x10\x00\x12\x16\n\x12REPORT_FORMAT_HTML\x10\x01\x12\x15\n\x11REPORT_FORMAT_PDF\x10\x02*\xa6\x01\n\x0eReportRunState\x12 \n\x1cREPORT_RUN_STATE_UNSPECIFIED\x10\x00\x12\x1c\n\x18REPORT_RUN_STATE_PENDING\x10\x01\x12\x1c\n\x18REPORT_RUN_STATE_RUNNING\x10\x02\x12\x19\n\x15REPORT_RUN_STATE_DONE\x10\x03\x12\x1b\n\x17REPORT_RUN_STATE_FAILED\x10\x04\x32\xdf\n\n\rReportService\x12\x95\x01\n\tGetReport\x12\'.dualspan.analytics.v1.GetReportRequest\x1a\x1d.dualspan.analytics.v1.Report\"@\xca\xc1\x18\x16\x61nalytics.reports.read\x82\xd3\xe4\x93\x02 \x12\x1e/v1/{name=tenants/*/reports/*}\x12\xa6\x01\n\x0bListReports\x12).dualspan.analytics.v1.ListReportsRequest\x1a*.dualspan.analytics.v1.ListReportsResponse\"@\xca\xc1\x18\x16\x61nalytics.reports.read\x82\xd3\xe4\x93\x02 \x12\x1e/v1/{parent=tenants/*}/reports\x12\xac\x01\n\x0cUpdateReport\x12*.dualspan.analytics.v1.UpdateReportRequest\x1a\x1d.dualspan.analytics.v1.Report\"Q\xca\xc1\x18\x18\x61nalytics.reports.manage\x82\xd3\xe4\x93\x02/2%/v1/{report.name=tenants/*/reports/*}:\x06report\x12\x96\x01\n\x0c\x44\x65leteReport\x12*.dualspan.analytics.v1.DeleteReportRequest\x1a\x16.google.protobuf.Empty\"B\xca\xc1\x18\x18\x61nalytics.reports.manage\x82\xd3\xe4\x93\x02 *\x1e/v1/{name=tenants/*/reports/*}\x12\xa1\x01\n\tRunReport\x12\'.dualspan.analytics.v1.RunReportRequest\x1a .dualspan.analytics.v1.ReportRun\"I\xca\xc1\x18\x18\x61nalytics.reports.manage\x82\xd3\xe4\x93\x02\'\"\"/v1/{name=tenants/*/reports/*}:run:\x01*\x12\xa5\x01\n\x0cGetReportRun\x12*.dualspan.analytics.v1.GetReportRunRequest\x1a .dualspan.analytics.v1.ReportRun\"G\xca\xc1\x18\x16\x61nalytics.reports.read\x82\xd3\xe4\x93\x02\'\x12%/v1/{name=tenants/*/reports/*/runs/*}\x12\xb6\x01\n\x0eListReportRuns\x12,.dualspan.analytics.v1.ListReportRunsRequest\x1a-.dualspan.analytics.v1.ListReportRunsResponse\"G\xca\xc1\x18\x16\x61nalytics.reports.read\x82\xd3\xe4\x93\x02\'\x12%/v1/{parent=tenants/*/reports/*}/runs\x12\xbf\x01\n\x0e\x44ownloadReport\x12,.dualspan.analytics.v1.DownloadReportRequest\x1a-.dualspan.analytics.v1.DownloadReportResponse\"P\xca\xc1\x18\x16\x61nalytics.reports.read\x82\xd3\xe4\x93\x02\x30\x12./v1/{name=tenants/*/reports/*/runs/*}:downloadb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -75,44 +75,44 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REPORTSERVICE'].methods_by_name['ListReportRuns']._serialized_options = b'\312\301\030\026analytics.reports.read\202\323\344\223\002\'\022%/v1/{parent=tenants/*/reports/*}/runs'
   _globals['_REPORTSERVICE'].methods_by_name['DownloadReport']._loaded_options = None
   _globals['_REPORTSERVICE'].methods_by_name['DownloadReport']._serialized_options = b'\312\301\030\026analytics.reports.read\202\323\344\223\0020\022./v1/{name=tenants/*/reports/*/runs/*}:download'
-  _globals['_REPORTPERIOD']._serialized_start=1993
-  _globals['_REPORTPERIOD']._serialized_end=2115
-  _globals['_REPORTSECTION']._serialized_start=2118
-  _globals['_REPORTSECTION']._serialized_end=2327
-  _globals['_REPORTLANGUAGE']._serialized_start=2329
-  _globals['_REPORTLANGUAGE']._serialized_end=2426
-  _globals['_REPORTFORMAT']._serialized_start=2428
-  _globals['_REPORTFORMAT']._serialized_end=2520
-  _globals['_REPORTRUNSTATE']._serialized_start=2523
-  _globals['_REPORTRUNSTATE']._serialized_end=2689
+  _globals['_REPORTPERIOD']._serialized_start=2012
+  _globals['_REPORTPERIOD']._serialized_end=2134
+  _globals['_REPORTSECTION']._serialized_start=2137
+  _globals['_REPORTSECTION']._serialized_end=2346
+  _globals['_REPORTLANGUAGE']._serialized_start=2348
+  _globals['_REPORTLANGUAGE']._serialized_end=2445
+  _globals['_REPORTFORMAT']._serialized_start=2447
+  _globals['_REPORTFORMAT']._serialized_end=2539
+  _globals['_REPORTRUNSTATE']._serialized_start=2542
+  _globals['_REPORTRUNSTATE']._serialized_end=2708
   _globals['_REPORT']._serialized_start=254
-  _globals['_REPORT']._serialized_end=636
-  _globals['_REPORTRUN']._serialized_start=639
-  _globals['_REPORTRUN']._serialized_end=949
-  _globals['_REPORTFILE']._serialized_start=952
-  _globals['_REPORTFILE']._serialized_end=1105
-  _globals['_GETREPORTREQUEST']._serialized_start=1107
-  _globals['_GETREPORTREQUEST']._serialized_end=1145
-  _globals['_LISTREPORTSREQUEST']._serialized_start=1147
-  _globals['_LISTREPORTSREQUEST']._serialized_end=1228
-  _globals['_LISTREPORTSRESPONSE']._serialized_start=1230
-  _globals['_LISTREPORTSRESPONSE']._serialized_end=1324
-  _globals['_UPDATEREPORTREQUEST']._serialized_start=1326
-  _globals['_UPDATEREPORTREQUEST']._serialized_end=1400
-  _globals['_DELETEREPORTREQUEST']._serialized_start=1402
-  _globals['_DELETEREPORTREQUEST']._serialized_end=1443
-  _globals['_RUNREPORTREQUEST']._serialized_start=1445
-  _globals['_RUNREPORTREQUEST']._serialized_end=1525
-  _globals['_GETREPORTRUNREQUEST']._serialized_start=1527
-  _globals['_GETREPORTRUNREQUEST']._serialized_end=1568
-  _globals['_LISTREPORTRUNSREQUEST']._serialized_start=1570
-  _globals['_LISTREPORTRUNSREQUEST']._serialized_end=1654
-  _globals['_LISTREPORTRUNSRESPONSE']._serialized_start=1656
-  _globals['_LISTREPORTRUNSRESPONSE']._serialized_end=1753
-  _globals['_DOWNLOADREPORTREQUEST']._serialized_start=1756
-  _globals['_DOWNLOADREPORTREQUEST']._serialized_end=1909
-  _globals['_DOWNLOADREPORTRESPONSE']._serialized_start=1911
-  _globals['_DOWNLOADREPORTRESPONSE']._serialized_end=1991
-  _globals['_REPORTSERVICE']._serialized_start=2692
-  _globals['_REPORTSERVICE']._serialized_end=4067
+  _globals['_REPORT']._serialized_end=655
+  _globals['_REPORTRUN']._serialized_start=658
+  _globals['_REPORTRUN']._serialized_end=968
+  _globals['_REPORTFILE']._serialized_start=971
+  _globals['_REPORTFILE']._serialized_end=1124
+  _globals['_GETREPORTREQUEST']._serialized_start=1126
+  _globals['_GETREPORTREQUEST']._serialized_end=1164
+  _globals['_LISTREPORTSREQUEST']._serialized_start=1166
+  _globals['_LISTREPORTSREQUEST']._serialized_end=1247
+  _globals['_LISTREPORTSRESPONSE']._serialized_start=1249
+  _globals['_LISTREPORTSRESPONSE']._serialized_end=1343
+  _globals['_UPDATEREPORTREQUEST']._serialized_start=1345
+  _globals['_UPDATEREPORTREQUEST']._serialized_end=1419
+  _globals['_DELETEREPORTREQUEST']._serialized_start=1421
+  _globals['_DELETEREPORTREQUEST']._serialized_end=1462
+  _globals['_RUNREPORTREQUEST']._serialized_start=1464
+  _globals['_RUNREPORTREQUEST']._serialized_end=1544
+  _globals['_GETREPORTRUNREQUEST']._serialized_start=1546
+  _globals['_GETREPORTRUNREQUEST']._serialized_end=1587
+  _globals['_LISTREPORTRUNSREQUEST']._serialized_start=1589
+  _globals['_LISTREPORTRUNSREQUEST']._serialized_end=1673
+  _globals['_LISTREPORTRUNSRESPONSE']._serialized_start=1675
+  _globals['_LISTREPORTRUNSRESPONSE']._serialized_end=1772
+  _globals['_DOWNLOADREPORTREQUEST']._serialized_start=1775
+  _globals['_DOWNLOADREPORTREQUEST']._serialized_end=1928
+  _globals['_DOWNLOADREPORTRESPONSE']._serialized_start=1930
+  _globals['_DOWNLOADREPORTRESPONSE']._serialized_end=2010
+  _globals['_REPORTSERVICE']._serialized_start=2711
+  _globals['_REPORTSERVICE']._serialized_end=4086
 # @@protoc_insertion_point(module_scope)

@@ -186,6 +186,7 @@ class Report(_message.Message):
     DELAY_FIELD_NUMBER: _builtins.int
     PAUSED_FIELD_NUMBER: _builtins.int
     START_TIME_FIELD_NUMBER: _builtins.int
+    OPERATORS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`tenants/{tenant}/reports/{report}`."""
     display_name: _builtins.str
@@ -202,6 +203,8 @@ class Report(_message.Message):
     """
     paused: _builtins.bool
     """Nothing is made by itself."""
+    operators: _builtins.int
+    """How many operators share the alarms of these assets, at most 1000; 1 if 0."""
     @_builtins.property
     def assets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Ids of assets, each with all below it; all if empty."""
@@ -240,10 +243,11 @@ class Report(_message.Message):
         delay: _duration_pb2.Duration | None = ...,
         paused: _builtins.bool = ...,
         start_time: _timestamp_pb2.Timestamp | None = ...,
+        operators: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["delay", b"delay", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assets", b"assets", "calendar", b"calendar", "delay", b"delay", "display_name", b"display_name", "languages", b"languages", "name", b"name", "paused", b"paused", "period", b"period", "sections", b"sections", "start_time", b"start_time", "time_zone", b"time_zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assets", b"assets", "calendar", b"calendar", "delay", b"delay", "display_name", b"display_name", "languages", b"languages", "name", b"name", "operators", b"operators", "paused", b"paused", "period", b"period", "sections", b"sections", "start_time", b"start_time", "time_zone", b"time_zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

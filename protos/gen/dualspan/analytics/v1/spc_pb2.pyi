@@ -295,6 +295,7 @@ class ControlChart(_message.Message):
     TUNING_FIELD_NUMBER: _builtins.int
     RULES_FIELD_NUMBER: _builtins.int
     SPECIFICATION_FIELD_NUMBER: _builtins.int
+    MODULUS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`tenants/{tenant}/controlCharts/{control_chart}`."""
     display_name: _builtins.str
@@ -315,6 +316,10 @@ class ControlChart(_message.Message):
     """From 1 for an indexed property."""
     units: _builtins.float
     """Charts of counts without `inspected`: units inspected in each window."""
+    modulus: _builtins.float
+    """Charts of counts: where the counters begin again from 0, such as 65536 for
+    one of 16 bits; 0 if they never do.
+    """
     @_builtins.property
     def inspected(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Charts of counts: counters that add up to the units inspected, such as
@@ -353,10 +358,11 @@ class ControlChart(_message.Message):
         tuning: Global___ControlChart.Tuning | None = ...,
         rules: _abc.Iterable[Global___RunRule.ValueType] | None = ...,
         specification: Global___ControlChart.Specification | None = ...,
+        modulus: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["specification", b"specification", "subgrouping", b"subgrouping", "tuning", b"tuning"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "display_name", b"display_name", "inspected", b"inspected", "kind", b"kind", "model", b"model", "name", b"name", "property", b"property", "property_index", b"property_index", "rules", b"rules", "specification", b"specification", "subgrouping", b"subgrouping", "tuning", b"tuning", "units", b"units"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "display_name", b"display_name", "inspected", b"inspected", "kind", b"kind", "model", b"model", "modulus", b"modulus", "name", b"name", "property", b"property", "property_index", b"property_index", "rules", b"rules", "specification", b"specification", "subgrouping", b"subgrouping", "tuning", b"tuning", "units", b"units"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
