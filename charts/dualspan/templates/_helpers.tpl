@@ -76,6 +76,42 @@ app.kubernetes.io/component: {{ .component }}
 - {name: DUALSPAN_MARKETPLACE_PROCESS_PUBLISHERS, value: {{ .Values.marketplace.processPublishers | quote }}}
 {{- end -}}
 
+{{- define "dualspan.appsAccount" -}}
+{{ include "dualspan.fullname" . }}-apps
+{{- end -}}
+
+{{/* What the marketplace's workers need beside that, where apps run on the cluster. */}}
+{{- define "dualspan.appsEnvironment" -}}
+{{- $own := .Values.marketplace.kubernetes -}}
+{{- $name := include "dualspan.fullname" . -}}
+- {name: DUALSPAN_MARKETPLACE_KUBERNETES_URL, value: "https://kubernetes.default.svc"}
+- {name: DUALSPAN_MARKETPLACE_KUBERNETES_PREFIX, value: {{ $own.prefix | quote }}}
+- {name: DUALSPAN_MARKETPLACE_KUBERNETES_NAMESPACE, value: {{ .Release.Namespace | quote }}}
+- {name: DUALSPAN_MARKETPLACE_KUBERNETES_RELEASE, value: {{ .Release.Name | quote }}}
+- {name: DUALSPAN_MARKETPLACE_KUBERNETES_ACCOUNT, value: {{ include "dualspan.appsAccount" . | quote }}}
+- {name: DUALSPAN_MARKETPLACE_KUBERNETES_ROLE, value: "{{ $name }}-{{ .Release.Namespace }}-apps"}
+- {name: DUALSPAN_MARKETPLACE_KUBERNETES_HISTORIAN, value: "{{ $name }}-historian:7403"}
+- {name: DUALSPAN_MARKETPLACE_KUBERNETES_MARKETPLACE, value: "{{ $name }}-marketplace:7405"}
+- {name: DUALSPAN_MARKETPLACE_KUBERNETES_TENANT_CPU, value: {{ $own.tenantQuota.cpu | quote }}}
+- {name: DUALSPAN_MARKETPLACE_KUBERNETES_TENANT_MEMORY, value: {{ $own.tenantQuota.memory | quote }}}
+- {name: DUALSPAN_MARKETPLACE_KUBERNETES_TENANT_PODS, value: {{ $own.tenantQuota.pods | quote }}}
+- {name: DUALSPAN_MARKETPLACE_CHART_REGISTRIES, value: {{ $own.chartRegistries | quote }}}
+- {name: DUALSPAN_MARKETPLACE_HELM, value: /tools/helm}
+{{- end -}}
+
+{{/* The account's token, for an hour at a time, and the helm command: volumes of the workers' pods. */}}
+{{- define "dualspan.appsVolumes" -}}
+- {name: tools, emptyDir: {}}
+- name: cluster
+  projected:
+    defaultMode: 0440
+    sources:
+      - serviceAccountToken: {path: token, expirationSeconds: 3600}
+      - configMap:
+          name: kube-root-ca.crt
+          items: [{key: ca.crt, path: ca.crt}]
+{{- end -}}
+
 {{- define "dualspan.pod" -}}
 automountServiceAccountToken: false
 # Kubernetes would add variables such as DUALSPAN_HISTORIAN_PORT, in the namespace of our settings.

@@ -46,3 +46,52 @@ class MarketplaceSettings(ServiceSettings):
     docker_historian: str = Field(
         default="historian:7403", description="host:port of the historian as containers of apps reach it."
     )
+    docker_marketplace: str = Field(
+        default="marketplace:7405", description="host:port of this service as containers of apps reach it."
+    )
+    docker_sockets: str = Field(
+        default="",
+        description="Folder with historian.sock and marketplace.sock, which containers then use in place of the two "
+        "addresses: where the platform runs on the engine's machine and not in containers. Empty: none.",
+    )
+    app_authority_file: str = Field(
+        default="", description="PEM of who signed the platform's certificates, for apps; empty: they speak plaintext."
+    )
+
+    kubernetes_url: str = Field(
+        default="", description="https://host:port of the API of the cluster that apps run on; empty: on none."
+    )
+    kubernetes_token_file: str = Field(
+        default="/var/run/secrets/kubernetes.io/serviceaccount/token", description="The worker's token there."
+    )
+    kubernetes_authority_file: str = Field(
+        default="/var/run/secrets/kubernetes.io/serviceaccount/ca.crt",
+        description="PEM of who signed the API's certificate.",
+    )
+    kubernetes_prefix: str = Field(
+        default="dualspan",
+        pattern="^[a-z]([a-z0-9-]{0,14}[a-z0-9])?$",
+        description="Namespaces of tenants are called <prefix>-apps-<tenant>.",
+    )
+    kubernetes_namespace: str = Field(default="dualspan", description="Where the platform's own pods are.")
+    kubernetes_release: str = Field(
+        default="dualspan", description="Label app.kubernetes.io/instance of the platform's own pods."
+    )
+    kubernetes_account: str = Field(default="", description="The worker's service account in that namespace.")
+    kubernetes_role: str = Field(
+        default="",
+        description="ClusterRole that the account is given in each tenant's namespace; empty: it needs none.",
+    )
+    kubernetes_historian: str = Field(
+        default="dualspan-historian:7403", description="host:port of the historian, whose address pods are told."
+    )
+    kubernetes_marketplace: str = Field(
+        default="dualspan-marketplace:7405", description="host:port of this service, whose address pods are told."
+    )
+    kubernetes_tenant_cpu: str = Field(default="8", description="Cores that a tenant's apps may use together.")
+    kubernetes_tenant_memory: str = Field(default="16Gi", description="Memory that they may use together.")
+    kubernetes_tenant_pods: int = Field(default=60, ge=1, description="Pods that a tenant's apps may have together.")
+    chart_registries: str = Field(
+        default="", description="Where charts of apps may come from, with commas: ghcr.io, or http://registry:5000."
+    )
+    helm: str = Field(default="helm", description="The helm command, 3.6 or later.")

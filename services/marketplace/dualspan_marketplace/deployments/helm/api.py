@@ -54,6 +54,13 @@ class Kubernetes:
         answer = self._ask("GET", _path(kind, namespace), kind, params={"labelSelector": selector})
         return [] if answer.status_code == _NOT_FOUND else answer.json()["items"]
 
+    def make(self, given: Object) -> None:
+        """Make an object unless one of its name is there, whatever that is like."""
+        kind, metadata = given["kind"], given["metadata"]
+        answer = self._ask("POST", _path(kind, metadata.get("namespace", "")), kind, json=given)
+        if not answer.ok and answer.status_code != _CONFLICT:
+            raise UnreachableError(f"The cluster takes no {kind} {metadata['name']}: {_words(answer)}")
+
     def put(self, given: Object) -> None:
         """Have an object as given, whether it is there or not; raises CannotStartError if it may not be so."""
         kind, metadata = given["kind"], given["metadata"]

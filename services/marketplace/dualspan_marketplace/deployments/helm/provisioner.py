@@ -136,9 +136,18 @@ class HelmProvisioner:
         return self._charts.fetch(manifest.run.helm.chart)
 
     def _ensure_space(self, names: Names) -> None:
-        self._cluster.put(spaces.namespace(names))
+        wanted = spaces.namespace(names)
+        found = self._cluster.get("Namespace", names.namespace)
+        if found is None:
+            self._cluster.make(wanted)
+        elif not spaces.is_as(wanted["metadata"]["labels"], found["metadata"].get("labels", {})):
+            labels = " ".join(f"{key}={value}" for key, value in wanted["metadata"]["labels"].items())
+            words = f"The namespace {names.namespace} is not as the platform makes it."
+            raise CannotStartError(
+                f"{words} Put it right: kubectl label --overwrite namespace {names.namespace} {labels}"
+            )
         if self._account is not None:
-            self._cluster.put(spaces.binding(names, self._account))
+            self._cluster.make(spaces.binding(names, self._account))
         self._cluster.put(spaces.quota(names, self._quota))
         self._cluster.put(spaces.denial(names))
 

@@ -1,0 +1,30 @@
+"""Apps on a Kubernetes cluster, for the worker."""
+
+from pathlib import Path
+
+from dualspan_marketplace.deployments.helm.api import Kubernetes
+from dualspan_marketplace.deployments.helm.charts import Charts, Registry
+from dualspan_marketplace.deployments.helm.cli import Access, Helm
+from dualspan_marketplace.deployments.helm.outlook import Outlook
+from dualspan_marketplace.deployments.helm.provisioner import HelmProvisioner
+from dualspan_marketplace.deployments.helm.spaces import Account, Quota
+from dualspan_marketplace.settings import MarketplaceSettings
+
+
+def releases(settings: MarketplaceSettings) -> HelmProvisioner:
+    """What runs apps on the cluster that the settings name."""
+    token, authority = Path(settings.kubernetes_token_file), Path(settings.kubernetes_authority_file)
+    access = Access(settings.kubernetes_url, token, authority)
+    registries = [Registry.of(each.strip()) for each in settings.chart_registries.split(",") if each.strip()]
+    services = {"HISTORIAN": settings.kubernetes_historian, "MARKETPLACE": settings.kubernetes_marketplace}
+    labels = {"app.kubernetes.io/instance": settings.kubernetes_release}
+    account = Account(settings.kubernetes_namespace, settings.kubernetes_account, settings.kubernetes_role)
+    return HelmProvisioner(
+        settings.kubernetes_prefix,
+        Kubernetes(access),
+        Helm(settings.helm, access),
+        Charts(registries),
+        Outlook(settings.kubernetes_namespace, labels, services),
+        Quota(settings.kubernetes_tenant_cpu, settings.kubernetes_tenant_memory, settings.kubernetes_tenant_pods),
+        account if settings.kubernetes_role else None,
+    )
