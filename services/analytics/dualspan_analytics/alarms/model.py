@@ -39,7 +39,7 @@ class Alarm:
         actor: Who did something about it last.
         comment: What they said.
         event_us: Of an OPC UA condition: the time of the last event.
-        event_id: And its id.
+        event_ids: Marks of the events of that time that have been applied, 8 bytes each; empty: it is none.
     """
 
     alarm_id: str
@@ -60,7 +60,7 @@ class Alarm:
     actor: str = ""
     comment: str = ""
     event_us: int = 0
-    event_id: bytes = b""
+    event_ids: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +185,7 @@ def _changed(before: Alarm, event: Event, alarm: Alarm, rule: AlarmRule, now_us:
     state = alarm.standing.state
     if state is SHOWN_AS_NEW and before.standing.state is not SHOWN_AS_NEW:
         at_us = now_us + rule.escalate_after_us if rule.escalate_after_us else None
-        priority = alarm.priority if alarm.event_id else rule.priority_of(alarm.level)
+        priority = alarm.priority if alarm.event_ids else rule.priority_of(alarm.level)
         return replace(alarm, escalated=False, escalate_us=at_us, priority=priority)
     return alarm if state is SHOWN_AS_NEW else replace(alarm, escalate_us=None)
 

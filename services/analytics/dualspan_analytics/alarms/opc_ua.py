@@ -1,5 +1,6 @@
 """Conditions of OPC UA servers (Part 9) as alarms of the same list. No I/O."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -9,6 +10,9 @@ from dualspan_analytics.alarms.rules import AlarmRule, Priority
 from dualspan_analytics.alarms.state import Cause
 
 _MOST_TEXT = 1000
+_MARK = 8
+# Of so many events with one time, in bytes: a clock that stands must not fill the table.
+_MOST_MARKS = 63 * _MARK
 # Part 5, 6.4.2, leaves bands to the plant; thirds, the upper one halved.
 _BANDS = ((834, Priority.CRITICAL), (667, Priority.HIGH), (334, Priority.MEDIUM), (0, Priority.LOW))
 
@@ -59,8 +63,7 @@ def condition_event(rule: AlarmRule, tag_id: int, event: OpcUaEvent) -> Conditio
         message=_text(event.message) or rule.display_name,
         priority=priority_of(event.severity),
         event_us=at_us,
-        # An event without an id is none that could be told apart; its time does it then.
-        event_id=event.event_id or b"-",
+        event_ids=hashlib.sha256(event.SerializeToString(deterministic=True)).digest()[:_MARK],
     )
     return ConditionEvent(
         alarm=described,
@@ -74,10 +77,17 @@ def condition_event(rule: AlarmRule, tag_id: int, event: OpcUaEvent) -> Conditio
 
 
 def is_news(stored: Alarm | None, event: ConditionEvent) -> bool:
-    """Whether an event is newer than the one that was applied last: repeats and late ones change nothing."""
+    """Whether an event is newer than the one that was applied last: repeats and late ones change nothing.
+
+    Of events with one time, as a coarse clock makes them, each counts once, in order of arrival.
+    """
     if stored is None or event.at_us > stored.event_us:
         return True
-    return event.at_us == stored.event_us and event.alarm.event_id != stored.event_id
+    return event.at_us == stored.event_us and event.alarm.event_ids not in _marks(stored.event_ids)
+
+
+def _marks(event_ids: bytes) -> Sequence[bytes]:
+    return [event_ids[place : place + _MARK] for place in range(0, len(event_ids), _MARK)]
 
 
 def described(stored: Alarm | None, event: ConditionEvent) -> Alarm:
@@ -90,7 +100,7 @@ def described(stored: Alarm | None, event: ConditionEvent) -> Alarm:
         message=event.alarm.message,
         priority=priority,
         event_us=event.at_us,
-        event_id=event.alarm.event_id,
+        event_ids=(stored.event_ids if event.at_us == stored.event_us else b"")[-_MOST_MARKS:] + event.alarm.event_ids,
     )
 
 

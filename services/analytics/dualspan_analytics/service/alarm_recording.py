@@ -57,7 +57,7 @@ async def record(
 
 def _described(stored: Alarm, given: Alarm) -> Alarm:
     """What a rule or a server says of an alarm may have changed since it was stored."""
-    return replace(stored, message=given.message, event_us=given.event_us, event_id=given.event_id)
+    return replace(stored, message=given.message, event_us=given.event_us, event_ids=given.event_ids)
 
 
 async def keep(
