@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from dualspan_analytics.calendars.expansion import check_shifts, expand, periods, planned_stops
 from dualspan_analytics.calendars.model import Calendar, Daily, Holiday, PlannedStop, Shift
+from dualspan_analytics.kpis.slots import slots_of
 from dualspan_runtime.errors import InvalidArgument
 
 EVERY_DAY = tuple(range(7))
@@ -58,15 +59,23 @@ def test_three_shifts_cover_a_year_without_hole_or_overlap(zone: str) -> None:
     assert len(found) == 3 * 365
 
 
-def test_a_shift_that_begins_in_the_hour_that_is_left_out_begins_when_the_clock_goes_on() -> None:
-    calendar = Calendar("c", "", "Europe/Berlin", (Shift("odd", hours("02:30", "03:30")),))
+def test_a_time_that_is_left_out_is_the_moment_in_which_the_clock_goes_on() -> None:
     day = us("Europe/Berlin", 2026, 3, 29)
-    found = expand(calendar, day, day + 6 * HOUR)
-    # 02:30 does not exist; 03:30 CEST is 01:30 UTC, and so is 02:30 CET: nothing is left of it.
-    assert len(found) == 0
-    calendar = Calendar("c", "", "Europe/Berlin", (Shift("odd", hours("01:30", "03:30")),))
-    found = expand(calendar, day, day + 6 * HOUR)
-    assert (found.end - found.start).tolist() == [HOUR]
+    for start, end, length in (("02:30", "03:30", HOUR // 2), ("01:30", "03:30", HOUR), ("02:15", "02:45", 0)):
+        found = expand(Calendar("c", "", "Europe/Berlin", (Shift("odd", hours(start, end)),)), day, day + 6 * HOUR)
+        assert (found.end - found.start).tolist() == [length] * bool(length)
+
+
+def test_shifts_with_a_gap_between_do_not_overlap_when_the_clock_changes() -> None:
+    shifts = (Shift("night", hours("22:00", "02:30")), Shift("early", hours("03:00", "11:00")))
+    calendar = Calendar("c", "", "Europe/Berlin", shifts)
+    check_shifts(calendar)
+    start, end = us("Europe/Berlin", 2026, 3, 28, 12), us("Europe/Berlin", 2026, 3, 29, 20)
+    found = expand(calendar, start, end)
+    assert (found.start[1:] >= found.end[:-1]).all()
+    slots = slots_of(found, start, end)
+    assert (slots.end - slots.start).sum() == end - start
+    assert (slots.start[1:] == slots.end[:-1]).all()
 
 
 def test_local_days_have_23_and_25_hours() -> None:
@@ -165,7 +174,8 @@ def test_bad_calendars_are_refused(calendar: Calendar, reason: str) -> None:
 
 @given(
     st.lists(st.tuples(st.integers(0, 1439), st.integers(0, 1439), st.sets(st.integers(0, 6), min_size=1)), max_size=4),
-    st.integers(1_577_836_800, 1_893_456_000),
+    # Weeks in which the clock changes, and any.
+    st.sampled_from([1_772_600_000, 1_793_400_000]) | st.integers(1_577_836_800, 1_893_456_000),
 )
 def test_what_is_accepted_never_overlaps(given_shifts: list[tuple[int, int, set[int]]], second: int) -> None:
     shifts = tuple(Shift(f"s{n}", Daily(a, b, tuple(days))) for n, (a, b, days) in enumerate(given_shifts))

@@ -4,10 +4,10 @@ import pytest
 from dualspan_analytics.columns import Series
 from dualspan_analytics.intervals import Intervals
 from dualspan_analytics.kpis.machine import packml_values
-from dualspan_analytics.states.losses import failures, pareto, within
-from dualspan_analytics.states.model import PACKML, Element, State, StopNote, StopReason, element_of
+from dualspan_analytics.states.losses import failure_starts, pareto, within
+from dualspan_analytics.states.model import PACKML, PACKML_WAYS_OUT, Element, State, StopNote, StopReason, element_of
 from dualspan_analytics.states.stops import stops_of, with_minor_stops, with_notes, with_reasons
-from dualspan_analytics.states.timeline import Timeline, coded, from_rules, from_values, labels, steps
+from dualspan_analytics.states.timeline import Timeline, coded, from_rules, from_values, labels, steps, with_ways_out
 
 GOOD, BAD = 0, 0x80000000
 RUN, SETUP, FAULT, WAIT = (
@@ -130,13 +130,23 @@ def test_the_catalogue_says_what_a_reason_counts_as() -> None:
 
 def test_packml_stop_of_many_states_is_one_stop() -> None:
     states = series((0, 6), (10, 8), (12, 9), (50, 1), (55, 15), (60, 3), (65, 6))
-    line = from_values(states, packml_values(), 0, 100)
+    line = with_ways_out(from_values(states, packml_values({}), 0, 100), PACKML_WAYS_OUT)
     reasons = series((0, 0), (11, 321), (64, 0))
     codes, texts = labels(reasons)
     line = with_reasons(line, steps(reasons, codes, 0, 0, 100), texts, {})
     found = stops_of(line)
     assert stops(line) == [(10, 65, "ADOT", "321")]
     assert line.states[found.state[0]].id == "aborted"  # the longest
+
+
+def test_batches_of_packml_are_no_failures() -> None:
+    batch = (6, 16, 17, 15, 4, 3)  # Execute, Completing, Complete, Resetting, Idle, Starting
+    states = series(*((10 * n, batch[n % 6]) for n in range(61)))
+    line = with_ways_out(from_values(states, packml_values({}), 0, 610), PACKML_WAYS_OUT)
+    assert len(failure_starts(line)) == 0
+    assert [Element(each).name for each in line.element[:6]] == ["APT", "AUST", "ADET", "AUST", "ADET", "AUST"]
+    own = {"completing": State("completing", "Draining", Element.PDOT)}
+    assert {packml_values(own)[key].element for key in (16, "Completing")} == {Element.PDOT}  # type: ignore[index]
 
 
 def test_people_go_before_the_tag_but_do_not_stop_what_ran() -> None:
@@ -157,11 +167,25 @@ def test_people_go_before_the_tag_but_do_not_stop_what_ran() -> None:
 def test_minor_stops_are_delays() -> None:
     line = line_with_reasons(series((0, 0), (10, 3), (12, 0), (20, 3), (40, 0)), series((0, 0)), 50)
     assert stops(with_minor_stops(line, 5)) == [(10, 12, "ADET", ""), (20, 40, "ADOT", "")]
+    # A reason that changes and a moment without good data do not make short failures of a long one.
+    line = line_with_reasons(series((0, 0), (10, 3), (13, 3, BAD), (14, 3), (18, 0)), series((10, 1), (16, 2)), 50)
+    assert stops(with_minor_stops(line, 5)) == [(10, 13, "ADOT", "1"), (14, 16, "ADOT", "1"), (16, 18, "ADOT", "2")]
 
 
 def test_failures_are_unplanned_and_begin_here() -> None:
     line = line_with_reasons(series((0, 3), (10, 0), (20, 3), (30, 0), (40, 1)), series((0, 0)), 50)
-    assert failures(stops_of(line)).tolist() == [False, True, False]
+    assert failure_starts(line).tolist() == [20]
+
+
+def test_a_failure_is_one_whatever_is_not_known_of_it() -> None:
+    bad = line_with_reasons(series((0, 0), (10, 3), (20, 3, BAD), (30, 3), (50, 0)), series((0, 0)), 60)
+    assert failure_starts(bad).tolist() == [10]
+    reasons = line_with_reasons(series((0, 0), (10, 3), (50, 0)), series((10, 205), (30, 206)), 60)
+    assert failure_starts(reasons).tolist() == [10]
+    again = line_with_reasons(series((0, 0), (10, 3), (20, 3, BAD), (30, 0), (40, 3)), series((0, 0)), 60)
+    assert failure_starts(again).tolist() == [10, 40]
+    unseen = line_with_reasons(series((0, 3, BAD), (10, 3), (20, 0)), series((0, 0)), 60)
+    assert len(failure_starts(unseen)) == 0
 
 
 def test_pareto_is_sorted_by_time_and_adds_up() -> None:

@@ -43,9 +43,9 @@ class Shifts:
 def expand(calendar: Calendar, start_us: int, end_us: int) -> Shifts:
     """The shifts that touch [start_us, end_us), whole.
 
-    A time that a change of the clock leaves out is taken as if the clock had gone on; of one that comes twice the first
-    counts. So a night shift from 22:00 to 06:00 lasts 7 hours in spring, 9 in autumn, and shifts that meet on the clock
-    meet in UTC.
+    A time that a change of the clock leaves out is the moment of that change; of one that comes twice the first counts.
+    So a night shift from 22:00 to 06:00 lasts 7 hours in spring, 9 in autumn, and what does not overlap on the clock
+    does not overlap in UTC.
     """
     holidays = {holiday.date.toordinal() for holiday in calendar.holidays}
     rows = sorted(
@@ -162,8 +162,20 @@ def _occurrences(
 
 def _instant(day: dt.date, minute: int, zone: dt.tzinfo) -> int:
     """µs since the Unix epoch of a local time; minutes past 24 h are the next day's."""
-    local = dt.datetime.combine(day, dt.time()) + dt.timedelta(minutes=minute)
-    return (local.replace(tzinfo=zone).astimezone(dt.UTC) - _EPOCH) // dt.timedelta(microseconds=1)
+    local = (dt.datetime.combine(day, dt.time()) + dt.timedelta(minutes=minute)).replace(tzinfo=zone)
+    found = local.astimezone(dt.UTC)
+    if local.replace(fold=1).astimezone(dt.UTC) < found:
+        found = _change(local.replace(fold=1).astimezone(dt.UTC), found, zone)
+    return (found - _EPOCH) // dt.timedelta(microseconds=1)
+
+
+def _change(before: dt.datetime, after: dt.datetime, zone: dt.tzinfo) -> dt.datetime:
+    """When the clock of a zone changes between two times in UTC, to the second."""
+    offset = before.astimezone(zone).utcoffset()
+    while after - before > dt.timedelta(seconds=1):
+        middle = before + (after - before) // dt.timedelta(seconds=2) * dt.timedelta(seconds=1)
+        before, after = (middle, after) if middle.astimezone(zone).utcoffset() == offset else (before, middle)
+    return after
 
 
 def _day_of(time_us: int, zone: dt.tzinfo) -> dt.date:

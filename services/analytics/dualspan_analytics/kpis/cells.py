@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 from dualspan_analytics.intervals import Intervals, Micros, pieces
 from dualspan_analytics.kpis.counters import Increments
 from dualspan_analytics.kpis.measures import MEASURES, TIME_ELEMENTS, Measure, Measures
-from dualspan_analytics.states.losses import failures
+from dualspan_analytics.states.losses import failure_starts
 from dualspan_analytics.states.model import Element
-from dualspan_analytics.states.stops import stops_of
 from dualspan_analytics.states.timeline import Steps, Timeline
 
 
@@ -132,8 +131,7 @@ def cells(line: Timeline, frame: Frame, counted: Counted) -> Cells:
     _add_times(measures, cut, line, frame, counted)
     _add_bad(measures, cut, bad)
     _add_counts(measures, cut, line, counted)
-    stops = stops_of(line)
-    measures[:, Measure.FAILURES] = cut.add_at(cut.cell_at(stops.start[failures(stops)]))
+    measures[:, Measure.FAILURES] = cut.add_at(cut.cell_at(failure_starts(line)))
     _apart(measures, ~frame.in_shift[found.slot])
     return found
 

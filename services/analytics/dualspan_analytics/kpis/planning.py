@@ -11,14 +11,14 @@ from dualspan_analytics.expressions.parsing import parse
 from dualspan_analytics.kpis.errors import no_states, unit_does_not_fit
 from dualspan_analytics.kpis.machine import Plan, packml_values, state_values
 from dualspan_analytics.kpis.profile import NONE, Counter, Profile, Source, check_states, states_of
-from dualspan_analytics.states.model import PACKML, State, element_of
+from dualspan_analytics.states.model import PACKML, PACKML_WAYS_OUT, State, element_of
 from dualspan_analytics.units import conversion
 from dualspan_runtime.errors import DomainError, InvalidArgument
 
 ALWAYS = Calendar("", "All day, UTC", "UTC", (Shift("day", Daily(0, 0, tuple(range(7)))),))
 """For assets without a calendar: planned operation time is all the time."""
 
-_RECIPE = 3
+_RECIPE = 4
 """Part of every digest: raised when the same inputs would give other sums."""
 
 
@@ -113,7 +113,7 @@ def _plan(tree: AssetTree, asset: Asset, profile: Profile, source: Source) -> Pl
     return Plan(
         asset=asset.id,
         state_property="" if source.kind == "rules" else source.property or "state",
-        values=_values(source, states),
+        values=_values(source, states, profile),
         rules=[(parse(rule.when), states[rule.state]) for rule in source.rules],
         otherwise=states.get(source.otherwise),
         reason_property=_usual(tree, asset, profile.reason_property, "stop-reason"),
@@ -130,13 +130,20 @@ def _plan(tree: AssetTree, asset: Asset, profile: Profile, source: Source) -> Pl
         order_property=_usual(tree, asset, profile.order_property, "order-number"),
         run_times={each.product: each.per_item_us for each in profile.run_times},
         rate_property=rate,
+        ways_out=_ways_out(source, profile),
     )
 
 
-def _values(source: Source, states: dict[str, State]) -> dict[int | str, State]:
+def _values(source: Source, states: dict[str, State], profile: Profile) -> dict[int | str, State]:
     if source.kind == "packml":
-        return packml_values()
+        return packml_values({state.id: state for state in profile.states})
     return state_values([(value.value, states[value.state]) for value in source.values])
+
+
+def _ways_out(source: Source, profile: Profile) -> tuple[str, ...]:
+    """Those of PackML that the profile says nothing else of."""
+    own = {state.id for state in profile.states}
+    return tuple(state for state in PACKML_WAYS_OUT if state not in own) if source.kind == "packml" else ()
 
 
 def _bound(tree: AssetTree, asset: Asset, name: str) -> bool:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dualspan_analytics.intervals import Intervals
+from dualspan_analytics.intervals import Intervals, Micros
 from dualspan_analytics.states.model import Element
 from dualspan_analytics.states.stops import Stops
+from dualspan_analytics.states.timeline import Timeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,12 @@ def within(stops: Stops, windows: Intervals) -> NDArray[np.int64]:
     return windows.covered(stops.start, stops.end)
 
 
-def failures(stops: Stops) -> NDArray[np.bool_]:
-    """bool[n]: which stops are failures that begin here (ISO 22400-2, FE): unplanned, not cut off at the start."""
-    return (stops.element == Element.ADOT) & ~stops.open_start
+def failure_starts(line: Timeline) -> Micros:
+    """int64[n], µs: when failures began (ISO 22400-2, FE: the machine goes down without a plan).
+
+    One lasts until something else is known of the machine: time without good data does not cut it in two, and neither
+    does a reason that changes. One that nobody saw begin, because it is there at the start, began before.
+    """
+    known = line.element != Element.UNKNOWN
+    down = line.element[known] == Element.ADOT
+    return line.start[known][down & ~np.append(True, down[:-1])[: len(down)]]

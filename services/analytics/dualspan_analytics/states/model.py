@@ -64,18 +64,20 @@ UNKNOWN = 0
 """Its index in every timeline."""
 
 
-# ISA-TR88.00.02: the number of each state, its name, and what its time counts as. Idle and the suspended states wait
-# for others; stopped is what people asked for.
+# ISA-TR88.00.02: the number of each state, its name, and what its time counts as. What every batch goes through
+# (Completing, Complete, Resetting, Starting) is no failure: it is setup, and Complete waits for whoever takes over, as
+# Idle and the suspended states wait for others. Stopping and Stopped are what people asked for. A profile may say
+# otherwise.
 PACKML: dict[int, State] = {
     number: State(name.lower(), name, element)
     for number, name, element in (
         (1, "Clearing", Element.ADOT),
         (2, "Stopped", Element.PDOT),
-        (3, "Starting", Element.ADOT),
+        (3, "Starting", Element.AUST),
         (4, "Idle", Element.ADET),
         (5, "Suspended", Element.ADET),
         (6, "Execute", Element.APT),
-        (7, "Stopping", Element.ADOT),
+        (7, "Stopping", Element.PDOT),
         (8, "Aborting", Element.ADOT),
         (9, "Aborted", Element.ADOT),
         (10, "Holding", Element.ADOT),
@@ -83,11 +85,15 @@ PACKML: dict[int, State] = {
         (12, "Unholding", Element.ADOT),
         (13, "Suspending", Element.ADET),
         (14, "Unsuspending", Element.ADET),
-        (15, "Resetting", Element.ADOT),
-        (16, "Completing", Element.ADOT),
-        (17, "Complete", Element.ADOT),
+        (15, "Resetting", Element.AUST),
+        (16, "Completing", Element.AUST),
+        (17, "Complete", Element.ADET),
     )
 }
+
+
+PACKML_WAYS_OUT = ("clearing", "resetting", "starting")
+"""Through these a machine comes back: right behind a failure they are the end of it, else setup."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,9 +79,13 @@ def with_minor_stops(line: Timeline, shorter_than_us: int) -> Timeline:
     """The timeline with failures that were over in no time counted as delays (ISO 22400-2, minor stoppages)."""
     if shorter_than_us <= 0:
         return line
-    group = _groups(line)
-    long = np.bincount(group, weights=line.end - line.start) >= shorter_than_us
-    minor = (line.element == Element.ADOT) & ~long[group]
+    down = line.element == Element.ADOT
+    # Neither a reason that changes nor a moment without good data makes two short failures of a long one.
+    run = _runs(down | (line.element == Element.UNKNOWN))
+    begin, end = np.full(run[-1] + 1, line.end[-1]), np.full(run[-1] + 1, line.start[0])
+    np.minimum.at(begin, run[down], line.start[down])
+    np.maximum.at(end, run[down], line.end[down])
+    minor = down & (end - begin < shorter_than_us)[run]
     return replace(line, element=np.where(minor, Element.ADET, line.element).astype(np.int8))
 
 
