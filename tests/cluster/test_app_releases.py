@@ -1,0 +1,509 @@
+"""Apps as releases on a real cluster: one at a time, confined, healed, and by no more rights than the chart gives."""
+
+import asyncio
+import base64
+import gzip
+import hashlib
+import io
+import json
+import re
+import secrets
+import shutil
+import subprocess
+import tarfile
+import time
+from collections.abc import AsyncGenerator, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+import requests
+import yaml
+
+from dualspan_manifest import HelmChart, parse
+from dualspan_marketplace.deployments.health import answers
+from dualspan_marketplace.deployments.helm.api import Kubernetes
+from dualspan_marketplace.deployments.helm.charts import Charts, Registry
+from dualspan_marketplace.deployments.helm.cli import Access, Helm
+from dualspan_marketplace.deployments.helm.names import Names
+from dualspan_marketplace.deployments.helm.outlook import Outlook
+from dualspan_marketplace.deployments.helm.provisioner import HelmProvisioner
+from dualspan_marketplace.deployments.helm.spaces import Account, Quota
+from dualspan_marketplace.deployments.provisioner import CannotStartError, Found, Given, Holding, Orders
+from dualspan_marketplace.subscriptions.model import SubscriptionName
+from harness.marketplace import MANIFEST
+
+HERE = Path(__file__).resolve().parent
+CHART = str(HERE.parents[1] / "charts/dualspan")
+PATIENCE_S = 90.0
+SERVER = (
+    "import http.server, os; http.server.test(http.server.SimpleHTTPRequestHandler, port=int("
+    "os.environ['DUALSPAN_APP_PORT']))"
+)
+SAMPLE = parse(MANIFEST)
+PORT = SAMPLE.port(SAMPLE.health.port)
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900), pytest.mark.asyncio(loop_scope="module")]
+
+
+def run(*command: str, given: str | None = None) -> str:
+    done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, f"{command}:\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def helm() -> str:
+    found = shutil.which("helm") or shutil.which("helm", path=HERE / "node_modules/.bin")
+    if found is None:
+        pytest.skip("there is no helm command; `npm ci` in tests/cluster installs one")
+    return found
+
+
+@dataclass(frozen=True)
+class Store:
+    """A registry of images and charts, as this machine reaches it."""
+
+    url: str
+
+    @property
+    def host(self) -> str:
+        return self.url.removeprefix("http://")
+
+    def _blob(self, content: bytes) -> str:
+        digest = "sha256:" + hashlib.sha256(content).hexdigest()
+        begun = requests.post(f"{self.url}/v2/charts/app/blobs/uploads/", timeout=10)
+        place = begun.headers["location"]
+        place = place if place.startswith("http") else self.url + place
+        sign = "&" if "?" in place else "?"
+        requests.put(f"{place}{sign}digest={digest}", data=content, timeout=10).raise_for_status()
+        return digest
+
+    def push(self, files: dict[str, str]) -> str:
+        """A chart's reference."""
+        whole = io.BytesIO()
+        with tarfile.open(fileobj=whole, mode="w") as archive:
+            for path, text in files.items():
+                entry = tarfile.TarInfo(path)
+                entry.size = len(text.encode())
+                archive.addfile(entry, io.BytesIO(text.encode()))
+        chart, configuration = gzip.compress(whole.getvalue(), mtime=0), b"{}"
+        described = {
+            "schemaVersion": 2,
+            "config": {
+                "mediaType": "application/vnd.cncf.helm.config.v1+json",
+                "digest": self._blob(configuration),
+                "size": len(configuration),
+            },
+            "layers": [
+                {
+                    "mediaType": "application/vnd.cncf.helm.chart.content.v1.tar+gzip",
+                    "digest": self._blob(chart),
+                    "size": len(chart),
+                }
+            ],
+        }
+        content = json.dumps(described).encode()
+        kind = {"content-type": "application/vnd.oci.image.manifest.v1+json"}
+        answer = requests.put(f"{self.url}/v2/charts/app/manifests/1", data=content, headers=kind, timeout=10)
+        answer.raise_for_status()
+        return f"oci://{self.host}/charts/app@sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+@pytest.fixture(scope="module")
+def store() -> Iterator[Store]:
+    name = f"dualspan-registry-{secrets.token_hex(4)}"
+    run("docker", "run", "--detach", "--rm", "--name", name, "--publish", "127.0.0.1::5000", "registry:2")
+    try:
+        where = run("docker", "port", name, "5000/tcp").splitlines()[0].strip()
+        made = Store(f"http://{where}")
+        until = time.monotonic() + PATIENCE_S
+        while not _is_there(made.url):
+            assert time.monotonic() < until
+            time.sleep(0.1)
+        yield made
+    finally:
+        run("docker", "rm", "--force", name)
+
+
+def _is_there(url: str) -> bool:
+    try:
+        return requests.get(f"{url}/v2/", timeout=5).ok
+    except requests.ConnectionError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def image(store: Store) -> Iterator[str]:
+    """An app by its digest in a registry: `GET /` answers 200."""
+    tag = f"{store.host}/app:1"
+    recipe = f'FROM python:3.12-slim\nWORKDIR /run\nCMD ["python", "-c", {json.dumps(SERVER)}]\n'
+    run("docker", "build", "--quiet", "--tag", tag, "-", given=recipe)
+    pushed = run("docker", "push", tag)
+    found = re.search(r"sha256:[0-9a-f]{64}", pushed)
+    assert found, pushed
+    yield f"{store.host}/app@{found[0]}"
+    run("docker", "rmi", "--force", tag)
+
+
+@dataclass
+class Cluster:
+    """A provisioner with an account that has the rights of the platform's chart, in namespaces of its own."""
+
+    provisioner: HelmProvisioner
+    namespace: str
+    prefix: str
+    helm: str
+    image: str
+    store: Store
+
+    @property
+    def name(self) -> SubscriptionName:
+        return SubscriptionName("acme", "oee")
+
+    @property
+    def names(self) -> Names:
+        return Names(self.prefix, self.name)
+
+    def kubectl(self, *arguments: str) -> str:
+        return run("kubectl", "--namespace", self.names.namespace, *arguments)
+
+    def read(self, kind: str, name: str) -> dict[str, Any]:
+        return json.loads(self.kubectl("get", kind, name, "--output", "json"))
+
+    def orders(self, chart: str = "", **values: Any) -> Orders:
+        helm = HelmChart(chart, values) if chart else None
+        manifest = replace(
+            SAMPLE,
+            run=replace(SAMPLE.run, image=self.image, helm=helm),
+            health=replace(SAMPLE.health, path="/"),
+            egress=(),
+        )
+        return Orders(self.name, 4, "maker", manifest, {}, [Given("TOKEN_FILE", "token", b"first")])
+
+    async def well(self, orders: Orders) -> Found:
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                (found,) = (await self.provisioner.observe(self.name)).instances
+                assert found.alive, found.words
+                if await answers(found.address, orders.manifest.health):
+                    return found
+                await asyncio.sleep(0.2)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def cluster(
+    helm: str, image: str, store: Store, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncGenerator[Cluster]:
+    number = secrets.token_hex(3)
+    namespace, prefix = f"dualspan-test-{number}", f"test-{number}"
+    run("kubectl", "create", "namespace", namespace)
+    rights = _rights(helm, namespace, prefix)
+    try:
+        run("kubectl", "apply", "--namespace", namespace, "--filename", "-", given=rights)
+        access = _access(namespace, tmp_path_factory.mktemp("account"))
+        services = {"HISTORIAN": "historian.test:7403", "MARKETPLACE": "marketplace.test:7405"}
+        provisioner = HelmProvisioner(
+            prefix,
+            Kubernetes(access),
+            Helm(helm, access),
+            Charts([Registry.of(store.url)]),
+            Outlook(namespace, {"app.kubernetes.io/instance": "dualspan"}, services, lambda _: ["10.96.200.1"]),
+            Quota("2", "2Gi", 5),
+            Account(namespace, "dualspan-apps", f"dualspan-{namespace}-apps"),
+        )
+        yield Cluster(provisioner, namespace, prefix, helm, image, store)
+    finally:
+        run("kubectl", "delete", "--namespace", namespace, "--filename", "-", "--wait=false", given=rights)
+        run("kubectl", "delete", "namespace", namespace, "--wait=false")
+        run("kubectl", "delete", "namespace", "--selector", f"dualspan.io/platform={prefix}", "--timeout=90s")
+
+
+def _rights(helm: str, namespace: str, prefix: str) -> str:
+    """What the platform's chart gives to the marketplace's workers."""
+    values = {
+        "secret.name": "platform",
+        "postgres.host": "postgres",
+        "redis.url": "redis://redis",
+        "marketplace.kubernetes.enabled": "true",
+        "marketplace.kubernetes.prefix": prefix,
+    }
+    chosen = [part for name, value in values.items() for part in ("--set", f"{name}={value}")]
+    shown = ("--show-only", "templates/apps.yaml", "--namespace", namespace)
+    return run(helm, "template", "dualspan", CHART, *chosen, *shown)
+
+
+def _access(namespace: str, folder: Path) -> Access:
+    """The workers' account, as a pod would have it."""
+    until = time.monotonic() + PATIENCE_S
+    account: dict[str, Any] = {}
+    token = ""
+    while not token:
+        assert time.monotonic() < until, "the account gets no token"
+        wanted = ("get", "serviceaccount", "dualspan-apps", "--output", "json")
+        account = json.loads(run("kubectl", "--namespace", namespace, *wanted))
+        if not account.get("secrets"):
+            # Since 1.24 tokens are made when they are asked for.
+            asked = subprocess.run(
+                ("kubectl", "--namespace", namespace, "create", "token", "dualspan-apps"),
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            token = asked.stdout.strip() if asked.returncode == 0 else ""
+        else:
+            secret = account["secrets"][0]["name"]
+            found = json.loads(run("kubectl", "--namespace", namespace, "get", "secret", secret, "--output", "json"))
+            token = base64.b64decode(found.get("data", {}).get("token", "")).decode()
+        time.sleep(0.2)
+    settings = json.loads(run("kubectl", "config", "view", "--raw", "--minify", "--output", "json"))
+    server = settings["clusters"][0]["cluster"]
+    authority = folder / "ca.crt"
+    if "certificate-authority-data" in server:
+        authority.write_bytes(base64.b64decode(server["certificate-authority-data"]))
+    elif "certificate-authority" in server:
+        authority.write_bytes(Path(server["certificate-authority"]).read_bytes())
+    else:
+        published = ("get", "configmap", "kube-root-ca.crt", "--output", "json")
+        authority.write_text(json.loads(run("kubectl", "--namespace", namespace, *published))["data"]["ca.crt"])
+    (folder / "token").write_text(token)
+    return Access(server["server"], folder / "token", authority)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def site(cluster: Cluster) -> AsyncGenerator[Cluster]:
+    yield cluster
+    await cluster.provisioner.remove(cluster.name)
+
+
+async def test_an_image_runs_is_found_and_leaves_nothing(site: Cluster) -> None:
+    wanted = site.orders()
+    await site.provisioner.ensure(wanted)
+    found = await site.well(wanted)
+    assert (found.generation, found.altered) == (4, False)
+    await site.provisioner.ensure(wanted)
+    assert (await site.well(wanted)).handle == found.handle
+    assert await site.provisioner.subscriptions() == [site.name]
+    await site.provisioner.remove(site.name)
+    assert await site.provisioner.observe(site.name) == Holding()
+    assert await site.provisioner.subscriptions() == []
+    left = json.loads(site.kubectl("get", "secrets,deployments,services,configmaps,pods", "--output", "json"))["items"]
+    assert [each for each in left if "dualspan.io/subscription" in each["metadata"].get("labels", {})] == []
+    assert [each for each in left if each["metadata"].get("labels", {}).get("owner") == "helm"] == []
+
+
+async def test_it_is_confined(site: Cluster) -> None:
+    wanted = site.orders()
+    await site.provisioner.ensure(wanted)
+    await site.well(wanted)
+    (pod,) = json.loads(site.kubectl("get", "pods", "--output", "json"))["items"]
+    spec, name = pod["spec"], pod["metadata"]["name"]
+    assert spec["securityContext"]["runAsNonRoot"]
+    assert spec["automountServiceAccountToken"] is False
+    (container,) = spec["containers"]
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    inside = ("exec", name, "--", "python", "-c")
+    assert site.kubectl(*inside, "import os; print(os.getuid())").strip() == "10001"
+    assert site.kubectl(*inside, "print(open('/run/dualspan/token').read())").strip() == "first"
+    for attempt in (
+        "open('/usr/bin/mine', 'w')",
+        "open('/run/dualspan/token', 'w')",
+        "open('/var/run/secrets/kubernetes.io/serviceaccount/token')",
+        "import os; os.setuid(0)",
+    ):
+        with pytest.raises(AssertionError):
+            site.kubectl(*inside, attempt)
+    policy = site.read("networkpolicy", "app-oee")["spec"]
+    assert policy["policyTypes"] == ["Ingress", "Egress"]
+    assert site.read("networkpolicy", "nothing-by-itself")["spec"]["podSelector"] == {}
+    assert site.read("resourcequota", "apps")["spec"]["hard"]["services.nodeports"] == "0"
+    labels = json.loads(run("kubectl", "get", "namespace", site.names.namespace, "--output", "json"))["metadata"]
+    assert labels["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+
+
+async def test_no_secret_is_in_what_helm_keeps(site: Cluster) -> None:
+    await site.provisioner.ensure(site.orders())
+    kept = site.kubectl("get", "secrets", "--selector", "owner=helm", "--output", "json")
+    (record,) = json.loads(kept)["items"]
+    release = gzip.decompress(base64.b64decode(base64.b64decode(record["data"]["release"])))
+    assert b"objects.yaml" in release
+    assert b"first" not in release
+    assert base64.b64encode(b"first") not in release
+
+
+async def test_files_change_while_it_runs(site: Cluster) -> None:
+    wanted = site.orders()
+    await site.provisioner.ensure(wanted)
+    first = await site.well(wanted)
+    await site.provisioner.deliver(replace(wanted, files=[Given("TOKEN_FILE", "token", b"second")]))
+    assert base64.b64decode(site.read("secret", "given-oee")["data"]["token"]) == b"second"
+    assert (await site.well(wanted)).handle == first.handle
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("scale", "deployment/app-oee", "--replicas=2"),
+        ("set", "env", "deployment/app-oee", "A=b"),
+        ("patch", "networkpolicy", "app-oee", "--type=merge", "--patch", '{"spec": {"egress": [{}]}}'),
+        ("delete", "networkpolicy", "app-oee"),
+        ("delete", "service", "app-oee"),
+        ("delete", "secret", "given-oee"),
+    ],
+)
+async def test_a_change_by_hand_is_seen_and_healed(site: Cluster, change: tuple[str, ...]) -> None:
+    wanted = site.orders()
+    await site.provisioner.ensure(wanted)
+    await site.well(wanted)
+    site.kubectl(*change)
+    (found,) = (await site.provisioner.observe(site.name)).instances
+    assert found.altered
+    await site.provisioner.remove(site.name)
+    await site.provisioner.ensure(wanted)
+    assert not (await site.well(wanted)).altered
+
+
+@pytest.mark.parametrize("status", ["pending-install", "pending-upgrade", "failed", "uninstalling"])
+async def test_a_release_that_was_left_half_done_is_recovered(site: Cluster, status: str) -> None:
+    wanted = site.orders()
+    await site.provisioner.ensure(wanted)
+    await site.well(wanted)
+    _leave(site, status)
+    site.kubectl("delete", "deployment", "app-oee")
+    assert await site.provisioner.observe(site.name) == Holding((), remains=True)
+    await site.provisioner.ensure(wanted)
+    assert not (await site.well(wanted)).altered
+
+
+def _leave(site: Cluster, status: str) -> None:
+    """What a worker's end in the midst of a change leaves in Helm's record."""
+    (record,) = json.loads(site.kubectl("get", "secrets", "--selector", "owner=helm", "--output", "json"))["items"]
+    release = json.loads(gzip.decompress(base64.b64decode(base64.b64decode(record["data"]["release"]))))
+    release["info"]["status"] = status
+    packed = base64.b64encode(base64.b64encode(gzip.compress(json.dumps(release).encode()))).decode()
+    patch = {"metadata": {"labels": {"status": status}}, "data": {"release": packed}}
+    site.kubectl("patch", "secret", record["metadata"]["name"], "--type=merge", "--patch", json.dumps(patch))
+
+
+async def test_one_that_ends_has_last_words(site: Cluster) -> None:
+    wanted = site.orders(_chart(site, "import sys; sys.exit('no such machine')"))
+    await site.provisioner.ensure(wanted)
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            (found,) = (await site.provisioner.observe(site.name)).instances
+            if not found.alive:
+                break
+            await asyncio.sleep(0.2)
+    assert "no such machine" in found.words
+
+
+async def test_a_chart_of_the_publishers_runs(site: Cluster) -> None:
+    wanted = site.orders(_chart(site, SERVER), greeting="hello")
+    assert site.provisioner.refuses(wanted.manifest, "maker") == ""
+    await site.provisioner.prepare(wanted.manifest)
+    await site.provisioner.ensure(wanted)
+    assert not (await site.well(wanted)).altered
+    assert site.read("configmap", "app-oee-words")["data"] == {"greeting": "hello"}
+
+
+@pytest.mark.parametrize(
+    ("more", "values", "why"),
+    [
+        ("apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: app-oee}\n", {}, "ClusterRole"),
+        ('{{ if lookup "v1" "Namespace" "" "default" }}{{ fail "seen" }}{{ end }}', {}, ""),
+        ("{{ range until 100000000 }}{{ . }}{{ end }}", {}, "rendered"),
+        ("", {"greeting": 3}, "greeting"),
+        ("", {"unknown": 3}, "unknown"),
+    ],
+)
+async def test_charts_that_ask_for_more_come_to_nothing(
+    site: Cluster, more: str, values: dict[str, Any], why: str
+) -> None:
+    wanted = site.orders(_chart(site, SERVER, more), **values)
+    if why:
+        with pytest.raises(CannotStartError, match=why):
+            await site.provisioner.ensure(wanted)
+        assert (await site.provisioner.observe(site.name)).instances == ()
+    else:
+        # What a chart would do with a cluster before it, it never sees one.
+        await site.provisioner.ensure(wanted)
+        await site.well(wanted)
+
+
+def _chart(site: Cluster, program: str, more: str = "") -> str:
+    deployment = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "app-oee"},
+        "spec": {
+            "selector": {"matchLabels": {"app": "oee"}},
+            "template": {
+                "metadata": {"labels": {"app": "oee"}},
+                "spec": {
+                    "containers": [
+                        {
+                            "name": "app",
+                            "image": site.image,
+                            "command": ["python", "-c", program],
+                            "ports": [{"containerPort": PORT}],
+                            "resources": {"limits": {"cpu": "100m", "memory": "64Mi"}},
+                        }
+                    ]
+                },
+            },
+        },
+    }
+    words = (
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: '{{ .Release.Name }}-words'}\n"
+        "data: {greeting: '{{ .Values.greeting }}'}\n"
+    )
+    schema = {"type": "object", "additionalProperties": False, "properties": {"greeting": {"type": "string"}}}
+    return site.store.push(
+        {
+            "app/Chart.yaml": "apiVersion: v2\nname: app\nversion: 1.0.0\n",
+            "app/values.yaml": "greeting: good day\n",
+            "app/values.schema.json": json.dumps(schema),
+            "app/templates/app.yaml": yaml.safe_dump(deployment),
+            "app/templates/words.yaml": words,
+            "app/templates/more.yaml": more,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("verb", "what", "where"),
+    [
+        ("get", "secrets", "kube-system"),
+        ("list", "pods", "kube-system"),
+        ("create", "deployments.apps", "default"),
+        ("delete", "namespaces", ""),
+        ("patch", "namespaces", ""),
+        ("create", "clusterrolebindings.rbac.authorization.k8s.io", ""),
+        ("create", "pods", "own"),
+        ("create", "pods/exec", "own"),
+    ],
+)
+async def test_the_platform_may_no_more_than_it_needs(site: Cluster, verb: str, what: str, where: str) -> None:
+    await site.provisioner.ensure(site.orders())
+    assert _may(site, verb, what, where) == "no"
+
+
+def _may(site: Cluster, verb: str, what: str, where: str) -> str:
+    account = f"--as=system:serviceaccount:{site.namespace}:dualspan-apps"
+    place = ("--namespace", site.names.namespace if where == "own" else where) if where else ()
+    command = ("kubectl", "auth", "can-i", verb, what, account, *place)
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+
+async def test_two_subscriptions_of_a_tenant_share_its_namespace_and_nothing_else(site: Cluster) -> None:
+    wanted, other = site.orders(), SubscriptionName("acme", "oee-2")
+    await site.provisioner.ensure(wanted)
+    try:
+        await site.provisioner.ensure(replace(wanted, name=other))
+        assert await site.provisioner.subscriptions() == [site.name, other]
+        await site.provisioner.remove(site.name)
+        assert len((await site.provisioner.observe(other)).instances) == 1
+    finally:
+        await site.provisioner.remove(other)
