@@ -47,7 +47,7 @@ def test_facts_fit_the_state(steps: list[tuple[Step, Cause, int]]) -> None:
         assert (then.grace_end is not None) <= (then.state is State.SUSPENDED)
         assert (then.hand_back_end is not None) == (then.state is State.CANCELLED)
         assert then.state is not State.FAILED or then.reason
-        assert then.generation - before.generation == (step in {Step.CHANGE, Step.UPGRADE, Step.ROLL_BACK})
+        assert then.generation - before.generation == (step in {Step.CHANGE, Step.SWITCH, Step.REVERT})
         assert then.hand_back_end is None or then.hand_back_end == now + CLOCK.hand_back
 
 

@@ -44,7 +44,9 @@ class Step(Enum):
     SUSPEND = "suspend"
     RESUME = "resume"
     UPGRADE = "upgrade"
+    SWITCH = "switch"
     ROLL_BACK = "roll-back"
+    REVERT = "revert"
     CANCEL = "cancel"
     CLEARED = "cleared"
 
@@ -63,8 +65,11 @@ _LIFE: dict[tuple[State, Step], State] = {
     # A change while nothing runs waits for it to run again.
     (State.SUSPENDED, Step.CHANGE): State.SUSPENDED,
     (State.SUSPENDED, Step.RESUME): State.PROVISIONING,
+    # The old version runs until the new one is put in its place.
+    (State.UPGRADING, Step.SWITCH): State.UPGRADING,
     (State.UPGRADING, Step.RUN): State.ACTIVE,
     (State.UPGRADING, Step.ROLL_BACK): State.ACTIVE,
+    (State.UPGRADING, Step.REVERT): State.ACTIVE,
     (State.UPGRADING, Step.FAIL): State.FAILED,
     (State.CANCELLING, Step.CLEARED): State.CANCELLED,
 } | {
@@ -72,6 +77,9 @@ _LIFE: dict[tuple[State, Step], State] = {
     for state in State
     if state not in {State.CANCELLING, State.CANCELLED}
 }  # fmt: skip
+
+# Steps that a person is told the reason of.
+_TOLD = frozenset({Step.FAIL, Step.SUSPEND, Step.ROLL_BACK, Step.REVERT})
 
 
 def after(state: State, step: Step) -> State | None:
@@ -152,9 +160,9 @@ def take(
     return replace(
         life,
         state=state,
-        generation=life.generation + (step in {Step.CHANGE, Step.UPGRADE, Step.ROLL_BACK}),
+        generation=life.generation + (step in {Step.CHANGE, Step.SWITCH, Step.REVERT}),
         cause=cause if begins else life.cause if suspended else Cause.NONE,
-        reason=reason if step in {Step.FAIL, Step.SUSPEND, Step.ROLL_BACK} else life.reason if suspended else "",
+        reason=reason if step in _TOLD else life.reason if suspended else "",
         trial_end=None if state.is_over else life.trial_end,
         grace_end=_grace_end(now, clock, cause) if begins else life.grace_end if suspended else None,
         hand_back_end=now + clock.hand_back if state is State.CANCELLED else None,
