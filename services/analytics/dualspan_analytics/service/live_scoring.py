@@ -50,7 +50,10 @@ class LiveScoring:
         following: dict[str, tuple[frozenset[tuple[str, int]], asyncio.Task[None]]] = {}
         try:
             while True:
-                for tenant, wanted in (await self._live()).items():
+                live = await self._live()
+                for tenant in following.keys() - live.keys():
+                    following.pop(tenant)[1].cancel()
+                for tenant, wanted in live.items():
                     key = frozenset((each.definition_id, each.live_version) for each in wanted)
                     known, task = following.get(tenant, (frozenset(), None))
                     if task is None or task.done() or known != key:
