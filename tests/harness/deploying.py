@@ -1,15 +1,14 @@
-"""The reconciler beside a marketplace, running local processes, with credentials that the test makes."""
+"""The reconciler beside a marketplace, running local processes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
 
 from dualspan_manifest import parse
-from dualspan_marketplace.deployments.credentials import Credential
+from dualspan_marketplace.composition import app_runtime
 from dualspan_marketplace.deployments.process.provisioner import ProcessProvisioner
 from dualspan_marketplace.service.briefing import Briefing
 from dualspan_marketplace.service.deploying import Deploying
@@ -23,34 +22,24 @@ _IMAGE = parse(MANIFEST).run.image
 
 
 @dataclass
-class NumberedCredentials:
-    """Tokens that count up."""
-
-    life: timedelta = timedelta(minutes=15)
-    issued: list[str] = field(default_factory=list)
-
-    async def issue(self, name: SubscriptionName) -> Credential:
-        self.issued.append(f"{name.tenant}/{name.subscription_id}/{len(self.issued)}")
-        return Credential(self.issued[-1], datetime.now(UTC) + self.life)
-
-
-@dataclass
 class Site:
     """Where apps run."""
 
     world: World
     provisioner: ProcessProvisioner
-    credentials: NumberedCredentials
+    folder: Path
 
     @classmethod
     def of(cls, world: World, folder: Path) -> Site:
         provisioner = ProcessProvisioner(folder / "apps", [world.maker], interpreter(folder))
-        return cls(world, provisioner, NumberedCredentials())
+        return cls(world, provisioner, folder / "apps")
 
     def worker(self) -> Deploying:
         """One more worker."""
         parts = self.world.marketplace.parts
-        briefing = Briefing(parts.database, parts.plant, self.credentials, {"HISTORIAN": "127.0.0.1:9"})
+        briefing = Briefing(
+            app_runtime.runtime(parts), {"HISTORIAN": "127.0.0.1:9", "MARKETPLACE": self.world.marketplace.address}
+        )
         return Deploying(parts.database, parts.operations, parts.audit, Clock(), [self.provisioner], briefing)
 
     async def runs(self, tenant: str, how: str) -> None:
@@ -61,6 +50,10 @@ class Site:
         admin = await asyncpg.connect(self.world.database.admin_url)
         await admin.execute("UPDATE marketplace.subscription SET manifest = $2 WHERE tenant_id = $1", tenant, text)
         await admin.close()
+
+    def given(self, tenant: str, file: str) -> Path:
+        """A file of the tenant's app."""
+        return self.folder / tenant / "oee" / "given" / file
 
     async def pid(self, tenant: str) -> int:
         """Of the only instance; 0 if there is none."""

@@ -57,6 +57,8 @@ class Listener:
         bindings: What it offers.
         hosts: For the server certificate, of the listeners that gateways reach.
         tls_files: PEM chain and key of the people's listener; None: plaintext.
+        socket: Path of a Unix socket that offers the same in plaintext; empty: none. Whoever may enter its folder may
+            connect.
     """
 
     kind: ListenerKind
@@ -64,12 +66,14 @@ class Listener:
     bindings: Sequence[Binding]
     hosts: Sequence[str] = ()
     tls_files: tuple[str, str] | None = None
+    socket: str = ""
 
     @classmethod
     def people(cls, settings: ServiceSettings, bindings: Sequence[Binding]) -> "Listener":
         """For people, apps and other services: bearer tokens."""
         files = (settings.tls_certificate_file, settings.tls_key_file)
-        return cls(ListenerKind.PEOPLE, settings.listen, bindings, tls_files=files if all(files) else None)
+        tls_files = files if all(files) else None
+        return cls(ListenerKind.PEOPLE, settings.listen, bindings, tls_files=tls_files, socket=settings.listen_socket)
 
     @classmethod
     def gateways(cls, settings: GatewayFacingSettings, bindings: Sequence[Binding]) -> "Listener":
@@ -188,6 +192,8 @@ class Server:
             names = {method.split("/")[1] for method in policies}
             reflection.enable_server_reflection(sorted(names), server)
         self._ports[listener.kind] = self._bind(server, listener)
+        if listener.socket:
+            _bind_socket(server, Path(listener.socket))
         self._servers.append(server)
         await server.start()
         _log.info("listening", listener=listener.kind.value, port=self._ports[listener.kind])
@@ -218,6 +224,16 @@ class Server:
         except RuntimeError as error:
             msg = f"Cannot listen on {listener.address}: is another process there? Stop it or choose another port."
             raise ListenError(msg) from error
+
+
+def _bind_socket(server: grpc.aio.Server, path: Path) -> None:
+    try:
+        server.add_insecure_port(f"unix:{path}")
+        # Its folder says who may connect: an app's user in a container is none of this machine's.
+        path.chmod(0o666)
+    except (RuntimeError, OSError) as error:
+        msg = f"Cannot listen on {path}: does its folder exist, and may this process write to it?"
+        raise ListenError(msg) from error
 
 
 def _plan(listener: Listener, health_servicer: HealthServicer) -> tuple[list[Binding], dict[str, MethodPolicy]]:

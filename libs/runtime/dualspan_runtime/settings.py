@@ -26,6 +26,13 @@ class PlatformSettings(BaseSettings):
     historian_address: str = Field(default="127.0.0.1:7403", description="host:port of the historian's listener.")
     analytics_address: str = Field(default="127.0.0.1:7404", description="host:port of the listener of analytics.")
     marketplace_address: str = Field(default="127.0.0.1:7405", description="host:port of the marketplace's listener.")
+    console_url: str = Field(
+        default="http://127.0.0.1:8080", description="Where people reach the console: scheme, host and port."
+    )
+    apps_url: str = Field(
+        default="http://apps.localhost:8081",
+        description="Where people reach apps: each is a host under this one. https if browsers come through TLS.",
+    )
     log_format: Literal["text", "json"] = Field(default="text", description="Logs for people or for machines.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least that is logged."
@@ -56,6 +63,10 @@ class ServiceSettings(BaseSettings):
     """What every service has (prefix `DUALSPAN_<SERVICE>_`)."""
 
     listen: str = Field(description="host:port for people, apps and other services; port 0 takes a free one.")
+    listen_socket: str = Field(
+        default="",
+        description="Unix socket that offers the same, for apps in containers of this machine; empty: none.",
+    )
     metrics_listen: str = Field(default="", description="host:port of Prometheus metrics; empty: off.")
     database_url: str = Field(description="PostgreSQL, with the service's own role.")
     database_pool_size: int = Field(default=10, ge=1, le=200, description="Most connections to PostgreSQL.")

@@ -1,7 +1,7 @@
 """Access tokens of apps, as identity signs them."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import grpc
@@ -15,15 +15,28 @@ from dualspan_runtime.errors import Unavailable
 if TYPE_CHECKING:  # the generated modules have these classes for type checkers only
     from dualspan.identity.v1.app_token_service_pb2_grpc import AppTokenServiceAsyncStub
 
+# No sooner than this, whatever a token's life.
+_SOONEST = timedelta(seconds=30)
 _UNREACHABLE = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 
 
 @dataclass(frozen=True, slots=True)
 class AppToken:
-    """An access token, and when it ends."""
+    """An access token of one subscription.
+
+    Attributes:
+        secret: Goes into the `authorization` metadata.
+        expire_at: It is good until then.
+        credential: The subscription's credential that it is of.
+    """
 
     secret: str
     expire_at: datetime
+    credential: int
+
+    def renewal(self, now: datetime) -> datetime:
+        """When the next one is handed over: half-way, so that one that cannot be had is asked for again in time."""
+        return now + max(_SOONEST, (self.expire_at - now) / 2)
 
 
 class AppTokens:
@@ -50,4 +63,4 @@ class AppTokens:
                 raise
             words = "The identity service does not answer. Try again shortly."
             raise Unavailable("UPSTREAM_UNREACHABLE", words, service="identity") from err
-        return AppToken(signed.access_token, signed.expire_time.ToDatetime(UTC))
+        return AppToken(signed.access_token, signed.expire_time.ToDatetime(UTC), credential)

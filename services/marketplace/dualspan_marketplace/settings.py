@@ -23,6 +23,9 @@ class MarketplaceSettings(ServiceSettings):
     hand_back_days: float = Field(
         default=30.0, ge=0, description="Results of a cancelled subscription can be fetched for so long."
     )
+    access_hours: float = Field(
+        default=12.0, gt=0, description="An app's pages have to be opened again after so long, whatever the session."
+    )
     sweep_seconds: float = Field(default=30.0, ge=1, description="What a crash left undone is looked for so often.")
     apps_folder: str = Field(
         default="apps", description="Folder of apps that run as local processes; relative to the working directory."

@@ -5,17 +5,39 @@ A task takes ids, loads the row, calls a use case; it may run twice. What is to 
 the beat's schedule here.
 """
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
 from celery import Celery
 
-from dualspan_marketplace.composition import app_runtime, catalogue, subscriptions
-from dualspan_marketplace.parts import open_parts
+from dualspan_marketplace.composition import app_runtime, catalogue, deployments, subscriptions
+from dualspan_marketplace.parts import Parts, open_parts
+from dualspan_marketplace.service.deploying import Deploying
 from dualspan_marketplace.settings import MarketplaceSettings
+from dualspan_marketplace.subscriptions.model import SubscriptionName
 from dualspan_runtime.tasks import AsyncRunner, create_celery
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """What the tasks of a process share."""
+
+    parts: Parts
+    deploying: Deploying
+
+
+@asynccontextmanager
+async def open_worker() -> AsyncGenerator[Worker]:
+    """Open it, and close it when the process ends."""
+    async with open_parts(settings, pool_minimum=0) as parts:
+        yield Worker(parts, deployments.deploying(parts))
+
 
 # Celery finds its app and its tasks as attributes of a module, hence what is constructed here.
 settings = MarketplaceSettings()  # pyright: ignore[reportCallIssue] - read from the environment
 app: Celery = create_celery("marketplace", settings.platform)
-runner = AsyncRunner(lambda: open_parts(settings, pool_minimum=0))
+runner = AsyncRunner(open_worker)
 app.conf.beat_schedule = {
     "submissions": {
         "task": "marketplace.check_submissions",
@@ -32,28 +54,45 @@ app.conf.beat_schedule = {
         "schedule": settings.sweep_seconds,
         "options": {"expires": settings.sweep_seconds},
     },
+    "deployments": {
+        "task": "marketplace.deployments",
+        "schedule": settings.deploy_seconds,
+        "options": {"expires": settings.deploy_seconds},
+    },
 }
 
 
 @app.task(name="marketplace.check_submission")
 def check_submission(tenant: str, app_id: str, version: str) -> None:
     """Run the checks of a submitted version."""
-    runner.run(lambda parts: catalogue.checking(parts).check(tenant, app_id, version))
+    runner.run(lambda worker: catalogue.checking(worker.parts).check(tenant, app_id, version))
 
 
 @app.task(name="marketplace.check_submissions")
 def check_submissions() -> None:
     """Ask for the checks that a crash left behind."""
-    runner.run(lambda parts: catalogue.checking(parts).sweep())
+    runner.run(lambda worker: catalogue.checking(worker.parts).sweep())
 
 
 @app.task(name="marketplace.subscriptions")
 def sweep_subscriptions() -> None:
     """End trials and grace that are over, and stop what a publisher has withdrawn."""
-    runner.run(lambda parts: subscriptions.use_cases(parts).sweep())
+    runner.run(lambda worker: subscriptions.use_cases(worker.parts).sweep())
 
 
 @app.task(name="marketplace.outputs")
 def sweep_outputs() -> None:
     """Make and retire the tags of results that a crash left behind."""
-    runner.run(lambda parts: app_runtime.outputs(parts).sweep())
+    runner.run(lambda worker: app_runtime.outputs(worker.parts).sweep())
+
+
+@app.task(name="marketplace.deploy")
+def deploy(tenant: str, subscription_id: str) -> None:
+    """Bring what runs of a subscription to what shall run."""
+    runner.run(lambda worker: worker.deploying.follow(SubscriptionName(tenant, subscription_id)))
+
+
+@app.task(name="marketplace.deployments")
+def sweep_deployments() -> None:
+    """The same for all of them, and for what is there and is nobody's."""
+    runner.run(lambda worker: worker.deploying.sweep())

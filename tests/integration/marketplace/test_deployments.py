@@ -2,12 +2,15 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import asyncpg
+import jwt
 import pytest
 import pytest_asyncio
 from google.longrunning import operations_pb2
@@ -159,12 +162,38 @@ async def test_its_credential_is_renewed_while_it_runs(site: Site) -> None:
     subscription = await accepted(site)
     await follow(site, subscription)
     pid = await site.pid(tenant_of(subscription))
-    deployment = await _age_credential(site, tenant_of(subscription))
-    assert deployment == "UPDATE 1"
+    token = site.given(tenant_of(subscription), "token")
+    first = token.stat().st_ino
+    assert await _age_credential(site, tenant_of(subscription)) == "UPDATE 1"
     await site.worker().sweep()
-    issued = [each for each in site.credentials.issued if each.startswith(tenant_of(subscription))]
-    assert len(issued) == 2
+    assert token.stat().st_ino != first
     assert await site.pid(tenant_of(subscription)) == pid
+
+
+async def test_after_its_tokens_are_void_it_has_one_that_counts(site: Site) -> None:
+    subscription = await accepted(site)
+    before = await follow(site, subscription)
+    tenant = tenant_of(subscription)
+    pid = await site.pid(tenant)
+    assert _credential(site, tenant) == 0
+    stub = await site.world.stub(tenant)
+    await stub.RevokeAppTokens(contract.RevokeAppTokensRequest(name=subscription.name))
+    after = await follow(site, subscription)
+    assert _credential(site, tenant) == 1
+    assert (await site.pid(tenant), after.generation) == (pid, before.generation)
+
+
+async def test_it_is_told_where_to_ask_and_has_its_binding_and_outputs(site: Site) -> None:
+    subscription = await accepted(site)
+    await follow(site, subscription)
+    tenant = tenant_of(subscription)
+    told = _json(site.given(tenant, "").parent / "data/environment.json")
+    assert told["DUALSPAN_APP_MARKETPLACE"] == site.world.marketplace.address
+    assert told["DUALSPAN_APP_SUBSCRIPTION"] == subscription.name
+    binding = _json(Path(told["DUALSPAN_APP_BINDING_FILE"]))
+    assert {each["name"].rpartition("/")[2] for each in binding["assets"]} == {"press-1", "press-2"}
+    outputs = _json(Path(told["DUALSPAN_APP_OUTPUTS_FILE"]))
+    assert {each["asset"] for each in outputs} == {"press-1", "press-2"}
 
 
 async def test_what_is_nobodys_is_removed(site: Site) -> None:
@@ -233,6 +262,16 @@ async def test_nothing_is_known_of_a_subscription_that_is_not_there(site: Site) 
 
 async def _is(site: Site, subscription: contract.Subscription, state: int) -> bool:
     return (await now(site, subscription)).state == state
+
+
+def _json(path: Path) -> Any:
+    return json.loads(path.read_text("utf-8"))
+
+
+def _credential(site: Site, tenant: str) -> int:
+    """Which credential the token at hand is of."""
+    claims: dict[str, int] = jwt.decode(site.given(tenant, "token").read_text(), options={"verify_signature": False})
+    return claims["credential"]
 
 
 async def _age_credential(site: Site, tenant: str) -> str:

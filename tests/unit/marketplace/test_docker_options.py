@@ -19,6 +19,7 @@ from dualspan_marketplace.deployments.docker.options import (
     port_of,
     refusal,
     subnets,
+    through,
 )
 from dualspan_marketplace.deployments.provisioner import Given, Orders
 from dualspan_marketplace.subscriptions.model import SubscriptionName
@@ -84,6 +85,20 @@ def test_an_app_word_for_word() -> None:
         "healthcheck": {"test": ["NONE"]},
         "restart_policy": {"Name": "no"},
         "log_config": {"type": "json-file", "config": {"max-size": "5m", "max-file": "2"}},
+    }
+
+
+def test_an_app_that_reaches_the_platform_through_sockets() -> None:
+    ours, peers = app(ORDERS, NAMES, "/var/lib/dualspan/run/apps"), app(ORDERS, NAMES)
+    assert ours.pop("volumes") == {
+        **peers.pop("volumes"),
+        "/var/lib/dualspan/run/apps": {"bind": "/run/platform", "mode": "ro"},
+    }
+    assert ours == peers
+    assert through("") == {}
+    assert through("/var/lib/dualspan/run/apps") == {
+        "HISTORIAN": "unix:/run/platform/historian.sock",
+        "MARKETPLACE": "unix:/run/platform/marketplace.sock",
     }
 
 

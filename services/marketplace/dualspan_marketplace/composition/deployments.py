@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from dualspan_marketplace.deployments.credentials import Credentials
+from dualspan_marketplace.composition.app_runtime import runtime
 from dualspan_marketplace.deployments.docker.provisioner import DockerProvisioner
 from dualspan_marketplace.deployments.process.provisioner import ProcessProvisioner
 from dualspan_marketplace.deployments.provisioner import Provisioner
@@ -15,31 +15,32 @@ from dualspan_marketplace.settings import MarketplaceSettings
 from dualspan_marketplace.subscriptions.life import Clock
 
 
-def deploying(parts: Parts, credentials: Credentials) -> Deploying:
-    """What takes the steps.
-
-    Args:
-        parts: Of the worker.
-        credentials: Makes the tokens of apps.
-    """
+def deploying(parts: Parts) -> Deploying:
+    """What takes the steps; one to a process, for it holds what reaches who runs apps."""
     settings = parts.settings
     clock = Clock(timedelta(days=settings.grace_days), timedelta(days=settings.hand_back_days))
-    environment = {"HISTORIAN": settings.platform.historian_address}
-    briefing = Briefing(parts.database, parts.plant, credentials, environment)
-    provisioners = _provisioners(settings)
-    return Deploying(parts.database, parts.operations, parts.audit, clock, provisioners, briefing)
+    platform = settings.platform
+    environment = {"HISTORIAN": platform.historian_address, "MARKETPLACE": platform.marketplace_address}
+    authority = Path(settings.app_authority_file).read_bytes() if settings.app_authority_file else b""
+    briefing = Briefing(runtime(parts), environment, authority)
+    return Deploying(parts.database, parts.operations, parts.audit, clock, provisioners(settings), briefing)
 
 
-def _provisioners(settings: MarketplaceSettings) -> Sequence[Provisioner]:
+def provisioners(settings: MarketplaceSettings) -> Sequence[Provisioner]:
     """Who runs apps here, in the order of preference: what isolates better comes first."""
     own = [each.strip() for each in settings.process_publishers.split(",") if each.strip()]
     process = ProcessProvisioner(Path(settings.apps_folder).absolute(), own)
     if not settings.docker_url:
         return [process]
     peers = dict(_pair(each.strip()) for each in settings.docker_peers.split(",") if each.strip())
-    environment = {"HISTORIAN": settings.docker_historian}
+    environment = {"HISTORIAN": settings.docker_historian, "MARKETPLACE": settings.docker_marketplace}
     containers = DockerProvisioner(
-        settings.docker_url, settings.docker_platform, settings.docker_subnets, peers, environment
+        settings.docker_url,
+        settings.docker_platform,
+        settings.docker_subnets,
+        peers,
+        environment,
+        sockets=settings.docker_sockets,
     )
     return [containers, process]
 

@@ -29,4 +29,4 @@ def use_cases(parts: Parts) -> Subscriptions:
     """For calls, and for the worker's sweep."""
     settings = parts.settings
     clock = Clock(timedelta(days=settings.grace_days), timedelta(days=settings.hand_back_days))
-    return Subscriptions(parts.database, parts.plant, parts.audit, clock)
+    return Subscriptions(parts.database, parts.plant, parts.audit, clock, parts.jobs)

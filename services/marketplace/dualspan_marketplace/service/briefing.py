@@ -2,63 +2,44 @@
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 from google.protobuf.json_format import MessageToDict
 
 from dualspan_manifest import parse
-from dualspan_marketplace.deployments.credentials import Credentials
+from dualspan_marketplace.app_tokens import AppToken
 from dualspan_marketplace.deployments.provisioner import Given, Orders
 from dualspan_marketplace.names import SUBSCRIPTION
-from dualspan_marketplace.plant import Plant
-from dualspan_marketplace.store import subscriptions as store
+from dualspan_marketplace.service.app_runtime import AppBinding, AppRuntime
 from dualspan_marketplace.subscriptions.model import Subscription
-from dualspan_runtime.database import Database
 
 
 class Briefing:
     """Writes orders.
 
     Args:
-        database: Where subscriptions are.
-        plant: Knows the assets.
-        credentials: Makes the app's token.
-        environment: The same for all apps, without the prefix `DUALSPAN_APP_`: HISTORIAN.
+        runtime: Knows what apps are given.
+        environment: The same for all apps, without the prefix `DUALSPAN_APP_`: HISTORIAN, MARKETPLACE.
         authority: PEM of who signed the platform's certificates; empty: plaintext.
     """
 
-    def __init__(
-        self,
-        database: Database,
-        plant: Plant,
-        credentials: Credentials,
-        environment: Mapping[str, str],
-        authority: bytes = b"",
-    ) -> None:
-        self._database = database
-        self._plant = plant
-        self._credentials = credentials
+    def __init__(self, runtime: AppRuntime, environment: Mapping[str, str], authority: bytes = b"") -> None:
+        self._runtime = runtime
         self._environment = environment
         self._authority = authority
 
-    async def orders(self, subscription: Subscription) -> tuple[Orders, datetime]:
-        """Orders with a fresh credential, and when the next one is due.
+    async def orders(self, subscription: Subscription) -> tuple[Orders, AppToken]:
+        """Orders, and the fresh token that is in them.
 
         Raises:
+            NotFound: There is no such subscription by now.
             Unavailable: A service that is asked does not answer.
         """
         name = subscription.name
-        async with self._database.transaction(name.tenant, readonly=True) as connection:
-            tags = await store.granted(connection, name)
-        granted = await self._plant.granted(name.tenant, tags)
-        binding = {
-            "assets": [MessageToDict(each) for each in granted.assets],
-            "models": [MessageToDict(each) for each in granted.models],
-        }
-        credential = await self._credentials.issue(name)
+        binding, token = await self._runtime.binding(name), await self._runtime.token(name)
         files = [
-            Given("TOKEN_FILE", "token", credential.token.encode()),
-            Given("BINDING_FILE", "binding.json", json.dumps(binding).encode()),
+            Given("TOKEN_FILE", "token", token.secret.encode()),
+            Given("BINDING_FILE", "binding.json", _binding(binding)),
+            Given("OUTPUTS_FILE", "outputs.json", _outputs(binding)),
             Given("CONFIG_FILE", "configuration.json", json.dumps(dict(subscription.configuration)).encode()),
         ]
         if self._authority:
@@ -72,4 +53,30 @@ class Briefing:
             environment={**self._environment, "SUBSCRIPTION": full},
             files=files,
         )
-        return orders, credential.renewal(datetime.now(UTC))
+        return orders, token
+
+
+def _binding(given: AppBinding) -> bytes:
+    """For an app that does not ask the marketplace."""
+    granted = given.granted
+    return json.dumps(
+        {
+            "assets": [MessageToDict(each) for each in granted.assets],
+            "models": [MessageToDict(each) for each in granted.models],
+        }
+    ).encode()
+
+
+def _outputs(given: AppBinding) -> bytes:
+    """The tags that are made by now."""
+    return json.dumps(
+        [
+            {
+                "asset": each.output.asset_id,
+                "output": each.output.output,
+                "tag": each.tag_id,
+                "kind": each.output.kind.value,
+            }
+            for each in given.outputs
+        ]
+    ).encode()

@@ -9,6 +9,7 @@ import structlog
 
 from dualspan.marketplace.v1 import deployments_pb2
 from dualspan_manifest import Manifest, parse
+from dualspan_marketplace.app_tokens import AppToken
 from dualspan_marketplace.deployments.health import answers
 from dualspan_marketplace.deployments.model import (
     GiveUp,
@@ -49,8 +50,8 @@ _AT_ONCE = 2000
 _ABREAST = 6
 # Less than PostgreSQL lets a transaction be idle for: the row stays held for as long as somebody acts.
 _ACTION_SECONDS = 45.0
-# How long a task follows one subscription; the sweep has it after that.
-_FOLLOW_SECONDS = 60.0
+# How long a task follows one subscription while others wait for the worker; the sweep has it after that.
+_FOLLOW_SECONDS = 10.0
 _LOOK_SECONDS = 0.2
 # Written down no more often than this while all is well.
 _WELL_SECONDS = timedelta(seconds=5)
@@ -111,10 +112,10 @@ class Deploying:
         await asyncio.gather(*(one(name) for name in names))
 
     async def follow(self, name: SubscriptionName) -> None:
-        """Take steps of one subscription until it is settled, or a minute has gone."""
+        """Take steps of one subscription until it is settled, or some seconds have gone."""
         until = asyncio.get_running_loop().time() + _FOLLOW_SECONDS
         while True:
-            step = await self.turn(name)
+            step = await self._safely(name)
             if step is None or isinstance(step, Settled | GiveUp) or asyncio.get_running_loop().time() > until:
                 return
             if isinstance(step, Wait):
@@ -144,14 +145,15 @@ class Deploying:
             await self._conclude(connection, view, known)
             return view.step
 
-    async def _safely(self, name: SubscriptionName) -> None:
-        """A turn whose failure is this subscription's alone."""
+    async def _safely(self, name: SubscriptionName) -> Step | None:
+        """A turn whose failure is this subscription's alone, and waits for the next sweep."""
         try:
-            await self.turn(name)
+            return await self.turn(name)
         except (UnreachableError, DomainError) as err:
             _log.warning("a deployment has to wait", tenant=name.tenant, id=name.subscription_id, error=str(err))
         except Exception:  # noqa: BLE001 - a supervised loop: one subscription's trouble is not that of others
             _log.exception("a deployment failed", tenant=name.tenant, id=name.subscription_id)
+        return None
 
     async def _sweep_orphans(self, provisioner: Provisioner) -> None:
         # Asked before the rows are read: what is started meanwhile has its row already.
@@ -165,14 +167,17 @@ class Deploying:
             await deployments.look_again(connection, found)
         for name in orphans:
             _log.warning("removing what is nobody's", provisioner=provisioner.kind, id=name.subscription_id)
-            await provisioner.remove(name)
+            try:
+                await provisioner.remove(name)
+            except UnreachableError as err:
+                _log.warning("it is still there", id=name.subscription_id, error=str(err))
 
     async def _look(self, name: SubscriptionName) -> _View | None:
         async with self._database.transaction(name.tenant) as connection:
             if await subscriptions.find(connection, name) is None:
                 return None
-            await deployments.enter(connection, name)
-        async with self._database.transaction(name.tenant, readonly=True) as connection:
+            if await deployments.find(connection, name) is None:
+                await deployments.enter(connection, name)
             return await self._view(connection, name)
 
     async def _view(self, connection: Connection, name: SubscriptionName) -> _View | None:
@@ -203,18 +208,18 @@ class Deploying:
         chosen = next((kind for kind, refusal in reasons if not refusal), "")
         return chosen, " ".join(refusal for _, refusal in reasons) or "Nothing that runs apps is set up."
 
-    async def _orders(self, view: _View) -> tuple[Orders, datetime]:
+    async def _orders(self, view: _View) -> tuple[Orders, AppToken]:
         """Orders, with what takes long done before the row is held."""
-        orders, renewal = await self._briefing.orders(view.subscription)
+        orders, token = await self._briefing.orders(view.subscription)
         provisioner = self._provisioners[view.known.provisioner]
         if isinstance(view.step, Start):
             try:
                 await provisioner.prepare(orders.manifest)
             except CannotStartError as err:
                 _log.info("an image cannot be had", id=view.known.name.subscription_id, error=str(err))
-        return orders, renewal
+        return orders, token
 
-    async def _act(self, view: _View, orders: tuple[Orders, datetime] | None) -> Deployment:
+    async def _act(self, view: _View, orders: tuple[Orders, AppToken] | None) -> Deployment:
         """Take the step; what is known after it."""
         known, step, now = view.known, view.step, datetime.now(UTC)
         async with asyncio.timeout(_ACTION_SECONDS):
@@ -225,10 +230,11 @@ class Deploying:
                     await self._provisioners[known.provisioner].remove(known.name)
                     ended = next((each.words for each in view.holding.instances if not each.alive), known.words)
                     return _stepped(replace(known, address="", words=ended), "remove", why, now)
+                case Wait() if orders is not None and _is_renewal(view, now):
+                    return await self._renew(known, *orders, now)
                 case Settled() if desired(view.subscription.life).runs:
                     if orders is not None and _is_renewal(view, now):
-                        await self._provisioners[known.provisioner].deliver(orders[0])
-                        known = replace(known, renew_time=orders[1])
+                        known = await self._renew(known, *orders, now)
                     address = view.holding.instances[0].address
                     return replace(known, well_time=now, attempts=0, words="", address=address, clear=False)
                 case Settled():
@@ -236,8 +242,14 @@ class Deploying:
                 case _:
                     return known
 
-    async def _start(self, known: Deployment, orders: Orders, renewal: datetime, now: datetime) -> Deployment:
-        known = replace(known, attempts=known.attempts + 1, start_time=now, renew_time=renewal, clear=False)
+    async def _renew(self, known: Deployment, orders: Orders, token: AppToken, now: datetime) -> Deployment:
+        """Hand over a token before the last one ends, or after a person has voided that."""
+        await self._provisioners[known.provisioner].deliver(orders)
+        return replace(known, renew_time=token.renewal(now), credential=token.credential)
+
+    async def _start(self, known: Deployment, orders: Orders, token: AppToken, now: datetime) -> Deployment:
+        known = replace(known, attempts=known.attempts + 1, start_time=now, clear=False)
+        known = replace(known, renew_time=token.renewal(now), credential=token.credential)
         try:
             await self._provisioners[known.provisioner].ensure(orders)
         except CannotStartError as err:
@@ -305,7 +317,7 @@ def _is_news(view: _View, now: datetime) -> bool:
     """Whether anything has to be done or written down."""
     known = view.known
     if isinstance(view.step, Wait):
-        return not known.operation and view.subscription.life.state is State.PROVISIONING
+        return _is_renewal(view, now) or (not known.operation and view.subscription.life.state is State.PROVISIONING)
     if not isinstance(view.step, Settled):
         return True
     if not desired(view.subscription.life).runs:
@@ -316,8 +328,12 @@ def _is_news(view: _View, now: datetime) -> bool:
 
 
 def _is_renewal(view: _View, now: datetime) -> bool:
-    renew = view.known.renew_time
-    return isinstance(view.step, Settled) and bool(view.holding.instances) and (renew is None or now >= renew)
+    """Whether what runs needs another token, be it well or not: without one that counts it cannot become so."""
+    known, step = view.known, view.step
+    if not isinstance(step, Settled | Wait) or not any(each.alive for each in view.holding.instances):
+        return False
+    is_void = known.credential != view.subscription.credential
+    return is_void or known.renew_time is None or now >= known.renew_time
 
 
 async def _observed(holding: Holding, known: Deployment, manifest: Manifest) -> Observed:

@@ -20,8 +20,10 @@ from dualspan_marketplace.store.listings import Listed
 from dualspan_marketplace.subscriptions import errors
 from dualspan_marketplace.subscriptions.life import Cause, Clock, Life, State, Step, due, take
 from dualspan_marketplace.subscriptions.model import Subscription, SubscriptionName, Terms
+from dualspan_marketplace.usage.model import Pricing
 from dualspan_runtime.audit import Audit
 from dualspan_runtime.database import Connection, Database
+from dualspan_runtime.tasks import Jobs
 
 _AT_ONCE = 200
 
@@ -34,9 +36,11 @@ class Subscriptions:
         plant: Knows the tenants' assets.
         audit: Keeps who did what.
         clock: How long a subscription is borne with.
+        jobs: Tells the worker what to look at; what it is not told, it finds.
     """
 
-    def __init__(self, database: Database, plant: Plant, audit: Audit, clock: Clock) -> None:
+    def __init__(self, database: Database, plant: Plant, audit: Audit, clock: Clock, jobs: Jobs) -> None:
+        self._jobs = jobs
         self._database = database
         self._plant = plant
         self._audit = audit
@@ -116,7 +120,9 @@ class Subscriptions:
             await store.grant(connection, name, tags)
             await store.update(connection, replace(found, roles=roles, life=life))
             await self._write(connection, name, "acceptBinding")
-            return await _there(connection, name)
+            accepted = await _there(connection, name)
+        await self._deploy(name)
+        return accepted
 
     async def change(self, name: SubscriptionName, plan_id: str, values: Mapping[str, Any], etag: str) -> Subscription:
         """Change plan and configuration; what is the same already changes nothing.
@@ -138,7 +144,9 @@ class Subscriptions:
                 life = replace(life, trial_end=None)
             await store.update(connection, replace(found, terms=terms, configuration=configuration, life=life))
             await self._write(connection, name, "update")
-            return await _there(connection, name)
+            changed = await _there(connection, name)
+        await self._deploy(name)
+        return changed
 
     async def get(self, name: SubscriptionName) -> Subscription:
         """One subscription; raises NotFound."""
@@ -173,7 +181,7 @@ class Subscriptions:
         return await self._asked(name, Step.CANCEL, State.CANCELLING)
 
     async def revoke_tokens(self, name: SubscriptionName) -> Subscription:
-        """Void every access token of the app; whoever runs it sees another generation, and gives it one that counts.
+        """Void every access token of the app; whoever runs it sees another credential, and hands over a token of that.
 
         Raises:
             NotFound: There is no such subscription.
@@ -183,10 +191,11 @@ class Subscriptions:
             found = await _there(connection, name, lock=True)
             if found.life.state.is_over:
                 raise errors.over(found.life.state)
-            life = replace(found.life, generation=found.life.generation + 1)
-            await store.update(connection, replace(found, life=life, credential=found.credential + 1))
+            await store.update(connection, replace(found, credential=found.credential + 1))
             await self._write(connection, name, "revokeAppTokens")
-            return await _there(connection, name)
+            revoked = await _there(connection, name)
+        await self._deploy(name)
+        return revoked
 
     async def _asked(self, name: SubscriptionName, step: Step, done: State) -> Subscription:
         async with self._database.transaction(name.tenant) as connection:
@@ -197,7 +206,9 @@ class Subscriptions:
                 raise errors.plan_needed()
             await store.update(connection, replace(found, life=_taken(found, step, self._clock)))
             await self._write(connection, name, step.value)
-            return await _there(connection, name)
+            asked = await _there(connection, name)
+        await self._deploy(name)
+        return asked
 
     async def sweep(self) -> None:
         """Do what time has brought about, and stop what a publisher has withdrawn."""
@@ -225,6 +236,10 @@ class Subscriptions:
                 await store.update(connection, replace(found, life=life))
                 await self._write(connection, name, step.value)
 
+    async def _deploy(self, name: SubscriptionName) -> None:
+        """Have what runs made what shall run."""
+        await self._jobs.request("marketplace.deploy", name.tenant, name.subscription_id)
+
     async def _write(self, connection: Connection, name: SubscriptionName, action: str) -> None:
         resource = SUBSCRIPTION.format(tenant=name.tenant, subscription=name.subscription_id)
         await self._audit.write(connection, name.tenant, f"marketplace.subscriptions.{action}", resource)
@@ -232,7 +247,8 @@ class Subscriptions:
 
 async def _there(connection: Connection, name: SubscriptionName, *, lock: bool = False) -> Subscription:
     found = await store.find(connection, name, lock=lock)
-    if found is None:
+    # A canary is an upgrade's, and none of what people see.
+    if found is None or found.canary_of:
         raise errors.subscription_not_found(name.subscription_id)
     return found
 
@@ -261,7 +277,14 @@ async def _terms(connection: Connection, listed: Listed, plan_id: str) -> Terms:
 
 def _terms_of(plan: Plan) -> Terms:
     return Terms(
-        plan.plan_id, plan.max_assets, plan.model.is_paid, plan.trial_days if plan.model is PlanModel.TRIAL else 0
+        plan_id=plan.plan_id,
+        max_assets=plan.max_assets,
+        is_paid=plan.model.is_paid,
+        trial_days=plan.trial_days if plan.model is PlanModel.TRIAL else 0,
+        pricing=Pricing(plan.model.value),
+        price_micros=plan.price_micros,
+        currency=plan.currency,
+        limits=plan.limits,
     )
 
 

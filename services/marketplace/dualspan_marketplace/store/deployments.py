@@ -11,7 +11,8 @@ from dualspan_marketplace.subscriptions.model import SubscriptionName
 from dualspan_runtime.database import Connection
 
 _COLUMNS = (
-    "generation, provisioner, attempts, start_time, well_time, words, address, renew_time, operation, steps, clear"
+    "generation, provisioner, attempts, start_time, well_time, words, address, renew_time, operation, steps, clear,"
+    " credential"
 )
 _THIS = "tenant_id = $1 AND subscription_id = $2"
 
@@ -27,7 +28,7 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """What is known of what runs; the attributes are those of migration 0003."""
+    """What is known of what runs; the attributes are those of migrations 0003 and 0008."""
 
     name: SubscriptionName
     generation: int = 0
@@ -41,6 +42,7 @@ class Deployment:
     operation: str = ""
     steps: tuple[Taken, ...] = ()
     clear: bool = False
+    credential: int = 0
 
 
 async def enter(connection: Connection, name: SubscriptionName) -> None:
@@ -73,7 +75,8 @@ async def update(connection: Connection, known: Deployment) -> None:
     steps = [{"step": each.step, "words": each.words, "time": each.time.isoformat()} for each in known.steps]
     await connection.execute(
         f"""UPDATE deployment SET generation = $3, provisioner = $4, attempts = $5, start_time = $6, well_time = $7,
-            words = $8, address = $9, renew_time = $10, operation = $11, steps = $12, clear = $13 WHERE {_THIS}""",
+            words = $8, address = $9, renew_time = $10, operation = $11, steps = $12, clear = $13, credential = $14
+            WHERE {_THIS}""",
         known.name.tenant,
         known.name.subscription_id,
         known.generation,
@@ -87,6 +90,7 @@ async def update(connection: Connection, known: Deployment) -> None:
         known.operation,
         json.dumps(steps),
         known.clear,
+        known.credential,
     )
 
 
@@ -139,4 +143,5 @@ def _deployment(name: SubscriptionName, row: Record) -> Deployment:
         operation=row["operation"],
         steps=tuple(Taken(each["step"], each["words"], datetime.fromisoformat(each["time"])) for each in steps),
         clear=row["clear"],
+        credential=row["credential"],
     )

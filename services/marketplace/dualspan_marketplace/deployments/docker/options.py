@@ -21,6 +21,7 @@ LIMITS = "io.dualspan.limits"
 # Nobody of the host's, and the user of our own images.
 USER = "10001:10001"
 GIVEN = "/run/dualspan"
+_SOCKETS = "/run/platform"
 _DATA = "/tmp/dualspan-app"  # noqa: S108 - the container is the app's own
 _LOG_SIZE = "5m"
 _LOG_FILES = "2"
@@ -68,8 +69,20 @@ def refusal(manifest: Manifest) -> str:
     return ""
 
 
-def app(orders: Orders, names: Names) -> dict[str, Any]:
-    """Arguments of the container that the app is."""
+def through(sockets: str) -> dict[str, str]:
+    """Where an app finds the platform through a folder of Unix sockets."""
+    found = {"HISTORIAN": "historian", "MARKETPLACE": "marketplace"}
+    return {key: f"unix:{_SOCKETS}/{name}.sock" for key, name in found.items()} if sockets else {}
+
+
+def app(orders: Orders, names: Names, sockets: str = "") -> dict[str, Any]:
+    """Arguments of the container that the app is.
+
+    Args:
+        orders: What it is, and what it is given.
+        names: Of its things.
+        sockets: Folder of the platform's Unix sockets; "" where it has peers in its network.
+    """
     told = {
         **orders.environment,
         **{each.variable: f"{GIVEN}/{each.file}" for each in orders.files},
@@ -84,7 +97,10 @@ def app(orders: Orders, names: Names) -> dict[str, Any]:
         "labels": {**names.labels("app", orders.generation), LIMITS: _limits(orders.manifest)},
         "environment": {f"DUALSPAN_APP_{key}": value for key, value in sorted(told.items())},
         "network": names.key,
-        "volumes": {names.key: {"bind": GIVEN, "mode": "ro"}},
+        "volumes": {
+            names.key: {"bind": GIVEN, "mode": "ro"},
+            **({sockets: {"bind": _SOCKETS, "mode": "ro"}} if sockets else {}),
+        },
         "init": True,
         "detach": True,
         # The platform asks for itself; a check of the image's own would only take its time.

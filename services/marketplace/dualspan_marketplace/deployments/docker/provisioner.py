@@ -7,6 +7,7 @@ import tarfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, TypeVar
 
 import docker  # pyright: ignore[reportMissingTypeStubs]
@@ -57,19 +58,34 @@ class DockerProvisioner:
         pool: Address space of the subscriptions' networks, such as 10.213.0.0/16; the engine's own holds about 30.
         peers: Containers of the platform that every such network has, by the name that apps know them by. Nothing
             else is reachable from there.
-        environment: What differs for containers, without the prefix `DUALSPAN_APP_`: HISTORIAN, as a peer.
+        environment: What differs for containers, without the prefix `DUALSPAN_APP_`: HISTORIAN and MARKETPLACE, as
+            peers.
+        sockets: Folder with the Unix sockets of these, which containers then have in place of peers; empty: none.
     """
 
     kind = "docker"
 
     def __init__(
-        self, url: str, platform: str, pool: str, peers: Mapping[str, str], environment: Mapping[str, str]
+        self,
+        url: str,
+        platform: str,
+        pool: str,
+        peers: Mapping[str, str],
+        environment: Mapping[str, str],
+        *,
+        sockets: str = "",
     ) -> None:
-        self._client: Any = docker.DockerClient(base_url=url, timeout=_CALL_SECONDS)
+        self._url = url
         self._platform = platform
         self._pool = pool
         self._peers = dict(peers)
-        self._environment = dict(environment)
+        self._environment = {**environment, **options.through(sockets)}
+        self._sockets = sockets
+
+    @cached_property
+    def _client(self) -> Any:
+        # Asks the engine what it speaks: when it is first needed, and again as long as it does not answer.
+        return docker.DockerClient(base_url=self._url, timeout=_CALL_SECONDS)
 
     def refuses(self, manifest: Manifest, publisher: str) -> str:
         """Why an app cannot be run here; "" if it can."""
@@ -102,25 +118,41 @@ class DockerProvisioner:
         return await _asked(self._list)
 
     def _pull(self, image: str) -> None:
-        try:
-            self._client.images.get(image)
-        except ImageNotFound:
+        if not self._present(image):
             try:
                 # Bounded by the task, not by a call's time: the engine sends progress all the while.
                 self._client.images.pull(image)
             except (NotFound, APIError) as err:
                 raise CannotStartError(f"The image {image} cannot be pulled: {err.explanation or err}") from err
 
+    def _present(self, image: str) -> str:
+        """What the engine knows an image by; "" if it is not there.
+
+        One that was built here and never came from a registry has no digest of one: its id is as good, the SHA-256 of
+        the configuration, which names all layers by theirs.
+        """
+        for known in (image, "sha256:" + image.rpartition("@sha256:")[2]):
+            try:
+                self._client.images.get(known)
+            except ImageNotFound:
+                continue
+            return known
+        return ""
+
     def _ensure(self, orders: Orders) -> None:
+        image = self._present(orders.manifest.run.image)
+        if not image:
+            raise CannotStartError(f"The image {orders.manifest.run.image} is not there.")
         names = Names(self._platform, orders.name)
         told = {**orders.environment, **self._environment}
-        arguments = options.app(replace(orders, environment=told), names)
+        arguments = options.app(replace(orders, environment=told), names, self._sockets)
+        arguments["image"] = image
         arguments["log_config"] = LogConfig(**arguments["log_config"])
         arguments["ulimits"] = [Ulimit(**each) for each in arguments["ulimits"]]
         self._ensure_network(names)
         self._client.volumes.create(names.key, labels=names.labels("volume"))
         try:
-            _unless_there(lambda: self._client.containers.create(**options.files(orders.manifest.run.image, names)))
+            _unless_there(lambda: self._client.containers.create(**options.files(image, names)))
             self._give(names, orders.files)
             _unless_there(lambda: self._client.containers.create(**arguments))
             self._client.containers.get(names.key).start()
