@@ -1,16 +1,10 @@
 """A report as HTML and as PDF: one shape of data, a template for each."""
 
 import datetime as dt
-import functools
-import json
 from collections.abc import Callable
 from importlib.resources import files
-from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
-import noto_cjk_sans_otc
-import typst
 from jinja2 import DictLoader, Environment, StrictUndefined
 
 from dualspan_analytics.reports.charts import bars_svg
@@ -28,6 +22,8 @@ from dualspan_analytics.reports.model import (
     say,
 )
 from dualspan_analytics.reports.words import PERIODS, SECTIONS, speaker
+from dualspan_documents import Block as ShownBlock
+from dualspan_documents import Shape, to_pdf
 
 _TEMPLATES = files("dualspan_analytics.reports") / "templates"
 # Autoescaping is on for everything: names of assets and alarms are whatever somebody typed.
@@ -45,19 +41,7 @@ def render(document: Document, language: Language, form: Format) -> bytes:
     shape = _shape(document, language)
     if form is Format.HTML:
         return _ENVIRONMENT.get_template("report.html").render(**shape).encode()
-    # The template reads data and never code; there is no file and no package that it could reach.
-    return typst.compile(
-        (_TEMPLATES / "report.typ").read_bytes(),
-        sys_inputs={"report": json.dumps(shape, ensure_ascii=False)},
-        font_paths=_fonts(),
-        timestamp=dt.datetime.fromtimestamp(document.made_us // 1_000_000, dt.UTC),
-    )
-
-
-@functools.cache
-def _fonts() -> typst.Fonts:
-    """The font that comes along, and none of the machine's: a page looks the same wherever it is made."""
-    return typst.Fonts(include_system_fonts=False, font_paths=[str(Path(str(noto_cjk_sans_otc.FONT_PATH)).parent)])
+    return to_pdf(shape, dt.datetime.fromtimestamp(document.made_us // 1_000_000, dt.UTC))
 
 
 def file_name(report_id: str, document_span: Span, language: Language, form: Format) -> str:
@@ -67,7 +51,7 @@ def file_name(report_id: str, document_span: Span, language: Language, form: For
     return f"{report_id}-{begin:%Y%m%dT%H%M%SZ}-{language.name.lower()}.{ending}"
 
 
-def _shape(document: Document, language: Language) -> dict[str, Any]:
+def _shape(document: Document, language: Language) -> Shape:
     words = speaker(language)
     zone = ZoneInfo(document.time_zone)
     kind = words(Phrase(PERIODS[document.period]))
@@ -76,9 +60,9 @@ def _shape(document: Document, language: Language) -> dict[str, Any]:
         "title": document.title or kind,
         "kind": kind,
         "facts": [
-            [words(say("period")), _span(document.span, zone)],
-            [words(say("scope")), ", ".join(document.scope) or words(say("everything"))],
-            [words(say("made")), f"{_local(document.made_us, zone):%Y-%m-%d %H:%M}"],
+            (words(say("period")), _span(document.span, zone)),
+            (words(say("scope")), ", ".join(document.scope) or words(say("everything"))),
+            (words(say("made")), f"{_local(document.made_us, zone):%Y-%m-%d %H:%M}"),
         ],
         "zone": words(say("zone", zone=document.time_zone)),
         "sections": [
@@ -88,7 +72,7 @@ def _shape(document: Document, language: Language) -> dict[str, Any]:
     }
 
 
-def _block(block: Block, words: Callable[[Text], str]) -> dict[str, Any]:
+def _block(block: Block, words: Callable[[Text], str]) -> ShownBlock:
     match block:
         case Table():
             columns = [words(column) for column in block.columns]
