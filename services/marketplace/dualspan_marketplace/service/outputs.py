@@ -70,6 +70,7 @@ class Outputs:
 
 
 def _wanted(found: Subscription) -> list[Output]:
-    if found.life.state.is_over or found.life.state is State.PENDING:
+    # A canary has its tags before it begins: nobody accepts a binding for it.
+    if found.life.state.is_over or (found.life.state is State.PENDING and not found.canary_of):
         return []
     return outputs_of(parse(found.manifest), found.roles)

@@ -14,7 +14,7 @@ from dualspan_runtime.database import Connection
 
 _COLUMNS = """tenant_id, subscription_id, publisher, app_id, version, manifest, scopes, plan_id, max_assets, is_paid,
     trial_days, configuration, roles, state, generation, cause, reason, trial_end, grace_end, hand_back_end, revision,
-    request_id, request_digest, create_time, credential, health_problem, health_time"""
+    request_id, request_digest, create_time, credential, health_problem, health_time, canary_of"""
 _THIS = "tenant_id = $1 AND subscription_id = $2"
 
 
@@ -56,9 +56,9 @@ async def insert(connection: Connection, new: Subscription) -> bool:
     status = await connection.execute(
         """INSERT INTO subscription (tenant_id, subscription_id, publisher, app_id, version, manifest, plan_id,
             max_assets, is_paid, trial_days, was_trial, configuration, state, generation, cause, reason, request_id,
-            request_digest, scopes)
+            request_digest, scopes, canary_of)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::integer, $10 > 0, $11, $12, $13, '', '', nullif($14, ''),
-            $15, $16)
+            $15, $16, $17)
         ON CONFLICT DO NOTHING""",
         new.name.tenant,
         new.name.subscription_id,
@@ -76,6 +76,7 @@ async def insert(connection: Connection, new: Subscription) -> bool:
         new.request_id,
         new.request_digest,
         new.scopes,
+        new.canary_of,
     )
     return status == "INSERT 0 1"
 
@@ -109,9 +110,9 @@ async def update(connection: Connection, changed: Subscription) -> None:
 
 
 async def page(connection: Connection, tenant: str, after: str, limit: int) -> list[Subscription]:
-    """Subscriptions in order of id."""
+    """Subscriptions in order of id, without canaries."""
     rows = await connection.fetch(
-        f"SELECT {_COLUMNS} FROM subscription WHERE tenant_id = $1 AND subscription_id > $2"
+        f"SELECT {_COLUMNS} FROM subscription WHERE tenant_id = $1 AND subscription_id > $2 AND canary_of = ''"
         " ORDER BY subscription_id LIMIT $3",
         tenant,
         after,
@@ -264,4 +265,5 @@ def _subscription(row: Record) -> Subscription:
         credential=row["credential"],
         health_problem=row["health_problem"],
         health_time=row["health_time"],
+        canary_of=row["canary_of"],
     )

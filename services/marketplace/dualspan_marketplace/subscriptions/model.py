@@ -39,6 +39,7 @@ class Subscription:
         credential: Which of its credentials counts; tokens of an earlier one are void.
         health_problem: What the app last said that it lacks; "" if nothing.
         health_time: When it said so.
+        canary_of: Of a new version that is tried beside the old one: the subscription that it is tried for; else "".
     """
 
     name: SubscriptionName
@@ -58,6 +59,7 @@ class Subscription:
     credential: int = 0
     health_problem: str = ""
     health_time: datetime | None = None
+    canary_of: str = ""
 
     @property
     def etag(self) -> str:
