@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 
-from dualspan_marketplace.composition import app_runtime, catalogue, operations, subscriptions
+from dualspan_marketplace.composition import app_runtime, catalogue, operations, subscriptions, upgrades
 from dualspan_marketplace.parts import Concern, Parts, open_parts
 from dualspan_marketplace.service.granting import Granting
 from dualspan_marketplace.service.own_grants import OwnGrants
@@ -18,6 +18,7 @@ CONCERNS: Sequence[Callable[[Parts], Concern]] = (
     catalogue.compose,
     subscriptions.compose,
     app_runtime.compose,
+    upgrades.compose,
 )
 
 

@@ -10,3 +10,4 @@ APP_VERSION = ResourceName("tenants/{tenant}/apps/{app}/appVersions/{version}", 
 PLAN = ResourceName("tenants/{tenant}/apps/{app}/plans/{plan}")
 LISTING = ResourceName("tenants/{tenant}/listings/{app}")
 SUBSCRIPTION = ResourceName("tenants/{tenant}/subscriptions/{subscription}")
+UPGRADE = ResourceName("tenants/{tenant}/subscriptions/{subscription}/upgrades/{upgrade}", upgrade="[1-9][0-9]{0,8}")

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
+from dualspan.historian.v1.service_pb2_grpc import HistorianServiceStub
 from dualspan.identity.v1.app_token_service_pb2_grpc import AppTokenServiceStub
 from dualspan.onboarding.v1.asset_service_pb2_grpc import AssetServiceStub
 from dualspan.onboarding.v1.result_tags_pb2_grpc import ResultTagServiceStub
@@ -12,6 +13,7 @@ from dualspan_marketplace.app_tokens import AppTokens
 from dualspan_marketplace.migrations import MIGRATIONS
 from dualspan_marketplace.plant import Plant
 from dualspan_marketplace.result_tags import ResultTags
+from dualspan_marketplace.results import Results
 from dualspan_marketplace.settings import MarketplaceSettings
 from dualspan_runtime.audit import Audit
 from dualspan_runtime.channels import open_channel
@@ -41,6 +43,7 @@ class Parts:
         audit: Keeps who did what, and brings it to identity.
         plant: Assets of tenants.
         result_tags: Tags for the results of apps.
+        results: What apps have written.
         app_tokens: Access tokens of apps.
         tokens: Page tokens.
         jobs: Puts tasks on the service's queue.
@@ -52,6 +55,7 @@ class Parts:
     audit: Audit
     plant: Plant
     result_tags: ResultTags
+    results: Results
     app_tokens: AppTokens
     tokens: PageTokens
     jobs: Jobs
@@ -84,6 +88,7 @@ async def open_parts(settings: MarketplaceSettings, *, pool_minimum: int = 1) ->
         Database.open(settings, schema=MIGRATIONS, min_size=pool_minimum, constraints=_CONSTRAINTS) as database,
         connect(platform.onboarding_address, timeout=60.0) as to_onboarding,
         connect(platform.identity_address) as to_identity,
+        connect(platform.historian_address) as to_historian,
     ):
         yield Parts(
             settings=settings,
@@ -92,6 +97,7 @@ async def open_parts(settings: MarketplaceSettings, *, pool_minimum: int = 1) ->
             audit=Audit(database, partial(connect, platform.identity_address)),
             plant=Plant(AssetServiceStub(to_onboarding)),
             result_tags=ResultTags(ResultTagServiceStub(to_onboarding)),
+            results=Results(HistorianServiceStub(to_historian)),
             app_tokens=AppTokens(AppTokenServiceStub(to_identity)),
             tokens=PageTokens(platform.service_secret.get_secret_value()),
             jobs=Jobs(create_celery("marketplace", platform)),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from celery import Celery
 
-from dualspan_marketplace.composition import app_runtime, catalogue, deployments, subscriptions
+from dualspan_marketplace.composition import app_runtime, catalogue, deployments, subscriptions, upgrades
 from dualspan_marketplace.parts import Parts, open_parts
 from dualspan_marketplace.service.deploying import Deploying
 from dualspan_marketplace.settings import MarketplaceSettings
@@ -59,6 +59,11 @@ app.conf.beat_schedule = {
         "schedule": settings.deploy_seconds,
         "options": {"expires": settings.deploy_seconds},
     },
+    "upgrades": {
+        "task": "marketplace.upgrades",
+        "schedule": settings.deploy_seconds,
+        "options": {"expires": settings.deploy_seconds},
+    },
 }
 
 
@@ -78,6 +83,12 @@ def check_submissions() -> None:
 def sweep_subscriptions() -> None:
     """End trials and grace that are over, and stop what a publisher has withdrawn."""
     runner.run(lambda worker: subscriptions.use_cases(worker.parts).sweep())
+
+
+@app.task(name="marketplace.upgrades")
+def sweep_upgrades() -> None:
+    """Take every upgrade a step further that can be."""
+    runner.run(lambda worker: upgrades.upgrading(worker.parts).sweep())
 
 
 @app.task(name="marketplace.outputs")

@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from dualspan_marketplace.composition.app_runtime import runtime
+from dualspan_marketplace.composition.clusters import releases
 from dualspan_marketplace.deployments.docker.provisioner import DockerProvisioner
 from dualspan_marketplace.deployments.process.provisioner import ProcessProvisioner
 from dualspan_marketplace.deployments.provisioner import Provisioner
@@ -30,6 +31,8 @@ def provisioners(settings: MarketplaceSettings) -> Sequence[Provisioner]:
     """Who runs apps here, in the order of preference: what isolates better comes first."""
     own = [each.strip() for each in settings.process_publishers.split(",") if each.strip()]
     process = ProcessProvisioner(Path(settings.apps_folder).absolute(), own)
+    if settings.kubernetes_url:
+        return [releases(settings), process]
     if not settings.docker_url:
         return [process]
     peers = dict(_pair(each.strip()) for each in settings.docker_peers.split(",") if each.strip())

@@ -14,7 +14,7 @@ from dualspan_marketplace.catalogue.errors import listing_not_found
 from dualspan_marketplace.catalogue.model import Plan, PlanModel, PlanState
 from dualspan_marketplace.names import SUBSCRIPTION
 from dualspan_marketplace.plant import Plant
-from dualspan_marketplace.store import listings, publishers
+from dualspan_marketplace.store import listings, publishers, upgrades
 from dualspan_marketplace.store import subscriptions as store
 from dualspan_marketplace.store.listings import Listed
 from dualspan_marketplace.subscriptions import errors
@@ -191,6 +191,7 @@ class Subscriptions:
             found = await _there(connection, name, lock=True)
             if found.life.state.is_over:
                 raise errors.over(found.life.state)
+            await upgrades.void_canaries(connection, name)
             await store.update(connection, replace(found, credential=found.credential + 1))
             await self._write(connection, name, "revokeAppTokens")
             revoked = await _there(connection, name)

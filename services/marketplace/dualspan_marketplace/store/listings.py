@@ -82,6 +82,17 @@ async def find(connection: Connection, app_id: str) -> Listed | None:
     return _listed(row) if row else None
 
 
+async def find_version(connection: Connection, app_id: str, version: str) -> Listed | None:
+    """One published version of an app, the newest or not."""
+    row = await connection.fetchrow(
+        f"""SELECT {_COLUMNS} FROM app_version AS v JOIN publisher AS w ON w.tenant_id = v.tenant_id
+        WHERE v.app_id = $1 AND v.version = $2 AND v.state = 'published'""",
+        app_id,
+        version,
+    )
+    return _listed(row) if row else None
+
+
 async def picture(connection: Connection, listed: Listed, path: str) -> Picture | None:
     """One picture of a listing."""
     row = await connection.fetchrow(

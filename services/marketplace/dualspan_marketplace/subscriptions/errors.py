@@ -11,6 +11,7 @@ _DOINGS = {
     Step.SUSPEND: "suspended",
     Step.RESUME: "resumed",
     Step.CANCEL: "cancelled",
+    Step.UPGRADE: "upgraded",
 }
 
 
