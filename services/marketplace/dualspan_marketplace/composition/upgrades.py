@@ -5,7 +5,7 @@ from datetime import timedelta
 from dualspan.marketplace.v1.upgrades_pb2_grpc import add_UpgradeServiceServicer_to_server
 from dualspan_marketplace.composition.app_runtime import outputs
 from dualspan_marketplace.parts import Concern, Parts
-from dualspan_marketplace.service.comparing import Comparing
+from dualspan_marketplace.service.likeness import Likeness
 from dualspan_marketplace.service.upgrades import Upgrades
 from dualspan_marketplace.service.upgrading import Upgrading
 from dualspan_marketplace.servicer.upgrades import UpgradeServicer
@@ -21,10 +21,8 @@ def compose(parts: Parts) -> Concern:
 
 def upgrading(parts: Parts) -> Upgrading:
     """What takes the steps, for the worker."""
-    comparing = Comparing(parts.database, parts.results)
-    return Upgrading(
-        parts.database, parts.operations, parts.audit, _clock(parts), outputs(parts), comparing, parts.jobs
-    )
+    likeness = Likeness(parts.database, parts.results)
+    return Upgrading(parts.database, parts.operations, parts.audit, _clock(parts), outputs(parts), likeness, parts.jobs)
 
 
 def _clock(parts: Parts) -> Clock:

@@ -9,7 +9,7 @@ import structlog
 
 from dualspan_manifest import parse
 from dualspan_marketplace.names import SUBSCRIPTION
-from dualspan_marketplace.service.comparing import Comparing
+from dualspan_marketplace.service.likeness import Likeness
 from dualspan_marketplace.service.outputs import Outputs
 from dualspan_marketplace.service.upgrade_messages import upgrade_message
 from dualspan_marketplace.store import deployments, subscriptions
@@ -75,7 +75,7 @@ class Upgrading:
         audit: Keeps what was done.
         clock: How long a subscription is borne with.
         outputs: Has the tags of results made.
-        comparing: Compares what both versions wrote.
+        likeness: Compares what both versions wrote.
         jobs: Tells whoever runs apps.
     """
 
@@ -86,7 +86,7 @@ class Upgrading:
         audit: Audit,
         clock: Clock,
         outputs: Outputs,
-        comparing: Comparing,
+        likeness: Likeness,
         jobs: Jobs,
     ) -> None:
         self._database = database
@@ -94,7 +94,7 @@ class Upgrading:
         self._audit = audit
         self._clock = clock
         self._outputs = outputs
-        self._comparing = comparing
+        self._likeness = likeness
         self._jobs = jobs
 
     async def sweep(self) -> None:
@@ -172,7 +172,7 @@ class Upgrading:
         if view.canary is None or since is None:
             return None
         rules = parse(view.canary.manifest).upgrade.compare
-        return await self._comparing.compare(view.upgrade.name, view.canary.name, rules, since)
+        return await self._likeness.compare(view.upgrade.name, view.canary.name, rules, since)
 
     async def _take(self, connection: Connection, view: _View, compared: Sequence[Compared]) -> None:
         """Do a step, as rows."""
