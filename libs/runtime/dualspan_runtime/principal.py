@@ -31,6 +31,7 @@ class Principal:
         expires_at: When its credentials end, seconds since the Unix epoch.
         serial: Serial number of its certificate, lower-case hex; gateways only.
         credential: Which credential of its subscription its token was signed for; apps only.
+        session: Id of the session that its token was signed in; people only.
     """
 
     kind: PrincipalKind
@@ -40,6 +41,7 @@ class Principal:
     expires_at: float = math.inf
     serial: str = ""
     credential: int = 0
+    session: str = ""
 
     @property
     def id(self) -> str:

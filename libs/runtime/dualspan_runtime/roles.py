@@ -25,6 +25,7 @@ _VIEWER = frozenset(
         "historian.gaps.read",
         "historian.samples.read",
         "identity.tenants.read",
+        "marketplace.apps.open",
         "marketplace.catalogue.read",
         "marketplace.subscriptions.read",
         "onboarding.assets.read",

@@ -15,6 +15,8 @@ ACCESS_TOKEN_SECONDS = 15 * 60
 AUDIENCE = "dualspan"
 # Of an app's token: the number of the credential that it was signed for.
 CREDENTIAL_CLAIM = "credential"
+# Of a person's token: the session that it was signed in, by the name that OpenID Connect gives it.
+SESSION_CLAIM = "sid"
 # Clocks of machines in one platform may differ by so much.
 LEEWAY_SECONDS = 5
 _SIGNED_KINDS = {kind.value: kind for kind in (PrincipalKind.USER, PrincipalKind.API_TOKEN, PrincipalKind.APP)}
@@ -69,10 +71,10 @@ def read_access_token(token: str, key: Ed25519PublicKey) -> Principal:
     if kind is None or not isinstance(tenant, str) or not isinstance(roles, list):
         raise _invalid()
     words = frozenset(str(role) for role in cast("list[object]", roles))
-    credential = claims.get(CREDENTIAL_CLAIM, 0)
-    if not isinstance(credential, int):
+    credential, session = claims.get(CREDENTIAL_CLAIM, 0), claims.get(SESSION_CLAIM, "")
+    if not isinstance(credential, int) or not isinstance(session, str):
         raise _invalid()
-    return Principal(kind, actor, tenant, words, float(claims["exp"]), credential=credential)
+    return Principal(kind, actor, tenant, words, float(claims["exp"]), credential=credential, session=session)
 
 
 def token_header(token: str) -> Mapping[str, Any]:

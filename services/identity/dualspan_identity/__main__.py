@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from dualspan.identity.v1.app_token_service_pb2_grpc import add_AppTokenServiceServicer_to_server
 from dualspan.identity.v1.service_pb2_grpc import add_IdentityServiceServicer_to_server
+from dualspan.identity.v1.session_service_pb2_grpc import add_SessionServiceServicer_to_server
 from dualspan.identity.v1.statement_service_pb2_grpc import add_StatementServiceServicer_to_server
 from dualspan_identity.app_token_servicer import AppTokenServicer
 from dualspan_identity.errors import CONSTRAINTS
@@ -22,6 +23,7 @@ from dualspan_identity.service.sessions import Sessions
 from dualspan_identity.service.statements import Statements
 from dualspan_identity.service.throttle import Throttle
 from dualspan_identity.servicer import IdentityServicer
+from dualspan_identity.session_servicer import SessionServicer
 from dualspan_identity.settings import IdentitySettings
 from dualspan_identity.statement_servicer import StatementServicer
 from dualspan_identity.trust import LocalTrust
@@ -43,18 +45,19 @@ async def build(settings: IdentitySettings) -> AsyncGenerator[Server]:
         authority = GatewayAuthority(database, sealer)
         await keys.refresh()
         await authority.load()
+        sessions = Sessions(
+            database,
+            keys,
+            passwords,
+            throttle,
+            lifetime=timedelta(days=settings.session_days),
+            idle=timedelta(days=settings.session_idle_days),
+        )
         servicer = IdentityServicer(
             tenants=Tenants(database),
             users=Users(database, passwords, throttle),
             api_tokens=ApiTokens(database),
-            sessions=Sessions(
-                database,
-                keys,
-                passwords,
-                throttle,
-                lifetime=timedelta(days=settings.session_days),
-                idle=timedelta(days=settings.session_idle_days),
-            ),
+            sessions=sessions,
             keys=keys,
             authority=authority,
             audit_log=AuditLog(database),
@@ -65,6 +68,7 @@ async def build(settings: IdentitySettings) -> AsyncGenerator[Server]:
             Binding(add_IdentityServiceServicer_to_server, servicer),
             Binding(add_StatementServiceServicer_to_server, statements),
             Binding(add_AppTokenServiceServicer_to_server, AppTokenServicer(AppTokens(keys))),
+            Binding(add_SessionServiceServicer_to_server, SessionServicer(sessions)),
         ]
         listener = Listener.people(settings, bindings)
         trust = LocalTrust(keys, authority)

@@ -7,6 +7,7 @@ from functools import partial
 
 from dualspan.historian.v1.service_pb2_grpc import HistorianServiceStub
 from dualspan.identity.v1.app_token_service_pb2_grpc import AppTokenServiceStub
+from dualspan.identity.v1.session_service_pb2_grpc import SessionServiceStub
 from dualspan.onboarding.v1.asset_service_pb2_grpc import AssetServiceStub
 from dualspan.onboarding.v1.result_tags_pb2_grpc import ResultTagServiceStub
 from dualspan_marketplace.app_tokens import AppTokens
@@ -15,6 +16,7 @@ from dualspan_marketplace.plant import Plant
 from dualspan_marketplace.result_tags import ResultTags
 from dualspan_marketplace.results import Results
 from dualspan_marketplace.settings import MarketplaceSettings
+from dualspan_marketplace.sign_ins import SignIns
 from dualspan_runtime.audit import Audit
 from dualspan_runtime.channels import open_channel
 from dualspan_runtime.database import Database
@@ -45,6 +47,7 @@ class Parts:
         result_tags: Tags for the results of apps.
         results: What apps have written.
         app_tokens: Access tokens of apps.
+        sign_ins: Who is still signed in.
         tokens: Page tokens.
         jobs: Puts tasks on the service's queue.
     """
@@ -57,6 +60,7 @@ class Parts:
     result_tags: ResultTags
     results: Results
     app_tokens: AppTokens
+    sign_ins: SignIns
     tokens: PageTokens
     jobs: Jobs
 
@@ -99,6 +103,7 @@ async def open_parts(settings: MarketplaceSettings, *, pool_minimum: int = 1) ->
             result_tags=ResultTags(ResultTagServiceStub(to_onboarding)),
             results=Results(HistorianServiceStub(to_historian)),
             app_tokens=AppTokens(AppTokenServiceStub(to_identity)),
+            sign_ins=SignIns(SessionServiceStub(to_identity)),
             tokens=PageTokens(platform.service_secret.get_secret_value()),
             jobs=Jobs(create_celery("marketplace", platform)),
         )

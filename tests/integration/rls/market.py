@@ -63,4 +63,8 @@ async def subscription_of(database: ClonedDatabase) -> None:
     await connection.execute(
         "INSERT INTO marketplace.deployment (tenant_id, subscription_id, words) VALUES ('acme', 'theirs', 'of acme')"
     )
+    await connection.execute(
+        """INSERT INTO marketplace.access (tenant_id, subscription_id, actor, session, secret_digest, expire_time)
+        VALUES ('acme', 'theirs', 'users/of-acme', '', 'x', now() + interval '1 hour')"""
+    )
     await connection.close()

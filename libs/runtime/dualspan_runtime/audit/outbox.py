@@ -43,9 +43,18 @@ class Audit:
         self._open_identity = open_identity
         self._waiting = asyncio.Event()
 
-    async def write(self, connection: Connection, tenant: str, action: str, resource: str) -> None:
-        """Write down who did what, in the transaction in which it was done."""
-        event = AuditEvent(tenant, uuid.uuid4(), current_principal().actor, action, resource, request_id())
+    async def write(self, connection: Connection, tenant: str, action: str, resource: str, actor: str = "") -> None:
+        """Write down who did what, in the transaction in which it was done.
+
+        Args:
+            connection: Of that transaction.
+            tenant: Whose audit log.
+            action: What was done.
+            resource: To what.
+            actor: Who, where a service calls for somebody; else the caller.
+        """
+        who = actor or current_principal().actor
+        event = AuditEvent(tenant, uuid.uuid4(), who, action, resource, request_id())
         await store.add(connection, event)
         self._waiting.set()
 

@@ -15,7 +15,7 @@ from dualspan_identity.sealing import Sealer
 from dualspan_identity.store import keys
 from dualspan_identity.store.tokens import Bearer
 from dualspan_runtime.database import Connection, Database
-from dualspan_runtime.tokens import ACCESS_TOKEN_SECONDS, AUDIENCE, CREDENTIAL_CLAIM
+from dualspan_runtime.tokens import ACCESS_TOKEN_SECONDS, AUDIENCE, CREDENTIAL_CLAIM, SESSION_CLAIM
 
 # Another replica may have replaced the key: what retired still verifies for an hour.
 _REFRESH_SECONDS = 60.0
@@ -65,7 +65,8 @@ class SigningKeys:
 
     def sign(self, tenant: str, bearer: Bearer) -> SignedToken:
         """Returns an access token of a quarter of an hour."""
-        return self._sign(tenant, {"sub": bearer.actor, "roles": list(bearer.roles)})
+        session = {SESSION_CLAIM: bearer.session} if bearer.session else {}
+        return self._sign(tenant, {"sub": bearer.actor, "roles": list(bearer.roles), **session})
 
     def sign_app(self, tenant: str, subscription: str, credential: int) -> SignedToken:
         """Returns an app's: it has no role, and names the credential that it was signed for."""

@@ -7,6 +7,7 @@ is stored as a hash, and ends at once by signing out, by a new password and when
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -17,7 +18,7 @@ from dualspan_identity.service.audit import note
 from dualspan_identity.service.keys import SigningKeys
 from dualspan_identity.service.throttle import Throttle
 from dualspan_identity.store import accounts, tokens
-from dualspan_identity.store.tokens import Bearer
+from dualspan_identity.store.tokens import Bearer, SignedInAs
 from dualspan_runtime.database import Database
 from dualspan_runtime.errors import Unauthenticated
 from dualspan_runtime.names import SLUG, USER
@@ -114,6 +115,15 @@ class Sessions:
             raise session_ended()
         return self._keys.sign(tenant, bearer)
 
+    async def roles_now(self, asked: Sequence[SignedInAs]) -> list[tuple[str, ...]]:
+        """Returns the roles that each of some sessions and API tokens is good for; none if it counts no longer."""
+        people = [each for each in asked if each.session]
+        programs = [each for each in asked if not each.session]
+        async with self._database.platform_transaction(readonly=True) as connection:
+            found = await tokens.roles_in_sessions(connection, people, self._idle)
+            found |= await tokens.roles_of_api_tokens(connection, programs)
+        return [found.get(each, ()) for each in asked]
+
     async def sign_out(self, refresh_token: str) -> None:
         """Ends a session; does nothing when it has ended."""
         try:
@@ -141,9 +151,9 @@ class Sessions:
         tenant = account.tenant_id
         refresh_token, token_hash = new_secret(REFRESH_PREFIX, tenant)
         async with self._database.transaction(tenant) as connection:
-            await tokens.insert_session(connection, tenant, account.user_id, token_hash, self._lifetime)
+            session = await tokens.insert_session(connection, tenant, account.user_id, token_hash, self._lifetime)
             await note(connection, tenant, "user.sign_in", account.name)
-        access = self._keys.sign(tenant, Bearer(f"users/{account.user_id}", account.roles))
+        access = self._keys.sign(tenant, Bearer(f"users/{account.user_id}", account.roles, session))
         return SignedIn(access, refresh_token, account)
 
 

@@ -1,5 +1,6 @@
 """Attempts to sign in, sessions and API tokens."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -22,10 +23,20 @@ class Attempts:
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """Whom a refresh token or an API token speaks for."""
+    """Whom a refresh token or an API token speaks for, and the id of the session; "" without one."""
 
     actor: str
     roles: tuple[str, ...]
+    session: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedInAs:
+    """A session of a person, or an API token, whose session is ""."""
+
+    tenant: str
+    actor: str
+    session: str
 
 
 async def lock_attempts(connection: Connection, email_hash: bytes) -> Attempts:
@@ -71,14 +82,14 @@ async def forget_attempts(connection: Connection, email_hash: bytes) -> None:
 
 async def insert_session(
     connection: Connection, tenant_id: str, user_id: str, token_hash: bytes, lifetime: timedelta
-) -> None:
-    """Begins a session, and clears away the user's ended ones."""
+) -> str:
+    """Begins a session and returns its id; clears away the user's ended ones."""
     await connection.execute(
         "DELETE FROM session WHERE tenant_id = $1 AND user_id = $2 AND expires_at < now()", tenant_id, user_id
     )
-    await connection.execute(
+    return await connection.fetchval(
         """INSERT INTO session (tenant_id, user_id, token_hash, expires_at)
-        VALUES ($1, $2, $3, now() + $4::interval)""",
+        VALUES ($1, $2, $3, now() + $4::interval) RETURNING session_id::text""",
         tenant_id,
         user_id,
         token_hash,
@@ -92,12 +103,41 @@ async def use_session(connection: Connection, tenant_id: str, token_hash: bytes,
         """UPDATE session SET used_at = now() FROM account
         WHERE session.tenant_id = $1 AND token_hash = $2 AND expires_at > now() AND used_at > now() - $3::interval
             AND account.tenant_id = session.tenant_id AND account.user_id = session.user_id AND disabled_at IS NULL
-        RETURNING account.user_id, roles""",
+        RETURNING account.user_id, roles, session_id::text AS session""",
         tenant_id,
         token_hash,
         idle,
     )
-    return None if row is None else Bearer(f"users/{row['user_id']}", tuple(row["roles"]))
+    return None if row is None else Bearer(f"users/{row['user_id']}", tuple(row["roles"]), row["session"])
+
+
+async def roles_in_sessions(
+    connection: Connection, asked: Sequence[SignedInAs], idle: timedelta
+) -> dict[SignedInAs, tuple[str, ...]]:
+    """Returns the roles of those sessions of people that have not ended. Wants a platform transaction."""
+    rows = await connection.fetch(
+        """SELECT session.tenant_id, account.user_id, session_id::text AS session, roles FROM session
+        JOIN account ON account.tenant_id = session.tenant_id AND account.user_id = session.user_id
+        WHERE (session.tenant_id, session_id) IN (SELECT * FROM unnest($1::text[], $2::uuid[]))
+            AND expires_at > now() AND used_at > now() - $3::interval AND disabled_at IS NULL""",
+        [each.tenant for each in asked],
+        [each.session for each in asked],
+        idle,
+    )
+    return {SignedInAs(row[0], f"users/{row[1]}", row[2]): tuple(row["roles"]) for row in rows}
+
+
+async def roles_of_api_tokens(connection: Connection, asked: Sequence[SignedInAs]) -> dict[SignedInAs, tuple[str, ...]]:
+    """Returns the roles of those API tokens that still count. Wants a platform transaction."""
+    rows = await connection.fetch(
+        """SELECT token.tenant_id, token_id, token.roles, account.roles AS held FROM api_token token
+        JOIN account ON account.tenant_id = token.tenant_id AND user_id = created_by
+        WHERE (token.tenant_id, token_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))
+            AND expires_at > now() AND revoked_at IS NULL AND disabled_at IS NULL""",
+        [each.tenant for each in asked],
+        [each.actor.rpartition("/")[2] for each in asked],
+    )
+    return {SignedInAs(row[0], f"apiTokens/{row[1]}", ""): covered_roles(row["roles"], row["held"]) for row in rows}
 
 
 async def delete_session(connection: Connection, tenant_id: str, token_hash: bytes) -> str | None:

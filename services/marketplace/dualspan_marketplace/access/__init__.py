@@ -1,0 +1,1 @@
+"""The pages of apps: their origins, tickets and what is known of who has them open."""
