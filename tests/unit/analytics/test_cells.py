@@ -12,7 +12,7 @@ from dualspan_analytics.calendars.expansion import Shifts
 from dualspan_analytics.columns import Series
 from dualspan_analytics.intervals import Intervals
 from dualspan_analytics.kpis.cells import Cells, Counted, Frame, RunTime, cells
-from dualspan_analytics.kpis.counters import increments
+from dualspan_analytics.kpis.counters import difference, increments
 from dualspan_analytics.kpis.measures import TIME_ELEMENTS, Measure
 from dualspan_analytics.kpis.ratios import figures
 from dualspan_analytics.kpis.slots import NO_SHIFT, Slots, slots_of
@@ -174,3 +174,23 @@ def test_slots_are_the_shifts_and_the_times_between() -> None:
         (30, 40, NO_SHIFT),
         (40, 120, 1),
     ]
+
+
+def test_what_is_doubtful_of_counters_is_in_the_cell_where_it_was_seen() -> None:
+    def counter(*values: int) -> Series:
+        t = np.arange(len(values), dtype=np.int64) * 10
+        return Series(t, np.array(values), np.zeros(len(t), np.uint32), "")
+
+    given = story(shifts=[(0, 60), (60, 120)])
+    # Of all pieces and of scrap, both reset at 30; a PLC that shows 0 at 80.
+    total = increments(counter(500, 501, 502, 0, 1, 2, 3, 4, 0, 5), 0, END)
+    scrap = increments(counter(50, 51, 52, 0, 0, 0, 0, 0, 0, 0), 0, END)
+    energy = increments(counter(5000, 5001, 5002, 5003, 5004, 5005, 5006, 5007, 0, 5008), 0, END)
+    counted = Counted(
+        {Measure.GOOD: difference(total, scrap), Measure.SCRAP: scrap},
+        RunTime(np.array([0], np.int64), np.array([2.0])),
+        energy,
+    )
+    found = cells(from_values(given.series(), STATES, 0, END), given.frame(), counted)
+    columns = [Measure.RESETS, Measure.BACKWARDS, Measure.METER_DOUBTS, Measure.ENERGY]
+    assert found.measures[:, columns].tolist() == [[1, 0, 0, 5], [1, 0, 1, 3]]

@@ -1,3 +1,5 @@
+import time
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -11,25 +13,11 @@ from dualspan_analytics.kpis.counters import bad_time, difference, increments
 BAD = 0x80340000
 
 
-def counter(values: list[float], bad: tuple[int, ...] = (), kind: type = np.int64) -> Series:
+def counter(values: Sequence[float], bad: tuple[int, ...] = (), kind: type = np.int64) -> Series:
     t = np.arange(len(values), dtype=np.int64) * 10
     status = np.zeros(len(values), np.uint32)
     status[list(bad)] = BAD
     return Series(t, np.array(values, kind), status, "{piece}")
-
-
-def plain(values: list[int]) -> int:
-    """One sample at a time: what a person with a pencil would count."""
-    total, top, low = 0, values[0], values[0]
-    for value in values[1:]:
-        if value < low and value < 0.5 * low:
-            total += value  # reset
-            top = value
-        elif value > top:
-            total += value - top
-            top = value
-        low = value
-    return total
 
 
 @pytest.mark.parametrize(
@@ -51,14 +39,121 @@ def test_falls_of_counters(
     assert (len(found.resets), len(found.backwards), len(found.rollovers)) == (resets, backwards, rollovers)
 
 
-@given(st.lists(st.integers(0, 1000), min_size=1, max_size=40))
-def test_nothing_is_counted_twice(values: list[int]) -> None:
-    found = increments(counter([float(value) for value in values], kind=np.float64), 0, 10_000)
-    assert (found.amount > 0).all()
-    # A counter that was corrected and then reset counts a little less than the pencil, never more.
-    assert found.amount.sum() <= plain(values)
-    if all(b >= a or b < 0.5 * a for a, b in pairwise(values)):
-        assert found.amount.sum() == plain(values)
+@pytest.mark.parametrize(
+    ("values", "modulus", "total"),
+    [
+        ([1000, 0, 1001], 0, 1),  # a PLC that boots
+        ([1000, 0, 0, 3, 1001], 0, 1),
+        ([100.0, 100.1, 49.0, 100.2], 0, 0.2),
+        ([1000, 60000, 1001], 0, 1),  # a spike
+        ([1000, 60000, 30000, 1001], 0, 1),
+        ([65000, 0, 65001], 65536, 1),  # looks like a rollover
+        ([100, 65535, 101], 65536, 1),
+        ([5, 65535, 6, 7, 8, 9], 65536, 4),
+        ([1000, 400, 1001], 0, 1),
+        ([1000, 65535, *range(1001, 1100), 65535, 1101], 0, 101),  # what is between the spikes is true
+        ([1000, 400, *range(1001, 1100), 400, 1101], 0, 101),
+    ],
+)
+def test_values_that_cannot_be_true_count_nothing_and_are_marked(
+    values: list[float], modulus: float, total: float
+) -> None:
+    found = increments(counter(values, kind=np.float64), 0, 10_000, modulus)
+    assert found.amount.sum() == pytest.approx(total)
+    assert len(found.dropped) >= 1
+    assert found.anchors.tolist() == [each - 10 for each in found.dropped]
+    assert len(found.resets) == len(found.rollovers) == len(found.jumps) == 0
+
+
+@pytest.mark.parametrize(
+    ("values", "total"),
+    [
+        ([*range(1000, 1010), 0, *range(1, 1200)], 9 + 1199),  # comes back step by step
+        ([8, 0, 8, 16, 24], 24),  # eight cavities
+        ([0, 1, 0, 1, 0, 1], 3),  # scrap of a shift
+        ([1000, 1001, 1002, 1003, 400, 401], 3 + 1),  # what it was set to was not counted since
+    ],
+)
+def test_a_reset_is_no_false_value(values: list[float], total: float) -> None:
+    found = increments(counter(values), 0, 100_000)
+    assert found.amount.sum() == total
+    assert len(found.resets) >= 1
+    assert len(found.dropped) == 0
+
+
+def test_a_counter_that_is_set_back_counts_on_from_there() -> None:
+    found = increments(counter([1000, 1001, 1002, 1003, 803, 804, 805]), 0, 1000)
+    assert found.amount.tolist() == [1, 1, 1, 1, 1]
+    assert found.backwards.tolist() == [40]
+    found = increments(counter([1000, 800, 0, 50, 150]), 0, 1000)
+    assert found.amount.tolist() == [50, 100]
+    assert (found.backwards.tolist(), found.resets.tolist()) == ([10], [20])
+
+
+def test_a_total_that_was_there_before_anybody_looked_is_not_counted() -> None:
+    found = increments(counter([0, 0, 123_456, 123_457, 123_458, 123_459]), 0, 1000)
+    assert found.amount.tolist() == [1, 1, 1]
+    assert found.jumps.tolist() == [20]
+
+
+def test_noise_of_a_scale_adds_up_to_nothing() -> None:
+    found = increments(counter([100.0, 99.9, 100.0, 99.9, 100.0] * 20, kind=np.float64), 0, 10_000)
+    assert found.amount.sum() == pytest.approx(0.0)
+
+
+def test_what_was_made_in_a_gap_is_plausible_and_a_jump_without_one_is_told() -> None:
+    made = [*range(10), 400, 401]
+    gap = Series(
+        np.array([*range(0, 100, 10), 95, 4100, 4110], np.int64),
+        np.array([*range(10), 0, 400, 401]),
+        np.array([0] * 10 + [BAD, 0, 0], np.uint32),
+        "{piece}",
+    )
+    found = increments(gap, 0, 5000)
+    assert (found.amount.sum(), len(found.jumps), found.doubtful) == (401, 0, False)
+    found = increments(counter(made), 0, 5000)
+    assert (found.amount.sum(), found.jumps.tolist(), found.doubtful) == (401, [100], True)
+
+
+_FALSE = st.tuples(st.integers(20, 190), st.sampled_from([0, 1, 65535, 4_000_000_000]), st.integers(1, 3))
+
+
+@given(
+    st.lists(st.integers(0, 5), min_size=200, max_size=200),
+    st.lists(_FALSE, max_size=3, unique_by=lambda each: each[0] // 10),
+    st.integers(1000, 200_000),
+    st.sampled_from([np.int64, np.float64]),
+)
+def test_false_values_change_nothing_that_is_counted(
+    steps: list[int], false: list[tuple[int, int, int]], begin: int, kind: type
+) -> None:
+    values = (begin + np.cumsum(steps)).tolist()
+    for place, value, length in false:
+        values[place : place + length] = [value] * length
+    found = increments(counter(values, kind=kind), 0, 10_000)
+    assert found.amount.sum() == values[-1] - values[0]
+    assert len(found.dropped) == len(false)
+    assert len(found.resets) == len(found.backwards) == 0
+
+
+@given(st.lists(st.integers(0, 1000), min_size=1, max_size=60), st.sampled_from([0, 1024]))
+def test_whatever_comes_no_step_counts_more_than_it_shows(values: list[int], modulus: int) -> None:
+    found = increments(counter([float(value) for value in values], kind=np.float64), 0, 10_000, modulus)
+    assert (found.amount != 0).all()
+    assert found.amount.sum() <= sum(values) + modulus * len(values)
+    assert (found.since < found.timestamp).all()
+    assert (found.timestamp[1:] > found.timestamp[:-1]).all()
+    rises = all(b >= a for a, b in pairwise(values))
+    assert not rises or found.amount.sum() == values[-1] - values[0]
+
+
+def test_false_values_without_end_are_looked_at_in_columns() -> None:
+    values = np.arange(200_000) + 1_000_000
+    values[1::2] = 0
+    began = time.perf_counter()
+    found = increments(counter(values.tolist()), 0, 10_000_000)
+    assert time.perf_counter() - began < 2.0
+    assert found.amount.sum() <= 200_000
 
 
 def test_bad_and_nan_are_passed_over_and_are_bad_time() -> None:

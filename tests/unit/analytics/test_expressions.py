@@ -82,7 +82,6 @@ def test_conditions(text: str, wanted: list[int]) -> None:
         ("mean(speed)", (0 * 10 + 5 * 10 + 8 * 10) / 30),
         ("max(speed) - min(speed)", 8.0),
         ("first(speed) + last(good_count)", 2.0),
-        ("increase(good_count)", 10.0),  # 4 + 4, and 2 after the reset
         ("duration(running) * 1000000", 20.0),
         ("mean(abs(speed - 5))", (5 + 0 + 3) / 3),
         ("max(1, 2) * min(4, 3)", 6.0),
@@ -92,6 +91,17 @@ def test_windows(text: str, wanted: float) -> None:
     value, reason, _ = window(text)
     assert value == pytest.approx(wanted)
     assert reason == ""
+
+
+def test_what_a_counter_counted_over_a_reset_is_told() -> None:
+    value, reason, _ = window("increase(good_count)")
+    assert value == 10.0  # 4 + 4, and 2 after the reset
+    assert reason == "good-count was reset, set back or showed what cannot be true"
+    assert window("increase(good_count)", end=30)[1] == ""
+    measures = np.zeros((1, MEASURES))
+    measures[0, [Measure.APT, Measure.GOOD, Measure.RESETS]] = 3600e6, 90, 1
+    assert "reset once" in window("GQ / APT", measures)[1]
+    assert window("APT", measures)[1] == ""
 
 
 def test_sums_of_iso_22400() -> None:
@@ -120,7 +130,7 @@ def test_text_is_compared_whole_however_long() -> None:
 def test_what_cannot_be_computed_is_marked() -> None:
     value, reason, _ = window("increase(good_count) / 0")
     assert np.isnan(value)
-    assert reason == "division by zero"
+    assert reason.startswith("division by zero; ")
     value, reason, _ = window("PQ / APT")
     assert np.isnan(value)
     value, reason, share = window("mean(nothing)")

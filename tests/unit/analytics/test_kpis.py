@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dualspan_analytics.kpis.measures import MEASURES, Measure, add_up
-from dualspan_analytics.kpis.ratios import ALL, MIXED, NO_RUN_TIME, figures, unit_of
+from dualspan_analytics.kpis.ratios import ALL, MIXED, NO_RUN_TIME, TAKEN_BACK, figures, unit_of
 
 MINUTE = 60e6
 HOUR = 60 * MINUTE
@@ -144,6 +144,34 @@ def test_sums_of_different_units_have_no_ratio_and_say_why() -> None:
         found = figures(kpi, mixed)
         assert np.isnan(found.value[0]), kpi
         assert found.reason[0] in {MIXED, NO_RUN_TIME}, kpi
+
+
+COUNTED = ("quality-ratio", "scrap-ratio", "throughput-rate", "effectiveness", "oee", "nee", "energy-per-unit")
+
+
+@pytest.mark.parametrize("kpi", COUNTED)
+def test_what_is_doubtful_of_counters_is_said_of_all_that_is_made_of_them(kpi: str) -> None:
+    day = row(apt=HOUR, adot=HOUR, good=90, scrap=10, timed=100, ideal=0.9 * HOUR, energy=5)
+    assert figures(kpi, day).reason[0] == ""
+    day[0, Measure.RESETS], day[0, Measure.BACKWARDS] = 1, 2
+    found = figures(kpi, day)
+    assert np.isfinite(found.value[0])
+    assert "a counter was reset once" in found.reason[0]
+    assert "cannot be true 2 times" in found.reason[0]
+    assert figures("availability", day).reason[0] == ""
+
+
+def test_a_meter_is_doubtful_where_energy_is() -> None:
+    day = row(apt=HOUR, good=90, timed=90, ideal=0.9 * HOUR, energy=5, meter_doubts=1)
+    assert "the meter was reset" in figures("energy-per-unit", day).reason[0]
+    assert figures("oee", day).reason[0] == ""
+
+
+def test_more_taken_back_than_made_is_no_ratio() -> None:
+    day = row(apt=HOUR, good=-5, scrap=1)
+    for kpi in ("quality-ratio", "throughput-rate", "energy-per-unit"):
+        found = figures(kpi, day)
+        assert (np.isnan(found.value[0]), found.reason[0]) == (True, TAKEN_BACK), kpi
 
 
 def test_units_are_those_that_machines_count_in() -> None:

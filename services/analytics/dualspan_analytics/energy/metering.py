@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from dualspan_analytics.columns import Series
 from dualspan_analytics.intervals import Intervals, Micros
-from dualspan_analytics.kpis.counters import bad_time, increments, usable_samples
+from dualspan_analytics.kpis.counters import Increments, bad_time, increments, usable_samples
 from dualspan_analytics.units import convert
 
 Floats = NDArray[np.float64]
@@ -113,16 +113,25 @@ def from_counter(series: Series, start_us: int, end_us: int, modulus: float = 0.
     if len(series) and usable[-1] and _stands(readings, end_us):
         readings = np.append(readings, end_us)
     counted = np.searchsorted(found.timestamp, readings, side="right")
-    steps = np.concatenate([[0.0], np.cumsum(found.amount)])
+    # A little that was taken back is no energy that was given back.
+    steps = np.maximum.accumulate(np.concatenate([[0.0], np.cumsum(found.amount)]))
     total = convert(steps[counted], series.unit, ENERGY_UNIT)
-    notes: list[str] = []
-    resets = int(((found.resets >= start_us) & (found.resets < end_us)).sum())
-    if resets:
-        notes.append(f"The meter was reset {resets} times; what it counted just before is missing.")
-    backwards = int(((found.backwards >= start_us) & (found.backwards < end_us)).sum())
-    if backwards:
-        notes.append(f"The meter went backwards {backwards} times; that is counted as no use.")
-    return Metered(readings, total, bad_time(series, start_us, end_us), is_counted=True, notes=tuple(notes))
+    notes = _notes(found, start_us, end_us)
+    return Metered(readings, total, bad_time(series, start_us, end_us), is_counted=True, notes=notes)
+
+
+def _notes(found: Increments, start_us: int, end_us: int) -> tuple[str, ...]:
+    """What a reader must know of what a meter counted in [start_us, end_us)."""
+    return tuple(
+        words.format("once" if count == 1 else f"{count} times")
+        for times, words in (
+            (found.resets, "The meter was reset {}; what it counted just before is missing."),
+            (found.backwards, "The meter went backwards {}; that is counted as no use."),
+            (found.dropped, "The meter showed {} what cannot be true; that is left out."),
+            (found.jumps, "The meter jumped ahead {}, by far more than it counts in that time."),
+        )
+        if (count := int(((times >= start_us) & (times < end_us)).sum()))
+    )
 
 
 def _stands(readings: Micros, end_us: int) -> bool:

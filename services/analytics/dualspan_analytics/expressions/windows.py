@@ -24,7 +24,7 @@ from dualspan_analytics.expressions.model import (
 from dualspan_analytics.intervals import Intervals, Micros
 from dualspan_analytics.kpis.counters import bad_time, increments
 from dualspan_analytics.kpis.measures import Measure, Measures
-from dualspan_analytics.kpis.ratios import Figures, Reasons, Sums, divide, first_of, good_share
+from dualspan_analytics.kpis.ratios import Figures, Reasons, Sums, also, divide, doubts, first_of, good_share
 
 _SECOND = 1e6
 _NO_DATA = "no good data"
@@ -106,7 +106,8 @@ def compute(expression: Expression, series: Mapping[Property, Series | None], wi
     work.take(expression, max(len(windows.start), len(instants.t), samples))
     found = _value(expression.root, _Asked(expression, series, windows, instants, {}))
     share = np.minimum(1.0 - _bad_share(series, windows), _share_of_sums(expression, windows.measures))
-    return Figures(np.where(found.reason == "", found.value, np.nan), share, found.reason)
+    value = np.where(found.reason == "", found.value, np.nan)
+    return Figures(value, share, also(found.reason, _doubts(expression, series, windows)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,6 +287,24 @@ def _increase(
     total = np.bincount(place[inside], weights=found.amount[inside], minlength=count)
     blind = found.bad.covered(windows.start, windows.end) >= windows.end - windows.start
     return _Result(total.astype(np.float64), _where(blind))
+
+
+def _doubts(expression: Expression, series: Mapping[Property, Series | None], windows: Windows) -> Reasons:
+    """object[w]: what of the counters of an expression is doubtful in each window."""
+    named = {node.name for node in walk(expression.root) if isinstance(node, Element)}
+    reason = doubts(Sums(windows.measures), [_BAD.get(name, Measure.UNKNOWN) for name in named])
+    calls = {node for node in walk(expression.root) if isinstance(node, Call) and node.function == "increase"}
+    for counter in {node for call in calls for node in walk(call) if isinstance(node, Property)}:
+        given = series.get(counter)
+        if given is None or not len(given):
+            continue
+        found = increments(given, int(windows.start[0]), int(windows.end[-1]))
+        t = np.unique(np.concatenate([found.resets, found.doubts]))
+        count = np.searchsorted(t, windows.end) - np.searchsorted(t, windows.start)
+        told = _none(len(count))
+        told[count > 0] = f"{counter} was reset, set back or showed what cannot be true"
+        reason = also(reason, told)
+    return reason
 
 
 def _bad_share(series: Mapping[Property, Series | None], windows: Windows) -> NDArray[np.float64]:

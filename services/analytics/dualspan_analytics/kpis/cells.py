@@ -131,6 +131,7 @@ def cells(line: Timeline, frame: Frame, counted: Counted) -> Cells:
     _add_times(measures, cut, line, frame, counted)
     _add_bad(measures, cut, bad)
     _add_counts(measures, cut, line, counted)
+    _add_doubts(measures, cut, counted)
     measures[:, Measure.FAILURES] = cut.add_at(cut.cell_at(failure_starts(line)))
     _apart(measures, ~frame.in_shift[found.slot])
     return found
@@ -216,10 +217,22 @@ def _add_counts(measures: Measures, cut: _Pieces, line: Timeline, counted: Count
         timed = np.where(run_time > 0, known, 0.0)
         measures[:, Measure.TIMED] += cut.add_at(cell, timed)
         measures[:, Measure.IDEAL] += cut.add_at(cell, timed * run_time)
-        measures[:, Measure.RESETS] += cut.add_at(cut.cell_at(found.resets))
-        measures[:, Measure.BACKWARDS] += cut.add_at(cut.cell_at(found.backwards))
     if counted.energy is not None:
         measures[:, Measure.ENERGY] = cut.add_at(cut.cell_at(counted.energy.timestamp), counted.energy.amount)
+
+
+def _add_doubts(measures: Measures, cut: _Pieces, counted: Counted) -> None:
+    found = list(counted.quantities.values())
+    meter = [] if counted.energy is None else [counted.energy.resets, counted.energy.doubts]
+    # Good pieces may be those of all counters together, so that one reset is found more than once.
+    for column, times in (
+        (Measure.RESETS, [each.resets for each in found]),
+        (Measure.BACKWARDS, [each.doubts for each in found]),
+        (Measure.METER_DOUBTS, meter),
+    ):
+        t = np.unique(np.concatenate([np.empty(0, np.int64), *times]))
+        if len(t):
+            measures[:, column] = cut.add_at(cut.cell_at(t))
 
 
 def _apart(measures: Measures, outside: NDArray[np.bool_]) -> None:

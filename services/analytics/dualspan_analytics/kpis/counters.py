@@ -1,17 +1,24 @@
 """What counters and meters counted: right across resets, rollover and values that go backwards."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dualspan_analytics.columns import Series
 from dualspan_analytics.intervals import Intervals, Micros
+from dualspan_analytics.kpis.plausibility import Samples, may_be_implausible, usual, without_false
 
 _FULL = 0.9
 """A counter above this share of its modulus may have rolled over when it falls below the rest."""
 _RESET = 0.5
 """Falling below this share of what it showed, a counter was reset; falling less, it was corrected."""
+_OLD = 1000.0
+"""So many usual steps in one are a total of days, and not what was counted since the first sample."""
+
+
+def _no_times() -> Micros:
+    return np.empty(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +27,16 @@ class Increments:
 
     Attributes:
         timestamp: int64[n], µs: the sample that showed it.
-        amount: float64[n], more than 0.
+        amount: float64[n], not 0; below 0 where a few were taken back.
         since: int64[n], µs: the good sample before; it was counted after that one.
         resets: int64[m], µs: samples at which the counter was found reset; what it counted just before is lost.
-        backwards: int64[k], µs: samples that showed less than before without a reset; they count nothing.
+        backwards: int64[k], µs: samples that showed less than before without a reset.
         rollovers: int64[r], µs: samples at which it began again behind its modulus.
+        dropped: int64[d], µs: samples with which values began that cannot be true; they are left out.
+        jumps: int64[j], µs: samples that showed far more than can have been counted; they count, unless the counter
+            was near 0 since the first sample of all.
+        anchors: int64[d], µs: the samples before those in `dropped`: without them nobody would know.
+        doubtful: What stood before the first sample might show that some of this is false.
         bad: Time without good data.
         open: That part of it which no later sample makes up for: before the first good sample and behind the last.
     """
@@ -37,6 +49,15 @@ class Increments:
     rollovers: Micros
     bad: Intervals
     open: Intervals
+    dropped: Micros = field(default_factory=_no_times)
+    jumps: Micros = field(default_factory=_no_times)
+    anchors: Micros = field(default_factory=_no_times)
+    doubtful: bool = False
+
+    @property
+    def doubts(self) -> Micros:
+        """int64[n], µs: when it was set back, jumped, or began to show what cannot be true."""
+        return np.concatenate([self.backwards, self.dropped, self.jumps])
 
     def times(self, factor: float) -> "Increments":
         """The same in another unit."""
@@ -71,9 +92,13 @@ def usable_samples(series: Series) -> NDArray[np.bool_]:
 def increments(series: Series, start_us: int, end_us: int, modulus: float = 0.0) -> Increments:
     """What a counter counted in [start_us, end_us).
 
-    A fall is, in this order: a rollover, if the counter has a modulus, was in its last tenth and is in its first; a
-    reset, if it fell below half of what it showed: then what it shows now was counted since; else a correction: what
-    it goes back by is not counted a second time when it comes again.
+    Values that cannot be true are left out first (see `plausibility`). A fall that is left is, in this order: a
+    rollover, if the counter has a modulus, was in its last tenth and is in its first; a reset, if it fell below half of
+    what it showed: then what it shows now was counted since, unless that is implausible; else it was set back: by a
+    little, and that much is taken off again, or by more than ten usual steps, and it counts on from there.
+
+    So nothing depends on samples far away, except on the one before a value that is false: a shift that is computed
+    alone counts what it counts within a month.
 
     Args:
         series: Ascending in time; the last sample before the start says where the counter stood.
@@ -87,27 +112,54 @@ def increments(series: Series, start_us: int, end_us: int, modulus: float = 0.0)
     bad = bad_time(series, start_us, end_us)
     if not len(t):
         return nothing(start_us, end_us)
-    before, fall = value[:-1], value[1:] < value[:-1]
+    unknown = bad.without(Intervals.of([(int(t[0]), int(t[-1]))]))
+    step = np.diff(value)
+    if may_be_implausible(value, step):
+        unusable = np.cumsum(~usable, dtype=np.int64)[within]
+        return _looked_at(Samples(t, value, unusable), start_us, modulus, bad, unknown)
+    none = np.empty(0, np.int64)
+    counted = (step > 0) & (t[1:] >= start_us)
+    return Increments(t[1:][counted], step[counted], t[:-1][counted], none, none, none, bad, unknown)
+
+
+def _looked_at(samples: Samples, start_us: int, modulus: float, bad: Intervals, unknown: Intervals) -> Increments:
+    """What a counter counted that does not simply rise."""
+    ordinary = usual(samples)
+    kept = without_false(samples, ordinary)
+    t, value = kept.samples.t, kept.samples.value
+    step, before, now = np.diff(value), value[:-1], value[1:]
+    fall = step < 0
     rolled = np.zeros(len(fall), np.bool_)
     if modulus > 0:
-        rolled = fall & (before > _FULL * modulus) & (value[1:] < (1.0 - _FULL) * modulus) & (before < modulus)
-    reset = fall & ~rolled & (value[1:] < _RESET * before)
-    # The counter as it would stand without resets and rollovers, and then only its new heights.
-    lift = np.concatenate([[0.0], np.cumsum(np.where(rolled, modulus, np.where(reset, before, 0.0)))])
-    height = np.maximum.accumulate(value + lift)
-    amount = np.diff(height)
+        rolled = fall & (before > _FULL * modulus) & (now < (1.0 - _FULL) * modulus) & (before < modulus)
+    reset = fall & ~rolled & (now < _RESET * before)
+    most = ordinary.most_of(kept.samples)
+    back = fall & ~rolled & ~reset
+    lost = (reset & (now > most)) | (back & (-step > ordinary.most))
+    amount = np.where(rolled, step + modulus, np.where(lost, 0.0, np.where(reset, now, step)))
+    far = step > most
+    jump = far & ordinary.is_known & (step > ordinary.most_in(np.diff(t)))
+    # What comes out of the first values of all may be a total that was there before anybody looked.
+    first = int(np.argmax(jump | fall)) if len(step) else 0
+    if jump[first : first + 1].any() and before[first] <= ordinary.most and step[first] > _OLD * ordinary.step:
+        amount[first] = 0.0
     when = t[1:]
-    counted = (amount > 0) & (when >= start_us)
     seen = when >= start_us
+    counted = (amount != 0) & seen
+    recent = kept.dropped >= start_us
     return Increments(
         timestamp=when[counted],
         amount=amount[counted],
         since=t[:-1][counted],
         resets=when[reset & seen],
-        backwards=when[fall & ~rolled & ~reset & seen],
+        backwards=when[back & seen],
         rollovers=when[rolled & seen],
         bad=bad,
-        open=bad.without(Intervals.of([(int(t[0]), int(t[-1]))])),
+        open=unknown,
+        dropped=kept.dropped[recent],
+        jumps=when[jump & seen],
+        anchors=kept.before[recent],
+        doubtful=bool(((far | lost) & seen).any()),
     )
 
 
@@ -124,6 +176,8 @@ def difference(whole: Increments, part: Increments) -> Increments:
         resets=np.union1d(whole.resets, part.resets),
         backwards=np.union1d(whole.backwards, part.backwards),
         rollovers=np.union1d(whole.rollovers, part.rollovers),
+        dropped=np.union1d(whole.dropped, part.dropped),
+        jumps=np.union1d(whole.jumps, part.jumps),
         bad=Intervals.joined(
             np.concatenate([whole.bad.start, part.bad.start]), np.concatenate([whole.bad.end, part.bad.end])
         ),

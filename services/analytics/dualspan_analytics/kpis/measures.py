@@ -28,13 +28,14 @@ class Measure(IntEnum):
         IDEAL: Planned run time of these pieces (PRI x PQ).
         ENERGY: Energy.
         FAILURES: Failure events (FE).
-        RESETS: Resets of counters: a little was lost at each.
-        BACKWARDS: Corrections of counters.
+        RESETS: Moments in which counters were reset: a little was lost at each.
+        BACKWARDS: Moments in which counters were set back, jumped, or began to show what cannot be true.
         QUANTITY_BAD: Time without good data of a counter.
         EITHER_BAD: Time without a known state or without good data of a counter.
         ENERGY_BAD: Time without good data of the meter.
         UNCOUNTED: Production time of whose good pieces nothing is known, now or later.
         UNSCHEDULED: Time outside of all shifts; not part of the time elements.
+        METER_DOUBTS: Moments in which the meter was reset, set back, jumped, or began to show what cannot be true.
     """
 
     UNKNOWN = 0
@@ -58,6 +59,7 @@ class Measure(IntEnum):
     ENERGY_BAD = 18
     UNSCHEDULED = 19
     UNCOUNTED = 20
+    METER_DOUBTS = 21
 
 
 MEASURES = len(Measure)

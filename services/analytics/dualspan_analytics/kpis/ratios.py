@@ -1,6 +1,6 @@
 """The KPIs of ISO 22400-2 as ratios of sums, each with how much of it is known."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -112,6 +112,7 @@ NO_PRODUCTION = "no production time"
 NO_PIECES = "nothing was produced"
 NO_RUN_TIME = "no planned run time per item is known for what was produced"
 PARTLY_TIMED = "some of what was produced has no planned run time per item; it is taken to need as much as the rest"
+TAKEN_BACK = "counters were set back by more than was made; ask for a longer time"
 NO_FAILURE = "no failure"
 NOT_FINITE = "the result is not a finite number"
 MIXED = "machines that count in different units are added up; ask for each, or for those of one unit"
@@ -160,7 +161,7 @@ KPIS: dict[str, Kpi] = {
         ),
         Kpi(
             "throughput-rate",
-            "PQ / AOET",
+            "PQ / AOET (all time that was looked at; of an order, its time on each machine)",
             "/h",
             lambda s: s.produced,
             lambda s: s.elapsed,
@@ -177,10 +178,18 @@ KPIS: dict[str, Kpi] = {
             NO_PIECES,
             (Measure.ENERGY_BAD, Measure.QUANTITY_BAD),
         ),
-        Kpi("mtbf", "APT / FE", "h", lambda s: s.apt, lambda s: s.of(Measure.FAILURES), NO_FAILURE, scale=1 / HOUR_US),
+        Kpi(
+            "mtbf",
+            "APT / FE (ISO 22400-2 divides by FE + 1)",
+            "h",
+            lambda s: s.apt,
+            lambda s: s.of(Measure.FAILURES),
+            NO_FAILURE,
+            scale=1 / HOUR_US,
+        ),
         Kpi(
             "mttr",
-            "ADOT / FE",
+            "ADOT / FE (ISO 22400-2 divides by FE + 1)",
             "h",
             lambda s: s.of(Measure.ADOT),
             lambda s: s.of(Measure.FAILURES),
@@ -234,7 +243,9 @@ def figures(kpi: str, measures: Measures) -> Figures:
 def _quotient(kpi: Kpi, sums: Sums) -> Figures:
     above, below = kpi.numerator(sums), kpi.denominator(sums)
     value, reason = divide(above, below, kpi.missing)
-    return Figures(value * kpi.scale, good_share(sums, *kpi.bad), reason)
+    odd = (above < 0) | (below < 0)
+    value[odd], reason[odd] = np.nan, TAKEN_BACK
+    return Figures(value * kpi.scale, good_share(sums, *kpi.bad), also(reason, doubts(sums, kpi.bad)))
 
 
 def _net_availability(sums: Sums) -> Figures:
@@ -257,7 +268,8 @@ def _effectiveness(sums: Sums) -> Figures:
     value = np.where(untimed, np.nan, value)
     doubt = np.full(len(value), "", object)
     doubt[some & partly], doubt[untimed] = PARTLY_TIMED, NO_RUN_TIME
-    return Figures(value, good_share(sums, Measure.EITHER_BAD), first_of(reason, doubt))
+    reason = also(first_of(reason, doubt), doubts(sums, (Measure.EITHER_BAD,)))
+    return Figures(value, good_share(sums, Measure.EITHER_BAD), reason)
 
 
 def divide(above: Floats, below: Floats, missing: str) -> tuple[Floats, Reasons]:
@@ -272,6 +284,48 @@ def divide(above: Floats, below: Floats, missing: str) -> tuple[Floats, Reasons]
     reason = np.full(len(value), "", object)
     reason[zero], reason[wild], reason[mixed] = missing, NOT_FINITE, MIXED
     return np.where(wild, np.nan, value), reason
+
+
+def doubts(sums: Sums, bad: Sequence[Measure]) -> Reasons:
+    """object[n]: what of the counters that a figure is made of is doubtful.
+
+    Args:
+        sums: Of each row.
+        bad: The time without which data counts against the figure; it says which counters it is made of.
+    """
+    reason = np.full(len(sums.measures), "", object)
+    if Measure.QUANTITY_BAD in bad or Measure.EITHER_BAD in bad:
+        reason = _told(reason, sums.of(Measure.RESETS), "a counter was reset {}; what it counted just before is lost")
+        reason = _told(
+            reason,
+            sums.of(Measure.BACKWARDS),
+            "a counter was set back, jumped or showed what cannot be true {}; opened by machine it says when",
+        )
+    if Measure.ENERGY_BAD in bad:
+        reason = _told(
+            reason, sums.of(Measure.METER_DOUBTS), "the meter was reset, set back or showed what cannot be true {}"
+        )
+    return reason
+
+
+def _told(reason: Reasons, count: Floats, words: str) -> Reasons:
+    there = count > 0
+    if not there.any():
+        return reason
+    times, place = np.unique(count[there], return_inverse=True)
+    texts = np.array([words.format("once" if each == 1 else f"{each:.0f} times") for each in times.tolist()], object)
+    more = np.full(len(reason), "", object)
+    more[there] = texts[place]
+    return also(reason, more)
+
+
+def also(one: Reasons, other: Reasons) -> Reasons:
+    """object[n]: both reasons where there are two."""
+    both = (one != "") & (other != "")
+    found = first_of(one, other)
+    if both.any():
+        found[both] = one[both] + "; " + other[both]
+    return found
 
 
 def first_of(one: Reasons, other: Reasons) -> Reasons:

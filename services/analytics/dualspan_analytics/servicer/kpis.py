@@ -142,6 +142,8 @@ def _detail(tenant: str, asset: str, found: KpiOpened) -> contract.KpiDetail:
             ("reset", counter.resets),
             ("backwards", counter.backwards),
             ("rollover", counter.rollovers),
+            ("dropped", counter.dropped),
+            ("jump", counter.jumps),
         )
         for t in times[:_MOST_MARKS].tolist()
     ]

@@ -217,7 +217,7 @@ def _added_up(counters: Sequence[Series], edges: NDArray[np.int64], modulus: flo
         _numbers(series)
         found = increments(series, int(edges[0]), int(edges[-1]), modulus)
         at = np.searchsorted(edges, found.timestamp, side="right") - 1
-        total += np.bincount(at, found.amount, len(total))
+        total += np.maximum(np.bincount(at, found.amount, len(total)), 0.0)
         total[_uncertain(found, edges, at)] = np.nan
     return total
 

@@ -1,0 +1,177 @@
+"""Values that a counter cannot have counted up to: those that a PLC shows while it boots, spikes, jumps.
+
+A counter's step is implausible if it is more than ten of its usual ones. A value, or a run of them, is false if the
+counter goes there in one implausible step and comes back in another to where it was: such a run is taken out, as if it
+had never come. A counter that was reset comes back step by step and keeps what it shows. Of two ways to read the same
+samples the one that takes out fewer of them holds: a spike that comes twice does not make what lies between false.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dualspan_analytics.intervals import Micros
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+_IMPLAUSIBLE = 10.0
+"""So many usual steps at once are not counting."""
+_WHERE_IT_WAS = 0.9
+"""A PLC restores what it last saved, which may be a little less."""
+_ENOUGH = 3
+"""Steps that make known what is usual."""
+_SAMPLES = 64
+"""Of fewer samples a mean says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """What a counter counts from one sample to the next.
+
+    Attributes:
+        step: The median.
+        rate: The median, per µs.
+        is_known: From some steps, and not taken to be one.
+    """
+
+    step: float
+    rate: float
+    is_known: bool
+
+    @property
+    def most(self) -> float:
+        """A greater step is implausible."""
+        return _IMPLAUSIBLE * self.step
+
+    def most_in(self, span_us: Micros) -> Floats:
+        """float64[n]: likewise in so much time."""
+        return _IMPLAUSIBLE * self.rate * span_us.astype(np.float64)
+
+    def most_of(self, samples: "Samples") -> Floats:
+        """float64[n - 1]: likewise for each step; over samples that were Bad, what their time allows."""
+        longer = np.maximum(self.most, self.most_in(np.diff(samples.t)))
+        return np.where(np.diff(samples.unusable) > 0, longer, self.most)
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Usable samples of a counter.
+
+    Attributes:
+        t: int64[n], µs, ascending.
+        value: float64[n].
+        unusable: int64[n]: how many samples before each were Bad or no number.
+    """
+
+    t: Micros
+    value: Floats
+    unusable: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.t)
+
+    def take(self, which: Flags) -> "Samples":
+        """Some of them."""
+        return Samples(self.t[which], self.value[which], self.unusable[which])
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A counter without its false values.
+
+    Attributes:
+        samples: What is left.
+        dropped: int64[k], µs: the first sample of each run that was taken out.
+        before: int64[k], µs: the last one that was left before each.
+    """
+
+    samples: Samples
+    dropped: Micros
+    before: Micros
+
+
+def may_be_implausible(value: Floats, step: Floats) -> bool:
+    """Whether it is worth looking closer: for most counters of most days it is not."""
+    if len(step) < _SAMPLES:
+        return True
+    highest, lowest = float(step.max()), float(step.min())
+    return lowest < 0 or highest > _IMPLAUSIBLE * float(value[-1] - value[0]) / len(step)
+
+
+def usual(samples: Samples) -> Usual:
+    """What is usual, from steps by less than half of what they lead to: after a start all steps are great."""
+    value, step = samples.value, np.diff(samples.value)
+    plain = (step > 0) & (step < 0.5 * value[1:])
+    found = step[plain]
+    if len(found):
+        rate = found / np.maximum(np.diff(samples.t)[plain], 1)
+        return Usual(float(np.median(found)), float(np.median(rate)), len(found) >= _ENOUGH)
+    # What counts pieces counts by one at least; of any other counter every step is doubtful.
+    return Usual(float((value == np.floor(value)).all()), 0.0, is_known=False)
+
+
+def without_false(samples: Samples, ordinary: Usual) -> Kept:
+    """Take out what cannot be true; short runs first."""
+    left, place = samples, np.arange(len(samples))
+    for longest in (1, 8, len(samples)):
+        for find in (_spikes, _dips):
+            keep = ~find(left, ordinary, longest)
+            left, place = left.take(keep), place[keep]
+    out = np.ones(len(samples) + 1, np.bool_)
+    out[place] = False
+    first = np.flatnonzero(out[1:-1] & ~out[:-2]) + 1
+    return Kept(left, samples.t[first], samples.t[first - 1])
+
+
+def _spikes(samples: Samples, ordinary: Usual, longest: int) -> Flags:
+    """bool[n]: runs above what is before and behind them."""
+
+    def is_false(begin: NDArray[np.int64], end: NDArray[np.int64]) -> Flags:
+        value = samples.value
+        before, back = value[begin - 1], value[end]
+        # Back near 0 a counter may as well have been reset: then only a single sample is surely false.
+        apart = (before > ordinary.most) | ((end - begin == 1) & ordinary.is_known)
+        return apart & (back - before < 0.5 * (value[begin] - before))
+
+    up, down = _steps(samples, ordinary)
+    return _runs(samples, up, down, longest, is_false)
+
+
+def _dips(samples: Samples, ordinary: Usual, longest: int) -> Flags:
+    """bool[n]: runs below what is before and behind them, most of which came back at once."""
+
+    def is_false(begin: NDArray[np.int64], end: NDArray[np.int64]) -> Flags:
+        value = samples.value
+        return value[end] - value[end - 1] > 0.5 * (value[begin - 1] - value[begin])
+
+    up, down = _steps(samples, ordinary)
+    return _runs(samples, down, up, longest, is_false)
+
+
+def _steps(samples: Samples, ordinary: Usual) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The samples behind implausible steps up, and down."""
+    step = np.diff(samples.value)
+    up = np.flatnonzero(step > ordinary.most_of(samples)) + 1
+    return up, np.flatnonzero(-step > ordinary.most) + 1
+
+
+def _runs(
+    samples: Samples,
+    into: NDArray[np.int64],
+    out: NDArray[np.int64],
+    longest: int,
+    is_false: Callable[[NDArray[np.int64], NDArray[np.int64]], Flags],
+) -> Flags:
+    """bool[n]: samples from a step into a run up to the next step out of it that leads to where the counter was."""
+    place = np.searchsorted(out, into, side="right")
+    begin = into[place < len(out)]
+    end = out[place[place < len(out)]]
+    found = (end - begin <= longest) & (samples.value[end] >= _WHERE_IT_WAS * samples.value[begin - 1])
+    found &= is_false(begin, end)
+    turns = np.zeros(len(samples) + 1, np.int64)
+    np.add.at(turns, begin[found], 1)
+    np.add.at(turns, end[found], -1)
+    return np.cumsum(turns[:-1]) > 0
