@@ -132,10 +132,10 @@ def _agree(old: Values, new: Values, rule: Comparison) -> tuple[NDArray[np.bool_
     first, second = old.astype(np.float64), new.astype(np.float64)
     with np.errstate(invalid="ignore"):
         apart = np.abs(second - first)
-    allowed = np.maximum(rule.tolerance, rule.relative * np.abs(first))
+        allowed = np.maximum(rule.tolerance, rule.relative * np.abs(first))
     # Equal infinities are no number apart, and neither is nothing from nothing.
     equal = (first == second) | (np.isnan(first) & np.isnan(second))
-    return equal | (apart <= allowed), np.where(equal, 0.0, apart)
+    return equal | (np.isfinite(apart) & (apart <= allowed)), np.where(equal, 0.0, apart)
 
 
 def judge(compared: Sequence[Compared], seconds: float) -> Verdict:
