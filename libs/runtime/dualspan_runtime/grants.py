@@ -12,7 +12,7 @@ import structlog
 
 from dualspan.marketplace.v1 import grants_pb2
 from dualspan.marketplace.v1.grants_pb2_grpc import GrantServiceStub
-from dualspan_runtime.errors import PermissionDenied
+from dualspan_runtime.errors import PermissionDenied, ResourceExhausted
 from dualspan_runtime.principal import Principal
 
 RUNTIME_SCOPE = "app.runtime"
@@ -30,6 +30,8 @@ APP_METHODS: Mapping[str, str] = {
     "/dualspan.marketplace.v1.AppRuntimeService/RefreshAppToken": RUNTIME_SCOPE,
     "/dualspan.marketplace.v1.AppRuntimeService/ReportAppHealth": RUNTIME_SCOPE,
 }
+# What counts against the limits of a plan.
+_READS = frozenset({"samples.read", "samples.subscribe"})
 _RETRY_SECONDS = 1.0
 # The marketplace says something every few seconds. Whoever has not heard it for so long grants nothing any more: what
 # was revoked meanwhile must not go on.
@@ -45,17 +47,18 @@ class Grant:
         tag_ids: The tags that exist for it.
         scopes: What for.
         credential: Access tokens of an earlier one count no longer.
+        exhausted: Why reads are refused although they are granted: a limit of the plan is reached. "" as a rule.
     """
 
     tag_ids: frozenset[int] = frozenset()
     scopes: frozenset[str] = frozenset()
     credential: int = 0
+    exhausted: str = ""
 
     def covers(self, earlier: "Grant") -> bool:
         """Whether nothing of an earlier grant was taken away."""
-        return (
-            self.credential == earlier.credential and self.tag_ids >= earlier.tag_ids and self.scopes >= earlier.scopes
-        )
+        same = self.credential == earlier.credential and (not self.exhausted or bool(earlier.exhausted))
+        return same and self.tag_ids >= earlier.tag_ids and self.scopes >= earlier.scopes
 
 
 class Grants(Protocol):
@@ -80,6 +83,7 @@ def allow(grant: Grant, method: str) -> Grant:
     Raises:
         PermissionDenied: The method is not for apps, the app has not asked for its scope, or its subscription does not
             run (`PERMISSION_MISSING`).
+        ResourceExhausted: A limit of the plan is reached (`QUOTA_EXHAUSTED`).
     """
     scope = APP_METHODS.get(method)
     if scope is None:
@@ -87,6 +91,8 @@ def allow(grant: Grant, method: str) -> Grant:
     if scope not in grant.scopes:
         words = f"The subscription does not run, its tokens were revoked, or the manifest lacks the scope {scope}."
         raise PermissionDenied("PERMISSION_MISSING", words, permission=scope)
+    if grant.exhausted and scope in _READS:
+        raise ResourceExhausted("QUOTA_EXHAUSTED", grant.exhausted)
     return grant
 
 
@@ -163,4 +169,4 @@ class GrantWatch:
 
 
 def _grant(told: grants_pb2.Grant) -> Grant:
-    return Grant(frozenset(told.tag_ids), frozenset(told.scopes), told.credential)
+    return Grant(frozenset(told.tag_ids), frozenset(told.scopes), told.credential, told.exhausted)

@@ -68,6 +68,8 @@ _ADMIN = _ENGINEER | {
     "identity.users.read",
     # It costs money, and lets somebody else's program read.
     "marketplace.subscriptions.manage",
+    "marketplace.statements.manage",
+    "marketplace.statements.read",
     # Whoever may lift a guard may do without the second person: not the one who runs the machines.
     "onboarding.writes.guard",
 }
@@ -89,6 +91,8 @@ _PLATFORM_ADMIN = frozenset(
         "identity.users.read",
         "marketplace.apps.read",
         "marketplace.apps.review",
+        # Gives money back.
+        "marketplace.statements.adjust",
     }
 )
 

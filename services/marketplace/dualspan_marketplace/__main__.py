@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 
-from dualspan_marketplace.composition import access, app_runtime, catalogue, operations, subscriptions, upgrades
+from dualspan_marketplace.composition import access, app_runtime, catalogue, operations, subscriptions, upgrades, usage
 from dualspan_marketplace.parts import Concern, Parts, open_parts
 from dualspan_marketplace.service.granting import Granting
 from dualspan_marketplace.service.own_grants import OwnGrants
@@ -20,6 +20,7 @@ CONCERNS: Sequence[Callable[[Parts], Concern]] = (
     app_runtime.compose,
     upgrades.compose,
     access.compose,
+    usage.compose,
 )
 
 

@@ -10,4 +10,7 @@ APP_VERSION = ResourceName("tenants/{tenant}/apps/{app}/appVersions/{version}", 
 PLAN = ResourceName("tenants/{tenant}/apps/{app}/plans/{plan}")
 LISTING = ResourceName("tenants/{tenant}/listings/{app}")
 SUBSCRIPTION = ResourceName("tenants/{tenant}/subscriptions/{subscription}")
+BASELINE = ResourceName("tenants/{tenant}/subscriptions/{subscription}/baseline")
+BILLING_ACCOUNT = ResourceName("tenants/{tenant}/billingAccount")
+STATEMENT = ResourceName("tenants/{tenant}/statements/{statement}")
 UPGRADE = ResourceName("tenants/{tenant}/subscriptions/{subscription}/upgrades/{upgrade}", upgrade="[1-9][0-9]{0,8}")

@@ -5,12 +5,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
+from dualspan.analytics.v1.kpis_pb2_grpc import KpiServiceStub
 from dualspan.historian.v1.service_pb2_grpc import HistorianServiceStub
 from dualspan.identity.v1.app_token_service_pb2_grpc import AppTokenServiceStub
 from dualspan.identity.v1.session_service_pb2_grpc import SessionServiceStub
 from dualspan.onboarding.v1.asset_service_pb2_grpc import AssetServiceStub
 from dualspan.onboarding.v1.result_tags_pb2_grpc import ResultTagServiceStub
 from dualspan_marketplace.app_tokens import AppTokens
+from dualspan_marketplace.kpis import Kpis
 from dualspan_marketplace.migrations import MIGRATIONS
 from dualspan_marketplace.plant import Plant
 from dualspan_marketplace.result_tags import ResultTags
@@ -48,6 +50,7 @@ class Parts:
         results: What apps have written.
         app_tokens: Access tokens of apps.
         sign_ins: Who is still signed in.
+        kpis: KPIs of machines.
         tokens: Page tokens.
         jobs: Puts tasks on the service's queue.
     """
@@ -61,6 +64,7 @@ class Parts:
     results: Results
     app_tokens: AppTokens
     sign_ins: SignIns
+    kpis: Kpis
     tokens: PageTokens
     jobs: Jobs
 
@@ -93,6 +97,7 @@ async def open_parts(settings: MarketplaceSettings, *, pool_minimum: int = 1) ->
         connect(platform.onboarding_address, timeout=60.0) as to_onboarding,
         connect(platform.identity_address) as to_identity,
         connect(platform.historian_address) as to_historian,
+        connect(platform.analytics_address, timeout=120.0) as to_analytics,
     ):
         yield Parts(
             settings=settings,
@@ -104,6 +109,7 @@ async def open_parts(settings: MarketplaceSettings, *, pool_minimum: int = 1) ->
             results=Results(HistorianServiceStub(to_historian)),
             app_tokens=AppTokens(AppTokenServiceStub(to_identity)),
             sign_ins=SignIns(SessionServiceStub(to_identity)),
+            kpis=Kpis(KpiServiceStub(to_analytics)),
             tokens=PageTokens(platform.service_secret.get_secret_value()),
             jobs=Jobs(create_celery("marketplace", platform)),
         )

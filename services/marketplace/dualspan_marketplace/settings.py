@@ -27,6 +27,13 @@ class MarketplaceSettings(ServiceSettings):
         default=12.0, gt=0, description="An app's pages have to be opened again after so long, whatever the session."
     )
     sweep_seconds: float = Field(default=30.0, ge=1, description="What a crash left undone is looked for so often.")
+    time_zone: str = Field(
+        default="UTC", description="Months of statements are those of this zone, IANA, until an enterprise chooses."
+    )
+    meter_seconds: float = Field(default=60.0, ge=1, description="Usage is counted so often.")
+    statement_delay_hours: float = Field(
+        default=24.0, ge=0, description="A statement is closed so long after its month, so that what comes late is in."
+    )
     apps_folder: str = Field(
         default="apps", description="Folder of apps that run as local processes; relative to the working directory."
     )

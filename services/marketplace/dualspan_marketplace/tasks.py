@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from celery import Celery
 
-from dualspan_marketplace.composition import app_runtime, catalogue, deployments, subscriptions, upgrades
+from dualspan_marketplace.composition import app_runtime, catalogue, deployments, subscriptions, upgrades, usage
 from dualspan_marketplace.parts import Parts, open_parts
+from dualspan_marketplace.service.accounting import Accounting
 from dualspan_marketplace.service.deploying import Deploying
 from dualspan_marketplace.settings import MarketplaceSettings
 from dualspan_marketplace.subscriptions.model import SubscriptionName
@@ -25,13 +26,15 @@ class Worker:
 
     parts: Parts
     deploying: Deploying
+    accounting: Accounting
 
 
 @asynccontextmanager
 async def open_worker() -> AsyncGenerator[Worker]:
     """Open it, and close it when the process ends."""
     async with open_parts(settings, pool_minimum=0) as parts:
-        yield Worker(parts, deployments.deploying(parts))
+        accounting = usage.accounting(parts, deployments.provisioners(settings))
+        yield Worker(parts, deployments.deploying(parts), accounting)
 
 
 # Celery finds its app and its tasks as attributes of a module, hence what is constructed here.
@@ -58,6 +61,11 @@ app.conf.beat_schedule = {
         "task": "marketplace.deployments",
         "schedule": settings.deploy_seconds,
         "options": {"expires": settings.deploy_seconds},
+    },
+    "usage": {
+        "task": "marketplace.usage",
+        "schedule": settings.meter_seconds,
+        "options": {"expires": settings.meter_seconds},
     },
     "upgrades": {
         "task": "marketplace.upgrades",
@@ -101,6 +109,12 @@ def sweep_outputs() -> None:
 def deploy(tenant: str, subscription_id: str) -> None:
     """Bring what runs of a subscription to what shall run."""
     runner.run(lambda worker: worker.deploying.follow(SubscriptionName(tenant, subscription_id)))
+
+
+@app.task(name="marketplace.usage")
+def sweep_usage() -> None:
+    """Count what was used, look at limits, and close the statements of months that are over."""
+    runner.run(lambda worker: worker.accounting.sweep())
 
 
 @app.task(name="marketplace.deployments")

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
+from dualspan_marketplace.usage.model import Limit
+
 
 class VersionState(Enum):
     """Where a version stands."""
@@ -169,6 +171,7 @@ class Plan:
         price_micros: Millionths of the currency's unit: a month, or an hour of an asset.
         trial_days: Of a trial; else 0.
         max_assets: 0: as many as the manifest allows.
+        limits: Of what an app may read in a month.
     """
 
     tenant: str
@@ -182,3 +185,4 @@ class Plan:
     trial_days: int
     max_assets: int
     state: PlanState
+    limits: tuple[Limit, ...] = ()

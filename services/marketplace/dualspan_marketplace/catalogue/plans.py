@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from dualspan_marketplace.catalogue.model import Plan, PlanModel
+from dualspan_marketplace.usage import limits
 
 _CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
 _MOST_TRIAL_DAYS = 90
@@ -27,3 +28,5 @@ def problems(plan: Plan) -> Iterator[tuple[str, str]]:
         yield "plan.trial_days", "Only a trial has days."
     if not 0 <= plan.max_assets <= 10_000:
         yield "plan.max_assets", "max_assets must be 0 to 10000."
+    for words in limits.problems(plan.limits):
+        yield "plan.quotas", words

@@ -5,6 +5,7 @@ from datetime import timedelta
 from dualspan.marketplace.v1.grants_pb2_grpc import add_GrantServiceServicer_to_server
 from dualspan.marketplace.v1.subscriptions_pb2_grpc import add_SubscriptionServiceServicer_to_server
 from dualspan_marketplace.composition.app_runtime import outputs
+from dualspan_marketplace.composition.usage import limiting
 from dualspan_marketplace.parts import Concern, Parts
 from dualspan_marketplace.service.granting import Granting
 from dualspan_marketplace.service.subscribing import Subscriptions
@@ -16,7 +17,7 @@ from dualspan_runtime.server import Binding
 
 def compose(parts: Parts) -> Concern:
     """Their calls."""
-    servicer = SubscriptionServicer(use_cases(parts), outputs(parts), parts.tokens)
+    servicer = SubscriptionServicer(use_cases(parts), outputs(parts), limiting(parts), parts.tokens)
     return Concern(
         [
             Binding(add_SubscriptionServiceServicer_to_server, servicer),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from dualspan_marketplace.kpis import Kpis
 from dualspan_marketplace.store import subscriptions, usage
 from dualspan_marketplace.subscriptions.model import SubscriptionName
-from dualspan_marketplace.usage.comparison import UNASKED, Baseline, Comparison, Doubt, Measured, Span, doubt, spans
+from dualspan_marketplace.usage.comparison import UNASKED, Comparison, Measured, Span, doubt, spans
 from dualspan_marketplace.usage.lines import Month
 from dualspan_runtime.database import Database
 from dualspan_runtime.errors import Unavailable
@@ -55,16 +55,13 @@ class Comparing:
                 name = SubscriptionName(tenant, subscription_id)
                 subscription = await subscriptions.find(connection, name)
                 baseline = await usage.find_baseline(connection, name)
-                stretches = [
-                    (each.start, each.running) for each in await usage.stretches(connection, name)
-                ]
                 if subscription is None or not baseline.kpi:
                     continue
+                both = spans(baseline, await usage.stretches(connection, name), Span(month.start, month.end))
                 assets = tuple(sorted({asset for each in subscription.roles.values() for asset in each}))
-                ran = _ran(stretches, month)
                 # Without assets, analytics would take all of the enterprise's.
-                if ran is not None and assets:
-                    found.append(_question(name, subscription.app_id, assets, baseline, ran))
+                if both is not None and assets:
+                    found.append(_Question(name, subscription.app_id, assets, baseline.kpi, *both))
         return found
 
     async def _compare(self, asked: _Question, *, final: bool) -> Comparison:
@@ -76,7 +73,6 @@ class Comparing:
             if not final:
                 raise
             before, after, answered = UNASKED, UNASKED, False
-        found: Doubt = doubt(before, after, asked.after, asked=answered)
         return Comparison(
             subscription_id=asked.name.subscription_id,
             app_id=asked.app_id,
@@ -85,7 +81,7 @@ class Comparing:
             before_span=asked.before,
             after=after,
             after_span=asked.after,
-            doubt=found,
+            doubt=doubt(before, after, asked.after, asked=answered),
         )
 
     async def _measure(self, asked: _Question, span: Span) -> Measured:

@@ -17,12 +17,13 @@ _AT_ONCE = 200
 
 @dataclass(frozen=True, slots=True)
 class GrantOfApp:
-    """What one app may do, and which credential of it counts."""
+    """What one app may do, which credential of it counts, and why it may not read nevertheless; "" as a rule."""
 
     name: SubscriptionName
     tag_ids: frozenset[int]
     scopes: frozenset[str]
     credential: int
+    exhausted: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +83,8 @@ class Granting:
                 if found is None:
                     revoked.append(each.name)
                 else:
-                    granted.append(
-                        GrantOfApp(each.name, found.tag_ids, found.scopes | {RUNTIME_SCOPE}, found.credential)
-                    )
+                    scopes = found.scopes | {RUNTIME_SCOPE}
+                    granted.append(GrantOfApp(each.name, found.tag_ids, scopes, found.credential, found.exhausted))
         return GrantChanges(granted, revoked, complete=False)
 
 

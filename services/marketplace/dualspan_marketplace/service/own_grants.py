@@ -30,7 +30,8 @@ class OwnGrants:
         async with aclosing(self._granting.follow()) as changes:
             async for each in changes:
                 granted = [
-                    (_resource(one.name), Grant(one.tag_ids, one.scopes, one.credential)) for one in each.granted
+                    (_resource(one.name), Grant(one.tag_ids, one.scopes, one.credential, one.exhausted))
+                    for one in each.granted
                 ]
                 self._known.take(granted, map(_resource, each.revoked), complete=each.complete)
 

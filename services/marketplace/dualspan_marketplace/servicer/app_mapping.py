@@ -10,6 +10,7 @@ from dualspan_marketplace.catalogue import errors
 from dualspan_marketplace.catalogue.model import Picture, Plan, PlanModel, PlanState, Publisher, Signature, VersionName
 from dualspan_marketplace.catalogue.pictures import read_picture
 from dualspan_marketplace.names import APP_VERSION, PLAN, PUBLISHER
+from dualspan_marketplace.servicer.usage_mapping import limit_message, read_limit
 
 _MOST_PICTURES = 9
 _MOST_SIGNATURES = 10
@@ -73,6 +74,7 @@ def read_plan(tenant: str, app_id: str, plan_id: str, given: apps_pb2.Plan) -> P
         trial_days=given.trial_days,
         max_assets=given.max_assets,
         state=PlanState.PREPARED,
+        limits=tuple(read_limit(each) for each in given.quotas),
     )
 
 
@@ -87,6 +89,7 @@ def plan_message(given: Plan) -> apps_pb2.Plan:
         trial_days=given.trial_days,
         max_assets=given.max_assets,
         state=_STATES[given.state],
+        quotas=[limit_message(each) for each in given.limits],
     )
 
 

@@ -40,6 +40,7 @@ def _message(given: GrantChanges) -> contract.WatchGrantsResponse:
                 tag_ids=sorted(each.tag_ids),
                 scopes=sorted(each.scopes),
                 credential=each.credential,
+                exhausted=each.exhausted,
             )
             for each in given.granted
         ],

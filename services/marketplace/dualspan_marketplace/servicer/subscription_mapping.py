@@ -56,6 +56,7 @@ def subscription_message(given: Subscription) -> contract.Subscription:
         create_time=_time(given.create_time),
         health_problem=given.health_problem,
         health_time=_time(given.health_time),
+        quota_notice=given.quota_notice,
     )
     message.configuration.update(given.configuration)
     return message

@@ -10,6 +10,7 @@ from dualspan.marketplace.v1 import subscriptions_pb2 as contract
 from dualspan.marketplace.v1 import subscriptions_pb2_grpc
 from dualspan_marketplace.catalogue.errors import invalid
 from dualspan_marketplace.names import SUBSCRIPTION
+from dualspan_marketplace.service.limiting import Limiting
 from dualspan_marketplace.service.outputs import Outputs
 from dualspan_marketplace.service.subscribing import Subscriptions
 from dualspan_marketplace.servicer.subscription_mapping import (
@@ -32,12 +33,14 @@ class SubscriptionServicer(subscriptions_pb2_grpc.SubscriptionServiceServicer):
     Args:
         subscriptions: Use cases.
         outputs: Makes the tags of results.
+        limiting: Looks after limits of plans.
         tokens: Makes page tokens.
     """
 
-    def __init__(self, subscriptions: Subscriptions, outputs: Outputs, tokens: PageTokens) -> None:
+    def __init__(self, subscriptions: Subscriptions, outputs: Outputs, limiting: Limiting, tokens: PageTokens) -> None:
         self._subscriptions = subscriptions
         self._outputs = outputs
+        self._limiting = limiting
         self._tokens = tokens
 
     async def ProposeBinding(self, request: contract.ProposeBindingRequest, context: Any) -> contract.BindingProposal:
@@ -96,8 +99,10 @@ class SubscriptionServicer(subscriptions_pb2_grpc.SubscriptionServiceServicer):
     ) -> contract.Subscription:
         """See the contract."""
         given = request.subscription
-        values = MessageToDict(given.configuration)
-        return subscription_message(await self._subscriptions.change(_name(given.name), given.plan, values, given.etag))
+        name, values = _name(given.name), MessageToDict(given.configuration)
+        await self._subscriptions.change(name, given.plan, values, given.etag)
+        await self._limiting.settle(name)
+        return subscription_message(await self._subscriptions.get(name))
 
     async def SuspendSubscription(
         self, request: contract.SuspendSubscriptionRequest, context: Any

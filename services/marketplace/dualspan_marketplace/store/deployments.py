@@ -107,6 +107,17 @@ async def to_look_at(connection: Connection, limit: int) -> list[SubscriptionNam
     return [SubscriptionName(*row) for row in rows]
 
 
+async def running(connection: Connection, limit: int) -> list[tuple[SubscriptionName, str]]:
+    """Subscriptions of all tenants that something is thought to run of, and who runs it; in a platform transaction."""
+    rows = await connection.fetch(
+        """SELECT d.tenant_id, d.subscription_id, d.provisioner FROM deployment AS d
+        JOIN usage_meter AS m USING (tenant_id, subscription_id)
+        WHERE d.provisioner <> '' AND NOT d.clear ORDER BY d.tenant_id, d.subscription_id LIMIT $1""",
+        limit,
+    )
+    return [(SubscriptionName(row[0], row[1]), row[2]) for row in rows]
+
+
 async def unknown(connection: Connection, names: Collection[SubscriptionName]) -> list[SubscriptionName]:
     """Those of some names that are no subscription's; in a platform transaction."""
     rows = await connection.fetch(

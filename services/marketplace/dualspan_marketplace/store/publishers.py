@@ -3,10 +3,13 @@
 from asyncpg import Record
 
 from dualspan_marketplace.catalogue.model import Plan, PlanModel, PlanState, Publisher
+from dualspan_marketplace.store import limits
 from dualspan_runtime.database import Connection
 
 _PUBLISHER = "tenant_id, name_en, name_zh, website, contact, signing_key"
-_PLAN = "tenant_id, app_id, plan_id, name_en, name_zh, model, price_micros, currency, trial_days, max_assets, state"
+_PLAN = (
+    "tenant_id, app_id, plan_id, name_en, name_zh, model, price_micros, currency, trial_days, max_assets, state, quotas"
+)
 
 
 async def find_publisher(connection: Connection, tenant: str) -> Publisher | None:
@@ -49,7 +52,7 @@ async def find_plan(connection: Connection, tenant: str, app_id: str, plan_id: s
 async def insert_plan(connection: Connection, plan: Plan) -> None:
     """Make a plan."""
     await connection.execute(
-        f"INSERT INTO plan ({_PLAN}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        f"INSERT INTO plan ({_PLAN}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         plan.tenant,
         plan.app_id,
         plan.plan_id,
@@ -61,6 +64,7 @@ async def insert_plan(connection: Connection, plan: Plan) -> None:
         plan.trial_days,
         plan.max_assets,
         plan.state.value,
+        limits.written(plan.limits),
     )
 
 
@@ -96,4 +100,5 @@ def _plan(row: Record) -> Plan:
         trial_days=row["trial_days"],
         max_assets=row["max_assets"],
         state=PlanState(row["state"]),
+        limits=limits.read(row["quotas"]),
     )

@@ -8,13 +8,16 @@ from asyncpg import Record
 
 from dualspan_manifest import ValueKind
 from dualspan_marketplace.bindings.model import GrantedTag
+from dualspan_marketplace.store import limits
 from dualspan_marketplace.subscriptions.life import Cause, Life, State
 from dualspan_marketplace.subscriptions.model import Subscription, SubscriptionName, Terms
+from dualspan_marketplace.usage.model import Pricing
 from dualspan_runtime.database import Connection
 
 _COLUMNS = """tenant_id, subscription_id, publisher, app_id, version, manifest, scopes, plan_id, max_assets, is_paid,
     trial_days, configuration, roles, state, generation, cause, reason, trial_end, grace_end, hand_back_end, revision,
-    request_id, request_digest, create_time, credential, health_problem, health_time, canary_of"""
+    request_id, request_digest, create_time, credential, health_problem, health_time, plan_model, price_micros,
+    currency, quotas, quota_notice, canary_of"""
 _THIS = "tenant_id = $1 AND subscription_id = $2"
 
 
@@ -56,9 +59,9 @@ async def insert(connection: Connection, new: Subscription) -> bool:
     status = await connection.execute(
         """INSERT INTO subscription (tenant_id, subscription_id, publisher, app_id, version, manifest, plan_id,
             max_assets, is_paid, trial_days, was_trial, configuration, state, generation, cause, reason, request_id,
-            request_digest, scopes, canary_of)
+            request_digest, scopes, plan_model, price_micros, currency, quotas, canary_of)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::integer, $10 > 0, $11, $12, $13, '', '', nullif($14, ''),
-            $15, $16, $17)
+            $15, $16, $17, $18, $19, $20, $21)
         ON CONFLICT DO NOTHING""",
         new.name.tenant,
         new.name.subscription_id,
@@ -76,6 +79,10 @@ async def insert(connection: Connection, new: Subscription) -> bool:
         new.request_id,
         new.request_digest,
         new.scopes,
+        new.terms.pricing.value,
+        new.terms.price_micros,
+        new.terms.currency,
+        limits.written(new.terms.limits),
         new.canary_of,
     )
     return status == "INSERT 0 1"
@@ -87,8 +94,8 @@ async def update(connection: Connection, changed: Subscription) -> None:
     await connection.execute(
         f"""UPDATE subscription SET plan_id = $3, max_assets = $4, is_paid = $5, configuration = $6, roles = $7,
             state = $8, generation = $9, cause = $10, reason = $11, trial_end = $12, grace_end = $13,
-            hand_back_end = $14, trial_days = $15, credential = $16, outputs_due = true,
-            revision = revision + 1 WHERE {_THIS}""",
+            hand_back_end = $14, trial_days = $15, credential = $16, outputs_due = true, plan_model = $17,
+            price_micros = $18, currency = $19, quotas = $20, revision = revision + 1 WHERE {_THIS}""",
         changed.name.tenant,
         changed.name.subscription_id,
         terms.plan_id,
@@ -105,7 +112,16 @@ async def update(connection: Connection, changed: Subscription) -> None:
         life.hand_back_end,
         terms.trial_days,
         changed.credential,
+        terms.pricing.value,
+        terms.price_micros,
+        terms.currency,
+        limits.written(terms.limits),
     )
+    await tell_grants(connection)
+
+
+async def tell_grants(connection: Connection) -> None:
+    """Wake whoever follows the grants, when the transaction commits."""
     await connection.execute("SELECT pg_notify($1, '')", GRANTS)
 
 
@@ -159,8 +175,8 @@ class InForce:
 async def in_force(connection: Connection) -> list[InForce]:
     """The subscriptions of all tenants whose apps may read; in a platform transaction."""
     rows = await connection.fetch(
-        # Both only rise: their sum is another whenever one of them is.
-        "SELECT tenant_id, subscription_id, revision + outputs_revision FROM subscription"
+        # All only rise: their sum is another whenever one of them is.
+        "SELECT tenant_id, subscription_id, revision + outputs_revision + quota_revision FROM subscription"
         " WHERE state IN ('provisioning', 'active', 'upgrading')"
     )
     return [InForce(SubscriptionName(row[0], row[1]), row[2]) for row in rows]
@@ -168,24 +184,29 @@ async def in_force(connection: Connection) -> list[InForce]:
 
 @dataclass(frozen=True, slots=True)
 class WhatIsGranted:
-    """Tags that were granted and those of results, scopes, and the credential that it all counts for."""
+    """Tags that were granted and those of results, scopes, the credential that it all counts for, and why reads are
+    refused nevertheless; "" as a rule.
+    """
 
     tag_ids: frozenset[int]
     scopes: frozenset[str]
     credential: int
+    exhausted: str
 
 
 async def what_is_granted(connection: Connection, name: SubscriptionName) -> WhatIsGranted | None:
     """A grant that is in force; None by now."""
     row = await connection.fetchrow(
-        f"""SELECT scopes, credential, ARRAY(SELECT g.tag_id FROM granted_tag AS g WHERE g.tenant_id = $1
-            AND g.subscription_id = $2 UNION SELECT o.tag_id FROM output_tag AS o WHERE o.tenant_id = $1
-            AND o.subscription_id = $2) AS tags
+        f"""SELECT scopes, credential, quota_exhausted, ARRAY(
+            SELECT g.tag_id FROM granted_tag AS g WHERE g.tenant_id = $1 AND g.subscription_id = $2
+            UNION SELECT o.tag_id FROM output_tag AS o WHERE o.tenant_id = $1 AND o.subscription_id = $2) AS tags
         FROM subscription WHERE {_THIS} AND state IN ('provisioning', 'active', 'upgrading')""",
         name.tenant,
         name.subscription_id,
     )
-    return WhatIsGranted(frozenset(row["tags"]), frozenset(row["scopes"]), row["credential"]) if row else None
+    if row is None:
+        return None
+    return WhatIsGranted(frozenset(row["tags"]), frozenset(row["scopes"]), row["credential"], row["quota_exhausted"])
 
 
 async def grant(connection: Connection, name: SubscriptionName, tags: Iterable[GrantedTag]) -> None:
@@ -246,7 +267,16 @@ def _subscription(row: Record) -> Subscription:
         version=row["version"],
         manifest=row["manifest"],
         scopes=tuple(row["scopes"]),
-        terms=Terms(row["plan_id"], row["max_assets"], row["is_paid"], row["trial_days"]),
+        terms=Terms(
+            plan_id=row["plan_id"],
+            max_assets=row["max_assets"],
+            is_paid=row["is_paid"],
+            trial_days=row["trial_days"],
+            pricing=Pricing(row["plan_model"]),
+            price_micros=row["price_micros"],
+            currency=row["currency"],
+            limits=limits.read(row["quotas"]),
+        ),
         configuration=json.loads(row["configuration"]),
         roles={role: tuple(assets) for role, assets in roles.items()},
         life=Life(
@@ -266,4 +296,5 @@ def _subscription(row: Record) -> Subscription:
         health_problem=row["health_problem"],
         health_time=row["health_time"],
         canary_of=row["canary_of"],
+        quota_notice=row["quota_notice"],
     )

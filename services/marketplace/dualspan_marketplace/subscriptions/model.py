@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from dualspan_marketplace.subscriptions.life import Life
+from dualspan_marketplace.usage.model import Limit, Pricing
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +19,23 @@ class SubscriptionName:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a plan means for a subscription; without a trial, `trial_days` is 0."""
+    """What a plan means for a subscription, as it was when it was chosen.
+
+    Attributes:
+        trial_days: Of a trial; else 0.
+        price_micros: Millionths of the currency's unit; 0 where nothing is paid.
+        currency: ISO 4217; "" where nothing is paid.
+        limits: Of what the app may read in a month.
+    """
 
     plan_id: str
     max_assets: int
     is_paid: bool
     trial_days: int
+    pricing: Pricing = Pricing.FREE
+    price_micros: int = 0
+    currency: str = ""
+    limits: tuple[Limit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +52,7 @@ class Subscription:
         health_problem: What the app last said that it lacks; "" if nothing.
         health_time: When it said so.
         canary_of: Of a new version that is tried beside the old one: the subscription that it is tried for; else "".
+        quota_notice: What a person should know about the limits of the plan; "" as a rule.
     """
 
     name: SubscriptionName
@@ -60,6 +73,7 @@ class Subscription:
     health_problem: str = ""
     health_time: datetime | None = None
     canary_of: str = ""
+    quota_notice: str = ""
 
     @property
     def etag(self) -> str:

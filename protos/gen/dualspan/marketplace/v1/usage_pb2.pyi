@@ -101,7 +101,7 @@ class QueryUsageRequest(_message.Message):
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
         """From here on, included, rounded down to an hour; unset: from the beginning
-        of the month that the next statement is for.
+        of the month that it is.
         """
 
     @_builtins.property
@@ -171,7 +171,7 @@ class QuotaState(_message.Message):
     dimension: Global___UsageDimension.ValueType
     """Of what."""
     used: _builtins.int
-    """Used in the month of the enterprise's next statement."""
+    """Used in the month that it is, in the time zone of the statements."""
     soft_limit: _builtins.int
     """From here on the subscription carries a notice; 0: no such limit."""
     hard_limit: _builtins.int

@@ -28,6 +28,7 @@ from docker.types import (  # pyright: ignore[reportMissingTypeStubs]
 from dualspan_manifest import Manifest
 from dualspan_marketplace.deployments.docker import options
 from dualspan_marketplace.deployments.docker.options import Names
+from dualspan_marketplace.deployments.docker.statistics import observed
 from dualspan_marketplace.deployments.provisioner import (
     CannotStartError,
     Found,
@@ -37,6 +38,7 @@ from dualspan_marketplace.deployments.provisioner import (
     UnreachableError,
 )
 from dualspan_marketplace.subscriptions.model import SubscriptionName
+from dualspan_marketplace.usage.counters import Observation
 
 T = TypeVar("T")
 
@@ -108,6 +110,10 @@ class DockerProvisioner:
     async def observe(self, name: SubscriptionName) -> Holding:
         """What carries the subscription's labels."""
         return await _asked(lambda: self._observe(Names(self._platform, name)))
+
+    async def consumption(self, name: SubscriptionName) -> Sequence[Observation]:
+        """What the app's containers use, as the engine counts it."""
+        return await _asked(lambda: self._consumption(Names(self._platform, name)))
 
     async def remove(self, name: SubscriptionName) -> None:
         """Containers, network, volume."""
@@ -209,6 +215,15 @@ class DockerProvisioner:
         remains = bool(found) or bool(self._networks(names)) or bool(self._volumes(names))
         return Holding(instances, remains=remains)
 
+    def _consumption(self, names: Names) -> list[Observation]:
+        apps = [each for each in self._containers(names) if each.labels.get(options.PART) == "app"]
+        running = [each for each in apps if each.attrs["State"]["Running"]]
+        seen = [
+            observed(each.id, _time(each.attrs["State"]["StartedAt"]), datetime.now(UTC), _statistics(each))
+            for each in running
+        ]
+        return [each for each in seen if each is not None]
+
     def _remove(self, names: Names) -> None:
         for each in self._containers(names):
             if each.labels.get(options.PART) == "app":
@@ -263,6 +278,11 @@ def _found(container: Any, network: str) -> Found:
         address=f"{joined.get('IPAddress', '')}:{options.port_of(attributes)}",
         words="" if alive else _last_words(container, state),
     )
+
+
+def _statistics(container: Any) -> Mapping[str, Any]:
+    # One shot: else the engine takes a second for each, to show percentages.
+    return container.client.api.stats(container.id, stream=False, one_shot=True)
 
 
 def _last_words(container: Any, state: Mapping[str, Any]) -> str:

@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dualspan_manifest import Manifest, Resources
-from dualspan_marketplace.deployments.process import launch
+from dualspan_marketplace.deployments.process import counters, launch
 from dualspan_marketplace.deployments.provisioner import (
     CannotStartError,
     Found,
@@ -31,6 +31,7 @@ from dualspan_marketplace.deployments.provisioner import (
     UnreachableError,
 )
 from dualspan_marketplace.subscriptions.model import SubscriptionName
+from dualspan_marketplace.usage.counters import Observation
 
 _LAUNCH_SECONDS = 20.0
 _TERM_SECONDS = 5.0
@@ -105,6 +106,10 @@ class ProcessProvisioner:
         """End all of its processes, then remove its folder."""
         await asyncio.to_thread(self._remove, name)
 
+    async def consumption(self, name: SubscriptionName) -> Sequence[Observation]:
+        """What the app's processes use; nothing once they have ended."""
+        return await asyncio.to_thread(self._consumption, name)
+
     async def subscriptions(self) -> Sequence[SubscriptionName]:
         """Everything that has a folder."""
         found = await asyncio.to_thread(lambda: sorted(self._root.glob("*/*/")))
@@ -145,6 +150,15 @@ class ProcessProvisioner:
             words="" if record.alive else _last_words(folder),
         )
         return Holding((found,), remains=True)
+
+    def _consumption(self, name: SubscriptionName) -> list[Observation]:
+        record = _record(self._folder(name))
+        if record is None or not record.alive:
+            return []
+        now = datetime.now(UTC)
+        cpu_us, memory = counters.of_session(record.pid, record.ticks)
+        started = datetime.fromtimestamp(record.written, UTC)
+        return [Observation(f"{record.boot}/{record.pid}/{record.ticks}", started, now, cpu_us, memory)]
 
     def _remove(self, name: SubscriptionName) -> None:
         folder = self._folder(name)

@@ -1,0 +1,1 @@
+"""What subscriptions use, and what that comes to. Pure."""
