@@ -94,7 +94,7 @@ SUITES = (
     Suite("integration", AT_ONCE, nothing_missing),
     Suite("fuzz", AT_ONCE, nothing_missing),
     Suite("unit", AT_ONCE, nothing_missing),
-    Suite("browser", 1, browser_missing),
+    Suite("browser", AT_ONCE, browser_missing),
     Suite("spark", 1, spark_missing),
     Suite("engine", 1, engine_missing, is_long=True),
     Suite("cluster", 1, cluster_missing, is_long=True),

@@ -118,8 +118,8 @@ async def test_the_chart_draws_and_grows(demonstration: Demonstration, signed_in
 
 
 async def test_a_tag_that_has_not_changed_for_hours_is_a_line(demonstration: Demonstration, signed_in: Page) -> None:
-    # What a machine makes changes once in a shift: the only sample there is came before the span.
-    await signed_in.open(f"{demonstration.console}/tags?q=Washer/Status/StateCurrent")
+    # Nobody changes this setpoint: the only sample there is came before the span.
+    await signed_in.open(f"{demonstration.console}/tags?q=Washer/Setpoints/CausticTemperature")
     await signed_in.click("tr[data-tag] a")
     await signed_in.until("!!document.querySelector('.uplot canvas')")
     await signed_in.until("document.getElementById('value').textContent !== '–'")
