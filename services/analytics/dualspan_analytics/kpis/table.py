@@ -43,38 +43,6 @@ class CellTable:
     def __len__(self) -> int:
         return len(self.machine)
 
-    @classmethod
-    def of_labels(
-        cls,
-        machine: int,
-        slots: Slots,
-        slot: NDArray[np.int64],
-        product: NDArray[np.float64],
-        order: NDArray[np.float64],
-        labels: Sequence[tuple[str, ...]],
-        measures: Measures,
-    ) -> "CellTable":
-        """Rows whose products and orders are indexes into the labels of their slot."""
-        known = dict.fromkeys(labels)
-        place = {text: index for index, text in enumerate(dict.fromkeys(["", *(t for each in known for t in each)]))}
-        tables = [np.array([place[text] for text in each] or [0], np.int32) for each in known]
-        # Few slots have labels of their own: each points to where its labels begin.
-        begin = dict(zip(known, np.cumsum([0, *map(len, tables)])[:-1].tolist(), strict=True))
-        flat = np.concatenate([np.empty(0, np.int32), *tables]).astype(np.int32)
-        at = np.array([begin[each] for each in labels], np.int64)[slot]
-        return cls(
-            np.full(len(slot), machine, np.int32),
-            slot,
-            slots.start[slot],
-            slots.end[slot],
-            slots.shift[slot],
-            slots.day[slot],
-            flat[at + product.astype(np.int64)],
-            flat[at + order.astype(np.int64)],
-            measures,
-            tuple(place),
-        )
-
 
 def table_of(machine: int, computed: Computed, slots: Slots) -> CellTable:
     """The cells of one machine, computed over these slots."""

@@ -25,7 +25,7 @@ from dualspan_analytics.kpis.table import CellTable, joined, table_of
 from dualspan_analytics.plant_data import PlantData
 from dualspan_analytics.service.clock import now_us
 from dualspan_analytics.service.definitions import ProductionDefinitions
-from dualspan_analytics.service.rollup_records import held, rollups_of, slots_between
+from dualspan_analytics.service.rollup_records import earliest, held, rollups_of, slots_between
 from dualspan_analytics.states.model import StopNote
 from dualspan_analytics.states.timeline import Timeline, merged
 from dualspan_analytics.store import production
@@ -191,48 +191,38 @@ class Production:
             return Summed(joined([]), 0, 0)
         slots = _slots(asked.machines, start_us, end_us)
         stored, versions = await self._known(tenant, asked, start_us, end_us, skip_rollups=skip_rollups)
-        parts: list[CellTable] = []
-        missing: list[tuple[int, NDArray[np.bool_]]] = []
-        rolled = 0
-        for place, machine in enumerate(asked.machines):
-            mine, notes = slots[machine.id], asked.notes.get(machine.id, ())
-            fits, table = held(place, mine, stored.get(machine.id), versions[machine.id], notes)
-            rolled += int(fits.sum())
-            if table is not None:
-                parts.append(table)
-            if not fits.all():
-                missing.append((place, ~fits))
+        found = await asyncio.to_thread(held, asked.machines, slots, stored, versions, asked.notes)
+        parts = [found.cells]
+        missing = [(place, ~fits) for place, fits in enumerate(found.fits) if not fits.all()]
         if missing:
-            fresh = await self._fresh(tenant, asked, slots, missing, versions, keep=not skip_rollups)
-            parts += fresh
+            parts += await self._fresh(tenant, asked, slots, missing, versions, keep=not skip_rollups)
         computed = sum(int(wanted.sum()) for _, wanted in missing)
-        return Summed(joined(parts), rolled, computed)
+        whole = sum(len(fits) for fits in found.fits)
+        return Summed(joined(parts), whole - computed, computed)
 
     async def _known(
         self, tenant: str, asked: Asked, start_us: int, end_us: int, *, skip_rollups: bool
-    ) -> tuple[dict[str, StoredRollups], dict[str, list[DataVersions]]]:
+    ) -> tuple[StoredRollups, dict[str, list[DataVersions]]]:
         """The roll-ups of each machine, and the versions of its data from the first time on that these depend on."""
-        tags = _tags(asked)
         if skip_rollups:
-            return {}, await self._versions(tenant, tags, start_us, end_us)
+            nothing = np.empty(0, np.int64)
+            return StoredRollups.of(b"", nothing, nothing), {machine.id: [] for machine in asked.machines}
+        tags = _tags(asked)
         # Mostly it is the same time as before, so the historian can be asked before it is known.
         since = min(self._earliest.get(tenant, start_us), start_us)
         stored, versions = await asyncio.gather(
             self._stored(tenant, asked.machines, start_us, end_us), self._versions(tenant, tags, since, end_us)
         )
-        earliest = min([start_us, *(int(row.depends_us.min()) for row in stored.values())])
-        self._earliest[tenant] = earliest
-        if earliest < since:
-            versions = await self._versions(tenant, tags, earliest, end_us)
+        first = min(start_us, earliest(stored, start_us))
+        self._earliest[tenant] = first
+        if first < since:
+            versions = await self._versions(tenant, tags, first, end_us)
         return stored, versions
 
-    async def _stored(
-        self, tenant: str, machines: Sequence[Machine], start_us: int, end_us: int
-    ) -> dict[str, StoredRollups]:
+    async def _stored(self, tenant: str, machines: Sequence[Machine], start_us: int, end_us: int) -> StoredRollups:
         ids, plans = [each.id for each in machines], [each.digest for each in machines]
         async with self._database.transaction(tenant, readonly=True) as connection:
-            rows = await production.rollups(connection, tenant, ids, plans, start_us, end_us)
-        return {row.asset: row for row in rows}
+            return await production.rollups(connection, tenant, ids, plans, start_us, end_us)
 
     async def _versions(
         self,

@@ -1,8 +1,16 @@
-"""Roll-ups as they are stored ⇄ cells, and which of them still hold."""
+"""Roll-ups as they are stored ⇄ cells, and which of them still hold.
 
+A roll-up is a record of words of 64 bits: a header (`_Head`), the version of the data of each gateway, its cells, and
+the products and orders that these name as JSON in UTF-8, filled up to a word. Thousands of records are looked at as
+columns; none is looked at by itself.
+"""
+
+import functools
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +25,33 @@ from dualspan_analytics.store.production import Note, Rollup, StoredRollups
 
 _DAY_US = 86_400_000_000
 _RECORD = 2 + MEASURES
-"""Product, order, measures."""
+"""Words of a cell: product, order, measures; float64."""
+_WORD = 8
+Longs = NDArray[np.int64]
+
+
+class _Head(IntEnum):
+    """Words of a header.
+
+    Attributes:
+        START: Of the slot, µs.
+        END: Likewise.
+        DEPENDS: From here on samples mattered.
+        TOLD: Which gateways the versions are of, and what people said: a key of the text.
+        LABELS: A key of the text of products and orders.
+        VERSIONS: How many there are.
+        CELLS: How many there are.
+        BYTES: Of the text.
+    """
+
+    START = 0
+    END = 1
+    DEPENDS = 2
+    TOLD = 3
+    LABELS = 4
+    VERSIONS = 5
+    CELLS = 6
+    BYTES = 7
 
 
 def slots_between(calendar: Calendar, start_us: int, end_us: int) -> Slots:
@@ -26,58 +60,200 @@ def slots_between(calendar: Calendar, start_us: int, end_us: int) -> Slots:
     return slots_of(expand(calendar, start_us - 4 * _DAY_US, end_us), start_us, end_us)
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What roll-ups say.
+
+    Attributes:
+        fits: For each machine, which of its slots have a roll-up that holds, bool each.
+        cells: Of these.
+    """
+
+    fits: Sequence[NDArray[np.bool_]]
+    cells: CellTable
+
+
+def earliest(stored: StoredRollups, otherwise: int) -> int:
+    """The first time that any of them depends on; `otherwise` if there is none."""
+    return int(_heads(stored)[:, _Head.DEPENDS].min(initial=otherwise))
+
+
 def held(
-    place: int,
-    slots: Slots,
-    stored: StoredRollups | None,
-    versions: Sequence[DataVersions],
-    notes: Sequence[Note],
-) -> tuple[NDArray[np.bool_], CellTable | None]:
-    """Which slots have a roll-up that holds, and what these say."""
-    nothing = np.zeros(len(slots), np.bool_)
-    if stored is None or not versions:
-        return nothing, None
-    start, end = stored.start_us, stored.end_us
-    at = np.fromstring(stored.versions, np.int64, sep=",")
-    if len(at) != len(start) * len(versions):  # a property was bound to a tag of another gateway meanwhile
-        return nothing, None
-    at = at.reshape(len(start), len(versions))
-    holds = np.ones(len(start), np.bool_)
-    for column, known in enumerate(versions):
-        holds &= untouched(known, stored.depends_us, end, at[:, column])
-    holds &= _said_the_same(stored, _told(versions, notes, start, end))
-    # Those of another calendar lie across these slots.
-    where = np.minimum(np.searchsorted(start, slots.start), len(start) - 1)
-    fits = (start[where] == slots.start) & (end[where] == slots.end) & holds[where]
-    return fits, _unpacked(place, slots.take(fits), stored, where[fits])
+    machines: Sequence[Machine],
+    slots: Mapping[str, Slots],
+    stored: StoredRollups,
+    versions: Mapping[str, Sequence[DataVersions]],
+    notes: Mapping[str, Sequence[Note]],
+) -> Held:
+    """Which slots have a roll-up that holds, and what these say.
+
+    Args:
+        machines: Of the question.
+        slots: Of each, by id.
+        stored: Their roll-ups.
+        versions: Of the gateways of each, in a fixed order.
+        notes: What people said about each.
+    """
+    heads = _heads(stored)
+    known = _Known.of(machines, versions)
+    holds = _whole(stored, heads)
+    holds &= _untouched(known, stored, heads) & _told_the_same(known, machines, notes, stored, heads)
+    fits: list[NDArray[np.bool_]] = [np.zeros(len(slots[machine.id]), np.bool_) for machine in machines]
+    slot = np.full(len(heads), -1, np.int64)
+    where = _Where(slot, np.zeros(len(heads), np.int16), np.zeros(len(heads), np.int32))
+    for own, places in _by_slots(machines, slots):
+        _place(own, np.flatnonzero(holds & np.isin(stored.machine, places)), heads, where)
+    there = np.flatnonzero(slot >= 0)
+    there = there[np.lexsort((slot[there], stored.machine[there]))]
+    bounds = np.searchsorted(stored.machine[there], np.arange(len(machines) + 1))
+    for place, each in enumerate(fits):
+        each[slot[there[bounds[place] : bounds[place + 1]]]] = True
+    return Held(fits, _unpacked(stored, heads, where, there))
 
 
-def _said_the_same(stored: StoredRollups, told: list[str]) -> NDArray[np.bool_]:
-    """bool[n]: of which roll-ups notes and gateways are what they were."""
-    if len(stored.notes) == 1 and len(set(told)) == 1:
-        return np.full(len(told), stored.notes[0] == told[0])
-    then = stored.notes * len(told) if len(stored.notes) == 1 else stored.notes
-    return np.array([one == other for one, other in zip(told, then, strict=True)], np.bool_)
+def _heads(stored: StoredRollups) -> Longs:
+    """int64[n, header]."""
+    return stored.words[stored.offsets[:, None] + np.arange(len(_Head))]
 
 
-def _unpacked(place: int, slots: Slots, stored: StoredRollups, which: NDArray[np.intp]) -> CellTable:
-    sizes = stored.sizes // (8 * _RECORD)
-    rows = np.frombuffer(stored.cells, np.float64).reshape(-1, _RECORD)
-    first = np.concatenate([[0], np.cumsum(sizes)])
-    slot = np.repeat(np.arange(len(which)), sizes[which])
-    row = np.arange(len(slot)) - np.repeat(np.cumsum(sizes[which]) - sizes[which], sizes[which])
-    taken = rows[np.repeat(first[which], sizes[which]) + row]
-    names = {text: tuple(json.loads(text)) for text in set(stored.labels)}
-    one = names[stored.labels[0]] if len(names) == 1 else None
-    labels = [one or names[stored.labels[each]] for each in which.tolist()]
-    return CellTable.of_labels(place, slots, slot, taken[:, 0], taken[:, 1], labels, taken[:, 2:])
+def _whole(stored: StoredRollups, heads: Longs) -> NDArray[np.bool_]:
+    """bool[n]: which records have the parts that their headers name; others are of an older make."""
+    text = -(-heads[:, _Head.BYTES] // _WORD)
+    return stored.sizes == len(_Head) + heads[:, _Head.VERSIONS] + heads[:, _Head.CELLS] * _RECORD + text
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The versions of machines' data, those of the same gateways together.
+
+    Attributes:
+        group: int64[machines], place in `versions`.
+        versions: Of each group.
+        told: int64[groups], key of the gateways' names.
+    """
+
+    group: Longs
+    versions: Sequence[Sequence[DataVersions]]
+    told: Longs
+
+    @classmethod
+    def of(cls, machines: Sequence[Machine], versions: Mapping[str, Sequence[DataVersions]]) -> "_Known":
+        places: dict[tuple[int, ...], int] = {}
+        found: list[Sequence[DataVersions]] = []
+        group: list[int] = []
+        for machine in machines:
+            own = versions[machine.id]
+            place = places.setdefault(tuple(map(id, own)), len(found))
+            if place == len(found):
+                found.append(own)
+            group.append(place)
+        return cls(np.array(group, np.int64), found, np.array([key_of(_gateways(own)) for own in found], np.int64))
+
+
+def _untouched(known: _Known, stored: StoredRollups, heads: Longs) -> NDArray[np.bool_]:
+    """bool[n]: since which records no commit touched what they depend on."""
+    holds = np.zeros(len(heads), np.bool_)
+    group, count = known.group[stored.machine], heads[:, _Head.VERSIONS]
+    for place, gateways in enumerate(known.versions):
+        # Other gateways than then: a property was bound to a tag of another one meanwhile.
+        mine = np.flatnonzero((group == place) & (count == len(gateways)) & (count > 0))
+        fine = np.ones(len(mine), np.bool_)
+        for column, each in enumerate(gateways):
+            at = stored.words[stored.offsets[mine] + len(_Head) + column]
+            fine &= untouched(each, heads[mine, _Head.DEPENDS], heads[mine, _Head.END], at)
+        holds[mine] = fine
+    return holds
+
+
+def _told_the_same(
+    known: _Known,
+    machines: Sequence[Machine],
+    notes: Mapping[str, Sequence[Note]],
+    stored: StoredRollups,
+    heads: Longs,
+) -> NDArray[np.bool_]:
+    """bool[n]: of which records gateways and notes are what they were."""
+    wanted = known.told[known.group[stored.machine]]
+    for place, machine in enumerate(machines):
+        if notes.get(machine.id):
+            mine = np.flatnonzero(stored.machine == place)
+            gateways = known.versions[int(known.group[place])]
+            wanted[mine] = _told(gateways, notes[machine.id], heads[mine, _Head.START], heads[mine, _Head.END])
+    return np.asarray(heads[:, _Head.TOLD] == wanted, np.bool_)
+
+
+@dataclass(frozen=True, slots=True)
+class _Where:
+    """The slot of each record: its place (-1: it is of none), shift and day."""
+
+    slot: Longs
+    shift: NDArray[np.int16]
+    day: NDArray[np.int32]
+
+
+def _by_slots(machines: Sequence[Machine], slots: Mapping[str, Slots]) -> list[tuple[Slots, list[int]]]:
+    """Distinct slots, and the places of the machines that have them."""
+    found: dict[int, tuple[Slots, list[int]]] = {}
+    for place, machine in enumerate(machines):
+        own = slots[machine.id]
+        found.setdefault(id(own), (own, []))[1].append(place)
+    return list(found.values())
+
+
+def _place(slots: Slots, mine: NDArray[np.intp], heads: Longs, where: _Where) -> None:
+    """Find the slots of records; those of another calendar lie across these."""
+    start, end = heads[mine, _Head.START], heads[mine, _Head.END]
+    at = np.minimum(np.searchsorted(slots.start, start), len(slots) - 1)
+    same = (slots.start[at] == start) & (slots.end[at] == end)
+    mine, at = mine[same], at[same]
+    where.slot[mine], where.shift[mine], where.day[mine] = at, slots.shift[at], slots.day[at]
+
+
+def _unpacked(stored: StoredRollups, heads: Longs, where: _Where, there: NDArray[np.intp]) -> CellTable:
+    """The cells of some records, in their order."""
+    count = heads[there, _Head.CELLS]
+    begin = stored.offsets[there] + len(_Head) + heads[there, _Head.VERSIONS]
+    record = np.repeat(np.arange(len(there)), count)
+    within = np.arange(len(record)) - np.repeat(np.cumsum(count) - count, count)
+    of = there[record]
+    cells = stored.words.view(np.float64)[(begin[record] + within * _RECORD)[:, None] + np.arange(_RECORD)]
+    code, first, texts = _labels(stored, heads, begin + count * _RECORD, there)
+    at = first[record]
+    return CellTable(
+        stored.machine[of].astype(np.int32),
+        where.slot[of],
+        heads[of, _Head.START],
+        heads[of, _Head.END],
+        where.shift[of],
+        where.day[of],
+        code[at + cells[:, 0].astype(np.int64)],
+        code[at + cells[:, 1].astype(np.int64)],
+        cells[:, 2:],
+        texts,
+    )
+
+
+def _labels(
+    stored: StoredRollups, heads: Longs, begin: Longs, there: NDArray[np.intp]
+) -> tuple[NDArray[np.int32], Longs, tuple[str, ...]]:
+    """Codes of the labels of all kinds of records, where in them each record's begin, and what codes mean."""
+    _, example, kind = np.unique(heads[there, _Head.LABELS], return_index=True, return_inverse=True)
+    labels: list[list[str]] = []
+    for each in example.tolist():
+        size = int(heads[there[each], _Head.BYTES])
+        labels.append(json.loads(stored.words[int(begin[each]) :].view(np.uint8)[:size].tobytes()))
+    place = {text: index for index, text in enumerate(dict.fromkeys(["", *(text for own in labels for text in own)]))}
+    # A record without cells may have no label; none of its codes is looked up.
+    tables = [np.array([place[text] for text in own] or [0], np.int32) for own in labels]
+    first = np.concatenate([[0], np.cumsum([len(each) for each in tables], dtype=np.int64)])
+    return np.concatenate([np.empty(0, np.int32), *tables]), first[kind].astype(np.int64), tuple(place)
 
 
 def rollups_of(
     machine: Machine,
     table: CellTable,
     slots: Slots,
-    depends: NDArray[np.int64],
+    depends: Longs,
     versions: Sequence[DataVersions],
     notes: Sequence[Note],
     until_us: int,
@@ -87,7 +263,7 @@ def rollups_of(
     where = np.minimum(np.searchsorted(whole.start, slots.start), len(whole) - 1)
     over = (whole.start[where] == slots.start) & (whole.end[where] == slots.end) & (slots.end + MARGIN_US <= until_us)
     told = _told(versions, notes, slots.start, slots.end)
-    newest = tuple(each.newest for each in versions)
+    newest = np.array([each.newest for each in versions], np.int64).tobytes()
     texts = table.texts
     bounds = np.searchsorted(table.slot, np.arange(len(slots) + 1))
     found: list[Rollup] = []
@@ -95,36 +271,37 @@ def rollups_of(
         rows = slice(int(bounds[slot]), int(bounds[slot + 1]))
         used = np.unique(np.concatenate([table.product[rows], table.order[rows]]))
         codes = [np.searchsorted(used, column[rows]) for column in (table.product, table.order)]
-        packed = np.column_stack([*codes, table.measures[rows]]).astype(np.float64)
-        found.append(
-            Rollup(
-                machine.id,
-                int(slots.start[slot]),
-                int(slots.end[slot]),
-                machine.digest,
-                told[slot],
-                int(depends[slot]),
-                newest,
-                json.dumps([texts[each] for each in used.tolist()], ensure_ascii=False),
-                packed.tobytes(),
-            )
-        )
+        cells = np.column_stack([*codes, table.measures[rows]]).astype(np.float64)
+        labels = json.dumps([texts[each] for each in used.tolist()], ensure_ascii=False)
+        text = labels.encode()
+        start, end = int(slots.start[slot]), int(slots.end[slot])
+        counts = [len(versions), len(cells), len(text)]
+        head = np.array([start, end, int(depends[slot]), int(told[slot]), key_of(labels), *counts], np.int64)
+        filled = text.ljust(-(-len(text) // _WORD) * _WORD, b"\0")
+        record = head.tobytes() + newest + cells.tobytes() + filled
+        found.append(Rollup(machine.id, start, end, machine.digest, record))
     return found
 
 
-def _told(
-    versions: Sequence[DataVersions], notes: Sequence[Note], start: NDArray[np.int64], end: NDArray[np.int64]
-) -> list[str]:
-    """Whose versions they are, and a digest of the notes about each slot and its margin."""
-    gateways = ",".join(each.gateway for each in versions)
-    told = [gateways] * len(start)
-    if not notes:
-        return told
+@functools.lru_cache(4096)
+def key_of(text: str) -> int:
+    """64 bits that tell texts apart."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:_WORD], "little", signed=True)
+
+
+def _gateways(versions: Sequence[DataVersions]) -> str:
+    return ",".join(each.gateway for each in versions)
+
+
+def _told(versions: Sequence[DataVersions], notes: Sequence[Note], start: Longs, end: Longs) -> Longs:
+    """int64[n]: whose versions they are, and what people said about each slot and its margin, as keys."""
+    gateways = _gateways(versions)
+    told = np.full(len(start), key_of(gateways), np.int64)
     low = np.array([note.start_us for note in notes], np.int64)
     high = np.array([note.end_us for note in notes], np.int64)
-    for slot in range(len(start)):
+    for slot in range(len(start) if notes else 0):
         mine = np.flatnonzero((low < end[slot] + MARGIN_US) & (high > start[slot] - MARGIN_US))
         if len(mine):
             said = repr([(notes[each].note_id, notes[each].reason) for each in mine.tolist()])
-            told[slot] = f"{gateways} {hashlib.sha256(said.encode()).hexdigest()}"
+            told[slot] = key_of(f"{gateways} {said}")
     return told

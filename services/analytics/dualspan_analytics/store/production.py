@@ -30,34 +30,25 @@ SELECT {_NOTE} FROM stop_note
 WHERE tenant_id = $1 AND ($2::text[] IS NULL OR asset_id = ANY($2)) AND end_us > $3 AND start_us < $4
 ORDER BY start_us, note_id LIMIT $5
 """
-# One row for each machine: thousands of rows would take longer to fetch than to add up, and thousands of lists, which
-# Python's collector of garbage follows, longer still.
+# One row for all machines: thousands of rows would take longer to fetch than to add up. Nothing is sorted here: rows
+# this wide would be sorted on the disk.
 _ROLLUPS = """
-SELECT asset_id, string_agg(int8send(start_us), ''::bytea ORDER BY start_us),
-       string_agg(int8send(end_us), ''::bytea ORDER BY start_us),
-       string_agg(int8send(depends_us), ''::bytea ORDER BY start_us),
-       string_agg(int8send(octet_length(cells)::bigint), ''::bytea ORDER BY start_us),
-       string_agg(array_to_string(versions, ','), ',' ORDER BY start_us),
-       string_agg(cells, ''::bytea ORDER BY start_us),
-       CASE WHEN min(labels COLLATE "C") = max(labels COLLATE "C") THEN ARRAY[min(labels COLLATE "C")]
-            ELSE array_agg(labels ORDER BY start_us) END,
-       CASE WHEN min(notes COLLATE "C") = max(notes COLLATE "C") THEN ARRAY[min(notes COLLATE "C")]
-            ELSE array_agg(notes ORDER BY start_us) END
-FROM rollup JOIN unnest($2::text[], $3::bytea[]) AS wanted (asset, plan_now) ON asset_id = asset AND plan = plan_now
+SELECT string_agg(record, ''::bytea), string_agg(int4send(octet_length(record)), ''::bytea),
+       string_agg(int4send(place::integer), ''::bytea)
+FROM unnest($2::text[], $3::bytea[]) WITH ORDINALITY AS wanted (asset, plan_now, place)
+JOIN rollup ON asset_id = asset AND plan = plan_now
 WHERE tenant_id = $1 AND start_us >= $4 AND end_us <= $5
-GROUP BY asset_id
 """
 _STORE = """
-INSERT INTO rollup (tenant_id, asset_id, start_us, end_us, plan, notes, depends_us, versions, labels, cells)
-SELECT $1, asset, start_us, end_us, plan, notes, depends_us, string_to_array(versions, ',')::bigint[], labels, cells
-FROM unnest($2::text[], $3::bigint[], $4::bigint[], $5::bytea[], $6::text[], $7::bigint[], $8::text[], $9::text[],
-            $10::bytea[])
-    AS given (asset, start_us, end_us, plan, notes, depends_us, versions, labels, cells)
+INSERT INTO rollup (tenant_id, asset_id, start_us, end_us, plan, record)
+SELECT $1, asset, start_us, end_us, plan, record
+FROM unnest($2::text[], $3::bigint[], $4::bigint[], $5::bytea[], $6::bytea[])
+    AS given (asset, start_us, end_us, plan, record)
 ORDER BY asset, start_us
-ON CONFLICT (tenant_id, asset_id, start_us, end_us) DO UPDATE
-SET plan = excluded.plan, notes = excluded.notes, depends_us = excluded.depends_us, versions = excluded.versions,
-    labels = excluded.labels, cells = excluded.cells
+ON CONFLICT (tenant_id, asset_id, start_us, end_us) DO UPDATE SET plan = excluded.plan, record = excluded.record
 """
+# A value in PostgreSQL has a gigabyte at the most.
+_MACHINES_AT_ONCE = 100
 _TENANTS = "SELECT DISTINCT tenant_id FROM production_definition WHERE kind = 'profile' ORDER BY tenant_id"
 
 
@@ -77,46 +68,39 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Rollup:
-    """Sums of one slot; see the table."""
+    """Sums of one slot, packed."""
 
     asset: str
     start_us: int
     end_us: int
     plan: bytes
-    notes: str
-    depends_us: int
-    versions: tuple[int, ...]
-    labels: str
-    cells: bytes
+    record: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class StoredRollups:
-    """The roll-ups of one machine in columns, ascending in time.
+    """The roll-ups of machines, n of them in no order.
 
     Attributes:
-        start_us: int64 of each.
-        end_us: Likewise.
-        depends_us: Likewise.
-        sizes: Bytes of each in `cells`, int64.
-        versions: Of all, one after the other, with commas between.
-        cells: Of all, one after the other.
-        labels: Of each; a single one if all have the same.
-        notes: Likewise.
+        words: int64: all records, one after the other.
+        offsets: int64[n], where in `words` each begins.
+        sizes: int64[n], how many words each has.
+        machine: int64[n], place of the machine among those that were asked for.
     """
 
-    asset: str
-    start_us: NDArray[np.int64]
-    end_us: NDArray[np.int64]
-    depends_us: NDArray[np.int64]
+    words: NDArray[np.int64]
+    offsets: NDArray[np.int64]
     sizes: NDArray[np.int64]
-    versions: str
-    cells: bytes
-    labels: list[str]
-    notes: list[str]
+    machine: NDArray[np.int64]
 
     def __len__(self) -> int:
-        return len(self.start_us)
+        return len(self.offsets)
+
+    @classmethod
+    def of(cls, records: bytes, sizes: NDArray[np.int64], machine: NDArray[np.int64]) -> "StoredRollups":
+        """From records and their sizes in bytes."""
+        words = sizes // 8
+        return cls(np.frombuffer(records, np.int64), np.cumsum(words) - words, words, machine)
 
 
 async def put(connection: Connection, tenant: str, kind: Kind, definition_id: str, document: str) -> None:
@@ -169,23 +153,20 @@ async def delete_note(connection: Connection, tenant: str, note_id: int) -> bool
 
 async def rollups(
     connection: Connection, tenant: str, assets: Sequence[str], plans: Sequence[bytes], start_us: int, end_us: int
-) -> list[StoredRollups]:
+) -> StoredRollups:
     """Return what was rolled up with the plans of now, of slots within [start_us, end_us)."""
-    rows = await connection.fetch(_ROLLUPS, tenant, assets, plans, start_us, end_us)
-    return [
-        StoredRollups(
-            row[0],
-            _numbers(row[1]),
-            _numbers(row[2]),
-            _numbers(row[3]),
-            _numbers(row[4]),
-            row[5],
-            row[6],
-            row[7],
-            row[8],
-        )
-        for row in rows
-    ]
+    records: list[bytes] = []
+    columns: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
+    for first in range(0, len(assets), _MACHINES_AT_ONCE):
+        part = slice(first, first + _MACHINES_AT_ONCE)
+        row = await connection.fetchrow(_ROLLUPS, tenant, assets[part], plans[part], start_us, end_us)
+        if row is not None and row[0] is not None:
+            records.append(row[0])
+            columns.append((_numbers(row[1]), _numbers(row[2]) - 1 + first))
+    nothing = np.empty(0, np.int64)
+    sizes = np.concatenate([nothing, *(each for each, _ in columns)])
+    machine = np.concatenate([nothing, *(each for _, each in columns)])
+    return StoredRollups.of(records[0] if len(records) == 1 else b"".join(records), sizes, machine)
 
 
 async def store(connection: Connection, tenant: str, given: Sequence[Rollup]) -> None:
@@ -197,14 +178,10 @@ async def store(connection: Connection, tenant: str, given: Sequence[Rollup]) ->
         [each.start_us for each in given],
         [each.end_us for each in given],
         [each.plan for each in given],
-        [each.notes for each in given],
-        [each.depends_us for each in given],
-        [",".join(map(str, each.versions)) for each in given],
-        [each.labels for each in given],
-        [each.cells for each in given],
+        [each.record for each in given],
     )
 
 
 def _numbers(sent: bytes) -> NDArray[np.int64]:
-    """What int8send made."""
-    return np.frombuffer(sent, ">i8").astype(np.int64)
+    """What int4send made."""
+    return np.frombuffer(sent, ">i4").astype(np.int64)
