@@ -54,6 +54,10 @@ test: setup ## tests of this machine; SUITE=unit|integration|e2e|fuzz|browser|en
 bench: setup ## the product beside its peers; ONLY=<measure> for one
 	$(BIN)/python -m dualspan_bench $(if $(ONLY),--only $(ONLY))
 
+.PHONY: faults
+faults: setup ## what is found of the faults that the simulated plants have; ARGS='--seeds 1' for fewer
+	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m harness.seeded_faults $(ARGS)
+
 .PHONY: protos
 protos: setup ## write the stubs from the contracts
 	$(BIN)/python protos/generate.py

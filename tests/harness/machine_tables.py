@@ -124,6 +124,19 @@ def machine_table(plant: Plant, machine: str, start_us: int, end_us: int) -> Tab
     return Table(start_us, MINUTE, runs, failed, categories, columns)
 
 
+def joined(early: Table, late: Table) -> Table:
+    """Two tables of one machine of which the second begins where the first ends."""
+    assert early.end_us == late.start_us
+    return Table(
+        early.start_us,
+        early.step_us,
+        np.concatenate([early.run_share, late.run_share]),
+        np.concatenate([early.failed, late.failed]),
+        {name: np.concatenate([values, late.categories[name]]) for name, values in early.categories.items()},
+        {name: np.concatenate([values, late.columns[name]]) for name, values in early.columns.items()},
+    )
+
+
 def _columns(
     names: Mapping[str, Variable], spec: AnomalySpec, start_us: int, end_us: int
 ) -> Iterator[tuple[Watched, NDArray[np.float64]]]:

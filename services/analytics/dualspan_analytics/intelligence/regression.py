@@ -9,6 +9,8 @@ from dualspan_analytics.intelligence.table import Bools, Floats
 
 _RIDGE = 1e-6
 _ROUNDS = 15
+_SETTLED = 1e-4
+"""Rounds end when no coefficient of a scaled regressor moves by more than this part of sigma."""
 _HUBER = 1.5
 _OUTLIER = 6.0
 _MAD_TO_SIGMA = 1.4826
@@ -67,7 +69,7 @@ def fit(regressors: Floats, values: Floats) -> Fit:
     coefficients = np.zeros(width)
     sigma = floor
     for _ in range(_ROUNDS):
-        weighted = (regressors * weights[:, None]).T
+        weighted, before = (regressors * weights[:, None]).T, coefficients
         coefficients = solve(weighted @ regressors + ridge, weighted @ values, assume_a="pos")
         residual = np.abs(values - regressors @ coefficients)
         sigma = max(
@@ -75,6 +77,8 @@ def fit(regressors: Floats, values: Floats) -> Fit:
         )
         weights = 1.0 / np.maximum(1.0, residual / (_HUBER * sigma))
         weights[residual > _OUTLIER * sigma] *= 0.2
+        if float(np.abs(coefficients - before).max()) <= _SETTLED * sigma:
+            break
     weighted = (regressors * weights[:, None]).T
     covariance = solve(weighted @ regressors + ridge, np.eye(width), assume_a="pos")
     return Fit(coefficients, sigma, covariance)

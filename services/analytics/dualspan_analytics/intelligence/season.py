@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dualspan_analytics.intelligence.regression import fit, usable
 from dualspan_analytics.intelligence.table import Bools, Floats, Table
@@ -22,6 +23,8 @@ _PERIODS_SEEN = 2
 """Of so many periods at least must a course be learned: of one it cannot be told from a trend."""
 _LEARNED_SHARE = 0.6
 _LEAST_ROWS = 500
+_MOST_ROWS = 2000
+"""Neighbouring steps are alike: so many, evenly chosen, tell as much as all of them, in a fraction of the time."""
 _BETTER = 0.9
 """A course must leave at most this much of the error of held-back time; less is chance."""
 _CUT_SIGMA = 6.0
@@ -86,8 +89,8 @@ class Trial:
 
     def chosen(self, values: Floats) -> Season:
         """The course of float64[n] values: of those that foretell held-back time clearly better the best."""
-        learned, judged = usable(values, self.learned), usable(values, self.judged)
-        if self.season is Season.NONE or min(int(learned.sum()), int(judged.sum())) < _LEAST_ROWS:
+        learned, judged = _thinned(usable(values, self.learned)), _thinned(usable(values, self.judged))
+        if self.season is Season.NONE or min(len(learned), len(judged)) < _LEAST_ROWS:
             return Season.NONE
         best, least, cut = Season.NONE, np.inf, np.inf
         for season in Season:
@@ -101,3 +104,9 @@ class Trial:
             if error < _BETTER * least:
                 best, least = season, error
         return best
+
+
+def _thinned(rows: Bools) -> NDArray[np.intp]:
+    """Places of `_MOST_ROWS` rows or a few more, evenly chosen."""
+    places = np.flatnonzero(rows)
+    return places[:: max(1, len(places) // _MOST_ROWS)]
