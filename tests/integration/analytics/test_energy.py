@@ -1,6 +1,7 @@
 """Energy of simulated plants against what really was used, and what follows from it."""
 
 import math
+import time
 
 import grpc.aio
 import numpy as np
@@ -176,13 +177,41 @@ async def test_resets_gaps_and_power_without_a_counter_are_marked(platform: Anal
     # 910 to 930, 5 after the reset, up to 25, across the gap to 65, up to 95.
     assert counted.energy == pytest.approx(20 + 5 + 20 + 40 + 30)
     assert counted.good_share == pytest.approx(0.9)
-    assert any("reset 1 times" in note for note in counted.notes)
+    assert any("reset once" in note for note in counted.notes)
     assert powered.energy == pytest.approx(180.0)
     assert powered.good_share == pytest.approx(0.9)
     assert any("no meter counted it" in note for note in powered.notes)
     found = await stub.QueryLoadProfile(profile(plant, "powered", T0 + 10 * HOUR, interval=Duration(seconds=3600)))
     assert math.isnan(found.power[4])
     assert [round(value) for index, value in enumerate(found.power) if index != 4] == [20] * 9
+
+
+async def test_nothing_is_used_after_now(platform: AnalyticsPlatform) -> None:
+    model = "energy-meter"
+    plant = await platform.plant(
+        [machine("powered", model, ["active-power"]), machine("read", model, ["active-energy"])]
+    )
+    now = time.time_ns() // 1000
+    minutes = now - 2 * HOUR + np.arange(120) * HOUR // 60
+    await plant.ingest(
+        {
+            PropertyRef("powered", "active-power"): (minutes, np.full(120, 20.0)),
+            PropertyRef("read", "active-energy"): (minutes, np.arange(120) / 6),
+        }
+    )
+    stub = EnergyServiceStub(plant.channel)
+    request = use(plant, "powered", now + DAY, region="CN")
+    request.start_time.FromMicroseconds(now - 2 * HOUR)
+    found = (await stub.QueryEnergyUse(request)).uses[0]
+    assert found.energy == pytest.approx(40, rel=0.02)
+    assert found.carbon < 40
+    shown = profile(plant, "read", now + DAY, interval=Duration(seconds=900))
+    shown.start_time.FromMicroseconds(now - 2 * HOUR)
+    answer = await stub.QueryLoadProfile(shown)
+    assert answer.base_load == pytest.approx(10, rel=0.02)
+    assert any("after now" in note for note in answer.notes)
+    request.start_time.FromMicroseconds(now + HOUR)
+    assert await reason_of(stub.QueryEnergyUse(request)) == "INVALID_SPAN"
 
 
 async def test_a_hall_with_a_meter_is_taken_by_it_and_its_machines_are_not_added_twice(

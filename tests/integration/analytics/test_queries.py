@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import pytest_asyncio
+from google.protobuf.duration_pb2 import Duration
 from openpyxl import load_workbook
 
 from dualspan.analytics.v1 import query_pb2 as contract
@@ -92,6 +94,29 @@ async def test_columns_are_joined_in_time(plant: Plant) -> None:
     assert found["cycle"][40].as_py() is None
     assert found["cycle status"][40].as_py() == BAD
     assert found["reason"].to_pylist() == [""] * 10 + ["=缺料"] * 50
+
+
+async def test_nothing_is_known_after_now(plant: Plant) -> None:
+    hour = 3600 * SECOND
+    start = time.time_ns() // 1000 - 2 * hour
+    asked = contract.QueryRequest(
+        parent=plant.parent,
+        columns=[
+            column(GOOD, plant.tenant, title="last"),
+            column(GOOD, plant.tenant, title="mean", aggregate=historian.AGGREGATE_TIME_AVERAGE2),
+        ],
+        start_time=stamp(start),
+        end_time=stamp(start + 8 * hour),
+        interval=Duration(seconds=3600),
+        quality=contract.QUALITY_COLUMNS_GOOD_SHARE,
+    )
+    found = await arrow(plant, asked)
+    for name in ("last", "mean"):
+        assert [each is None for each in found[name].to_pylist()[3:]] == [True] * 5
+        assert found[name].to_pylist()[0] == 59
+        shares = found[f"{name} good share"].to_pylist()
+        assert shares[:2] == [1.0, 1.0]
+        assert shares[3:] == [0.0] * 5
 
 
 async def test_rows_are_every_time_that_there_is(plant: Plant) -> None:

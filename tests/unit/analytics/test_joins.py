@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dualspan_analytics.columns import Series
-from dualspan_analytics.queries.joins import join, share_of_intervals, union
+from dualspan_analytics.queries.joins import horizon, join, share_of_intervals, union, without_future
 from dualspan_analytics.queries.model import BAD_NO_DATA, Join
 
 GOOD, UNCERTAIN, BAD = 0, 0x40000000, 0x80000000
@@ -97,3 +97,15 @@ def test_text_and_integers_keep_their_kind() -> None:
     assert join(
         Series(np.empty(0, np.int64), np.empty(0, object), np.empty(0, np.uint32), ""), np.array([1]), Join.LAST
     ).missing.all()
+
+
+def test_the_last_value_holds_until_now_and_no_longer() -> None:
+    series, rows = series_of([(0, 1, GOOD), (10, 2, GOOD)]), np.array([5, 15, 25, 35])
+    until = horizon(series, 20)
+    found = without_future(join(series, rows, Join.LAST), rows, until)
+    assert found.missing.tolist() == [False, False, True, True]
+    assert found.status[2:].tolist() == [BAD_NO_DATA] * 2
+    assert share_of_intervals(series, np.array([0, 10, 30, 50]), until).tolist() == [1.0, 0.5, 0.0]
+    # A clock that is ahead has told of later times.
+    assert horizon(series, 5) == 11
+    assert horizon(series_of([]), 5) == 5

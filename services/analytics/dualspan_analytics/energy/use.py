@@ -72,6 +72,8 @@ def use_of(
     notes = list(meter.notes)
     if counted is not None and counted.bad.total:
         notes.append("Some of the time nobody counted what was made; energy per unit may be too high.")
+    if counted is not None and (len(counted.resets) or len(counted.doubts)):
+        notes.append("The counter of what was made was reset, set back or showed what cannot be true.")
     return Use(
         energy=energy,
         good_share=float(meter.good_share(ends)[0]),

@@ -54,20 +54,36 @@ def union(series: Sequence[Series], start_us: int, end_us: int) -> NDArray[np.in
     return np.unique(np.concatenate(inside)) if inside else np.empty(0, np.int64)
 
 
-def share_of_intervals(series: Series, edges: NDArray[np.int64]) -> NDArray[np.float64]:
+def horizon(series: Series, now_us: int) -> int:
+    """Up to here something is known, µs: up to now, or up to the last sample of a clock that is ahead."""
+    return max(now_us, int(series.timestamp[-1]) + 1) if len(series) else now_us
+
+
+def without_future(found: Joined, rows: NDArray[np.int64], until_us: int) -> Joined:
+    """The same with rows from `until_us` on missing: the last value holds until now and no longer."""
+    future = rows >= until_us
+    if not future.any():
+        return found
+    status = np.where(future, np.uint32(BAD_NO_DATA), found.status).astype(np.uint32)
+    return Joined(found.value, found.missing | future, status)
+
+
+def share_of_intervals(series: Series, edges: NDArray[np.int64], until_us: int = _FOREVER) -> NDArray[np.float64]:
     """The share of time with good data in each interval between edges, float64, shape (len(edges) - 1,).
 
-    A sample holds until the next one: the time after a good sample is good. Before the first sample there is none.
+    A sample holds until the next one: the time after a good sample is good. Before the first sample there is none, and
+    neither from `until_us` on.
     """
     if not len(series):
         return np.zeros(len(edges) - 1)
+    length, edges = np.diff(edges), np.minimum(edges, until_us)
     lengths = np.diff(series.timestamp) * series.is_good[:-1]
     good = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
     at = np.searchsorted(series.timestamp, edges, side="right") - 1
     row = np.maximum(at, 0)
     partly = (edges - series.timestamp[row]) * series.is_good[row]
     until = np.where(at >= 0, good[row] + partly, 0)
-    return np.diff(until) / np.maximum(np.diff(edges), 1)
+    return np.diff(until) / np.maximum(length, 1)
 
 
 def _taken(series: Series, at: NDArray[np.integer], found: NDArray[np.bool_]) -> Joined:

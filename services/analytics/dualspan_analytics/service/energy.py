@@ -4,7 +4,7 @@ import asyncio
 import datetime as dt
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from dualspan_analytics.energy.use import Use, demand_cost, use_of
 from dualspan_analytics.intervals import Micros
 from dualspan_analytics.kpis.counters import Increments, increments
 from dualspan_analytics.plant_data import PlantData
+from dualspan_analytics.service.clock import now_us
 from dualspan_analytics.service.energy_definitions import EnergyDefinitions
 from dualspan_runtime.errors import FailedPrecondition, InvalidArgument
 
@@ -38,6 +39,7 @@ _MOST_PARTS = 5
 _MOST_PEAKS = 100
 _MOST_LIMITS = 20
 _USUAL_LIMITS = (0.9, 0.8)
+_UNTIL_NOW = "The span goes on after now; the figures are of what is over."
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +51,24 @@ class Span:
         start_us: Begin, µs.
         end_us: End, µs.
         modulus: Where meters begin again with 0, in the unit of the property; 0: never.
+        notes: What a reader must know of it.
     """
 
     asset: str
     start_us: int
     end_us: int
     modulus: float = 0.0
+    notes: tuple[str, ...] = ()
 
-    def check(self) -> "Span":
-        """Return it; raises InvalidArgument if it cannot be."""
+    def check(self, now: int) -> "Span":
+        """Return what of it is over; raises InvalidArgument if it cannot be, or nothing is."""
         if not self.start_us < self.end_us <= self.start_us + _LONGEST_US:
             raise InvalidArgument("INVALID_SPAN", "end_time must lie after start_time, by 400 days at the most.")
         if not (math.isfinite(self.modulus) and self.modulus >= 0):
             raise InvalidArgument("BAD_MODULUS", "The modulus must be a number, 0 or more.", field="modulus")
-        return self
+        if self.start_us >= now:
+            raise InvalidArgument("INVALID_SPAN", "start_time lies after now; nothing was used yet.")
+        return replace(self, end_us=min(self.end_us, now), notes=(_UNTIL_NOW,) if self.end_us > now else ())
 
     @property
     def ends(self) -> Micros:
@@ -142,7 +148,8 @@ class EnergyUse:
             InvalidArgument: The span or the interval cannot be.
             FailedPrecondition: Nothing meters the asset.
         """
-        edges = interval_edges(span.check().start_us, span.end_us, interval_us or QUARTER_US)
+        span = span.check(now_us())
+        edges = interval_edges(span.start_us, span.end_us, interval_us or QUARTER_US)
         if len(limits) > _MOST_LIMITS or not all(math.isfinite(limit) for limit in limits):
             words = f"State {_MOST_LIMITS} limits at the most, as numbers of kW."
             raise InvalidArgument("BAD_LIMITS", words, field="limits")
@@ -160,7 +167,7 @@ class EnergyUse:
             total=float(energy[0]),
             good_share=float(share[0]),
             assets=tuple(nearest),
-            notes=tuple(f"{asset}: {note}" for asset in nearest for note in meters[asset].notes),
+            notes=(*span.notes, *(f"{asset}: {note}" for asset in nearest for note in meters[asset].notes)),
         )
 
     async def use(self, tenant: str, span: Span, tariff: str, region: str, unit_property: str) -> Used:
@@ -171,7 +178,7 @@ class EnergyUse:
             InvalidArgument: The span cannot be.
             FailedPrecondition: Nothing meters the asset.
         """
-        span.check()
+        span = span.check(now_us())
         priced = await self._definitions.tariff(tenant, tariff) if tariff else None
         factor = await self._factor(tenant, region, span.end_us) if region else None
         when = rated(priced, span.start_us, span.end_us) if priced else None
@@ -193,7 +200,7 @@ class EnergyUse:
             tariff=priced,
             demand=_demand(priced, when, total, quarters) if priced and when else math.nan,
             factor=factor,
-            notes=_notes(nearest, machines, factor, span.end_us),
+            notes=(*span.notes, *_notes(nearest, machines, factor, span.end_us)),
         )
 
     async def _factor(self, tenant: str, region: str, end_us: int) -> EmissionFactor:
