@@ -13,10 +13,11 @@ from dualspan_analytics.columns import PropertyRef, Series, distinct_texts
 from dualspan_analytics.intervals import Intervals
 from dualspan_analytics.plant_data import Aggregate, PlantData, Processed
 from dualspan_analytics.queries.errors import not_numeric, table_too_large, texts_too_large
-from dualspan_analytics.queries.joins import join, share_of_intervals, union
-from dualspan_analytics.queries.model import Join, Quality, Query, QueryColumn, Table, TableColumn
+from dualspan_analytics.queries.joins import horizon, join, share_of_intervals, union, without_future
+from dualspan_analytics.queries.model import BAD_NO_DATA, Join, Quality, Query, QueryColumn, Table, TableColumn
 from dualspan_analytics.queries.plan import check_query, titles
 from dualspan_analytics.scaling import aggregate_unit, needs_numbers
+from dualspan_analytics.service.clock import now_us
 from dualspan_analytics.units import Conversion, conversion
 from dualspan_frame import ValueKind
 
@@ -33,13 +34,14 @@ Aggregates = Mapping[tuple[PropertyRef, Aggregate.ValueType], Processed]
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """What was read for a query; `missing` is when samples of aggregates are known to be missing."""
+    """What was read for a query, and when; `missing` is when samples of aggregates are known to be missing."""
 
     series: Mapping[PropertyRef, Series]
     aggregates: Aggregates
     missing: Mapping[PropertyRef, Intervals]
     conversions: Sequence[Conversion]
     units: Sequence[str]
+    now_us: int
 
 
 class Queries:
@@ -83,13 +85,14 @@ class Queries:
     async def _read(self, tenant: str, tree: AssetTree, query: Query) -> _Read:
         has = [aggregate_unit(column.aggregate, tree.unit(column.ref)) for column in query.columns]
         units = [column.unit or unit for column, unit in zip(query.columns, has, strict=True)]
+        now = now_us()
         # Before anything is read: what does not fit is told at once.
         conversions = [conversion(unit, wanted) for unit, wanted in zip(has, units, strict=True)]
         series, aggregates = await asyncio.gather(self._samples(tenant, query), self._aggregates(tenant, query))
         # An aggregate does not know what should have come and did not.
         refs = [column.ref for column in query.columns if column.aggregate]
         missing = await self._plant.missing(tenant, refs, query.start_us, query.end_us) if refs else {}
-        return _Read(series, aggregates, missing, conversions, units)
+        return _Read(series, aggregates, missing, conversions, units, now)
 
     async def _samples(self, tenant: str, query: Query) -> Mapping[PropertyRef, Series]:
         refs = list(dict.fromkeys(column.ref for column in query.columns if not column.aggregate))
@@ -159,7 +162,9 @@ def _joined(
             raise not_numeric(title, "no line can be drawn between its values")
         if change != Conversion(1.0, 0.0):
             raise not_numeric(title, "it has no unit to convert")
+    until = horizon(series, read.now_us)
     found = join(series, rows, column.join, query.tolerance_us)
+    found = without_future(found, rows, until) if query.interval_us else found
     value = found.value if change == Conversion(1.0, 0.0) else change.apply(found.value)
     whole = np.array([query.start_us, query.end_us])
     return TableColumn(
@@ -169,17 +174,17 @@ def _joined(
         value=value,
         missing=found.missing,
         status=found.status,
-        row_share=_row_share(query, series, rows, found.status),
-        good_share=float(share_of_intervals(series, whole)[0]),
+        row_share=_row_share(query, series, rows, found.status, until),
+        good_share=float(share_of_intervals(series, whole, until)[0]),
     )
 
 
 def _row_share(
-    query: Query, series: Series, rows: NDArray[np.int64], status: NDArray[np.uint32]
+    query: Query, series: Series, rows: NDArray[np.int64], status: NDArray[np.uint32], until_us: int
 ) -> NDArray[np.float64]:
     if not query.interval_us:
         return ((status >> 30) == 0).astype(np.float64)
-    return share_of_intervals(series, np.append(rows, query.end_us))
+    return share_of_intervals(series, np.append(rows, query.end_us), until_us)
 
 
 def _aggregate(
@@ -191,13 +196,16 @@ def _aggregate(
     lengths = np.diff(edges)
     if column.ref in read.missing:
         share = np.minimum(share, 1.0 - read.missing[column.ref].covered(edges[:-1], edges[1:]) / lengths)
+    # What an aggregate says of the time after now, it says of the last value.
+    share = np.minimum(share, np.clip(read.now_us - rows, 0, lengths) / lengths)
+    future = rows >= read.now_us
     return TableColumn(
         title=title,
         unit=read.units[place],
         kind=ValueKind.FLOAT64,
         value=read.conversions[place].apply(found.value),
-        missing=(found.status >> 31) == 1,
-        status=found.status,
+        missing=((found.status >> 31) == 1) | future,
+        status=np.where(future, np.uint32(BAD_NO_DATA), found.status).astype(np.uint32),
         row_share=share,
         good_share=float(np.average(share, weights=lengths)),
     )
