@@ -25,6 +25,7 @@ from dualspan_historian.live.hub import Hub
 from dualspan_historian.live.publisher import Publisher
 from dualspan_historian.live.subscription import Subscriptions
 from dualspan_historian.memory import keep_freed_memory
+from dualspan_historian.metering import ReadCounter, telling
 from dualspan_historian.migrations import MIGRATIONS
 from dualspan_historian.read.frames import FrameCache, weigh_block
 from dualspan_historian.read.memory import SegmentCache
@@ -65,12 +66,14 @@ async def build(settings: HistorianSettings) -> AsyncGenerator[Server]:
 @asynccontextmanager
 async def build_trusting(settings: HistorianSettings, trust: Trust) -> AsyncGenerator[Server]:
     """Run the historian with a trust of the caller's choice."""
+    reads = ReadCounter()
     async with (
         Database.open(settings, schema=MIGRATIONS) as database,
         connect(settings.platform.redis_url) as redis,
         open_channel(
             settings.platform.identity_address, service="historian", secret=settings.platform.service_secret
         ) as to_identity,
+        telling(reads, _marketplace(settings)) as reports_of_reads,
     ):
         with ThreadPoolExecutor(settings.query_threads, thread_name_prefix="query") as executor:
             registry = TagRegistry(database)
@@ -83,7 +86,7 @@ async def build_trusting(settings: HistorianSettings, trust: Trust) -> AsyncGene
             hub = Hub(redis, settings.subscriber_frames)
             tokens = PageTokens(settings.platform.service_secret.get_secret_value())
             historian = HistorianServicer(
-                HistorianService(database, registry), snapshots, Subscriptions(hub, snapshots), tokens
+                HistorianService(database, registry), snapshots, Subscriptions(hub, snapshots), tokens, reads
             )
             signer = IdentitySigner(StatementServiceStub(to_identity))
             grants = GrantWatch(_marketplace(settings))
@@ -101,7 +104,7 @@ async def build_trusting(settings: HistorianSettings, trust: Trust) -> AsyncGene
                     EventServicer(snapshots, tokens),
                     IngestServicer(ingest, settings),
                 ),
-                background=[publisher.run, trigger.run, hub.run, grants.run],
+                background=[publisher.run, trigger.run, hub.run, grants.run, reports_of_reads.run],
                 grants=grants,
             ) as server:
                 yield server

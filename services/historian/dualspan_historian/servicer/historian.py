@@ -8,6 +8,7 @@ from google.protobuf.empty_pb2 import Empty
 
 from dualspan.historian.v1 import service_pb2, service_pb2_grpc
 from dualspan_historian.live.subscription import Subscriptions
+from dualspan_historian.metering import ReadCounter
 from dualspan_historian.read.earlier import read_before
 from dualspan_historian.read.latest import read_latest
 from dualspan_historian.read.processed import read_processed
@@ -29,15 +30,22 @@ class HistorianServicer(service_pb2_grpc.HistorianServiceServicer):
         snapshots: Reads.
         subscriptions: Live samples.
         tokens: Page tokens.
+        reads: Counts what apps are answered.
     """
 
     def __init__(
-        self, service: HistorianService, snapshots: Snapshots, subscriptions: Subscriptions, tokens: PageTokens
+        self,
+        service: HistorianService,
+        snapshots: Snapshots,
+        subscriptions: Subscriptions,
+        tokens: PageTokens,
+        reads: ReadCounter,
     ) -> None:
         self._service = service
         self._snapshots = snapshots
         self._subscriptions = subscriptions
         self._tokens = tokens
+        self._reads = reads
 
     async def RegisterTags(self, request: service_pb2.RegisterTagsRequest, context: Any) -> Empty:  # noqa: N802
         """See the contract."""
@@ -60,6 +68,7 @@ class HistorianServicer(service_pb2_grpc.HistorianServiceServicer):
         cursor = Cursor(*map(int, key)) if key else None
         page = await read_raw(self._snapshots, current_tenant(), query, cursor)
         frame, arrow = answers.samples(page.frame, request.result_form)
+        self._reads.count(page.frame.sample_count)
         following = page.following
         token = following and self._tokens.write((following.tag_id, following.t, following.skip), described)
         return service_pb2.ReadRawResponse(frame=frame, arrow=arrow, next_page_token=token or "")
@@ -70,6 +79,7 @@ class HistorianServicer(service_pb2_grpc.HistorianServiceServicer):
         """See the contract."""
         query = requests.processed_query(request)
         results = await read_processed(self._snapshots, current_tenant(), query)
+        self._reads.count(sum(len(each.value) for series in results.values() for each in series))
         return answers.processed(query, results, request.result_form)
 
     async def ReadLatest(  # noqa: N802
@@ -84,6 +94,7 @@ class HistorianServicer(service_pb2_grpc.HistorianServiceServicer):
             else await read_before(self._snapshots, current_tenant(), ids, before)
         )
         frame, arrow = answers.samples(newest, request.result_form)
+        self._reads.count(newest.sample_count)
         return service_pb2.ReadLatestResponse(frame=frame, arrow=arrow)
 
     async def Subscribe(  # noqa: N802
@@ -94,6 +105,7 @@ class HistorianServicer(service_pb2_grpc.HistorianServiceServicer):
         deliveries = self._subscriptions.subscribe(current_tenant(), ids, include_latest=request.include_latest)
         async with aclosing(deliveries):
             async for delivery in deliveries:
+                self._reads.count(delivery.frame.sample_count)
                 yield answers.delivery(delivery)
 
     async def ListGaps(self, request: service_pb2.ListGapsRequest, context: Any) -> service_pb2.ListGapsResponse:  # noqa: N802
