@@ -13,6 +13,7 @@ import aiohttp
 import grpc
 import grpc.aio
 from aiohttp import web
+from yarl import URL
 
 from dualspan.marketplace.v1 import access_pb2 as contract
 from dualspan.marketplace.v1 import access_pb2_grpc, apps_pb2
@@ -91,10 +92,10 @@ class Door:
 
     async def app(self, app: App, name: str = "oee", **more: Any) -> Opened:
         """An app that answers so, opened by somebody."""
-        runner = web.ServerRunner(web.Server(app, access_log=None))
+        runner = web.ServerRunner(web.Server(app, access_log=None), shutdown_timeout=0.1)
         await runner.setup()
         self.stack.push_async_callback(runner.cleanup)
-        await web.TCPSite(runner, "127.0.0.1", 0, shutdown_timeout=0.1).start()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
         return self.opened(name, int(runner.addresses[0][1]), **more)
 
     async def raw(self, app: RawApp, name: str = "oee", **more: Any) -> Opened:
@@ -153,7 +154,7 @@ class Opened:
     async def ask(self, path: str = "/", method: str = "GET", data: Any = None, **headers: str) -> Answer:
         async with self.door.client.request(
             method,
-            f"http://127.0.0.1:{self.door.port}{path}",
+            URL(f"http://127.0.0.1:{self.door.port}{path}", encoded=True),
             headers=self.headers(**headers),
             data=data,
             allow_redirects=False,

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from weakref import WeakSet
 
 import aiohttp
 import structlog
@@ -56,7 +55,7 @@ class BoundedServer(web.Server):
         self._answer_to = handler
         self._most = connections
         self._header_seconds = header_seconds
-        self._heard: WeakSet[RequestHandler] = WeakSet()
+        self._patience: dict[RequestHandler, asyncio.TimerHandle] = {}
 
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
         """One more browser; one too many is let go."""
@@ -64,15 +63,22 @@ class BoundedServer(web.Server):
         if len(self._connections) > self._most:
             transport.abort()
             return
-        asyncio.get_running_loop().call_later(self._header_seconds, self._let_go, handler, transport)
+        loop = asyncio.get_running_loop()
+        self._patience[handler] = loop.call_later(self._header_seconds, transport.abort)
 
-    def _let_go(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
-        if handler not in self._heard:
-            transport.abort()
+    def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
+        """A browser has gone."""
+        self._heard(handler)
+        super().connection_lost(handler, exc)
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        self._heard.add(request.protocol)
+        self._heard(request.protocol)
         return await self._answer_to(request)
+
+    def _heard(self, handler: RequestHandler) -> None:
+        waiting = self._patience.pop(handler, None)
+        if waiting is not None:
+            waiting.cancel()
 
 
 @asynccontextmanager
