@@ -17,8 +17,10 @@ from dualspan_analytics.composition import (
     spc,
 )
 from dualspan_analytics.parts import Concern, Parts, open_parts
+from dualspan_analytics.servicer.turns import InTurns
 from dualspan_analytics.settings import AnalyticsSettings
-from dualspan_runtime.server import Listener, Server, serve, start_server
+from dualspan_analytics.turns import Turns
+from dualspan_runtime.server import Binding, Listener, Server, serve, start_server
 from dualspan_runtime.settings import read_settings
 from dualspan_runtime.trust import IdentityTrust, Trust
 
@@ -51,7 +53,12 @@ async def build_trusting(settings: AnalyticsSettings, trust: Trust) -> AsyncGene
     """Run the service with a trust of the caller's choice."""
     async with open_parts(settings) as parts:
         concerns = [compose(parts) for compose in CONCERNS]
-        bindings = [binding for concern in concerns for binding in concern.bindings]
+        turns = Turns(settings.max_questions, settings.max_questions_each)
+        bindings = [
+            Binding(binding.add, InTurns(binding.servicer, turns))
+            for concern in concerns
+            for binding in concern.bindings
+        ]
         background = [work for concern in concerns for work in concern.background]
         async with start_server(
             "analytics",

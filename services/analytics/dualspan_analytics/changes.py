@@ -3,12 +3,10 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import grpc.aio
 import numpy as np
 
 from dualspan.historian.v1 import changes_pb2
-from dualspan_analytics.clients import UNREACHABLE, stamp
-from dualspan_analytics.errors import upstream_failed
+from dualspan_analytics.clients import answer, stamp
 from dualspan_analytics.kpis.slots import DataVersions
 
 if TYPE_CHECKING:  # the generated modules have these classes for type checkers only
@@ -33,6 +31,7 @@ class Changes:
         """What was touched by gateway, and the place of each tag's gateway.
 
         Raises:
+            NotFound: There is no such tag.
             Unavailable: The historian cannot be asked.
         """
         gateways: list[DataVersions] = []
@@ -44,15 +43,12 @@ class Changes:
                 start_time=stamp(start_us),
                 end_time=stamp(end_us),
             )
-            try:
-                answer = await self._stub.ListDataVersions(request)
-            except grpc.aio.AioRpcError as err:
-                raise (upstream_failed("historian") if err.code() in UNREACHABLE else err) from err
-            places += [len(gateways) + place for place in answer.gateway_of_tag]
+            found = await answer("historian", self._stub.ListDataVersions(request))
+            places += [len(gateways) + place for place in found.gateway_of_tag]
             gateways += [
                 DataVersions(
                     each.version, np.array(each.quarters, np.int64), np.array(each.versions, np.int64), each.gateway
                 )
-                for each in answer.gateways
+                for each in found.gateways
             ]
         return gateways, places

@@ -30,6 +30,7 @@ from dualspan_analytics.assets import (
 )
 from dualspan_analytics.errors import too_many_samples, upstream_failed
 from dualspan_analytics.missing import MissingSpan
+from dualspan_analytics.turns import Turns
 from dualspan_frame import Frame, ValueKind, decode_column, decode_frame
 from dualspan_runtime.errors import DomainError, InvalidArgument, NotFound, ResourceExhausted, error_info
 
@@ -44,7 +45,7 @@ UNREACHABLE = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 _TAGS_AT_ONCE = 1000
 _LATEST_AT_ONCE = 10_000
 _PAGE = 1_000_000
-_AT_A_TIME = 4
+_AT_A_TIME, _OF_A_TENANT = 4, 2
 _SECOND = 1_000_000
 _REFUSALS: dict[grpc.StatusCode, type[DomainError]] = {
     grpc.StatusCode.NOT_FOUND: NotFound,
@@ -208,8 +209,9 @@ class Historian:
     def __init__(self, stub: "HistorianServiceAsyncStub", completeness: "CompletenessServiceAsyncStub") -> None:
         self._stub = stub
         self._completeness = completeness
-        # A question about a whole plant must not take all the places that the historian has for queries.
-        self._turns = asyncio.Semaphore(_AT_A_TIME)
+        # A question about a whole plant must not take all the places that the historian has for queries, nor may those
+        # of one tenant take all of ours.
+        self._turns = Turns(_AT_A_TIME, _OF_A_TENANT)
 
     async def raw(self, tenant: str, tag_ids: Sequence[int], start_us: int, end_us: int, most: int) -> Frame:
         """All samples in [start, end), in order of tag and time.
@@ -235,7 +237,7 @@ class Historian:
             page_size=_PAGE,
         )
         while True:
-            async with self._turns:
+            async with self._turns.taken(tenant):
                 page = await answer("historian", self._stub.ReadRaw(request))
             frames.append(decode_frame(page.frame))
             room.take(frames[-1].sample_count)
@@ -267,19 +269,19 @@ class Historian:
 
     async def before(self, tenant: str, tag_ids: Sequence[int], time_us: int) -> Frame:
         """The newest sample of each tag before a time; tags that have none are left out."""
-        request = historian_service.ReadLatestRequest(parent=f"tenants/{tenant}", before_time=stamp(time_us))
-        return await self._latest(request, tag_ids)
+        return await self._latest(tenant, historian_service.ReadLatestRequest(before_time=stamp(time_us)), tag_ids)
 
     async def latest(self, tenant: str, tag_ids: Sequence[int]) -> Frame:
         """The newest sample of each tag; tags that have none are left out."""
-        return await self._latest(historian_service.ReadLatestRequest(parent=f"tenants/{tenant}"), tag_ids)
+        return await self._latest(tenant, historian_service.ReadLatestRequest(), tag_ids)
 
-    async def _latest(self, request: historian_service.ReadLatestRequest, tag_ids: Sequence[int]) -> Frame:
+    async def _latest(self, tenant: str, request: historian_service.ReadLatestRequest, tag_ids: Sequence[int]) -> Frame:
+        request.parent = f"tenants/{tenant}"
         frames: list[Frame] = []
         for i in range(0, len(tag_ids), _LATEST_AT_ONCE):
             request.ClearField("tag_ids")
             request.tag_ids.extend(tag_ids[i : i + _LATEST_AT_ONCE])
-            async with self._turns:
+            async with self._turns.taken(tenant):
                 frames.append(decode_frame((await answer("historian", self._stub.ReadLatest(request))).frame))
         return Frame.concat(frames)
 
@@ -306,7 +308,7 @@ class Historian:
         for i in range(0, len(tag_ids), _TAGS_AT_ONCE):
             request.ClearField("tag_ids")
             request.tag_ids.extend(tag_ids[i : i + _TAGS_AT_ONCE])
-            async with self._turns:
+            async with self._turns.taken(tenant):
                 page = await answer("historian", self._stub.ReadProcessed(request))
             found |= {(each.tag_id, each.aggregate): _processed(each) for each in page.series}
         return found

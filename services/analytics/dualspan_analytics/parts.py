@@ -38,6 +38,7 @@ class Parts:
         operations: Long-running operations, as rows.
         tokens: Page tokens.
         plant: Assets, and the values of their properties.
+        historian: Samples of tags, for what knows no assets: events.
         changes: Which samples changed since somebody looked.
         events: Stored events of OPC UA servers.
         jobs: Puts tasks on the service's queue.
@@ -48,6 +49,7 @@ class Parts:
     operations: OperationStore
     tokens: PageTokens
     plant: PlantData
+    historian: Historian
     changes: Changes
     events: "EventServiceAsyncStub"
     jobs: Jobs
@@ -89,6 +91,7 @@ async def open_parts(settings: AnalyticsSettings, *, pool_minimum: int = 1) -> A
             operations=OperationStore(),
             tokens=PageTokens(platform.service_secret.get_secret_value()),
             plant=PlantData(onboarding, historian, settings.assets_seconds, settings.max_read_samples),
+            historian=historian,
             changes=Changes(ChangeServiceStub(to_historian)),
             events=EventServiceStub(to_historian),
             jobs=Jobs(create_celery("analytics", platform)),

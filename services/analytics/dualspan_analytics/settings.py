@@ -59,6 +59,9 @@ class AnalyticsSettings(ServiceSettings):
     )
     alarm_days: int = Field(default=400, ge=1, description="What happened to alarms is kept so long.")
     notification_seconds: float = Field(default=5.0, ge=1, description="Notifications are looked for so often.")
+    notification_timeout_seconds: float = Field(
+        default=10.0, gt=0, le=60, description="An attempt to notify somebody ends after so long, answered or not."
+    )
     private_webhooks: bool = Field(
         default=False, description="Webhooks may use plain HTTP and private addresses. Only where tenants are trusted."
     )

@@ -66,7 +66,7 @@ def give_way(**_signal: object) -> None:
 @app.task(name="analytics.notify")
 def notify() -> None:
     """Send the notifications that are due."""
-    runner.run(lambda parts: alarms.delivery(parts).sweep())
+    runner.run(alarms.deliver)
 
 
 @app.task(name="analytics.alarms.forget")

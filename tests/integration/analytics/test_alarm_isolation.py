@@ -20,6 +20,7 @@ from dualspan_analytics.alarms.rules import AlarmRule, Limit, Limits, Scope, Sig
 from dualspan_analytics.alarms.table import CLEAR, UNKNOWN, Standing
 from dualspan_analytics.columns import PropertyRef
 from dualspan_analytics.composition import alarms, production
+from dualspan_analytics.service.alarm_signals import NEVER
 from dualspan_analytics.service.kpi_signals import KpiSignals
 from harness.analytics import AnalyticsPlatform, machine, site
 
@@ -136,8 +137,9 @@ async def test_a_kpi_that_divides_by_zero_neither_raises_nor_clears(platform: An
         for name in ("per-nothing", "availability")
     ]
     plan = make_plan(rules, await plant.data.assets(plant.tenant))
-    signals = KpiSignals(production.kpis(plant.parts))
-    found = await until(lambda: signals.take(plant.tenant, plan), lambda samples: len(samples) == 2)
+    signals = KpiSignals(production.kpi_watch(plant.parts))
+    heard = np.full(len(plan.table.signals), NEVER, np.int64)
+    found = await until(lambda: signals.take(plant.tenant, plan, heard), lambda samples: len(samples) == 2)
     value = {plan.table.signals[place].name: number for place, number in zip(found.signal, found.value, strict=True)}
     assert np.isnan(value["per-nothing"])
     assert value["availability"] > 0.9

@@ -7,8 +7,8 @@ import json
 import socket
 import threading
 import time
-from collections.abc import AsyncGenerator, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -102,6 +102,39 @@ def mail() -> Iterator[tuple[Mailbox, int]]:
         controller.stop()
 
 
+async def until(holds: Callable[[], bool], timeout: float = 20.0) -> None:
+    """Look again and again until it is so."""
+    end = time.monotonic() + timeout
+    while not holds():
+        assert time.monotonic() < end
+        await asyncio.sleep(0.05)
+
+
+@contextmanager
+def dripping() -> Generator[tuple[str, list[socket.socket]]]:
+    """A program that answers a byte now and then, for as long as anybody listens; its callers."""
+    callers: list[socket.socket] = []
+
+    def drip(caller: socket.socket) -> None:
+        with caller, suppress(OSError):
+            for letter in b"HTTP/1.1 200 OK\r\nX: " + b"a" * 10_000:
+                caller.sendall(bytes([letter]))
+                time.sleep(0.5)
+
+    def serve(server: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                callers.append(server.accept()[0])
+                threading.Thread(target=drip, args=(callers[-1],), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        listening = threading.Thread(target=serve, args=(server,), daemon=True)
+        listening.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/", callers
+        server.shutdown(socket.SHUT_RDWR)
+    listening.join()
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def telling(
     migrated_postgres: EmbeddedPostgres, redis_server: EmbeddedRedis, mail: tuple[Mailbox, int]
@@ -132,11 +165,7 @@ class Desk:
         self.channels = NotificationChannelServiceStub(plant.channel)
 
     async def begin(self, channel: contract.NotificationChannel) -> None:
-        await self.channels.CreateNotificationChannel(
-            contract.CreateNotificationChannelRequest(
-                parent=self.plant.parent, notification_channel_id="c1", notification_channel=channel
-            )
-        )
+        await self.add_channel("c1", channel)
         rule = contract.AlarmRule(
             display_name="Too hot",
             response="Cool it.",
@@ -154,6 +183,24 @@ class Desk:
             assert time.monotonic() < end
             await asyncio.sleep(0.05)
 
+    async def add_channel(self, channel_id: str, channel: contract.NotificationChannel) -> None:
+        await self.channels.CreateNotificationChannel(
+            contract.CreateNotificationChannelRequest(
+                parent=self.plant.parent, notification_channel_id=channel_id, notification_channel=channel
+            )
+        )
+
+    async def flood(self, count: int, channel_id: str = "c1") -> None:
+        """As many messages more as are to be sent at once."""
+        async with self.platform.parts.database.transaction(self.plant.tenant) as connection:
+            await connection.execute(
+                "INSERT INTO notification_delivery (tenant_id, channel_id, alarm_id, sequence, body)"
+                " SELECT tenant_id, $1, alarm_id, -number, body FROM notification_delivery,"
+                " generate_series(1, $2) AS number WHERE channel_id = 'c1' AND sequence > 0",
+                channel_id,
+                count,
+            )
+
     async def deliveries(self) -> list[contract.NotificationDelivery]:
         request = contract.ListNotificationDeliveriesRequest(parent=self.plant.parent)
         return list((await self.channels.ListNotificationDeliveries(request)).notification_deliveries)
@@ -163,7 +210,7 @@ class Desk:
         if settings:
             changed = AnalyticsSettings.model_validate(parts.settings.model_dump() | settings)
             parts = replace(parts, settings=changed)
-        await alarms.delivery(parts).sweep()
+        await alarms.deliver(parts)
         return (await self.deliveries())[0]
 
     async def due_now(self) -> None:
@@ -273,6 +320,35 @@ async def test_a_channel_hears_only_what_it_wants_and_its_secret_is_never_shown(
         contract.DeleteNotificationChannelRequest(name=listed.notification_channels[1].name)
     )
     assert not await desk.deliveries()
+
+
+async def test_who_answers_byte_by_byte_holds_neither_others_nor_the_worker(telling: AnalyticsPlatform) -> None:
+    bad, good = Desk(telling, await telling.plant(ASSETS)), Desk(telling, await telling.plant(ASSETS))
+    with dripping() as (url, callers), receiver() as program:
+        await bad.begin(webhook(url))
+        await bad.flood(40)
+        sweeping = asyncio.create_task(bad.sweep(notification_timeout_seconds=4.0))
+        await until(lambda: len(callers) == 2)
+        began = time.monotonic()
+        await good.begin(webhook(program.url))
+        await until(lambda: bool(program.calls), 3.0)
+        # Another worker leaves what is being sent to the first one, whatever else is due.
+        await asyncio.wait_for(good.sweep(), 3.0)
+        await asyncio.wait_for(sweeping, 8.0)
+        assert time.monotonic() - began < 8.0
+        assert len(callers) == 2, "a channel has two attempts at the same time"
+    details = {each.detail for each in await bad.deliveries() if each.attempts}
+    assert details == {"127.0.0.1 has not answered within 4 s."}
+
+
+async def test_one_channel_that_does_not_answer_holds_no_other_of_its_plant(desk: Desk) -> None:
+    with dripping() as (url, callers), receiver() as program:
+        await desk.begin(webhook(url))
+        await desk.flood(40)
+        await desk.add_channel("c2", webhook(program.url))
+        await desk.flood(3, "c2")
+        await asyncio.wait_for(desk.sweep(notification_timeout_seconds=3.0), 10.0)
+        assert (len(callers), len(program.calls)) == (2, 3)
 
 
 @pytest.mark.parametrize(

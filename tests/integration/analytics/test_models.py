@@ -141,10 +141,9 @@ async def test_scores_are_kept_for_alarms_and_charts(works: Works) -> None:
     assert list(read.time) == scored.scores.time_us.tolist()
     assert np.array_equal(np.array(read.score), scored.scores.score, equal_nan=True)
     async with plant.parts.database.transaction(plant.tenant) as connection:
-        pair = (DEFINITION, asset)
-        rounds = await anomaly_scores.scores_after(connection, plant.tenant, 0, [pair, ("other", asset)])
-        assert len(rounds) == 1
-        assert not await anomaly_scores.scores_after(connection, plant.tenant, rounds[0].score_id, [pair])
+        wanted = [(DEFINITION, asset, 0), ("other", asset, 0)]
+        (stored,) = await anomaly_scores.scores_after(connection, plant.tenant, wanted)
+        assert not await anomaly_scores.scores_after(connection, plant.tenant, [(DEFINITION, asset, stored.end_us)])
 
 
 async def test_alarm_rules_see_each_score_once(works: Works) -> None:
@@ -159,18 +158,20 @@ async def test_alarm_rules_see_each_score_once(works: Works) -> None:
         name=DEFINITION,
     )
     plan = make_plan([rule], await plant.data.assets(plant.tenant))
-    signals, scoring = AnomalySignals(plant.parts.database, 0.0), models.scoring(plant.parts)
-    assert not len(await signals.take(plant.tenant, plan))
+    signals = AnomalySignals(plant.parts.database, 0.0, catch_up_us=52 * WEEK)
+    scoring = models.scoring(plant.parts)
+    heard = np.array([MIDDLE], np.int64)
+    assert not len(await signals.take(plant.tenant, plan, heard))
     scored = await scoring.score(plant.tenant, DEFINITION, asset, (MIDDLE, MIDDLE + 7_200_000_000), 1)
     async with plant.parts.database.transaction(plant.tenant) as connection:
         definition = await store.find_definition(connection, plant.tenant, DEFINITION)
     assert definition is not None
     await scoring.put(plant.tenant, definition, asset, scored)
-    found = await signals.take(plant.tenant, plan)
+    found = await signals.take(plant.tenant, plan, heard)
     assert found.timestamp.tolist() == scored.scores.time_us.tolist()
     assert np.array_equal(found.value, scored.scores.score, equal_nan=True)
     assert ((found.status >> 30 == 1) == np.isnan(found.value)).all()
-    assert not len(await signals.take(plant.tenant, plan))
+    assert not len(await signals.take(plant.tenant, plan, found.timestamp[-1:]))
 
 
 async def test_scores_follow_the_stream(works: Works) -> None:

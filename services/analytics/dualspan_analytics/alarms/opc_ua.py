@@ -86,6 +86,14 @@ def is_news(stored: Alarm | None, event: ConditionEvent) -> bool:
     return event.at_us == stored.event_us and event.alarm.event_ids not in _marks(stored.event_ids)
 
 
+def instead_of(before: ConditionEvent | None, event: ConditionEvent) -> ConditionEvent:
+    """The last event of an alarm, which stands for those before it: one of the same time is known then."""
+    if before is None or before.at_us < event.at_us:
+        return event
+    marks = before.alarm.event_ids[-_MOST_MARKS:] + event.alarm.event_ids
+    return replace(event, alarm=replace(event.alarm, event_ids=marks))
+
+
 def _marks(event_ids: bytes) -> Sequence[bytes]:
     return [event_ids[place : place + _MARK] for place in range(0, len(event_ids), _MARK)]
 

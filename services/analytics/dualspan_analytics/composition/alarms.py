@@ -1,5 +1,7 @@
 """Alarms: rules and alarms, channels, and the engine that evaluates beside the calls."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 from dualspan.analytics.v1.alarms_pb2_grpc import (
     add_AlarmServiceServicer_to_server,
     add_NotificationChannelServiceServicer_to_server,
@@ -8,21 +10,25 @@ from dualspan_analytics.composition import production
 from dualspan_analytics.parts import Concern, Parts
 from dualspan_analytics.sealing import Seal
 from dualspan_analytics.service.alarm_engine import AlarmEngine
-from dualspan_analytics.service.alarm_evaluation import Sources, Timing
+from dualspan_analytics.service.alarm_evaluation import Sources
 from dualspan_analytics.service.alarm_retention import AlarmRetention
 from dualspan_analytics.service.alarm_rules import AlarmRules
+from dualspan_analytics.service.alarm_timing import Timing
 from dualspan_analytics.service.alarms import Alarms
 from dualspan_analytics.service.anomaly_signals import AnomalySignals
 from dualspan_analytics.service.kpi_signals import KpiSignals
 from dualspan_analytics.service.notification_channels import NotificationChannels
-from dualspan_analytics.service.notification_delivery import MailServer, NotificationDelivery
-from dualspan_analytics.service.opc_ua_conditions import OpcUaEvents
+from dualspan_analytics.service.notification_delivery import NotificationDelivery
+from dualspan_analytics.service.opc_ua_events import OpcUaEvents
+from dualspan_analytics.service.sending import MailServer, Sending
 from dualspan_analytics.servicer.alarms import AlarmServicer
 from dualspan_analytics.servicer.notifications import NotificationChannelServicer
 from dualspan_analytics.settings import AnalyticsSettings
+from dualspan_analytics.turns import Turns
 from dualspan_runtime.server import Binding
 
 _DAY_US = 86_400_000_000
+_THREADS, _THREADS_EACH = 16, 4
 
 
 def compose(parts: Parts) -> Concern:
@@ -44,14 +50,14 @@ def compose(parts: Parts) -> Concern:
 def engine(parts: Parts) -> AlarmEngine:
     """What evaluates the rules."""
     settings, database = parts.settings, parts.database
-    signals = (AnomalySignals(database), KpiSignals(production.kpis(parts)))
-    sources = Sources(parts.plant, signals, OpcUaEvents(parts.events))
+    signals = (AnomalySignals(database), KpiSignals(production.kpi_watch(parts)))
+    sources = Sources(parts.plant, signals, OpcUaEvents(parts.events, parts.changes, parts.historian))
     timing = Timing(interval=settings.alarm_interval_seconds, lease=settings.alarm_lease_seconds)
     return AlarmEngine(database, sources, timing)
 
 
-def delivery(parts: Parts) -> NotificationDelivery:
-    """What sends notifications, for the worker."""
+async def deliver(parts: Parts) -> None:
+    """Send the notifications that are due, for the worker."""
     settings = parts.settings
     mail = MailServer(
         host=settings.smtp_host,
@@ -61,7 +67,20 @@ def delivery(parts: Parts) -> NotificationDelivery:
         password=settings.smtp_password.get_secret_value(),
         sender=settings.smtp_sender,
     )
-    return NotificationDelivery(parts.database, _seal(settings), mail, private_allowed=settings.private_webhooks)
+    threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="sending")
+    try:
+        turns = Turns(_THREADS, _THREADS_EACH)
+        sending = Sending(
+            mail,
+            threads,
+            turns,
+            private_allowed=settings.private_webhooks,
+            deadline=settings.notification_timeout_seconds,
+        )
+        await NotificationDelivery(parts.database, _seal(settings), sending).sweep()
+    finally:
+        # A name server that does not answer keeps its thread for as long as the operating system has patience.
+        threads.shutdown(wait=False, cancel_futures=True)
 
 
 def retention(parts: Parts) -> AlarmRetention:

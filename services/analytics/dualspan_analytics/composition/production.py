@@ -5,6 +5,7 @@ from dualspan.analytics.v1.kpis_pb2_grpc import add_KpiServiceServicer_to_server
 from dualspan.analytics.v1.states_pb2_grpc import add_StateServiceServicer_to_server
 from dualspan_analytics.parts import Concern, Parts
 from dualspan_analytics.service.definitions import ProductionDefinitions
+from dualspan_analytics.service.kpi_watch import KpiWatch
 from dualspan_analytics.service.kpis import Kpis
 from dualspan_analytics.service.production import Production
 from dualspan_analytics.service.rollups import Rollups
@@ -40,3 +41,10 @@ def kpis(parts: Parts) -> Kpis:
     """What computes KPIs, for other concerns."""
     definitions = ProductionDefinitions.of(parts.database, parts.plant)
     return Kpis(parts.database, definitions, Production(parts.database, definitions, parts.plant, parts.changes))
+
+
+def kpi_watch(parts: Parts) -> KpiWatch:
+    """KPIs machine by machine, for alarms."""
+    definitions = ProductionDefinitions.of(parts.database, parts.plant)
+    production = Production(parts.database, definitions, parts.plant, parts.changes)
+    return KpiWatch(Kpis(parts.database, definitions, production), production, parts.plant)

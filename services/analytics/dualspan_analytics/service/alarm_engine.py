@@ -3,16 +3,19 @@
 import asyncio
 import uuid
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 
-from dualspan_analytics.service.alarm_evaluation import Evaluation, LeaseLostError, Sources, Timing
+from dualspan_analytics.service.alarm_evaluation import Evaluation, LeaseLostError, Sources
+from dualspan_analytics.service.alarm_timing import Timing
 from dualspan_analytics.store import alarm_rules
 from dualspan_runtime.context import bind_request_id
 from dualspan_runtime.database import Database
 
 _log = structlog.stdlib.get_logger()
 _LONGEST_PAUSE = 30.0
+_THREADS = 4
 
 
 class AlarmEngine:
@@ -32,6 +35,8 @@ class AlarmEngine:
         self._running: dict[str, asyncio.Task[None]] = {}
         self._changed: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._woken = asyncio.Event()
+        # Apart from those that answer questions: however many anybody asks, alarms wait for none of them.
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="alarms")
 
     async def run(self) -> None:
         """Evaluate for ever."""
@@ -72,7 +77,13 @@ class AlarmEngine:
             try:
                 with bind_request_id():
                     evaluation = Evaluation(
-                        self._database, self._sources, tenant, self._owner, self._timing, self._changed[tenant]
+                        self._database,
+                        self._sources,
+                        tenant,
+                        self._owner,
+                        self._timing,
+                        self._changed[tenant],
+                        self._threads,
                     )
                     await evaluation.run()
                 return

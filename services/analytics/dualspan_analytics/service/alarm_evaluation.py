@@ -1,11 +1,13 @@
 """The evaluation of one tenant's rules: samples in, transitions and a checkpoint out, in one transaction."""
 
 import asyncio
-import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 import structlog
@@ -21,7 +23,7 @@ from dualspan_analytics.alarms.checkpoint import (
 from dualspan_analytics.alarms.documents import stored_rules
 from dualspan_analytics.alarms.evaluation import Changes, Samples, evaluate
 from dualspan_analytics.alarms.model import Event, alarm_id, new_alarm
-from dualspan_analytics.alarms.plan import Plan, make_plan
+from dualspan_analytics.alarms.plan import Plan, Trouble, make_plan
 from dualspan_analytics.alarms.rules import AlarmRule, OpcUaConditions
 from dualspan_analytics.alarms.state import Cause
 from dualspan_analytics.alarms.table import Purpose, Standing
@@ -30,43 +32,24 @@ from dualspan_analytics.plant_data import PlantData
 from dualspan_analytics.service.alarm_feed import Feed, joined
 from dualspan_analytics.service.alarm_recording import Happening, record
 from dualspan_analytics.service.alarm_signals import SignalSource
+from dualspan_analytics.service.alarm_timing import Every, Timing
 from dualspan_analytics.service.clock import now_us
-from dualspan_analytics.service.opc_ua_conditions import OpcUaEvents
+from dualspan_analytics.service.opc_ua_conditions import ConditionAlarms
+from dualspan_analytics.service.opc_ua_events import Follower, OpcUaEvents, Versions
 from dualspan_analytics.store import alarm_evaluations, alarm_rules, alarms
 from dualspan_runtime.database import Connection, Database
 
 _log = structlog.stdlib.get_logger()
 _NEVER = -(1 << 62)
 _SECOND = 1_000_000
+_MOST_TROUBLES = 100
+T = TypeVar("T")
 _CAUSES = {
     (Purpose.ALARM, True): Cause.RAISED,
     (Purpose.ALARM, False): Cause.CLEARED,
     (Purpose.SUPPRESSION, True): Cause.SUPPRESSED,
     (Purpose.SUPPRESSION, False): Cause.UNSUPPRESSED,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """How often things are done. Seconds.
-
-    Attributes:
-        interval: Samples are gathered for so long.
-        settle: A delay that ended is over only so much later: samples may be on their way.
-        checkpoint: At most so much is read again after a crash.
-        lease: A replica that says nothing for so long is replaced.
-        poll: Rules and assets are looked at so often, told or not.
-        ahead: Samples so far ahead of the clock are not believed.
-        catch_up: What is older is not evaluated.
-    """
-
-    interval: float = 0.5
-    settle: float = 2.0
-    checkpoint: float = 5.0
-    lease: float = 15.0
-    poll: float = 2.0
-    ahead: float = 600.0
-    catch_up: float = 86_400.0
 
 
 class LeaseLostError(Exception):
@@ -96,6 +79,7 @@ class Evaluation:
         owner: This replica.
         timing: How often.
         changed: Is set when the tenant's rules may have changed.
+        threads: Where rules are held against samples. Nobody's questions are answered there.
     """
 
     def __init__(
@@ -106,6 +90,7 @@ class Evaluation:
         owner: uuid.UUID,
         timing: Timing,
         changed: asyncio.Event,
+        threads: Executor,
     ) -> None:
         self._database = database
         self._sources = sources
@@ -113,11 +98,14 @@ class Evaluation:
         self._owner = owner
         self._timing = timing
         self._changed = changed
+        self._threads = threads
         self._plan = make_plan([], AssetTree({}, {}))
         self._standing = Standing.beginning(self._plan.table, 0)
         self._revisions: Mapping[str, int] = {}
         self._tree = AssetTree({}, {})
         self._horizon = _NEVER
+        self._seen: dict[tuple[str, int], Versions] = {}
+        self._told: Mapping[str, Sequence[str]] = {}
 
     async def run(self) -> None:
         """Evaluate until there are no rules any more; at once when another replica does it.
@@ -163,7 +151,7 @@ class Evaluation:
         rules, unreadable = stored_rules((each.definition, each.rule_id, each.revision) for each in stored)
         self._revisions = {each.rule_id: each.revision for each in stored}
         self._tree = await self._sources.plant.assets(self._tenant)
-        plan = await asyncio.to_thread(make_plan, rules, self._tree)
+        plan = await self._in_thread(make_plan, rules, self._tree)
         plan = replace(plan, troubles=[*plan.troubles, *unreadable])
         standing, fresh = self._standing.carried(self._plan.table, plan.table, now_us())
         changes = Changes.none()
@@ -173,22 +161,24 @@ class Evaluation:
         is_new = plan.table.rows != self._plan.table.rows
         await self._commit(plan, standing, changes, conditions=encode_conditions(plan.table) if is_new else None)
         await self._clean(plan)
+        await self._tell(self._troubles())
         return True
+
+    def _troubles(self) -> Sequence[Trouble]:
+        """What the sources of signals find wrong; more is known once they have looked."""
+        return [each for source in self._sources.signals for each in source.troubles(self._tenant, self._plan)]
+
+    async def _in_thread(self, work: Callable[..., T], *given: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(work, *given))
 
     def _feed(self, plan: Plan) -> Feed:
         return Feed(self._sources.plant, self._tenant, plan, int(self._timing.catch_up * _SECOND))
 
     async def _clean(self, plan: Plan) -> None:
-        """End the alarms that no rule raises any more; say of each rule what is wrong with it."""
+        """End the alarms that no rule raises any more."""
         wanted = {alarm_id(row.key) for row in plan.table.rows if row.key.purpose is Purpose.ALARM}
-        troubles: dict[str, list[str]] = {rule_id: [] for rule_id in plan.rules}
-        for each in plan.troubles:
-            troubles.setdefault(each.rule, []).append(f"{each.asset}: {each.text}" if each.asset else each.text)
-        unreadable = troubles.keys() - plan.rules.keys()
+        unreadable = {each.rule for each in plan.troubles} - plan.rules.keys()
         async with self._database.transaction(self._tenant) as connection:
-            await alarm_rules.set_troubles(
-                connection, self._tenant, {rule_id: found[:100] for rule_id, found in troubles.items()}
-            )
             gone = [
                 (key, rule)
                 for key, rule in (await alarms.ids(connection, self._tenant)).items()
@@ -196,6 +186,18 @@ class Evaluation:
             ]
             if gone:
                 await self._remove(connection, gone, plan)
+
+    async def _tell(self, troubles: Sequence[Trouble]) -> None:
+        """Say of each rule what is wrong with it."""
+        found: dict[str, list[str]] = {rule_id: [] for rule_id in self._plan.rules}
+        for each in [*self._plan.troubles, *troubles]:
+            of_rule = found.setdefault(each.rule, [])
+            if len(of_rule) < _MOST_TROUBLES:
+                of_rule.append(f"{each.asset}: {each.text}" if each.asset else each.text)
+        if found != self._told:
+            async with self._database.transaction(self._tenant) as connection:
+                await alarm_rules.set_troubles(connection, self._tenant, found)
+            self._told = found
 
     async def _remove(self, connection: Connection, gone: Sequence[tuple[str, str]], plan: Plan) -> None:
         found = await alarms.lock(connection, self._tenant, [key for key, _ in gone])
@@ -211,34 +213,41 @@ class Evaluation:
     async def _follow(self) -> None:
         """Evaluate until the plan has to be made anew."""
         feed = self._feed(self._plan)
-        listening = asyncio.create_task(feed.run())
+        alarms_of_servers = ConditionAlarms(self._database, self._tenant, self._owner)
+        conditions = Follower(self._sources.events, alarms_of_servers, self._tenant, self._plan.rules, self._seen)
+        listening = [asyncio.create_task(each.run()) for each in (feed, conditions)]
         try:
-            await self._loop(feed, listening)
+            await self._loop(feed, conditions, listening)
         except RulesChangedError:
             _log.info("alarm rules changed while they were evaluated", tenant=self._tenant)
         finally:
-            listening.cancel()
-            await asyncio.gather(listening, return_exceptions=True)
+            for each in listening:
+                each.cancel()
+            await asyncio.gather(*listening, return_exceptions=True)
 
-    async def _loop(self, feed: Feed, listening: asyncio.Task[None]) -> None:
-        every = _Every(self._timing)
+    async def _loop(self, feed: Feed, conditions: Follower, listening: Sequence[asyncio.Task[None]]) -> None:
+        every = Every(self._timing)
         while True:
             if feed.is_listening and feed.is_incomplete:
                 await self._catch_up(feed)
-            others = [await each.take(self._tenant, self._plan) for each in self._sources.signals]
+            heard = self._standing.heard
+            others = [await each.take(self._tenant, self._plan, heard) for each in self._sources.signals]
             samples = joined([feed.take(), *others])
             if feed.is_listening:
                 self._horizon = now_us() - int(self._timing.settle * _SECOND)
             await self._evaluate(samples, must_keep=every.checkpoint())
+            await conditions.step()
             if every.second():
                 await self._sweep()
-                await self._sources.events.follow(self._database, self._tenant, self._plan.rules, self._owner)
             if every.lease():
                 await self._renew()
-            if every.poll() and await self._is_outdated():
-                return
-            if listening.done():
-                listening.result()
+            if every.poll():
+                await self._tell([*self._troubles(), *conditions.troubles])
+                if await self._is_outdated():
+                    return
+            for each in listening:
+                if each.done():
+                    each.result()
             await self._pause()
             if self._changed.is_set():
                 return
@@ -259,7 +268,7 @@ class Evaluation:
         return now_us() + int(self._timing.ahead * _SECOND)
 
     async def _evaluate(self, samples: Samples, *, must_keep: bool) -> None:
-        standing, changes = await asyncio.to_thread(
+        standing, changes = await self._in_thread(
             evaluate, self._plan.table, self._standing, samples, self._horizon, self._latest()
         )
         if must_keep or len(changes):
@@ -276,7 +285,7 @@ class Evaluation:
             LeaseLostError: Another replica has taken over; nothing is kept.
             RulesChangedError: A rule is not what it was; nothing is kept.
         """
-        content = await asyncio.to_thread(encode_standing, standing)
+        content = await self._in_thread(encode_standing, standing)
         happenings = _happenings(plan, changes)
         wanted = {(each.rule.rule_id, each.rule.revision) for each in happenings}
         async with self._database.transaction(self._tenant) as connection:
@@ -347,39 +356,3 @@ def _happenings(plan: Plan, changes: Changes) -> Sequence[Happening]:
             alarm = new_alarm(rule, replace(key, level=level, purpose=Purpose.ALARM))
             found.append(Happening(alarm, event, rule))
     return found
-
-
-class _Every:
-    """Tells when it is time again for what is not done in every round."""
-
-    def __init__(self, timing: Timing) -> None:
-        self._periods = {
-            "checkpoint": timing.checkpoint,
-            "second": 1.0,
-            "lease": timing.lease / 3,
-            "poll": timing.poll,
-        }
-        self._due = {name: time.monotonic() + period for name, period in self._periods.items()}
-
-    def _is_time(self, name: str) -> bool:
-        now = time.monotonic()
-        if now < self._due[name]:
-            return False
-        self._due[name] = now + self._periods[name]
-        return True
-
-    def checkpoint(self) -> bool:
-        """For a checkpoint."""
-        return self._is_time("checkpoint")
-
-    def second(self) -> bool:
-        """For what is done every second."""
-        return self._is_time("second")
-
-    def lease(self) -> bool:
-        """To renew the lease."""
-        return self._is_time("lease")
-
-    def poll(self) -> bool:
-        """To look for changed rules and assets."""
-        return self._is_time("poll")

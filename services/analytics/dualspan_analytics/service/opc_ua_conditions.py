@@ -2,101 +2,49 @@
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
-import structlog
-
-from dualspan.historian.v1 import event_service_pb2
 from dualspan_analytics.alarms.model import Alarm, Transition, happened
-from dualspan_analytics.alarms.opc_ua import (
-    ConditionEvent,
-    causes,
-    condition_event,
-    described,
-    is_news,
-)
-from dualspan_analytics.alarms.rules import AlarmRule, OpcUaConditions
+from dualspan_analytics.alarms.opc_ua import ConditionEvent, causes, described, is_news
+from dualspan_analytics.alarms.rules import AlarmRule
 from dualspan_analytics.alarms.state import CauseImpossibleError
-from dualspan_analytics.clients import answer, stamp
 from dualspan_analytics.service.alarm_recording import keep
 from dualspan_analytics.service.clock import now_us
 from dualspan_analytics.store import alarm_evaluations, alarms
 from dualspan_runtime.database import Connection, Database
-from dualspan_runtime.errors import DomainError
-
-if TYPE_CHECKING:  # exists in the stub file only
-    from dualspan.historian.v1.event_service_pb2_grpc import EventServiceAsyncStub
-
-_log = structlog.stdlib.get_logger()
-_DAY_US = 86_400 * 1_000_000
-# Events of one notifier may come out of order: so much is read again, and changes nothing the second time.
-_OVERLAP_US = 60 * 1_000_000
-_PAGE = 1000
 
 
-class OpcUaEvents:
-    """Follows the events of a tenant's rules.
-
-    How far it is needs no checkpoint: each alarm remembers the event that was applied to it last.
+class ConditionAlarms:
+    """The alarms of a tenant's conditions.
 
     Args:
-        stub: The historian's events.
+        database: Where they are.
+        tenant: Whose.
+        owner: The replica that evaluates the tenant; another one's events are applied by that one.
     """
 
-    def __init__(self, stub: "EventServiceAsyncStub") -> None:
-        self._stub = stub
-        self._positions: dict[tuple[str, str, int], int] = {}
+    def __init__(self, database: Database, tenant: str, owner: uuid.UUID) -> None:
+        self._database = database
+        self._tenant = tenant
+        self._owner = owner
 
-    async def follow(self, database: Database, tenant: str, rules: Mapping[str, AlarmRule], owner: uuid.UUID) -> None:
-        """Apply what came since the last call. A rule whose tags cannot be read harms no other."""
-        for rule in rules.values():
-            if rule.enabled and isinstance(rule.condition, OpcUaConditions):
-                try:
-                    await self._follow(database, tenant, rule, rule.condition, owner)
-                except DomainError as error:
-                    _log.warning("events not read", tenant=tenant, rule=rule.rule_id, error=str(error))
+    async def has_any(self, rule: AlarmRule) -> bool:
+        """Whether a condition of a rule has ever said anything."""
+        async with self._database.transaction(self._tenant, readonly=True) as connection:
+            return await alarms.has_any_of_rule(connection, self._tenant, rule.rule_id)
 
-    async def _follow(
-        self, database: Database, tenant: str, rule: AlarmRule, condition: OpcUaConditions, owner: uuid.UUID
-    ) -> None:
-        now = now_us()
-        position = (tenant, rule.rule_id, rule.revision)
-        start = self._positions.get(position, now - _DAY_US)
-        token = ""
-        while True:
-            request = event_service_pb2.ReadEventsRequest(
-                parent=f"tenants/{tenant}",
-                tag_ids=condition.tag_ids,
-                start_time=stamp(start),
-                end_time=stamp(now + _OVERLAP_US),
-                page_size=_PAGE,
-                page_token=token,
-                minimum_severity=condition.minimum_severity,
-                conditions_only=True,
-            )
-            page = await answer("historian", self._stub.ReadEvents(request))
-            events = [condition_event(rule, each.tag_id, each.event) for each in page.events]
-            await self._apply(database, tenant, rule, [each for each in events if each is not None], owner)
-            token = page.next_page_token
-            if not token:
-                break
-        self._positions[position] = now - _OVERLAP_US
+    async def apply(self, rule: AlarmRule, events: Sequence[ConditionEvent]) -> bool:
+        """Apply events of a rule in order of time; those that were applied before change nothing.
 
-    async def _apply(
-        self, database: Database, tenant: str, rule: AlarmRule, events: Sequence[ConditionEvent], owner: uuid.UUID
-    ) -> None:
+        Returns:
+            False if another replica evaluates the tenant by now: then nothing was applied.
+        """
         if not events:
-            return
-        async with database.transaction(tenant) as connection:
-            if await alarm_evaluations.holds(connection, tenant, owner):
-                is_new = not await alarms.has_any_of_rule(connection, tenant, rule.rule_id)
-                await _apply(connection, tenant, rule, _last_ones(events) if is_new else events)
-
-
-def _last_ones(events: Iterable[ConditionEvent]) -> Iterable[ConditionEvent]:
-    """The last event of each alarm: of a new rule it matters how its alarms stand, not how that came."""
-    ordered = sorted(events, key=lambda event: event.at_us)
-    return {event.alarm.alarm_id: event for event in ordered}.values()
+            return True
+        async with self._database.transaction(self._tenant) as connection:
+            if not await alarm_evaluations.holds(connection, self._tenant, self._owner):
+                return False
+            await _apply(connection, self._tenant, rule, events)
+            return True
 
 
 async def _apply(connection: Connection, tenant: str, rule: AlarmRule, events: Iterable[ConditionEvent]) -> None:
@@ -108,14 +56,21 @@ async def _apply(connection: Connection, tenant: str, rule: AlarmRule, events: I
         before = known.get(event.alarm.alarm_id)
         if not is_news(before, event):
             continue
-        alarm = described(before, event)
-        for cause in causes(alarm, event):
-            try:
-                alarm, transition = happened(alarm, cause, rule, now_us())
-            except CauseImpossibleError:
-                continue  # acknowledged at the server, and here before
-            if transition is not None:
-                found.append((alarm, transition))
+        alarm, transitions = _happened(described(before, event), event, rule)
         known[alarm.alarm_id] = alarm
+        found += transitions
     await alarms.store(connection, tenant, [each for key, each in known.items() if stored.get(key) != each])
-    await keep(connection, tenant, found, dict.fromkeys(known, rule))
+    rules: Mapping[str, AlarmRule] = dict.fromkeys(known, rule)
+    await keep(connection, tenant, found, rules)
+
+
+def _happened(alarm: Alarm, event: ConditionEvent, rule: AlarmRule) -> tuple[Alarm, Sequence[tuple[Alarm, Transition]]]:
+    found: list[tuple[Alarm, Transition]] = []
+    for cause in causes(alarm, event):
+        try:
+            alarm, transition = happened(alarm, cause, rule, now_us())
+        except CauseImpossibleError:
+            continue  # acknowledged at the server, and here before
+        if transition is not None:
+            found.append((alarm, transition))
+    return alarm, found

@@ -18,6 +18,7 @@ from dualspan_analytics.queries.model import BAD_NO_DATA, Join, Quality, Query, 
 from dualspan_analytics.queries.plan import check_query, titles
 from dualspan_analytics.scaling import aggregate_unit, needs_numbers
 from dualspan_analytics.service.clock import now_us
+from dualspan_analytics.turns import Turns
 from dualspan_analytics.units import Conversion, conversion
 from dualspan_frame import ValueKind
 
@@ -50,13 +51,13 @@ class Queries:
     Args:
         plant: Assets and their values.
         most_cells: Most rows x columns of a table.
-        at_once: Queries whose tables are made at the same time.
+        turns: Of queries whose tables are made at the same time.
     """
 
-    def __init__(self, plant: PlantData, most_cells: int, at_once: int) -> None:
+    def __init__(self, plant: PlantData, most_cells: int, turns: Turns) -> None:
         self._plant = plant
         self._most_cells = most_cells
-        self._turns = asyncio.Semaphore(at_once)
+        self._turns = turns
 
     async def table(self, tenant: str, query: Query) -> Table:
         """The table that answers a query.
@@ -70,7 +71,7 @@ class Queries:
         """
         check_query(query)
         self._check_size(query.intervals, query)
-        async with self._turns:
+        async with self._turns.taken(tenant):
             tree = await self._plant.assets(tenant)
             tree.bindings(column.ref for column in query.columns)
             _check_kinds(tree, query)

@@ -88,28 +88,26 @@ async def scores(
 
 
 async def scores_after(
-    connection: Connection, tenant: str, after_id: int, pairs: Sequence[tuple[str, str]], limit: int = 1000
+    connection: Connection, tenant: str, wanted: Sequence[tuple[str, str, int]], limit: int = 1000
 ) -> list[StoredScores]:
-    """Rounds of these (definition, asset) pairs with higher ids, in order of id: what alarms have not seen."""
+    """Rounds that end after a time, for each (definition, asset, time) at most so many, in order of time.
+
+    By time and not by id: ids are given before rounds are committed, so the one with the lower id may come later.
+    """
     rows = await connection.fetch(
-        f"""SELECT {_SCORES} FROM anomaly_score WHERE tenant_id = $1 AND score_id > $2
-            AND (definition_id, asset_id) IN (SELECT * FROM unnest($3::text[], $4::text[]))
-        ORDER BY score_id LIMIT $5""",
+        f"""SELECT found.* FROM unnest($2::text[], $3::text[], $4::bigint[]) AS wanted (definition, asset, after_us)
+        CROSS JOIN LATERAL (
+            SELECT {_SCORES} FROM anomaly_score
+            WHERE tenant_id = $1 AND definition_id = definition AND asset_id = asset AND end_us > after_us
+            ORDER BY end_us LIMIT $5
+        ) AS found""",
         tenant,
-        after_id,
-        [definition for definition, _ in pairs],
-        [asset for _, asset in pairs],
+        [definition for definition, _, _ in wanted],
+        [asset for _, asset, _ in wanted],
+        [after_us for _, _, after_us in wanted],
         limit,
     )
     return [StoredScores(**row) for row in rows]
-
-
-async def score_before(connection: Connection, tenant: str, before_us: int) -> int:
-    """The highest id of scores that end before a time; 0 if there are none."""
-    found: int = await connection.fetchval(
-        "SELECT coalesce(max(score_id), 0) FROM anomaly_score WHERE tenant_id = $1 AND end_us < $2", tenant, before_us
-    )
-    return found
 
 
 async def expire_scores(connection: Connection, before_us: int) -> None:

@@ -46,6 +46,14 @@ class DueDelivery:
 
 
 @dataclass(frozen=True, slots=True)
+class Shares:
+    """How many messages of one tenant, and of one of its channels, are sent at the same time."""
+
+    tenant: int
+    channel: int
+
+
+@dataclass(frozen=True, slots=True)
 class StoredDelivery:
     """A message and what came of it."""
 
@@ -109,21 +117,48 @@ async def add_deliveries(connection: Connection, tenant: str, deliveries: Sequen
     )
 
 
-async def lease_due(connection: Connection, lease: timedelta, limit: int) -> Sequence[DueDelivery]:
-    """Take the messages of every tenant that are due; nobody else takes them for the time of the lease.
+_LEASE_DUE = """
+WITH busy AS (
+    SELECT tenant_id, channel_id, count(*) AS count FROM notification_delivery
+    WHERE state = 1 AND leased_until > now() GROUP BY tenant_id, channel_id
+), due AS (
+    SELECT c.tenant_id, d.delivery_id, d.next_at,
+        row_number() OVER (PARTITION BY c.tenant_id ORDER BY d.next_at, d.delivery_id)
+            + coalesce((SELECT sum(count) FROM busy WHERE busy.tenant_id = c.tenant_id), 0) AS place
+    FROM notification_channel AS c LEFT JOIN busy USING (tenant_id, channel_id) CROSS JOIN LATERAL (
+        SELECT delivery_id, next_at FROM notification_delivery AS w
+        WHERE (w.tenant_id, w.channel_id) = (c.tenant_id, c.channel_id) AND w.state = 1 AND w.next_at <= now()
+        ORDER BY next_at, delivery_id LIMIT greatest($4 - coalesce(busy.count, 0), 0)
+    ) AS d WHERE c.tenant_id <> ALL ($5)
+), taken AS (
+    SELECT tenant_id, delivery_id FROM notification_delivery
+    WHERE (tenant_id, delivery_id) IN (
+        SELECT tenant_id, delivery_id FROM due WHERE place <= $3 ORDER BY next_at LIMIT $2
+    ) AND state = 1 AND next_at <= now() FOR UPDATE SKIP LOCKED
+)
+UPDATE notification_delivery AS d
+SET attempts = attempts + 1, next_at = now() + $1::interval, leased_until = now() + $1::interval
+FROM notification_channel AS c, taken WHERE (taken.tenant_id, taken.delivery_id) = (d.tenant_id, d.delivery_id)
+    AND (c.tenant_id, c.channel_id) = (d.tenant_id, d.channel_id)
+RETURNING d.tenant_id, d.delivery_id, d.body, d.attempts, c.channel_id, c.definition, c.secret
+"""
+
+
+async def lease_due(
+    connection: Connection, lease: timedelta, limit: int, shares: Shares, but: Sequence[str]
+) -> Sequence[DueDelivery]:
+    """Take messages that are due; nobody else takes them for the time of the lease.
 
     Each counts as an attempt from now on, so that one that kills its worker is not tried for ever.
+
+    Args:
+        connection: Of a platform transaction.
+        lease: Longer than an attempt takes.
+        limit: At most so many.
+        shares: At most so many of each, with what is leased already.
+        but: Not of these tenants.
     """
-    rows = await connection.fetch(
-        "UPDATE notification_delivery AS d SET attempts = attempts + 1, next_at = now() + $1::interval"
-        " FROM notification_channel AS c WHERE (d.tenant_id, d.delivery_id) IN ("
-        " SELECT tenant_id, delivery_id FROM notification_delivery WHERE state = 1 AND next_at <= now()"
-        " ORDER BY next_at LIMIT $2 FOR UPDATE SKIP LOCKED)"
-        " AND (c.tenant_id, c.channel_id) = (d.tenant_id, d.channel_id)"
-        " RETURNING d.tenant_id, d.delivery_id, d.body, d.attempts, c.channel_id, c.definition, c.secret",
-        lease,
-        limit,
-    )
+    rows = await connection.fetch(_LEASE_DUE, lease, limit, shares.tenant, shares.channel, but)
     return [
         DueDelivery(row["tenant_id"], row["delivery_id"], _channel(row), row["body"], row["attempts"]) for row in rows
     ]
@@ -132,7 +167,7 @@ async def lease_due(connection: Connection, lease: timedelta, limit: int) -> Seq
 async def end(connection: Connection, tenant: str, delivery_id: uuid.UUID, *, state: int, detail: str) -> None:
     """A message was taken, or is given up."""
     await connection.execute(
-        "UPDATE notification_delivery SET state = $3, detail = $4, ended_at = now()"
+        "UPDATE notification_delivery SET state = $3, detail = $4, ended_at = now(), leased_until = NULL"
         " WHERE tenant_id = $1 AND delivery_id = $2 AND state = 1",
         tenant,
         delivery_id,
@@ -146,7 +181,7 @@ async def try_later(
 ) -> None:
     """A message could not be delivered and is tried again."""
     await connection.execute(
-        "UPDATE notification_delivery SET next_at = now() + $3::interval, detail = $4"
+        "UPDATE notification_delivery SET next_at = now() + $3::interval, detail = $4, leased_until = NULL"
         " WHERE tenant_id = $1 AND delivery_id = $2 AND state = 1",
         tenant,
         delivery_id,
