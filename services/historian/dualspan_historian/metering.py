@@ -66,6 +66,11 @@ class ReadCounter:
         count.requests += 1
         count.samples += samples
 
+    @property
+    def kept(self) -> int:
+        """Counts that are kept in memory."""
+        return len(self._counts)
+
     def untold(self) -> list[usage_pb2.ReadCount]:
         """Counts that the marketplace does not have as they are, the oldest first."""
         found: list[usage_pb2.ReadCount] = []

@@ -8,10 +8,10 @@ import pytest
 from google.protobuf.descriptor_pool import Default
 
 from dualspan.historian.v1 import service_pb2 as historian
-from dualspan.marketplace.v1 import grants_pb2
+from dualspan.marketplace.v1 import app_runtime_pb2, grants_pb2
 from dualspan_runtime import grants
 from dualspan_runtime.context import hidden_tags, set_call
-from dualspan_runtime.errors import PermissionDenied
+from dualspan_runtime.errors import PermissionDenied, ResourceExhausted
 from dualspan_runtime.grants import APP_METHODS, Grant, GrantWatch, allow
 from dualspan_runtime.principal import Principal, PrincipalKind
 
@@ -70,6 +70,7 @@ def test_scopes_and_methods_are_held() -> None:
 
 
 def test_apps_call_methods_that_there_are() -> None:
+    assert app_runtime_pb2.DESCRIPTOR.services_by_name, "the pool knows what was imported"
     assert historian.DESCRIPTOR.services_by_name
     for path in APP_METHODS:
         service, _, method = path.removeprefix("/").partition("/")
@@ -105,3 +106,20 @@ async def test_a_token_of_an_earlier_credential_is_worth_nothing() -> None:
 )
 def test_what_was_taken_away_is_seen(now: Grant, covers: bool) -> None:
     assert now.covers(Grant(frozenset({1, 2}), frozenset({"samples.read"}))) is covers
+
+
+def test_a_limit_that_is_reached_refuses_reads_and_nothing_else() -> None:
+    words = "The plan's limit is reached."
+    grant = Grant(frozenset({1}), frozenset({"samples.read", "samples.subscribe", "outputs.write"}), exhausted=words)
+    for method in ("ReadRaw", "Subscribe"):
+        with pytest.raises(ResourceExhausted) as caught:
+            allow(grant, f"/dualspan.historian.v1.HistorianService/{method}")
+        assert (caught.value.reason, caught.value.message) == ("QUOTA_EXHAUSTED", words)
+    assert allow(grant, "/dualspan.historian.v1.IngestService/Ingest") is grant
+
+
+def test_streams_end_when_a_limit_is_reached_and_not_when_it_is_no_more() -> None:
+    free, reached = Grant(frozenset({1})), Grant(frozenset({1}), exhausted="x")
+    assert not reached.covers(free)
+    assert free.covers(reached)
+    assert reached.covers(Grant(frozenset({1}), exhausted="y"))

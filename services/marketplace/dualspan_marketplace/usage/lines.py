@@ -102,21 +102,22 @@ class Adjustment:
 
 def of_month(used: Iterable[Used], month: Month) -> list[Line]:
     """What a month comes to, by subscription, plan and dimension; nothing of what was not used."""
-    sums: defaultdict[tuple[str, str, Tariff, Dimension], int] = defaultdict(int)
+    sums: dict[tuple[str, ...], Line] = {}
     for each in used:
-        sums[each.subscription_id, each.app_id, each.tariff, each.dimension] += each.quantity
-    lines = [_line(Used(*key, quantity), month) for key, quantity in sums.items() if quantity]
-    return sorted(lines, key=_place)
+        line = _unpaid(each, month)
+        known = sums.get(line.same)
+        sums[line.same] = replace(line, quantity=line.quantity + known.quantity) if known else line
+    return sorted((_paid(each) for each in sums.values() if each.quantity), key=_place)
 
 
-def _line(used: Used, month: Month) -> Line:
+def _unpaid(used: Used, month: Month) -> Line:
+    """A line that says what was used and what one unit of it costs."""
     tariff, dimension = used.tariff, used.dimension
     unit, unit_size, price = dimension.unit, dimension.unit_size, 0
     if tariff.pricing is Pricing.FLAT and dimension is Dimension.RUNNING_HOURS:
         unit, unit_size, price = _MONTH, month.microseconds, tariff.price_micros
     if tariff.pricing is Pricing.PER_ASSET_HOUR and dimension is Dimension.ASSET_HOURS:
         price = tariff.price_micros
-    currency = tariff.currency if price else ""
     return Line(
         kind=Kind.USAGE,
         subscription_id=used.subscription_id,
@@ -127,10 +128,17 @@ def _line(used: Used, month: Month) -> Line:
         unit_size=unit_size,
         unit=unit,
         price_micros=price,
-        currency=currency,
-        amount=money.amount(used.quantity, unit_size, price, currency) if price else 0,
+        currency=tariff.currency if price else "",
+        amount=0,
         month=month,
     )
+
+
+def _paid(line: Line) -> Line:
+    """The same with what it comes to."""
+    if not line.price_micros:
+        return line
+    return replace(line, amount=money.amount(line.quantity, line.unit_size, line.price_micros, line.currency))
 
 
 def corrections(now: Iterable[Line], stated: Iterable[Line]) -> list[Line]:
