@@ -108,7 +108,14 @@ class PlantData:
         return await asyncio.shield(task)
 
     async def read(
-        self, tenant: str, refs: Iterable[PropertyRef], start_us: int, end_us: int, *, before: bool = True
+        self,
+        tenant: str,
+        refs: Iterable[PropertyRef],
+        start_us: int,
+        end_us: int,
+        *,
+        before: bool = True,
+        parts: int = 1,
     ) -> dict[PropertyRef, Series]:
         """Samples of properties in [start, end), in the units of the models.
 
@@ -121,6 +128,7 @@ class PlantData:
             start_us: From here on, included; µs since the Unix epoch.
             end_us: Up to here, not included.
             before: The newest sample before `start_us` comes first, with its own time.
+            parts: So many answers are held at once for one question; each has its part of what it may hold.
 
         Raises:
             NotFound: There is no such asset or property.
@@ -137,7 +145,7 @@ class PlantData:
         if not tags:
             return {}
         inside, earlier, missing = await asyncio.gather(
-            self._historian.raw(tenant, tags, start_us, end_us, self._most_samples),
+            self._historian.raw(tenant, tags, start_us, end_us, self._most_samples // parts),
             self._historian.before(tenant, tags, start_us) if before else _nothing(),
             self._historian.missing(tenant, tags, start_us, end_us),
         )

@@ -2,8 +2,10 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +39,9 @@ MOST_INTERVALS = 100_000
 _NEAR_US = 6 * 3_600_000_000
 _MOST_NOTES = 10_000
 _MOST_PLANS = 64
+_MACHINES_AT_ONCE = 20
+_Batch: TypeAlias = Sequence[tuple[int, Slots]]
+"""Machines by their place in the question, and the slots that are to be computed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +53,14 @@ class Asked:
         machines: How each is computed, in order of id.
         skipped: Machines of which nothing says what their states are.
         notes: What people said, by machine, the newest last.
+        tags: Of each machine, by id.
     """
 
     tree: AssetTree
     machines: Sequence[Machine]
     skipped: Sequence[str]
     notes: Mapping[str, Sequence[Note]]
+    tags: Mapping[str, Sequence[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +79,22 @@ class Summed:
 
 
 @dataclass(frozen=True, slots=True)
+class _Planned:
+    """The machines of a question, those of which nothing says how they are computed, and the tags of each."""
+
+    machines: list[Machine]
+    skipped: list[str]
+    tags: dict[str, list[int]]
+
+
+@dataclass(frozen=True, slots=True)
 class _Plans:
     """How machines are computed with these assets and definitions, by the ids of the machines that were asked for."""
 
     tree: AssetTree
     profiles: list[Profile]
     calendars: list[Calendar]
-    machines: dict[tuple[str, ...], tuple[list[Machine], list[str]]]
+    machines: dict[tuple[str, ...], _Planned]
 
 
 class Production:
@@ -118,11 +134,11 @@ class Production:
             calendars = await self._definitions.calendars.within(connection, tenant)
             low, high = start_us - MARGIN_US, end_us + MARGIN_US
             told = await production.notes(connection, tenant, None, low, high, _MOST_NOTES)
-        found, skipped = self._planned(tenant, tree, machines, profiles, calendars)
+        planned_ = self._planned(tenant, tree, machines, profiles, calendars)
         notes: defaultdict[str, list[Note]] = defaultdict(list)
         for note in sorted(told, key=lambda each: each.note_id):
             notes[note.asset].append(note)
-        return Asked(tree, found, skipped, notes)
+        return Asked(tree, planned_.machines, planned_.skipped, notes, planned_.tags)
 
     def _planned(
         self,
@@ -131,7 +147,7 @@ class Production:
         machines: Sequence[Asset],
         profiles: list[Profile],
         calendars: list[Calendar],
-    ) -> tuple[list[Machine], list[str]]:
+    ) -> "_Planned":
         """How machines are computed; worked out once as long as nobody changes anything."""
         known = self._plans.get(tenant)
         if known is None or known.tree is not tree or known.profiles != profiles or known.calendars != calendars:
@@ -140,7 +156,9 @@ class Production:
         if key not in known.machines:
             if len(known.machines) >= _MOST_PLANS:
                 known.machines.clear()
-            known.machines[key] = all_planned(tree, machines, profiles, calendars)
+            found, skipped = all_planned(tree, machines, profiles, calendars)
+            tags = {each.id: [binding.tag_id for binding in tree.bindings(each.refs).values()] for each in found}
+            known.machines[key] = _Planned(found, skipped, tags)
         return known.machines[key]
 
     async def machine(self, tenant: str, asset: str, start_us: int, end_us: int) -> tuple[Machine, Sequence[Note]]:
@@ -207,7 +225,7 @@ class Production:
         if skip_rollups:
             nothing = np.empty(0, np.int64)
             return StoredRollups.of(b"", nothing, nothing), {machine.id: [] for machine in asked.machines}
-        tags = _tags(asked)
+        tags = asked.tags
         # Mostly it is the same time as before, so the historian can be asked before it is known.
         since = min(self._earliest.get(tenant, start_us), start_us)
         stored, versions = await asyncio.gather(
@@ -258,21 +276,38 @@ class Production:
         for low, high in _reads([each for _, each in wanted]):
             end = min(high + MARGIN_US, now_us())
             mine = [(place, each.take((each.start >= low) & (each.end <= high))) for place, each in wanted]
-            mine = [(place, each) for place, each in mine if len(each)]
-            refs = [ref for place, _ in mine for ref in asked.machines[place].refs]
-            series = await self._plant.read(tenant, refs, low - MARGIN_US, end)
-            found, rollups = await asyncio.to_thread(_pass, asked, mine, series, versions if keep else {}, end, work)
-            parts += found
-            if rollups:
-                async with self._database.transaction(tenant) as connection:
-                    await production.store(connection, tenant, rollups)
+            batches = _batches([(place, each) for place, each in mine if len(each)])
+            async with aclosing(self._read(tenant, asked, batches, low - MARGIN_US, end)) as reads:
+                async for batch, series in reads:
+                    found, rollups = await asyncio.to_thread(
+                        _pass, asked, batch, series, versions if keep else {}, end, work
+                    )
+                    parts += found
+                    if rollups:
+                        async with self._database.transaction(tenant) as connection:
+                            await production.store(connection, tenant, rollups)
         return parts
 
+    async def _read(
+        self, tenant: str, asked: Asked, batches: Sequence[_Batch], start_us: int, end_us: int
+    ) -> AsyncGenerator[tuple[_Batch, Mapping[PropertyRef, Series]]]:
+        """The samples of each batch; while one is computed, the next one is read."""
 
-def _tags(asked: Asked) -> dict[str, list[int]]:
-    """The tags of each machine."""
-    machines = asked.machines
-    return {each.id: [binding.tag_id for binding in asked.tree.bindings(each.refs).values()] for each in machines}
+        def read(batch: _Batch) -> asyncio.Task[dict[PropertyRef, Series]]:
+            refs = [ref for place, _ in batch for ref in asked.machines[place].refs]
+            held = min(2, len(batches))
+            return asyncio.create_task(self._plant.read(tenant, refs, start_us, end_us, parts=held))
+
+        reading = read(batches[0])
+        try:
+            for batch, following in zip(batches, [*batches[1:], None], strict=True):
+                series = await reading
+                if following is not None:
+                    reading = read(following)
+                yield batch, series
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
 
 
 def _reads(wanted: Sequence[Slots]) -> list[tuple[int, int]]:
@@ -283,9 +318,14 @@ def _reads(wanted: Sequence[Slots]) -> list[tuple[int, int]]:
     return list(zip(near.start.tolist(), (near.end - _NEAR_US).tolist(), strict=True))
 
 
+def _batches(wanted: _Batch) -> list[_Batch]:
+    """A few machines at a time: what is held is bounded, and the historian is busy while they are computed."""
+    return [wanted[first : first + _MACHINES_AT_ONCE] for first in range(0, len(wanted), _MACHINES_AT_ONCE)]
+
+
 def _pass(
     asked: Asked,
-    wanted: Sequence[tuple[int, Slots]],
+    wanted: _Batch,
     series: Mapping[PropertyRef, Series],
     versions: Mapping[str, Sequence[DataVersions]],
     end_us: int,
