@@ -15,9 +15,10 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from dualspan_cli.apps_here import app_environment
 from dualspan_cli.embedded import EmbeddedPostgres, EmbeddedRedis
 from dualspan_cli.errors import CommandError
-from dualspan_cli.folder import FolderLock
+from dualspan_cli.folder import FolderLock, socket_folder, system_user
 from dualspan_cli.migrations import SERVICES_WITH_SCHEMA
 from dualspan_cli.processes import ChildProcess
 from dualspan_cli.settings import child_environment
@@ -39,10 +40,11 @@ class Ports:
     enrolment: int = 7422
     analytics: int = 7404
     marketplace: int = 7405
+    access: int = 8081
 
     @classmethod
     def from_base(cls, base: int) -> Ports:
-        """Nine ports in a row."""
+        """Ten ports in a row."""
         return cls(*(base + offset for offset in range(len(fields(cls)))))
 
     def free(self) -> Ports:
@@ -125,7 +127,7 @@ class DataFolder:
                 raise CommandError(
                     "PORT_TAKEN",
                     f"Others listen on {', '.join(taken)} of 127.0.0.1. Choose another --port-base: "
-                    f"nine ports from it on must be free.",
+                    f"ten ports from it on must be free.",
                     exit_code=2,
                 )
         elif self.ports_file.exists():
@@ -158,11 +160,13 @@ class LocalPlatform:
     Args:
         folder: Its data folder, held by this process.
         ports: Where its services listen.
+        engine: Socket of the Docker Engine that runs apps; empty: none does.
     """
 
-    def __init__(self, folder: DataFolder, ports: Ports) -> None:
+    def __init__(self, folder: DataFolder, ports: Ports, engine: str = "") -> None:
         self.folder = folder
         self.ports = ports
+        self.engine = engine
         self.postgres = EmbeddedPostgres(folder.path)
         self.redis = EmbeddedRedis(folder.path)
 
@@ -204,6 +208,7 @@ class LocalPlatform:
             self._service("analytics", self.ports.analytics),
             self._service("marketplace", self.ports.marketplace),
             self._console(),
+            self._access(),
             self._worker("worker", "historian"),
             self._worker("analytics-worker", "analytics"),
             self._worker("marketplace-worker", "marketplace"),
@@ -218,6 +223,10 @@ class LocalPlatform:
     def _console(self) -> Member:
         child = self.child("console", [sys.executable, "-m", "dualspan_console"])
         return Member(Service(child), lambda: accepts(f"{LOOPBACK}:{self.ports.console}"))
+
+    def _access(self) -> Member:
+        child = self.child("access", [sys.executable, "-m", "dualspan_access"])
+        return Member(Service(child), lambda: accepts(f"{LOOPBACK}:{self.ports.access}"))
 
     def _worker(self, name: str, queue: str) -> Member:
         from dualspan_cli.workers import worker_command
@@ -248,28 +257,40 @@ class LocalPlatform:
             f"DUALSPAN_{name.upper()}_DATABASE_URL": self.postgres.url(user=f"dualspan_{name}")
             for name in SERVICES_WITH_SCHEMA
         }
-        return urls | {
-            # Matrices are small here: threads of a linear algebra library would only take cores from others.
-            "OMP_NUM_THREADS": "1",
-            "DUALSPAN_SERVICE_SECRET": running.service_secret,
-            "DUALSPAN_REDIS_URL": self.redis.url(),
-            "DUALSPAN_IDENTITY_ADDRESS": running.identity_address,
-            "DUALSPAN_ONBOARDING_ADDRESS": running.onboarding_address,
-            "DUALSPAN_HISTORIAN_ADDRESS": running.historian_address,
-            "DUALSPAN_ANALYTICS_ADDRESS": running.analytics_address,
-            "DUALSPAN_MARKETPLACE_ADDRESS": running.marketplace_address,
-            "DUALSPAN_IDENTITY_LISTEN": running.identity_address,
-            "DUALSPAN_ONBOARDING_LISTEN": running.onboarding_address,
-            "DUALSPAN_HISTORIAN_LISTEN": running.historian_address,
-            "DUALSPAN_ANALYTICS_LISTEN": running.analytics_address,
-            "DUALSPAN_MARKETPLACE_LISTEN": running.marketplace_address,
-            "DUALSPAN_ANALYTICS_EXPORT_FOLDER": str(self.folder.path / "exports"),
-            "DUALSPAN_ONBOARDING_GATEWAY_LISTEN": f"{LOOPBACK}:{ports.onboarding_gateway}",
-            "DUALSPAN_ONBOARDING_ENROL_LISTEN": f"{LOOPBACK}:{ports.enrolment}",
-            "DUALSPAN_ONBOARDING_HISTORIAN_GATEWAY_ADDRESS": f"{LOOPBACK}:{ports.historian_gateway}",
-            "DUALSPAN_HISTORIAN_GATEWAY_LISTEN": f"{LOOPBACK}:{ports.historian_gateway}",
-            "DUALSPAN_CONSOLE_LISTEN": f"{LOOPBACK}:{ports.console}",
-        }
+        # Containers are given this folder and not the one above it, where the database's own socket is.
+        sockets = socket_folder(self.folder.path, system_user()) / "apps"
+        sockets.mkdir(exist_ok=True)
+        sockets.chmod(0o755)
+        return (
+            urls
+            | app_environment(self.folder.path, sockets, self.engine)
+            | {
+                # Matrices are small here: threads of a linear algebra library would only take cores from others.
+                "OMP_NUM_THREADS": "1",
+                "DUALSPAN_SERVICE_SECRET": running.service_secret,
+                "DUALSPAN_REDIS_URL": self.redis.url(),
+                "DUALSPAN_IDENTITY_ADDRESS": running.identity_address,
+                "DUALSPAN_ONBOARDING_ADDRESS": running.onboarding_address,
+                "DUALSPAN_HISTORIAN_ADDRESS": running.historian_address,
+                "DUALSPAN_ANALYTICS_ADDRESS": running.analytics_address,
+                "DUALSPAN_MARKETPLACE_ADDRESS": running.marketplace_address,
+                "DUALSPAN_IDENTITY_LISTEN": running.identity_address,
+                "DUALSPAN_ONBOARDING_LISTEN": running.onboarding_address,
+                "DUALSPAN_HISTORIAN_LISTEN": running.historian_address,
+                "DUALSPAN_ANALYTICS_LISTEN": running.analytics_address,
+                "DUALSPAN_MARKETPLACE_LISTEN": running.marketplace_address,
+                "DUALSPAN_ANALYTICS_EXPORT_FOLDER": str(self.folder.path / "exports"),
+                "DUALSPAN_ONBOARDING_GATEWAY_LISTEN": f"{LOOPBACK}:{ports.onboarding_gateway}",
+                "DUALSPAN_ONBOARDING_ENROL_LISTEN": f"{LOOPBACK}:{ports.enrolment}",
+                "DUALSPAN_ONBOARDING_HISTORIAN_GATEWAY_ADDRESS": f"{LOOPBACK}:{ports.historian_gateway}",
+                "DUALSPAN_HISTORIAN_GATEWAY_LISTEN": f"{LOOPBACK}:{ports.historian_gateway}",
+                "DUALSPAN_CONSOLE_LISTEN": f"{LOOPBACK}:{ports.console}",
+                "DUALSPAN_CONSOLE_URL": self.console_url,
+                "DUALSPAN_ACCESS_LISTEN": f"{LOOPBACK}:{ports.access}",
+                # Browsers take every name under localhost for this machine (RFC 6761, 6.3).
+                "DUALSPAN_APPS_URL": f"http://apps.localhost:{ports.access}",
+            }
+        )
 
 
 async def grpc_ready(address: str) -> bool:

@@ -15,6 +15,7 @@ from dualspan_cli.commands import run as running
 from dualspan_cli.commands.analytics import analytics
 from dualspan_cli.commands.apps import apps
 from dualspan_cli.commands.onboarding import onboarding
+from dualspan_cli.commands.subscriptions import subscriptions
 from dualspan_cli.errors import CommandError
 from dualspan_cli.failures import explain
 from dualspan_cli.output import messages, print_json
@@ -62,6 +63,7 @@ app.add_typer(gaps.gaps, name="gaps")
 app.add_typer(onboarding, name="onboarding")
 app.add_typer(analytics, name="analytics")
 app.add_typer(apps, name="apps")
+app.add_typer(subscriptions, name="subscriptions")
 
 
 def _known_errors() -> tuple[type[CommandError], type[DualSpanError], type[grpc.RpcError]]:

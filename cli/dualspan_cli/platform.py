@@ -17,9 +17,11 @@ from pydantic import SecretStr
 from dualspan.identity.v1 import resources_pb2 as resources
 from dualspan.identity.v1 import service_pb2 as service
 from dualspan.identity.v1.service_pb2_grpc import IdentityServiceStub
+from dualspan_cli.apps_here import end_apps, find_engine
 from dualspan_cli.local import DataFolder, LocalPlatform, write_private
 from dualspan_cli.migrations import migrate_all
 from dualspan_cli.session import SIGN_IN_FILE, Access, local_access
+from dualspan_cli.settings import CliSettings
 from dualspan_cli.supervisor import Member, Supervisor
 from dualspan_identity.bootstrap import FirstUser, bootstrap
 from dualspan_identity.settings import IdentitySettings
@@ -76,18 +78,22 @@ async def run_platform(
     folder = DataFolder(data_dir)
     folder.lock.acquire()
     supervisor = Supervisor(report)
+    environment: dict[str, str] = {}
     try:
-        platform = LocalPlatform(folder, folder.choose_ports(port_base))
+        platform = LocalPlatform(folder, folder.choose_ports(port_base), find_engine(CliSettings()))
         await supervisor.start(*platform.servers())
         await migrate_all(platform.postgres.url())
         sign_in, is_first = _first_sign_in(folder)
         await _make_first_user(platform, sign_in)
         await supervisor.start(platform.identity())
+        environment = platform.environment()
         await supervisor.start(*platform.services())
         sign_in = await _with_api_token(platform, sign_in)
         yield RunningHere(platform, supervisor, sign_in, is_first)
     finally:
         supervisor.stop()
+        if environment:
+            await end_apps(environment)
         folder.lock.release()
 
 

@@ -37,6 +37,15 @@ class CliSettings(BaseSettings):
     historian_address: str = Field(default="", description="host:port of the historian.")
     analytics_address: str = Field(default="", description="host:port of analytics.")
     marketplace_address: str = Field(default="", description="host:port of the marketplace.")
+    apps_engine: str = Field(
+        default="auto",
+        description="What runs images of apps: unix://… of a Docker Engine, `auto` for this machine's, or `none`.",
+    )
+    docker_host: str = Field(
+        default="unix:///var/run/docker.sock",
+        validation_alias="DOCKER_HOST",
+        description="Where Docker's own commands look for the engine.",
+    )
 
 
 class FirstUserSettings(BaseSettings):

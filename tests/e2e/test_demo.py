@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from dualspan_cli.apps_here import find_engine
+from dualspan_cli.settings import CliSettings
 from harness.up import environment, free_row
 
 
@@ -34,7 +36,7 @@ def test_the_demonstration_verifies_itself(folder: Path) -> None:
     )
     assert result.returncode == 0, result.stderr[-4000:]
     *events, report = [json.loads(line) for line in result.stdout.splitlines()]
-    assert {"starting", "ready", "streaming", "stopped"} <= {event["event"] for event in events}
+    assert {"starting", "ready", "streaming", "app", "stopped"} <= {event["event"] for event in events}
     assert report["event"] == "report"
     assert {name: report[name] for name in ("plants", "lost", "duplicated", "gaps")} == {
         "plants": 3,
@@ -46,4 +48,8 @@ def test_the_demonstration_verifies_itself(folder: Path) -> None:
     assert report["samples_committed"] > 10_000
     assert report["latency_ms_p99"] > 0
     assert report["seconds_to_first_sample"] > 0
+    assert (report["app"], report["app_plants"]) == ("oee-board", 3)
+    assert report["app_machines"] > 30
+    engine = find_engine(CliSettings())
+    assert report["app_runs_as"] == ("docker" if engine else "process")
     assert not list(folder.glob("demo-once-*")), "a run that held leaves nothing behind"

@@ -6,7 +6,6 @@ from collections.abc import AsyncGenerator
 from dataclasses import replace
 from typing import Any
 
-import docker
 import pytest
 import pytest_asyncio
 
@@ -26,11 +25,6 @@ SERVER = (
     "os.environ['DUALSPAN_APP_PORT']))"
 )
 NAME = SubscriptionName("acme", "oee")
-
-
-@pytest.fixture(scope="module")
-def engine() -> Any:
-    return docker.from_env(timeout=120)
 
 
 @pytest.fixture(scope="module")
@@ -55,9 +49,9 @@ def orders(image: Any) -> Orders:
 
 
 @pytest_asyncio.fixture
-async def provisioner() -> AsyncGenerator[DockerProvisioner]:
+async def provisioner(engine_url: str) -> AsyncGenerator[DockerProvisioner]:
     platform = f"test-{uuid.uuid4().hex[:8]}"
-    made = DockerProvisioner("unix:///var/run/docker.sock", platform, "10.214.0.0/20", {}, {"PLATFORM": platform})
+    made = DockerProvisioner(engine_url, platform, "10.214.0.0/20", {}, {"PLATFORM": platform})
     yield made
     await made.remove(NAME)
 

@@ -26,9 +26,10 @@ def demo(
     port_base: PortBaseOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Run three simulated plants, a gateway and the whole platform, and stream the plants into the console.
+    """Run three simulated plants, a gateway and the whole platform, and an app that shows the plants' machines.
 
-    With --once, the exit code is 0 only if every sample that the plants sent is stored exactly once.
+    With --once, the exit code is 0 only if every sample that the plants sent is stored exactly once, and the app shows
+    machines of all three. It runs as a container where a Docker Engine of this machine answers, else as a process.
     """
     from dualspan_cli.demo.run import Demo, Report
 

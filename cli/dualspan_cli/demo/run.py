@@ -24,6 +24,7 @@ from rich.progress import (
 
 from dualspan.historian.v1 import resources_pb2 as historian_resources
 from dualspan.onboarding.v1 import resources_pb2 as resources
+from dualspan_cli.demo.board import APP, Board, Made, Shown, make_image, stop_board
 from dualspan_cli.demo.onboard import Onboarding, wait_for
 from dualspan_cli.demo.plants import PLANTS, DemoGateway, PlantServer, SimulatedPlants, build_plants
 from dualspan_cli.demo.verify import (
@@ -35,6 +36,7 @@ from dualspan_cli.demo.verify import (
     repeated_samples,
     until_still,
 )
+from dualspan_cli.errors import CommandError
 from dualspan_cli.failures import explain
 from dualspan_cli.invocation import typed_command
 from dualspan_cli.output import messages, print_json
@@ -59,6 +61,7 @@ class Flowing:
         seconds_to_first_sample: From the command's start.
         repeats_allowed: What earlier runs on the same folder repeated, and the latest sample of each of the tags that
             were there: the first notification of a new subscription.
+        servers: The plants' servers, by full name.
     """
 
     session: Session
@@ -67,6 +70,7 @@ class Flowing:
     active_us: int
     seconds_to_first_sample: float
     repeats_allowed: int
+    servers: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,11 @@ class Report:
     gaps: int
     latency_ms_p99: float | None
     seconds_to_first_sample: float
+    app: str
+    app_runs_as: str
+    app_plants: int
+    app_machines: int
+    app_seconds: float
     problems: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
@@ -95,7 +104,7 @@ class Demo:
 
     Args:
         data_dir: Its data folder.
-        port_base: The first of nine ports; the usual ones if None.
+        port_base: The first of ten ports; the usual ones if None.
         as_json: Prints events as JSON lines instead of what people see.
     """
 
@@ -110,6 +119,8 @@ class Demo:
         async with AsyncExitStack() as stack:
             screen = stack.enter_context(MemberScreen(as_json=self._as_json))
             here = await stack.enter_async_context(run_platform(self._data_dir, self._port_base, screen.report))
+            image = asyncio.create_task(make_image(here.platform.engine))
+            stack.callback(image.cancel)
             plants = SimulatedPlants(self._data_dir / "plants", self._data_dir / "logs" / "plants.log")
             await here.supervisor.start(plants.member())
             screen.settle()
@@ -125,8 +136,9 @@ class Demo:
             )
             flowing = await self._onboard(here, session, client, plants.servers())
             self._say_where(here, flowing)
+            shown = await self._show_board(here, flowing, await image)
             if once:
-                return await _verify(flowing, here.supervisor.stop_last, is_shown=not self._as_json)
+                return await _verify(flowing, shown, here.supervisor.stop_last, is_shown=not self._as_json)
             await (_tell(flowing) if self._as_json else _show(flowing))
             return None
 
@@ -165,7 +177,7 @@ class Demo:
             await _until_stored(client, tags)
             progress.advance(first)
         seconds = round(time.monotonic() - self._begin, 1)
-        return Flowing(session, client, tags, active_us, seconds, repeats_allowed)
+        return Flowing(session, client, tags, active_us, seconds, repeats_allowed, names)
 
     @staticmethod
     async def _onboard_server(onboarding: Onboarding, name: str, plant: PlantServer, progress: Progress) -> None:
@@ -180,6 +192,22 @@ class Demo:
         accepted = await onboarding.accept_all(name)
         done = f"{plant.plant}: {accepted} of {variables} variables accepted"
         progress.update(task, description=done, total=plant.variables, completed=plant.variables)
+
+    async def _show_board(self, here: RunningHere, flowing: Flowing, made: Made) -> Shown | str:
+        """The app over the machines, or why there is none; everything else goes on without it."""
+        board = Board(flowing.session, here.access(), here.platform.environment())
+        try:
+            with nullcontext() if self._as_json else messages.status("The OEE board: publish, subscribe, start…"):
+                shown = await board.show(flowing.tags, flowing.servers, made)
+        except (CommandError, grpc.aio.AioRpcError) as err:
+            words = f"The OEE board does not run: {explain(err).words}"
+            messages.print(f"[yellow]{words}[/]", soft_wrap=True)
+            return words
+        if self._as_json:
+            print_json({"event": "app", "app": APP, "runs_as": shown.running.kind, "detail": shown.words})
+        else:
+            messages.print(f"{shown.words}\n  Board     [bold]http://{shown.running.address}[/]\n", soft_wrap=True)
+        return shown
 
     def _say_where(self, here: RunningHere, flowing: Flowing) -> None:
         if self._as_json:
@@ -203,7 +231,7 @@ class Demo:
         messages.print(f"  Try       {query}\n", soft_wrap=True)
 
 
-async def _verify(flowing: Flowing, stop_gateway: Callable[[], None], *, is_shown: bool) -> Report:
+async def _verify(flowing: Flowing, board: Shown | str, stop_gateway: Callable[[], None], *, is_shown: bool) -> Report:
     probe = LatencyProbe(flowing.client, [tag.tag_id for tag in flowing.tags])
     listening = asyncio.create_task(probe.run(time.time_ns() // 1000))
     await _wait_with_bar("Watch the data flow", _WATCH_SECONDS, is_shown=is_shown)
@@ -218,6 +246,8 @@ async def _verify(flowing: Flowing, stop_gateway: Callable[[], None], *, is_show
         gaps = await open_gaps(flowing.session, flowing.active_us)
         # What was committed can be counted against what is stored only when both stand still.
         stop_gateway()
+        if isinstance(board, Shown):
+            await stop_board(flowing.session)
         await until_still(flowing.session)
         repeats = await repeated_samples(flowing.session, flowing.client, flowing.tags)
         verdict.add_repeats(repeats, flowing.repeats_allowed)
@@ -230,7 +260,12 @@ async def _verify(flowing: Flowing, stop_gateway: Callable[[], None], *, is_show
         gaps=len(gaps),
         latency_ms_p99=probe.percentile_ms(99),
         seconds_to_first_sample=flowing.seconds_to_first_sample,
-        problems=tuple(_problems(verdict, gaps, probe)),
+        app=APP,
+        app_runs_as="" if isinstance(board, str) else board.running.kind,
+        app_plants=0 if isinstance(board, str) else len(board.machines),
+        app_machines=0 if isinstance(board, str) else sum(board.machines.values()),
+        app_seconds=0.0 if isinstance(board, str) else board.seconds,
+        problems=(*_problems(verdict, gaps, probe), *([board] if isinstance(board, str) else [])),
     )
 
 

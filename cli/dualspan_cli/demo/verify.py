@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +14,15 @@ from numpy.typing import NDArray
 from dualspan.historian.v1 import resources_pb2 as historian_resources
 from dualspan.historian.v1 import service_pb2 as historian
 from dualspan.onboarding.v1 import resources_pb2 as resources
+from dualspan.onboarding.v1 import result_tags_pb2
+from dualspan.onboarding.v1.result_tags_pb2_grpc import ResultTagServiceStub
 from dualspan_cli.demo.onboard import wait_for
 from dualspan_cli.session import Session, all_pages
 from dualspan_sdk import BinaryColumn, Block, Client, DualSpanError, Frame
 from plc_sim.model.plant import Plant, Variable
+
+if TYPE_CHECKING:  # exists in the stub file only
+    from dualspan.onboarding.v1.result_tags_pb2_grpc import ResultTagServiceAsyncStub
 
 _TAGS_PER_READ = 500
 _STILL_S = 0.5
@@ -200,10 +206,10 @@ async def committed_samples(session: Session) -> int:
 async def repeated_samples(session: Session, client: Client, tags: Sequence[resources.Tag]) -> int:
     """Samples that were committed again although they were stored, which ReadRaw does not show.
 
-    Nothing may be on its way. `tags` are all that there are.
+    Nothing may be on its way. `tags` are all that machines give values for; those of apps' results are looked up.
     """
     statistics = await _statistics(session)
-    ids = [tag.tag_id for tag in tags]
+    ids = [*(tag.tag_id for tag in tags), *await _result_tags(session)]
     end = time.time_ns() // 1000 + _DAY_US
     stored = 0
     for first in range(0, len(ids), _TAGS_PER_READ):
@@ -234,6 +240,14 @@ async def until_still(session: Session) -> None:
         return before == last
 
     await wait_for("the last commits", is_still)
+
+
+async def _result_tags(session: Session) -> list[int]:
+    """Tags that apps write results to."""
+    stub: ResultTagServiceAsyncStub = ResultTagServiceStub(session.onboarding_channel)
+    request = result_tags_pb2.ListResultTagsRequest(parent=session.tenant, page_size=1000)
+    found = await all_pages(stub.ListResultTags, request, lambda page: page.result_tags)
+    return [int(each.tag.rpartition("/")[2]) for each in found]
 
 
 async def _statistics(session: Session) -> historian.StorageStatistics:

@@ -84,7 +84,7 @@ class AppSource:
             CommandError: The manifest does not allow it; the problems are named.
         """
         schema = self.manifest.configuration
-        values = dict(_setting(text) for text in given)
+        values = dict(map(read_setting, given))
         if not schema:
             if values:
                 raise CommandError("INVALID_CONFIGURATION", "The app has no settings.", exit_code=2)
@@ -96,7 +96,12 @@ class AppSource:
         return configuration
 
 
-def _setting(text: str) -> tuple[str, Any]:
+def read_setting(text: str) -> tuple[str, Any]:
+    """A setting as one types it: `name=value`, the value as YAML.
+
+    Raises:
+        CommandError: There is no name, or no `=` (`MALFORMED_SETTING`).
+    """
     name, separator, value = text.partition("=")
     try:
         parsed = yaml.safe_load(value)

@@ -10,7 +10,7 @@ from dualspan.marketplace.v1 import apps_pb2
 from dualspan.marketplace.v1 import catalogue_pb2 as contract
 from dualspan.marketplace.v1.catalogue_pb2_grpc import CatalogueServiceStub
 from dualspan_cli.commands.options import DataOption, TenantOption, with_session
-from dualspan_cli.output import JsonFlag, as_dict, print_json, print_rows, screen
+from dualspan_cli.output import JsonFlag, as_dict, messages, print_json, print_rows, screen
 from dualspan_cli.session import Session, required_tenant
 
 if TYPE_CHECKING:  # exists in the stub file only
@@ -66,6 +66,8 @@ def show(app: AppArgument, tenant: TenantOption = "", data: DataOption = None, a
     screen.print(f"licence {found.license}; may {', '.join(found.scopes) or 'read nothing'}")
     screen.print(f"reaches {', '.join(found.egress) or 'no host outside'}")
     print_rows([_plan(each) for each in found.plans], as_json=False, columns=("plan", "name", "price"))
+    messages.print(f"Which machines suit: dualspan subscriptions propose {app}", soft_wrap=True)
+    messages.print(f"Subscribe:           dualspan subscriptions create {app} --plan PLAN --accept", soft_wrap=True)
 
 
 def _row(each: contract.Listing) -> dict[str, object]:

@@ -1,0 +1,136 @@
+"""Workers of the marketplace that are killed step by step, and the one that comes after them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import redis
+
+from dualspan.marketplace.v1 import subscriptions_pb2 as contract
+from dualspan_marketplace.settings import MarketplaceSettings
+from dualspan_marketplace.subscriptions.model import SubscriptionName
+from dualspan_runtime.tasks import create_celery
+from harness.subscribing import World, creation
+
+# Names the command that stands in for Python where a worker starts local processes.
+INTERPRETER = "DUALSPAN_TEST_INTERPRETER"
+_TESTS = Path(__file__).parents[1]
+_HEAL_SECONDS = 60
+
+
+@dataclass
+class Killing:
+    """Subscriptions of one tenant, and workers for them.
+
+    Attributes:
+        world: A marketplace beside plants.
+        folder: For logs and notes.
+        tenant: Who subscribes.
+        settings: Of the workers, besides those of the server.
+    """
+
+    world: World
+    folder: Path
+    tenant: str
+    settings: Mapping[str, str]
+
+    async def subscriptions(self, count: int) -> list[contract.Subscription]:
+        """So many, which wait for their binding."""
+        stub = await self.world.stub(self.tenant)
+        ids = [f"oee-{number:02}" for number in range(1, count + 1)]
+        return [await stub.CreateSubscription(creation(self.world, self.tenant, subscription_id=each)) for each in ids]
+
+    async def accept(self, given: Sequence[contract.Subscription]) -> None:
+        stub = await self.world.stub(self.tenant)
+        for each in given:
+            await stub.AcceptBinding(contract.AcceptBindingRequest(name=each.name, etag=each.etag))
+
+    async def cancel(self, given: Sequence[contract.Subscription]) -> None:
+        stub = await self.world.stub(self.tenant)
+        for each in given:
+            await stub.CancelSubscription(contract.CancelSubscriptionRequest(name=each.name))
+
+    async def killed(self, given: Sequence[contract.Subscription]) -> list[str]:
+        """Give each subscription to a worker of its own, killed one step later than that of the one before it.
+
+        Returns what the workers were killed after, in order; those that are not there got to the end of their work.
+        """
+        platform = self.world.marketplace.parts.settings.platform
+        celery = create_celery("marketplace", platform)
+        # What the server itself has asked for: nobody but these workers is to do it, and then the sweep.
+        with redis.Redis.from_url(platform.redis_url.replace("redis+socket://", "unix://")) as client:
+            client.delete("marketplace")
+        for number, each in enumerate(given, start=1):
+            task = "marketplace.deploy", (self.tenant, name_of(each).subscription_id)
+            await asyncio.to_thread(celery.send_task, *task, queue=f"kill-{number}")
+        notes = self.folder / "killed"
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "harness.market_worker", notes, str(len(given))), env=self._environment, cwd=_TESTS
+        )
+        assert await process.wait() == 0
+        return [each.read_text() for each in sorted(notes.iterdir(), key=lambda path: int(path.name))]
+
+    @asynccontextmanager
+    async def healing(self) -> AsyncGenerator[None]:
+        """A worker as production has it, while the context lasts."""
+        log = self.folder / "worker.log"
+        with log.open("ab") as out:
+            worker = await asyncio.create_subprocess_exec(
+                *_command(self.folder), env=self._environment, cwd=_TESTS, stdout=out, stderr=out
+            )
+        try:
+            yield
+        finally:
+            worker.terminate()
+            await worker.wait()
+
+    async def until(self, given: Sequence[contract.Subscription], state: contract.SubscriptionState.ValueType) -> None:
+        """Wait until all of them have come to a state."""
+        stub = await self.world.stub(self.tenant)
+        request = contract.ListSubscriptionsRequest(parent=f"tenants/{self.tenant}", page_size=1000)
+        wanted = {each.name: state for each in given}
+        found: dict[str, int] = {}
+        try:
+            async with asyncio.timeout(_HEAL_SECONDS):
+                while found != wanted:
+                    await asyncio.sleep(0.1)
+                    found = {each.name: each.state for each in (await stub.ListSubscriptions(request)).subscriptions}
+        except TimeoutError as err:
+            raise AssertionError(f"{found}\n{(self.folder / 'worker.log').read_text()[-4000:]}") from err
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        own = self.world.marketplace
+        address = {"DUALSPAN_MARKETPLACE_ADDRESS": own.address}
+        return _environment(own.parts.settings) | address | dict(self.settings)
+
+
+def name_of(given: contract.Subscription) -> SubscriptionName:
+    _, tenant, _, subscription = given.name.split("/")
+    return SubscriptionName(tenant, subscription)
+
+
+def _environment(settings: MarketplaceSettings) -> dict[str, str]:
+    """What a worker needs to run with the settings of a server in the test's process."""
+    platform = settings.platform
+    return os.environ | {
+        "DUALSPAN_SERVICE_SECRET": platform.service_secret.get_secret_value(),
+        "DUALSPAN_REDIS_URL": platform.redis_url,
+        "DUALSPAN_IDENTITY_ADDRESS": platform.identity_address,
+        "DUALSPAN_ONBOARDING_ADDRESS": platform.onboarding_address,
+        "DUALSPAN_HISTORIAN_ADDRESS": platform.historian_address,
+        "DUALSPAN_MARKETPLACE_DATABASE_URL": settings.database_url,
+        "DUALSPAN_MARKETPLACE_DEPLOY_SECONDS": "0.5",
+    }
+
+
+def _command(folder: Path) -> list[str]:
+    """The worker as production has it."""
+    celery = [sys.executable, "-m", "celery", "--app=harness.market_worker", "worker", "--queues=marketplace"]
+    return [*celery, "--concurrency=1", "--loglevel=INFO", "--beat", f"--schedule={folder / 'schedule'}"]

@@ -1,0 +1,116 @@
+"""The marketplace's own worker, whose local processes are the test's: `celery --app=harness.market_worker worker`.
+
+`python -m harness.market_worker FOLDER COUNT` forks as many of them, each with a queue `kill-<n>` of its own, and each
+of which kills itself, as `kill -9` does, after the n-th thing that it does to the world outside; it ends when its first
+task does. What it was killed after stands in FOLDER/<n>.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import asyncpg
+import requests
+from celery.signals import task_postrun, task_prerun
+
+from dualspan_marketplace import tasks
+from dualspan_marketplace.composition import deployments
+from dualspan_marketplace.deployments.process import launch
+from dualspan_marketplace.deployments.process.provisioner import ProcessProvisioner
+from harness.killing import INTERPRETER
+
+app = tasks.app
+if INTERPRETER in os.environ:
+    mine = functools.partial(ProcessProvisioner, interpreter=[os.environ[INTERPRETER]])
+    setattr(deployments, "ProcessProvisioner", mine)  # noqa: B010 - a type checker knows the class
+
+
+class Effects:
+    """Counts what is done to the world outside, and kills this process after one of it.
+
+    Args:
+        limit: After which.
+        note: Where what it was is written down.
+    """
+
+    def __init__(self, limit: int, note: Path) -> None:
+        self._left = limit
+        self._note = note
+        self._kill = os.kill
+        self._dirty = False
+
+    def watch(self) -> None:
+        """Begin: files, processes, requests to an engine, commits."""
+        for owner, name in ((launch, "replace"), (os, "kill"), (os, "unlink"), (os, "rmdir")):
+            setattr(owner, name, self._counted(getattr(owner, name), name))
+        subprocess.Popen.__init__ = self._counted(subprocess.Popen.__init__, "launching")
+        subprocess.run = self._counted(subprocess.run, "launched")
+        self._watch_requests()
+        self._watch_commits()
+
+    def _watch_requests(self) -> None:
+        send = requests.Session.send
+
+        def counted(session: requests.Session, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+            answer = send(session, request, **options)
+            if request.method != "GET":
+                self._happened(f"{request.method} {request.path_url}")
+            return answer
+
+        setattr(requests.Session, "send", counted)  # noqa: B010 - with another signature
+
+    def _watch_commits(self) -> None:
+        execute = asyncpg.Connection.execute
+
+        async def counted(connection: Any, query: str, *arguments: Any, **options: Any) -> str:
+            status = await execute(connection, query, *arguments, **options)
+            self._dirty = self._dirty or query.lstrip().startswith(("INSERT", "UPDATE", "DELETE"))
+            if query == "COMMIT" and self._dirty:
+                self._dirty = False
+                self._happened("commit")
+            return status
+
+        setattr(asyncpg.Connection, "execute", counted)  # noqa: B010 - with another signature
+
+    def _counted(self, original: Callable[..., Any], name: str) -> Callable[..., Any]:
+        def counted(*arguments: Any, **options: Any) -> Any:
+            result = original(*arguments, **options)
+            self._happened(name)
+            return result
+
+        return counted
+
+    def _happened(self, name: str) -> None:
+        self._left -= 1
+        if self._left == 0:
+            self._note.write_text(name)
+            self._kill(os.getpid(), signal.SIGKILL)
+
+
+def _become(number: int, folder: Path) -> NoReturn:
+    task_postrun.connect(lambda **_: os._exit(0), weak=False)
+    quiet = ["--loglevel=WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat"]
+    effects = Effects(number, folder / str(number))
+    task_prerun.connect(lambda **_: effects.watch(), weak=False)
+    app.worker_main(["worker", "--pool=solo", f"--queues=kill-{number}", f"--hostname=kill-{number}@%h", *quiet])
+    sys.exit(1)
+
+
+def _main(folder: Path, count: int) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    children = {os.fork() or _become(number, folder): number for number in range(1, count + 1)}
+    for pid in children:
+        os.waitpid(pid, 0)
+
+
+if __name__ == "__main__":
+    _main(Path(sys.argv[1]), int(sys.argv[2]))

@@ -1,0 +1,115 @@
+"""`dualspan subscriptions`: an administrator at the terminal, and the worker beside it."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from dualspan_cli.commands.subscriptions.lives import read_roles
+from dualspan_cli.errors import CommandError
+from harness.deploying import Site
+from harness.historian import SECRET
+from harness.subscribing import World
+from harness.up import environment
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def site(world: World, tmp_path: Path) -> AsyncGenerator[Site]:
+    made = Site.of(world, tmp_path)
+    yield made
+    for name in await made.provisioner.subscriptions():
+        await made.provisioner.remove(name)
+
+
+async def dualspan(site: Site, tenant: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """A command, while the worker sweeps."""
+    stated = {
+        "DUALSPAN_IDENTITY_ADDRESS": await site.world.marketplace.tenants.address_for(tenant),
+        "DUALSPAN_ONBOARDING_ADDRESS": site.world.plants.onboarding_address,
+        "DUALSPAN_MARKETPLACE_ADDRESS": site.world.marketplace.address,
+        "DUALSPAN_SERVICE_SECRET": SECRET,
+        "COLUMNS": "140",
+    }
+    command = asyncio.create_task(
+        asyncio.to_thread(
+            subprocess.run,
+            [sys.executable, "-m", "dualspan_cli", "subscriptions", *words, "--tenant", tenant],
+            # Nobody has signed in here, and no platform runs.
+            env=environment(Path("/nonexistent")) | stated,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    )
+    while not command.done():
+        await site.worker().sweep()
+        await asyncio.sleep(0.1)
+    return await command
+
+
+async def told(site: Site, tenant: str, *words: str) -> Any:
+    done = await dualspan(site, tenant, *words, "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout)
+
+
+async def test_from_a_proposal_to_the_end(site: Site) -> None:
+    tenant, app = (await site.world.plant()).tenant, site.world.app
+    proposed = (await dualspan(site, tenant, "propose", app)).stdout.splitlines()
+    assert [words[1] for words in map(str.split, proposed) if "yes" in words] == ["press-1", "press-2"]
+    assert (await told(site, tenant, "propose", app))["complete"]
+    made = await dualspan(site, tenant, "create", app, "--id", "oee", "--plan", "free", "--set", "shift=day")
+    assert made.returncode == 0, made.stderr
+    assert "subscriptions accept oee" in made.stderr
+    await site.runs(tenant, "well")
+    accepted = await dualspan(site, tenant, "accept", "oee", "--assets", "machine=press-1")
+    assert accepted.returncode == 0, accepted.stderr
+    assert "start: attempt 1" in accepted.stderr
+    assert "is active" in accepted.stderr
+    shown = await told(site, tenant, "show", "oee")
+    assert {each["asset"] for each in shown["granted_tags"]} == {"press-1"}
+    assert [(each["asset"], each["output"]) for each in shown["result_tags"]] == [("press-1", "oee")]
+    assert "It writes 1 tags:" in (await dualspan(site, tenant, "show", "oee")).stdout
+    pid = await site.pid(tenant)
+    changed = await told(site, tenant, "change", "oee", "--set", "shift=night")
+    assert (changed["state"], changed["configuration"]["shift"]) == ("SUBSCRIPTION_STATE_ACTIVE", "night")
+    assert await site.pid(tenant) != pid
+    assert (await told(site, tenant, "suspend", "oee"))["state"] == "SUBSCRIPTION_STATE_SUSPENDED"
+    assert (await told(site, tenant, "resume", "oee"))["state"] == "SUBSCRIPTION_STATE_ACTIVE"
+    assert (await dualspan(site, tenant, "revoke-tokens", "oee")).returncode == 0
+    cancelled = await dualspan(site, tenant, "cancel", "oee")
+    assert cancelled.stderr.strip().endswith("is cancelled.")
+    (listed,) = await told(site, tenant, "list")
+    assert listed["state"] == "SUBSCRIPTION_STATE_CANCELLED"
+    assert "cancelled" in (await dualspan(site, tenant, "list")).stdout
+
+
+async def test_an_app_that_cannot_run_says_so_and_counts(site: Site) -> None:
+    tenant, app = (await site.world.plant()).tenant, site.world.app
+    await dualspan(site, tenant, "create", app, "--id", "oee", "--plan", "free", "--set", "shift=day")
+    await site.runs(tenant, "dies")
+    failed = await dualspan(site, tenant, "accept", "oee")
+    assert failed.returncode == 1
+    assert "NOT_STARTED" in failed.stderr
+    assert "no such machine" in failed.stderr
+
+
+async def test_what_is_written_wrongly_is_said(site: Site) -> None:
+    tenant = (await site.world.plant()).tenant
+    gone = await dualspan(site, tenant, "show", "nothing", "--json")
+    assert json.loads(gone.stdout)["error"]["reason"] == "SUBSCRIPTION_NOT_FOUND"
+
+
+@pytest.mark.parametrize("text", ["machine", "machine=", "=press-1"])
+async def test_assets_are_given_by_role(text: str) -> None:
+    with pytest.raises(CommandError, match="role=asset"):
+        read_roles([text])
