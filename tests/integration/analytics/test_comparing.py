@@ -1,5 +1,6 @@
 """Like machines of two sites, ranked by one KPI, and what the others lose that the best does not."""
 
+import math
 from collections.abc import Sequence
 
 import grpc.aio
@@ -12,6 +13,10 @@ from dualspan.analytics.v1.comparison_pb2_grpc import ComparisonServiceStub
 from dualspan.analytics.v1.kpis_pb2_grpc import KpiServiceStub
 from dualspan.analytics.v1.states_pb2_grpc import StateServiceStub
 from dualspan_analytics.columns import PropertyRef
+from dualspan_analytics.composition import production
+from dualspan_analytics.kpis.grouping import Dimension
+from dualspan_analytics.service.kpis import KpiQuestion
+from dualspan_analytics.service.publishing import contributions
 from dualspan_analytics.servicer.times import write_time
 from dualspan_runtime.errors import error_info
 from harness.analytics import AnalyticsPlatform, Plant, line, machine, site
@@ -91,6 +96,43 @@ def oee(asset: str) -> float:
     """PRI x GQ / PBT."""
     *hours, good, _ = DAYS[asset]
     return good * 36 / 3600 / sum(hours)
+
+
+async def test_kilograms_and_pieces_are_neither_compared_nor_shared_as_one(platform: AnalyticsPlatform) -> None:
+    plant = await platform.plant(
+        [
+            site("works"),
+            machine("m1", MODEL, PROPERTIES, "works"),
+            machine("m2", MODEL, ["state", "operating-hours"], "works"),
+        ]
+    )
+    await described(plant)
+    await lived(plant, "m1", (18.0, 4.0, 1.0, 1.0), 1500, 100)
+    hours = T0 + np.arange(25) * HOUR
+    await plant.ingest(
+        {PropertyRef("m2", "state"): ([T0], [RUNNING]), PropertyRef("m2", "operating-hours"): (hours, np.arange(25))}
+    )
+    own = states_pb2.MachineProfile(name=f"{plant.parent}/machineProfiles/own", assets=["m2"])
+    own.values.values.extend([states_pb2.MachineProfile.StateValue(value="0", state="running")])
+    own.good.property = "operating-hours"
+    request = states_pb2.UpdateMachineProfileRequest(machine_profile=own)
+    await StateServiceStub(plant.channel).UpdateMachineProfile(request)
+    for kpi in ("quality-ratio", "throughput-rate"):
+        found = await ComparisonServiceStub(plant.channel).CompareAssets(asked(plant, kpi=kpi))
+        assert math.isnan(found.sites[0].value), kpi
+        assert "different units" in found.sites[0].reason
+    found = await ComparisonServiceStub(plant.channel).CompareAssets(asked(plant, kpi="availability"))
+    assert found.sites[0].value == pytest.approx((18 + 24) / 48)
+    question = KpiQuestion([], T0, T0 + 24 * HOUR, ["oee"], [Dimension.MACHINE])
+    answer = await production.kpis(plant.parts).query(plant.tenant, question)
+    given = {
+        each.kpi: each.value
+        for each in contributions(await plant.data.assets(plant.tenant), answer, "2026-09")
+        if each.group.id == MODEL
+    }
+    assert {"quality-ratio", "oee", "scrap-ratio"}.isdisjoint(given)
+    assert given["availability"] == pytest.approx((18 + 24) / 48)
+    assert given["throughput-rate"] == pytest.approx(1600 / 24)  # of the machine that counts pieces
 
 
 async def test_two_sites(platform: AnalyticsPlatform) -> None:

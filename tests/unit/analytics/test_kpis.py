@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dualspan_analytics.kpis.measures import MEASURES, Measure, add_up
+from dualspan_analytics.kpis.measures import MEASURES, Measure, add_up, add_up_units, unit_codes
 from dualspan_analytics.kpis.ratios import ALL, MIXED, NO_RUN_TIME, TAKEN_BACK, figures, unit_of
 
 MINUTE = 60e6
@@ -172,6 +172,18 @@ def test_more_taken_back_than_made_is_no_ratio() -> None:
     for kpi in ("quality-ratio", "throughput-rate", "energy-per-unit"):
         found = figures(kpi, day)
         assert (np.isnan(found.value[0]), found.reason[0]) == (True, TAKEN_BACK), kpi
+
+
+def test_quantities_of_different_units_are_not_added_up() -> None:
+    day = row(apt=HOUR, good=100, scrap=1)
+    units = unit_codes(["kg", "{piece}", "", "{piece}", "kg"])
+    assert units.tolist() == [0, 1, -1, 1, 0]
+    groups = np.array([0, 0, 0, 1, 2])
+    found = add_up_units(np.repeat(day, 5, axis=0), units, groups, 3)
+    assert figures("quality-ratio", found).reason.tolist() == [MIXED, "", ""]
+    assert figures("availability", found).value.tolist() == [1, 1, 1]
+    alone = add_up_units(np.repeat(day, 2, axis=0), unit_codes(["", "kg"]), np.array([0, 0]), 1)
+    assert figures("quality-ratio", alone).reason[0] == ""
 
 
 def test_units_are_those_that_machines_count_in() -> None:

@@ -72,10 +72,10 @@ def _print(found: contract.AssetComparison) -> None:
     print_rows(rows, as_json=False, columns=_COLUMNS)
     if len(found.sites) > 1:
         sites = [
-            {"site": s.site or "(none)", "machines": s.machines, "value": figure(s.value, found.unit)}
+            {"site": s.site or "(none)", "machines": s.machines, "value": figure(s.value, found.unit), "why": s.reason}
             for s in found.sites
         ]
-        print_rows(sites, as_json=False, columns=("site", "machines", "value"))
+        print_rows(sites, as_json=False, columns=("site", "machines", "value", "why"))
     quartiles = ", ".join(figure(v, found.unit) for v in (found.lower_quartile, found.median, found.upper_quartile))
     messages.print(f"quartiles and median: {quartiles}", soft_wrap=True)
     if found.best_to_median:

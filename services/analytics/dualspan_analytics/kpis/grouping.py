@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from dualspan_analytics.assets import AssetLevel, AssetTree
 from dualspan_analytics.calendars.expansion import midnights
 from dualspan_analytics.kpis.errors import bad_query
-from dualspan_analytics.kpis.measures import Measure, Measures, add_up
+from dualspan_analytics.kpis.measures import Measures, add_up_units, unit_codes
 from dualspan_analytics.kpis.planning import Machine
 from dualspan_analytics.kpis.slots import NO_SHIFT
 from dualspan_analytics.kpis.table import CellTable
@@ -126,24 +126,12 @@ def grouped(cells: CellTable, machines: Sequence[Machine], tree: AssetTree, dime
         cells.texts or ("",),
         _extreme(np.minimum, row, cells.start, count),
         _extreme(np.maximum, row, cells.end, count),
-        _of_one_unit(add_up(cells.measures, row, count), _mixed(cells, machines, row, count)),
+        add_up_units(cells.measures, _units(machines)[cells.machine], row, count),
     )
 
 
-def _mixed(cells: CellTable, machines: Sequence[Machine], row: NDArray[np.int64], count: int) -> NDArray[np.bool_]:
-    """bool[count]: rows of machines that count in different units."""
-    units = [machine.plan.unit for machine in machines]
-    if len(set(units)) < 2:
-        return np.zeros(count, np.bool_)
-    unit = np.unique(units, return_inverse=True)[1].astype(np.int64)[cells.machine]
-    return _extreme(np.minimum, row, unit, count) != _extreme(np.maximum, row, unit, count)
-
-
-def _of_one_unit(measures: Measures, mixed: NDArray[np.bool_]) -> Measures:
-    """Sums of kilograms and pieces mean nothing: NaN, which goes through whatever is made of them."""
-    for column in (Measure.GOOD, Measure.SCRAP, Measure.REWORK):
-        measures[mixed, column] = np.nan
-    return measures
+def _units(machines: Sequence[Machine]) -> NDArray[np.int64]:
+    return unit_codes([machine.plan.counted_in for machine in machines])
 
 
 def _distinct(keys: Sequence[NDArray[np.integer]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -12,7 +12,7 @@ from dualspan_analytics.intervals import Intervals
 from dualspan_analytics.kpis.cells import Cells, Counted, Frame, RunTime, cells
 from dualspan_analytics.kpis.counters import Increments, difference, increments, nothing, usable_samples
 from dualspan_analytics.kpis.errors import not_a_number
-from dualspan_analytics.kpis.measures import Measure
+from dualspan_analytics.kpis.measures import PIECE, Measure
 from dualspan_analytics.kpis.profile import Counter
 from dualspan_analytics.kpis.slots import NO_SHIFT, Slots
 from dualspan_analytics.states.model import PACKML, State, StopNote, StopReason
@@ -70,6 +70,12 @@ class Plan:
     run_times: Mapping[str, int]
     rate_property: str
     ways_out: tuple[str, ...] = ()
+
+    @property
+    def counted_in(self) -> str:
+        """UCUM of what it counts, `{piece}` if its counters have no unit; "" if it counts nothing."""
+        counts = any(each.property for each in (self.good, self.scrap, self.rework, self.total))
+        return (self.unit or PIECE) if counts else ""
 
     @property
     def properties(self) -> tuple[Property, ...]:

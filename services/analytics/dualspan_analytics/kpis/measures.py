@@ -6,6 +6,8 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
+PIECE = "{piece}"
+"""What counters without a unit count."""
 Measures = NDArray[np.float64]
 """float64[n, MEASURES]: one row for each cell; all columns are additive over cells."""
 
@@ -79,6 +81,33 @@ def add_up(measures: Measures, group: NDArray[np.int64], groups: int) -> Measure
     """
     columns = [np.bincount(group, weights=measures[:, column], minlength=groups) for column in range(MEASURES)]
     return np.stack(columns, axis=1).astype(np.float64, copy=False)
+
+
+def unit_codes(units: Sequence[str]) -> NDArray[np.int64]:
+    """int64[n]: a number for each unit; -1 for "", which counts nothing."""
+    place = {unit: code for code, unit in enumerate(sorted({each for each in units if each}))}
+    return np.array([place.get(each, -1) for each in units], np.int64)
+
+
+def add_up_units(measures: Measures, unit: NDArray[np.int64], group: NDArray[np.int64], groups: int) -> Measures:
+    """The same for rows that may count in different units, sums of which mean nothing: the quantities of such a group
+    are NaN, which goes through whatever is made of them.
+
+    Args:
+        measures: [n, MEASURES].
+        unit: int64[n], see `unit_codes`.
+        group: int64[n], 0 to groups - 1.
+        groups: How many there are.
+    """
+    found = add_up(measures, group, groups)
+    if not (unit >= 0).any() or (unit == unit.max())[unit >= 0].all():
+        return found
+    low, high = np.full(groups, int(unit.max())), np.full(groups, -1)
+    np.minimum.at(low, group[unit >= 0], unit[unit >= 0])
+    np.maximum.at(high, group, unit)
+    for column in (Measure.GOOD, Measure.SCRAP, Measure.REWORK):
+        found[low < high, column] = np.nan
+    return found
 
 
 def joined(parts: Sequence[Measures]) -> Measures:

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dualspan_analytics.kpis.measures import TIME_ELEMENTS, Measure, Measures
+from dualspan_analytics.kpis.measures import PIECE, TIME_ELEMENTS, Measure, Measures
 
 Floats = NDArray[np.float64]
 Reasons = NDArray[np.object_]
 """str in an array of objects: most are the same few, and copies of long texts would take longer than the figures."""
 HOUR_US = 3_600_000_000.0
-PIECE = "{piece}"
 _ROUNDING = 1e-9
 
 
@@ -206,6 +205,8 @@ COMPOSED = {
     "nee": "AUPT / PBT x Effectiveness x Quality ratio",
 }
 ALL = (*KPIS, *COMPOSED)
+PER_PIECE = {"throughput-rate": "{}/h", "energy-per-unit": "kW.h/({})"}
+"""KPIs that have the unit in which machines count in theirs."""
 
 
 def unit_of(kpi: str, counted_in: str) -> str:
@@ -213,7 +214,7 @@ def unit_of(kpi: str, counted_in: str) -> str:
     unit = KPIS[kpi].unit if kpi in KPIS else "1"
     if counted_in in {"", PIECE}:
         return unit
-    return {"throughput-rate": f"{counted_in}/h", "energy-per-unit": f"kW.h/({counted_in})"}.get(kpi, unit)
+    return PER_PIECE[kpi].format(counted_in) if kpi in PER_PIECE else unit
 
 
 def figures(kpi: str, measures: Measures) -> Figures:

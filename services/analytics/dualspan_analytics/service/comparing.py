@@ -12,11 +12,11 @@ from dualspan_analytics.comparison.errors import nothing_alike
 from dualspan_analytics.comparison.losses import Losses, losses_of
 from dualspan_analytics.comparison.ranking import LESS_IS_BETTER, Cause, Ranking, best_to_median, rank
 from dualspan_analytics.kpis.grouping import Dimension
-from dualspan_analytics.kpis.measures import MEASURES, Measures, add_up
+from dualspan_analytics.kpis.measures import MEASURES, Measures, add_up_units, unit_codes
 from dualspan_analytics.kpis.planning import machines_of
 from dualspan_analytics.kpis.ratios import ALL, Figures, figures
 from dualspan_analytics.plant_data import PlantData
-from dualspan_analytics.service.kpis import KpiQuestion, Kpis
+from dualspan_analytics.service.kpis import KpiAnswer, KpiQuestion, Kpis
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,7 @@ class SiteFigure:
     machines: int
     value: float
     good_share: float
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ class Comparing:
         # A machine without any time in the span has no row; it is shown all the same.
         machines = [each for each in wanted if each not in set(answer.skipped)]
         measures, shown = _in_order([place.get(each, -1) for each in machines], rows.measures, found)
-        higher = like.kpi not in LESS_IS_BETTER and not like.lower_is_better
+        higher = _higher(like)
         ranking = rank(shown.value, higher_is_better=higher)
         losses = losses_of(like.kpi, measures) if like.kpi in ALL else None
         return Comparison(
@@ -118,7 +119,7 @@ class Comparing:
             figures=shown,
             losses=losses,
             gap=best_to_median(ranking, losses) if losses else [],
-            sites=_sites(tree, machines, measures, like.kpi, higher_is_better=higher) if like.kpi in ALL else [],
+            sites=_sites(tree, answer, machines, measures, like) if like.kpi in ALL else [],
             skipped=answer.skipped,
         )
 
@@ -142,7 +143,7 @@ def _in_order(places: Sequence[int], measures: Measures, found: Figures) -> tupl
 
 
 def _sites(
-    tree: AssetTree, machines: Sequence[str], measures: Measures, kpi: str, *, higher_is_better: bool
+    tree: AssetTree, answer: KpiAnswer, machines: Sequence[str], measures: Measures, like: Like
 ) -> list[SiteFigure]:
     """The machines of each site as one: sums first, then the ratio."""
     members: defaultdict[str, list[int]] = defaultdict(list)
@@ -151,10 +152,22 @@ def _sites(
     group = np.zeros(len(machines), np.int64)
     for number, places in enumerate(members.values()):
         group[places] = number
-    found = figures(kpi, add_up(measures, group, len(members)))
-    order = rank(found.value, higher_is_better=higher_is_better).order
+    units = unit_codes([answer.units[machine] for machine in machines])
+    found = figures(like.kpi, add_up_units(measures, units, group, len(members)))
+    order = rank(found.value, higher_is_better=_higher(like)).order
     names = list(members)
     return [
-        SiteFigure(names[each], len(members[names[each]]), float(found.value[each]), float(found.good_share[each]))
+        SiteFigure(
+            site=names[each],
+            machines=len(members[names[each]]),
+            value=float(found.value[each]),
+            good_share=float(found.good_share[each]),
+            reason=str(found.reason[each]),
+        )
         for each in order.tolist()
     ]
+
+
+def _higher(like: Like) -> bool:
+    """More is better."""
+    return like.kpi not in LESS_IS_BETTER and not like.lower_is_better

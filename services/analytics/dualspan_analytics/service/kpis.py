@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -14,9 +14,9 @@ from dualspan_analytics.expressions.windows import Windows, compute
 from dualspan_analytics.kpis.errors import bad_query, too_many_rows, unknown_kpi
 from dualspan_analytics.kpis.grouping import Dimension, Rows, check_dimensions, grouped
 from dualspan_analytics.kpis.machine import Computed
-from dualspan_analytics.kpis.measures import add_up
+from dualspan_analytics.kpis.measures import PIECE, add_up
 from dualspan_analytics.kpis.planning import Machine
-from dualspan_analytics.kpis.ratios import ALL, COMPOSED, KPIS, PIECE, Figures, figures, unit_of
+from dualspan_analytics.kpis.ratios import ALL, COMPOSED, KPIS, Figures, figures, unit_of
 from dualspan_analytics.service.clock import now_us
 from dualspan_analytics.service.definitions import MOST, CustomKpi, ProductionDefinitions
 from dualspan_analytics.service.production import Asked, Production, shown
@@ -45,7 +45,10 @@ class KpiQuestion:
 
 @dataclass(frozen=True, slots=True)
 class KpiAnswer:
-    """Rows and the KPIs of each, by id, with their units; `counted_in` is "" where machines differ."""
+    """Rows and the KPIs of each, by id, with their units.
+
+    `counted_in` is "" where machines differ; `units` says what each machine counts in, "" that it counts nothing.
+    """
 
     rows: Rows
     figures: Mapping[str, tuple[str, Figures]]
@@ -53,6 +56,7 @@ class KpiAnswer:
     skipped: Sequence[str]
     rolled_up: int
     computed: int
+    units: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +135,10 @@ class Kpis:
                 found[kpi] = (custom[kpi].unit, await self._computed(tenant, custom[kpi], asked, rows, work))
             else:
                 found[kpi] = _standard(kpi, rows, asked.machines)
-        units = {machine.plan.unit or PIECE for machine in asked.machines}
-        return KpiAnswer(
-            rows, found, units.pop() if len(units) == 1 else "", asked.skipped, summed.rolled_up, summed.computed
-        )
+        units = {machine.id: machine.plan.counted_in for machine in asked.machines}
+        distinct = set(units.values()) - {""} or {PIECE}
+        counted_in = distinct.pop() if len(distinct) == 1 else ""
+        return KpiAnswer(rows, found, counted_in, asked.skipped, summed.rolled_up, summed.computed, units)
 
     async def open(self, tenant: str, kpi: str, asset: str, start_us: int, end_us: int) -> KpiOpened:
         """One KPI of one machine, from its samples, with all that it is made of.
@@ -220,7 +224,7 @@ class Kpis:
 
 def _standard(kpi: str, rows: Rows, machines: Sequence[Machine]) -> tuple[str, Figures]:
     """A KPI of the standard with its unit; where machines count in several units, one with a unit has no value."""
-    units = sorted({machine.plan.unit for machine in machines})
+    units = sorted({machine.plan.counted_in for machine in machines} - {""})
     computed = figures(kpi, rows.measures)
     names = {unit_of(kpi, unit) for unit in units} or {unit_of(kpi, "")}
     if len(names) == 1:

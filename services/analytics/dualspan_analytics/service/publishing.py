@@ -8,11 +8,11 @@ import numpy as np
 import structlog
 
 from dualspan_analytics.assets import AssetTree
-from dualspan_analytics.kpis.grouping import Dimension, Rows
-from dualspan_analytics.kpis.measures import add_up
-from dualspan_analytics.kpis.ratios import ALL, figures
+from dualspan_analytics.kpis.grouping import Dimension
+from dualspan_analytics.kpis.measures import PIECE, add_up_units, unit_codes
+from dualspan_analytics.kpis.ratios import ALL, PER_PIECE, figures
 from dualspan_analytics.plant_data import PlantData
-from dualspan_analytics.service.kpis import KpiQuestion, Kpis
+from dualspan_analytics.service.kpis import KpiAnswer, KpiQuestion, Kpis
 from dualspan_analytics.sharing.model import Contribution, Group, closed_month, groups_of, month_of, month_span
 from dualspan_analytics.sharing.publication import Gathered, publication
 from dualspan_analytics.store import sharing as store
@@ -77,11 +77,11 @@ class Publishing:
         try:
             tree = await self._plant.assets(tenant)
             question = KpiQuestion([], start_us, end_us, ["oee"], [Dimension.MACHINE])
-            rows = (await self._kpis.query(tenant, question)).rows
+            answer = await self._kpis.query(tenant, question)
         except (DomainError, grpc.aio.AioRpcError) as err:
             _log.warning("nothing contributed", tenant=tenant, month=month, error=str(err))
             return not isinstance(err, Unavailable)
-        found = _contributions(tree, rows, month)
+        found = contributions(tree, answer, month)
         async with self._database.transaction(tenant) as connection:
             kpis = await store.consented(connection, tenant, datetime.fromtimestamp(end_us // 1_000_000, UTC))
             await store.add_contributions(connection, tenant, [each for each in found if each.kpi in kpis])
@@ -104,17 +104,26 @@ class Publishing:
         return True
 
 
-def _contributions(tree: AssetTree, rows: Rows, month: str) -> list[Contribution]:
-    """One figure for each KPI and group that the machines belong to: sums first, then the ratio."""
-    places = [] if rows.asset is None else rows.asset.tolist()
-    row_of = {rows.assets[place]: row for row, place in enumerate(places)}
+def contributions(tree: AssetTree, answer: KpiAnswer, month: str) -> list[Contribution]:
+    """One figure for each KPI and group that the machines belong to: sums first, then the ratio.
+
+    Figures for a piece are those of machines that count pieces: a quartile of kilograms and pieces means nothing.
+
+    Args:
+        tree: What the machines are.
+        answer: By machine.
+        month: Of the figures.
+    """
+    places = [] if answer.rows.asset is None else answer.rows.asset.tolist()
+    row_of = {answer.rows.assets[place]: row for row, place in enumerate(places)}
     found: list[Contribution] = []
     for group, machines in groups_of(tree, row_of).items():
-        mine = rows.measures[[row_of[machine] for machine in machines]]
-        total = add_up(mine, np.zeros(len(mine), np.int64), 1)
         for kpi in ALL:
-            figure = figures(kpi, total)
+            alike = [each for each in machines if kpi not in PER_PIECE or answer.units[each] == PIECE]
+            mine = answer.rows.measures[[row_of[machine] for machine in alike]]
+            units = unit_codes([answer.units[machine] for machine in alike])
+            figure = figures(kpi, add_up_units(mine, units, np.zeros(len(mine), np.int64), 1))
             value, good = float(figure.value[0]), float(figure.good_share[0])
             if np.isfinite(value) and good >= _LEAST_GOOD_SHARE:
-                found.append(Contribution(group, kpi, month, value, good, len(machines)))
+                found.append(Contribution(group, kpi, month, value, good, len(alike)))
     return found

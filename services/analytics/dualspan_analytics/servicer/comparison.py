@@ -43,7 +43,11 @@ def _answer(kpi: str, found: Comparison) -> contract.AssetComparison:
         members=[_member(found, place) for place in ranking.order.tolist()],
         sites=[
             contract.AssetComparison.Site(
-                site=each.site, machines=each.machines, value=each.value, good_share=each.good_share
+                site=each.site,
+                machines=each.machines,
+                value=each.value,
+                good_share=each.good_share,
+                reason=each.reason,
             )
             for each in found.sites
         ],

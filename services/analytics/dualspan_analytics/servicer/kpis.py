@@ -15,8 +15,8 @@ from dualspan.analytics.v1 import kpis_pb2_grpc
 from dualspan_analytics.expressions.windows import SUMS
 from dualspan_analytics.kpis.errors import bad_query
 from dualspan_analytics.kpis.grouping import Dimension
-from dualspan_analytics.kpis.measures import Measures
-from dualspan_analytics.kpis.ratios import ALL, PIECE, Reasons, Sums
+from dualspan_analytics.kpis.measures import PIECE, Measures
+from dualspan_analytics.kpis.ratios import ALL, Reasons, Sums
 from dualspan_analytics.service.definitions import ProductionDefinitions
 from dualspan_analytics.service.kpis import KpiAnswer, KpiOpened, KpiQuestion, Kpis
 from dualspan_analytics.servicer.production_mapping import KPI, read_kpi, write_kpi

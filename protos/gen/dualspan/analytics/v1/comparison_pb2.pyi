@@ -175,6 +175,7 @@ class AssetComparison(_message.Message):
         MACHINES_FIELD_NUMBER: _builtins.int
         VALUE_FIELD_NUMBER: _builtins.int
         GOOD_SHARE_FIELD_NUMBER: _builtins.int
+        REASON_FIELD_NUMBER: _builtins.int
         site: _builtins.str
         """Its id; empty for machines under none."""
         machines: _builtins.int
@@ -183,6 +184,8 @@ class AssetComparison(_message.Message):
         """NaN where it cannot be computed."""
         good_share: _builtins.float
         """Share of the time with good data, 0 to 1."""
+        reason: _builtins.str
+        """Why there is no value, or what is doubtful about it."""
         def __init__(
             self,
             *,
@@ -190,10 +193,11 @@ class AssetComparison(_message.Message):
             machines: _builtins.int = ...,
             value: _builtins.float = ...,
             good_share: _builtins.float = ...,
+            reason: _builtins.str = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["good_share", b"good_share", "machines", b"machines", "site", b"site", "value", b"value"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["good_share", b"good_share", "machines", b"machines", "reason", b"reason", "site", b"site", "value", b"value"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
