@@ -113,9 +113,16 @@ class Store:
 
 
 @pytest.fixture(scope="module")
-def store() -> Iterator[Store]:
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     name = f"dualspan-registry-{secrets.token_hex(4)}"
-    run("docker", "run", "--detach", "--rm", "--name", name, "--publish", "127.0.0.1::5000", "registry:2")
+    # That of an image may ask for names.
+    settings = tmp_path_factory.mktemp("registry") / "config.yml"
+    settings.write_text("{version: 0.1, storage: {filesystem: {rootdirectory: /tmp/registry}}, http: {addr: ':5000'}}")
+    volume = f"{settings}:/etc/docker/registry/config.yml:ro"
+    run(
+        *("docker", "run", "--detach", "--rm", "--name", name, "--publish", "127.0.0.1::5000", "--volume", volume),
+        "registry:2",
+    )
     try:
         where = run("docker", "port", name, "5000/tcp").splitlines()[0].strip()
         made = Store(f"http://{where}")

@@ -15,7 +15,7 @@ from dualspan_marketplace.deployments.helm.checks import RefusedChartError, chec
 from dualspan_marketplace.deployments.helm.names import Names
 from dualspan_marketplace.deployments.helm.outlook import Outlook
 from dualspan_marketplace.deployments.helm.sealing import packed, seal
-from dualspan_marketplace.deployments.helm.seeing import Seen, holding
+from dualspan_marketplace.deployments.helm.seeing import Seen, holding, runs
 from dualspan_marketplace.deployments.helm.spaces import is_as
 from dualspan_marketplace.deployments.provisioner import CannotStartError, Given, Orders, UnreachableError
 from dualspan_marketplace.subscriptions.model import SubscriptionName
@@ -361,6 +361,15 @@ def test_last_words() -> None:
     assert ended("ImagePullBackOff") == "back-off"
     assert ended("CrashLoopBackOff", message="no such machine\n") == "no such machine"
     assert "memory" in ended("CrashLoopBackOff", reason="OOMKilled", message="x")
+
+
+def test_a_pod_that_has_ended_and_goes_is_none() -> None:
+    ended, running = {"state": {"terminated": {}}}, {"state": {"running": {}}}
+    going = {"deletionTimestamp": "2026-11-23T03:00:00Z"}
+    assert not runs({"metadata": going, "status": {"containerStatuses": [ended]}})
+    assert runs({"metadata": going, "status": {"containerStatuses": [ended, running]}})
+    assert runs({"metadata": {}, "status": {"containerStatuses": [ended]}})
+    assert runs({"metadata": going, "status": {}})
 
 
 def test_defaults_of_the_cluster_are_no_change() -> None:

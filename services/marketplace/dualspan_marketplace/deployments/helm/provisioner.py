@@ -19,7 +19,7 @@ from dualspan_marketplace.deployments.helm.cli import Helm
 from dualspan_marketplace.deployments.helm.names import Names
 from dualspan_marketplace.deployments.helm.outlook import Outlook
 from dualspan_marketplace.deployments.helm.sealing import health_port, packed, seal
-from dualspan_marketplace.deployments.helm.seeing import DEPLOYED, Seen, holding
+from dualspan_marketplace.deployments.helm.seeing import DEPLOYED, Seen, holding, runs
 from dualspan_marketplace.deployments.helm.spaces import Account, Quota
 from dualspan_marketplace.deployments.provisioner import CannotStartError, Holding, Orders, UnreachableError
 from dualspan_marketplace.subscriptions.model import SubscriptionName
@@ -29,7 +29,8 @@ T = TypeVar("T")
 # Of an app that comes with an image only.
 OWN_CHART = Path(__file__).with_name("chart")
 _RELEASED = ("Deployment", "Service", "ConfigMap", "NetworkPolicy")
-_GONE_SECONDS = 25.0
+_GONE_SECONDS = 35.0
+_RIGHTS_SECONDS = 5.0
 _LOOK_SECONDS = 0.2
 
 
@@ -148,8 +149,22 @@ class HelmProvisioner:
             )
         if self._account is not None:
             self._cluster.make(spaces.binding(names, self._account))
+            self._await_rights(names)
         self._cluster.put(spaces.quota(names, self._quota))
         self._cluster.put(spaces.denial(names))
+
+    def _await_rights(self, names: Names) -> None:
+        """The cluster takes a moment to give what was just bound."""
+        until = time.monotonic() + _RIGHTS_SECONDS
+        while True:
+            try:
+                self._cluster.labelled("Secret", names.selector, names.namespace)
+            except UnreachableError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(_LOOK_SECONDS)
+            else:
+                return
 
     def _see(self, names: Names) -> Seen:
         """All that is there; nothing is asked of a namespace that is not: there are no rights in it."""
@@ -163,7 +178,8 @@ class HelmProvisioner:
         objects = [{**each, "kind": kind} for kind in _RELEASED for each in labelled(kind)]
         records = self._cluster.labelled("Secret", f"owner=helm,name={names.release}", names.namespace)
         releases = [each["metadata"]["labels"].get("status", "") for each in records]
-        return Seen(objects, labelled("Pod"), labelled("Secret"), releases, self._outlook.platform())
+        pods = [each for each in labelled("Pod") if runs(each)]
+        return Seen(objects, pods, labelled("Secret"), releases, self._outlook.platform())
 
     def _remove(self, names: Names) -> None:
         if self._cluster.get("Namespace", names.namespace) is None:
@@ -181,7 +197,7 @@ class HelmProvisioner:
             for each in self._cluster.labelled(kind, selector, names.namespace):
                 self._cluster.delete(kind, each["metadata"]["name"], names.namespace)
         until = time.monotonic() + _GONE_SECONDS
-        while self._cluster.labelled("Pod", names.selector, names.namespace):
+        while any(map(runs, self._cluster.labelled("Pod", names.selector, names.namespace))):
             if time.monotonic() > until:
                 raise UnreachableError(f"Pods of {names.release} in {names.namespace} do not end yet.")
             time.sleep(_LOOK_SECONDS)

@@ -36,7 +36,7 @@ class Seen:
 
     Attributes:
         objects: Of the release.
-        pods: Of its Deployments.
+        pods: Of its Deployments, as far as anything runs of them.
         others: The Secret of what it is given.
         releases: The status of each of Helm's own records of it.
         hosts: Addresses of the platform as they are now.
@@ -67,6 +67,13 @@ def holding(seen: Seen, names: Names) -> Holding:
         words=words,
     )
     return Holding((found,), remains=True)
+
+
+def runs(pod: Object) -> bool:
+    """Whether anything of a pod runs, or may yet: the cluster keeps one that has ended for a while."""
+    statuses = pod.get("status", {}).get("containerStatuses", ())
+    ended = bool(statuses) and all("terminated" in each.get("state", {}) for each in statuses)
+    return not (ended and pod["metadata"].get("deletionTimestamp"))
 
 
 def _altered(seen: Seen, names: Names) -> bool:
