@@ -14,6 +14,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from dualspan_console import api
+from dualspan_console.app_pages import AppPages
 from dualspan_console.catalogue import load_catalogues
 from dualspan_console.pages import Pages
 from dualspan_console.security import Cookies, SecurityHeaders
@@ -32,12 +33,17 @@ async def build(settings: ConsoleSettings) -> AsyncGenerator[Starlette]:
         resources.push_async_callback(sessions.close)
         key = hashlib.sha256(b"console forms:" + platform.service_secret.get_secret_value().encode()).digest()
         web = Web(sessions, Cookies(settings.https, key), load_catalogues(), make_templates())
-        yield application(web)
+        yield application(web, platform.apps_url)
 
 
-def application(web: Web) -> Starlette:
-    """The routes."""
-    pages = Pages(web)
+def application(web: Web, apps_url: str) -> Starlette:
+    """The routes.
+
+    Args:
+        web: What handlers are given.
+        apps_url: Scheme, host and port that all apps are under.
+    """
+    pages, apps = Pages(web), AppPages(web)
     return Starlette(
         routes=[
             Route("/", pages.home),
@@ -49,11 +55,13 @@ def application(web: Web) -> Starlette:
             Route("/plants", web.for_people(pages.plants)),
             Route("/tags", web.for_people(pages.tags)),
             Route("/tags/{tag_id:int}", web.for_people(pages.tag)),
+            Route("/apps", web.for_people(apps.apps)),
+            Route("/apps/{subscription}/open", web.for_people(apps.open), methods=["POST"]),
             Route("/api/history", web.for_scripts(api.history)),
             Route("/api/live", web.for_scripts(api.live)),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
-        middleware=[Middleware(SecurityHeaders)],
+        middleware=[Middleware(SecurityHeaders, apps=apps_url)],
         exception_handlers={404: pages.not_found},
     )
 

@@ -12,7 +12,6 @@ from starlette.responses import RedirectResponse, Response
 
 from dualspan.onboarding.v1 import resources_pb2 as resources
 from dualspan_console.catalogue import LANGUAGES
-from dualspan_console.security import SESSION_COOKIE
 from dualspan_console.sessions import Session
 from dualspan_console.web import Web
 from dualspan_sdk import DualSpanError, Tag
@@ -56,7 +55,7 @@ class Pages:
 
     async def home(self, request: Request) -> Response:
         """The first page of whoever comes."""
-        return RedirectResponse("/plants" if SESSION_COOKIE in request.cookies else "/sign-in", 303)
+        return RedirectResponse("/plants" if self._web.cookies.session(request) else "/sign-in", 303)
 
     async def show_sign_in(self, request: Request) -> Response:
         """The sign-in form."""
@@ -87,7 +86,7 @@ class Pages:
         """Ends the session."""
         form = await request.form()
         response = RedirectResponse("/sign-in", 303)
-        secret = request.cookies.get(SESSION_COOKIE, "")
+        secret = self._web.cookies.session(request)
         if secret and self._web.cookies.is_own_form(request, str(form.get("form_token", ""))):
             await self._web.sessions.sign_out(secret)
             self._web.cookies.end_session(response)

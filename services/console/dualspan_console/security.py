@@ -18,12 +18,7 @@ LANGUAGE_COOKIE = "dualspan-language"
 _SESSION_SECONDS = 14 * 24 * 3600
 _YEAR_SECONDS = 365 * 24 * 3600
 
-# Scripts and styles come from this host alone, and nothing is inline: injected markup cannot run.
 _HEADERS = {
-    "content-security-policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
-        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    ),
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
     "referrer-policy": "same-origin",
@@ -34,10 +29,16 @@ _HEADERS = {
 
 
 class SecurityHeaders:
-    """Adds the security headers to every response; pages are never cached, static files are."""
+    """Adds the security headers to every response; pages are never cached, static files are.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Args:
+        app: What is wrapped.
+        apps: Scheme, host and port that all apps are under: a form may lead there, when it opens one.
+    """
+
+    def __init__(self, app: ASGIApp, apps: str) -> None:
         self._app = app
+        self._headers = {"content-security-policy": policy(apps), **_HEADERS}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes on, with headers added."""
@@ -45,7 +46,7 @@ class SecurityHeaders:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
+                for name, value in self._headers.items():
                     headers[name] = value
                 if scope["path"].startswith("/static/"):
                     # Addresses of static files carry their content's digest.
@@ -57,9 +58,21 @@ class SecurityHeaders:
         await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
 
 
+def policy(apps: str) -> str:
+    """Scripts and styles come from this host alone, and nothing is inline: injected markup cannot run."""
+    scheme, _, host = apps.rstrip("/").partition("://")
+    return (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+        f"connect-src 'self'; form-action 'self' {scheme}://*.{host}; base-uri 'none'; frame-ancestors 'none'"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Cookies:
     """How cookies are written.
+
+    Through TLS their names say `__Host-`: a page of an app, whose host may have a parent in common with this one,
+    cannot put a cookie of its own in the place of one of these (RFC 6265bis, 4.1.3.2).
 
     Attributes:
         https: They are sent over https only.
@@ -71,11 +84,15 @@ class Cookies:
 
     def begin_session(self, response: Response, secret: str) -> None:
         """Remembers who has signed in."""
-        self._write(response, SESSION_COOKIE, secret, _SESSION_SECONDS)
+        self._write(response, self._named(SESSION_COOKIE), secret, _SESSION_SECONDS)
+
+    def session(self, request: Request) -> str:
+        """The secret of who has signed in; "" if nobody has."""
+        return request.cookies.get(self._named(SESSION_COOKIE), "")
 
     def end_session(self, response: Response) -> None:
         """Forgets who had signed in."""
-        response.delete_cookie(SESSION_COOKIE, path="/", secure=self.https, httponly=True, samesite="lax")
+        response.delete_cookie(self._named(SESSION_COOKIE), path="/", secure=self.https, httponly=True, samesite="lax")
 
     def remember_language(self, response: Response, language: str) -> None:
         """Remembers the language that was chosen."""
@@ -83,11 +100,11 @@ class Cookies:
 
     def visitor(self, request: Request) -> str:
         """A random word for each browser, which forms are bound to; a new one if it has none."""
-        return request.cookies.get(VISITOR_COOKIE) or secrets.token_urlsafe(18)
+        return request.cookies.get(self._named(VISITOR_COOKIE)) or secrets.token_urlsafe(18)
 
     def remember_visitor(self, response: Response, visitor: str) -> None:
         """Keeps the browser's word."""
-        self._write(response, VISITOR_COOKIE, visitor, _YEAR_SECONDS)
+        self._write(response, self._named(VISITOR_COOKIE), visitor, _YEAR_SECONDS)
 
     def form_token(self, visitor: str) -> str:
         """What a form must bring back."""
@@ -97,8 +114,11 @@ class Cookies:
         """Whether a POST comes from a page of ours, shown to this very browser."""
         if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
             return False
-        visitor = request.cookies.get(VISITOR_COOKIE, "")
+        visitor = request.cookies.get(self._named(VISITOR_COOKIE), "")
         return bool(visitor) and hmac.compare_digest(self.form_token(visitor).encode(), token.encode())
+
+    def _named(self, name: str) -> str:
+        return f"__Host-{name}" if self.https else name
 
     def _write(self, response: Response, name: str, value: str, seconds: int) -> None:
         response.set_cookie(name, value, max_age=seconds, path="/", secure=self.https, httponly=True, samesite="lax")

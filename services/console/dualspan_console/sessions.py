@@ -16,6 +16,8 @@ from dualspan.historian.v1.service_pb2 import GetStorageStatisticsRequest, ListG
 from dualspan.historian.v1.service_pb2_grpc import HistorianServiceStub
 from dualspan.identity.v1.service_pb2 import ExchangeTokenRequest, SignInRequest, SignInResponse, SignOutRequest
 from dualspan.identity.v1.service_pb2_grpc import IdentityServiceStub
+from dualspan.marketplace.v1.access_pb2 import ListOpenableAppsRequest, ListOpenableAppsResponse, OpenAppRequest
+from dualspan.marketplace.v1.access_pb2_grpc import AccessServiceStub
 from dualspan.onboarding.v1.resources_pb2 import Gateway, OpcUaServer
 from dualspan.onboarding.v1.service_pb2 import (
     GetTagRequest,
@@ -32,6 +34,7 @@ from dualspan_sdk import Client, Endpoints, Tag
 if TYPE_CHECKING:  # these exist in the stub files only
     from dualspan.historian.v1.service_pb2_grpc import HistorianServiceAsyncStub
     from dualspan.identity.v1.service_pb2_grpc import IdentityServiceAsyncStub
+    from dualspan.marketplace.v1.access_pb2_grpc import AccessServiceAsyncStub
     from dualspan.onboarding.v1.service_pb2_grpc import OnboardingServiceAsyncStub
 
 _RENEW_SECONDS = 60.0
@@ -47,6 +50,7 @@ class Stubs:
     identity: IdentityServiceAsyncStub
     onboarding: OnboardingServiceAsyncStub
     historian: HistorianServiceAsyncStub
+    access: AccessServiceAsyncStub
 
     @classmethod
     async def open(cls, resources: AsyncExitStack, settings: PlatformSettings) -> Stubs:
@@ -54,7 +58,13 @@ class Stubs:
         identity = await resources.enter_async_context(open_channel(settings.identity_address))
         onboarding = await resources.enter_async_context(open_channel(settings.onboarding_address))
         historian = await resources.enter_async_context(open_channel(settings.historian_address))
-        return cls(IdentityServiceStub(identity), OnboardingServiceStub(onboarding), HistorianServiceStub(historian))
+        marketplace = await resources.enter_async_context(open_channel(settings.marketplace_address))
+        return cls(
+            IdentityServiceStub(identity),
+            OnboardingServiceStub(onboarding),
+            HistorianServiceStub(historian),
+            AccessServiceStub(marketplace),
+        )
 
 
 class Session:
@@ -93,6 +103,16 @@ class Session:
         """One tag."""
         request = GetTagRequest(name=f"{self.tenant}/tags/{tag_id}")
         return Tag.from_message(await self._stubs.onboarding.GetTag(request, metadata=await self._metadata()))
+
+    async def openable_apps(self, page_token: str, page_size: int) -> ListOpenableAppsResponse:
+        """One page of the apps that the person can open."""
+        request = ListOpenableAppsRequest(parent=self.tenant, page_token=page_token, page_size=page_size)
+        return await self._stubs.access.ListOpenableApps(request, metadata=await self._metadata())
+
+    async def open_app(self, subscription: str) -> str:
+        """An address that opens an app once, for this person."""
+        request = OpenAppRequest(name=f"{self.tenant}/subscriptions/{subscription}")
+        return (await self._stubs.access.OpenApp(request, metadata=await self._metadata())).uri
 
     async def statistics(self) -> StorageStatistics:
         """How much is stored."""

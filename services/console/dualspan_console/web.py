@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from dualspan_console.catalogue import choose_language
-from dualspan_console.security import SESSION_COOKIE, Cookies
+from dualspan_console.security import Cookies
 from dualspan_console.sessions import Session, Sessions
 from dualspan_sdk import DualSpanError
 
@@ -64,7 +64,7 @@ class Web:
             language=language,
             path=request.url.path,
             form_token=self.cookies.form_token(visitor),
-            signed_in=SESSION_COOKIE in request.cookies,
+            signed_in=bool(self.cookies.session(request)),
             **values,
         )
         response = HTMLResponse(text, status)
@@ -112,7 +112,7 @@ class Web:
         return handle
 
     async def _session(self, request: Request) -> Session:
-        secret = request.cookies.get(SESSION_COOKIE, "")
+        secret = self.cookies.session(request)
         if not secret:
             raise DualSpanError("UNAUTHENTICATED", "NOT_SIGNED_IN", "Sign in first.")
         return await self.sessions.get(secret)

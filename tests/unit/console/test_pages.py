@@ -5,12 +5,17 @@ from typing import cast
 import pytest
 from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 from starlette.requests import Request
+from starlette.responses import Response
 
 import dualspan_console
+from dualspan.marketplace.v1.access_pb2 import OpenableApp
+from dualspan.marketplace.v1.apps_pb2 import MarketText
+from dualspan.marketplace.v1.subscriptions_pb2 import SubscriptionState
 from dualspan.onboarding.v1 import resources_pb2 as resources
+from dualspan_console.app_pages import app_view
 from dualspan_console.catalogue import choose_language, load_catalogues
 from dualspan_console.pages import gateway_views
-from dualspan_console.security import VISITOR_COOKIE, Cookies
+from dualspan_console.security import VISITOR_COOKIE, Cookies, policy
 from dualspan_console.sessions import Sessions, joined
 from dualspan_console.web import Web, make_templates
 from dualspan_sdk import DualSpanError
@@ -122,3 +127,47 @@ def test_servers_stand_with_their_gateway() -> None:
         ("press", "untrusted", "sign_and_encrypt")
     ]
     assert not second.servers
+
+
+def test_through_tls_no_neighbour_can_put_a_cookie_in_the_place_of_ours() -> None:
+    secure = Cookies(https=True, key=b"k" * 32)
+    planted = request(cookies={"dualspan-session": "planted", "__Host-dualspan-session": "own"})
+    assert secure.session(planted) == "own"
+    assert COOKIES.session(planted) == "planted"
+    response = Response()
+    secure.begin_session(response, "s")
+    secure.remember_visitor(response, "v")
+    for header in response.headers.getlist("set-cookie"):
+        assert header.startswith("__Host-dualspan-")
+        assert {"Secure", "Path=/", "HttpOnly"} <= set(header.split("; "))
+        assert "domain" not in header.lower()
+
+
+def test_forms_lead_to_this_host_and_to_apps() -> None:
+    assert "form-action 'self' https://*.apps.example.com:8443;" in policy("https://apps.example.com:8443/")
+
+
+@pytest.mark.parametrize(
+    ("state", "running", "word"),
+    [("ACTIVE", True, "running"), ("ACTIVE", False, "starting"), ("SUSPENDED", False, "suspended")],
+)
+def test_an_app_in_the_words_of_its_visitor(state: str, running: bool, word: str) -> None:
+    told = OpenableApp(
+        name="tenants/acme/subscriptions/oee",
+        state=SubscriptionState.Value(f"SUBSCRIPTION_STATE_{state}"),
+        running=running,
+        cause="asked",
+        display_name=MarketText(en="OEE board", zh="OEE 看板"),
+    )
+    view = app_view(told, "zh")
+    assert (view.id, view.name, view.state, view.why) == ("oee", "OEE 看板", word, "app_cause_asked")
+    words = load_catalogues()["zh"]
+    assert f"app_state_{view.state}" in words
+    assert view.why in words
+
+
+def test_every_state_and_cause_of_a_subscription_has_its_words() -> None:
+    words = load_catalogues()["en"]
+    states = {name.removeprefix("SUBSCRIPTION_STATE_").lower() for name in SubscriptionState.keys()}  # noqa: SIM118
+    shown = (states - {"unspecified", "active", "upgrading", "cancelling", "cancelled"}) | {"running", "starting"}
+    assert {f"app_state_{each}" for each in shown} <= words.keys()
