@@ -65,8 +65,8 @@ async def subscription_of(database: ClonedDatabase) -> None:
         "INSERT INTO marketplace.deployment (tenant_id, subscription_id, words) VALUES ('acme', 'theirs', 'of acme')"
     )
     await connection.execute(
-        """INSERT INTO marketplace.upgrade (tenant_id, subscription_id, number, phase, canary_id, snapshot, from_version,
-            to_version, canary_seconds, operation, reason, settled)
+        """INSERT INTO marketplace.upgrade (tenant_id, subscription_id, number, phase, canary_id, snapshot,
+            from_version, to_version, canary_seconds, operation, reason, settled)
         VALUES ('acme', 'theirs', 1, 'rolled-back', 'canary-1', '{"version": "1.0.0", "manifest": "id: acme",
             "scopes": [], "configuration": {}, "roles": {}, "grant": []}', '1.0.0', '1.1.0', 60, '', 'of acme', true)"""
     )
