@@ -18,7 +18,9 @@ from dualspan.analytics.v1.kpis_pb2_grpc import KpiServiceStub
 from dualspan.analytics.v1.states_pb2_grpc import StateServiceStub
 from dualspan_analytics.columns import PropertyRef
 from dualspan_analytics.composition import production
+from dualspan_analytics.service import definitions as definitions_
 from dualspan_analytics.service import production as production_
+from dualspan_analytics.service import stops as stops_
 from dualspan_runtime.errors import error_info
 from harness.analytics import AnalyticsPlatform, Plant, machine, site
 from harness.historian import stamp
@@ -322,3 +324,28 @@ async def test_states_from_rules_over_several_properties(platform: AnalyticsPlat
     await states(plant).UpdateMachineProfile(states_pb2.UpdateMachineProfileRequest(machine_profile=profile))
     answer = await asked(plant, kpis=("availability",))
     assert answer.kpis[0].values[0] == pytest.approx(0.75)
+
+
+async def test_nothing_beyond_a_limit_is_left_out_in_silence(
+    platform: AnalyticsPlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant = await made(platform)
+    for number in range(2):
+        start = T0 + 6 * HOUR + number * HOUR
+        note = states_pb2.StopNote(asset="m1", start_time=stamp(start), end_time=stamp(start + HOUR), reason="belt")
+        await states(plant).CreateStopNote(states_pb2.CreateStopNoteRequest(parent=plant.parent, stop_note=note))
+    listing = states_pb2.ListStopNotesRequest(parent=plant.parent, start_time=stamp(T0), end_time=stamp(T0 + 72 * HOUR))
+    assert len((await states(plant).ListStopNotes(listing)).stop_notes) == 2
+    monkeypatch.setattr(production_, "MOST_NOTES", 1)
+    monkeypatch.setattr(stops_, "MOST_SHOWN_NOTES", 1)
+    assert await refused(states(plant).ListStopNotes(listing)) == "TOO_MANY_STOP_NOTES"
+    assert await refused(asked(plant)) == "TOO_MANY_STOP_NOTES"
+    assert (await asked(plant, end=T0 + 6 * HOUR)).row_count == 1
+    monkeypatch.setattr(definitions_, "MOST", 1)
+    second = Profile(name=f"{plant.parent}/machineProfiles/q", models=["cnc-machine"])
+    second.packml.SetInParent()
+    request = states_pb2.UpdateMachineProfileRequest(machine_profile=second)
+    assert await refused(states(plant).UpdateMachineProfile(request)) == "TOO_MANY_DEFINITIONS"
+    again = Profile(name=f"{plant.parent}/machineProfiles/p", models=["injection-moulding-machine"])
+    again.packml.SetInParent()
+    await states(plant).UpdateMachineProfile(states_pb2.UpdateMachineProfileRequest(machine_profile=again))

@@ -87,3 +87,20 @@ def too_many_intervals(count: int, most: int) -> ResourceExhausted:
         f"The machine changed its state {count:,} times in this span; {most:,} are shown at once. Ask for a shorter "
         "span, or look at its profile: a rule over a noisy value flaps, and a rule with a margin does not.",
     )
+
+
+def too_many_notes(most: int) -> ResourceExhausted:
+    """People said more about stops than is looked at for one answer."""
+    return ResourceExhausted(
+        "TOO_MANY_STOP_NOTES",
+        f"There are more than {most:,} stop notes about this. Ask for fewer machines or a shorter time.",
+    )
+
+
+def too_many_definitions(kind: str, most: int) -> ResourceExhausted:
+    """Every question looks at all definitions."""
+    return ResourceExhausted(
+        "TOO_MANY_DEFINITIONS",
+        f"There are {most} {kind}s already, and no more are looked at. Delete one that nothing uses, or let one hold "
+        "for more.",
+    )

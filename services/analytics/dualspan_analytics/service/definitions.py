@@ -9,7 +9,7 @@ from dualspan_analytics.calendars.expansion import check_shifts
 from dualspan_analytics.calendars.model import Calendar
 from dualspan_analytics.expressions.parsing import parse
 from dualspan_analytics.expressions.windows import check_windowed
-from dualspan_analytics.kpis.errors import has_calendar, has_profile, reserved_kpi
+from dualspan_analytics.kpis.errors import has_calendar, has_profile, reserved_kpi, too_many_definitions
 from dualspan_analytics.kpis.profile import Profile, check
 from dualspan_analytics.kpis.ratios import ALL
 from dualspan_analytics.plant_data import PlantData
@@ -20,7 +20,8 @@ from dualspan_runtime.database import Connection, Database
 from dualspan_runtime.errors import NotFound
 
 MOST = 1000
-"""Definitions of one kind that a question looks at."""
+"""Definitions of one kind that there may be: every question looks at all of them."""
+_WORDS = {"calendar": "calendar", "profile": "machine profile", "kpi": "custom KPI"}
 T = TypeVar("T", Calendar, Profile, "CustomKpi")
 
 
@@ -49,9 +50,15 @@ class Definitions(Generic[T]):
         self._adapter = adapter
 
     async def put(self, tenant: str, given: T) -> T:
-        """Store one that was checked."""
+        """Store one that was checked.
+
+        Raises:
+            ResourceExhausted: There are too many (`TOO_MANY_DEFINITIONS`).
+        """
         document = self._adapter.dump_json(given).decode()
         async with self._database.transaction(tenant) as connection:
+            if await production.others(connection, tenant, self._kind, given.id) >= MOST:
+                raise too_many_definitions(_WORDS[self._kind], MOST)
             await production.put(connection, tenant, self._kind, given.id, document)
         return given
 
@@ -88,8 +95,8 @@ class Definitions(Generic[T]):
                 raise self._missing(definition_id)
 
     def _missing(self, definition_id: str) -> NotFound:
-        kind = {"calendar": "calendar", "profile": "machine profile", "kpi": "custom KPI"}[self._kind]
-        return NotFound(f"{self._kind.upper()}_NOT_FOUND", f"There is no {kind} {definition_id[:60]!r}.")
+        words = f"There is no {_WORDS[self._kind]} {definition_id[:60]!r}."
+        return NotFound(f"{self._kind.upper()}_NOT_FOUND", words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +125,7 @@ class ProductionDefinitions:
             InvalidArgument: It is not valid, or its shifts overlap.
             NotFound: There is no such asset.
             FailedPrecondition: An asset has another calendar (`ASSET_HAS_CALENDAR`).
+            ResourceExhausted: There are too many.
         """
         check_shifts(given)
         (await self.plant.assets(tenant)).check_known(given.assets)
@@ -134,6 +142,7 @@ class ProductionDefinitions:
             InvalidArgument: It is not valid.
             NotFound: There is no such asset.
             FailedPrecondition: A machine or model has another profile (`MACHINE_HAS_PROFILE`).
+            ResourceExhausted: There are too many.
         """
         check(given)
         (await self.plant.assets(tenant)).check_known(given.assets)
@@ -148,6 +157,7 @@ class ProductionDefinitions:
 
         Raises:
             InvalidArgument: Its id is one of the standard, its expression is no KPI, or its unit is not known.
+            ResourceExhausted: There are too many.
         """
         if given.id in ALL:
             raise reserved_kpi(given.id)

@@ -18,7 +18,7 @@ from dualspan_analytics.columns import PropertyRef, Series
 from dualspan_analytics.expressions.instants import Work
 from dualspan_analytics.expressions.model import Property
 from dualspan_analytics.intervals import Intervals
-from dualspan_analytics.kpis.errors import bad_query, too_many_intervals
+from dualspan_analytics.kpis.errors import bad_query, too_many_intervals, too_many_notes
 from dualspan_analytics.kpis.machine import Computed, compute
 from dualspan_analytics.kpis.planning import Machine, all_planned, machines_of, planned
 from dualspan_analytics.kpis.profile import Profile
@@ -37,7 +37,8 @@ from dualspan_runtime.database import Database
 MOST_INTERVALS = 100_000
 """Of one answer: what a person or a chart can take, and a fraction of a second to make."""
 _NEAR_US = 6 * 3_600_000_000
-_MOST_NOTES = 10_000
+MOST_NOTES = 100_000
+"""About all machines of a question."""
 _MOST_PLANS = 64
 _MACHINES_AT_ONCE = 20
 _Batch: TypeAlias = Sequence[tuple[int, Slots]]
@@ -124,6 +125,7 @@ class Production:
             NotFound: There is no such asset.
             InvalidArgument: The span ends before it begins, or a profile names states that there are not.
             FailedPrecondition: A property is not bound, or does not fit.
+            ResourceExhausted: There are too many stop notes.
         """
         if end_us <= start_us:
             raise bad_query("it ends before it begins")
@@ -133,7 +135,10 @@ class Production:
             profiles = await self._definitions.profiles.within(connection, tenant)
             calendars = await self._definitions.calendars.within(connection, tenant)
             low, high = start_us - MARGIN_US, end_us + MARGIN_US
-            told = await production.notes(connection, tenant, None, low, high, _MOST_NOTES)
+            ids = [machine.id for machine in machines] if assets else None
+            told = await production.notes(connection, tenant, ids, low, high, MOST_NOTES + 1)
+        if len(told) > MOST_NOTES:
+            raise too_many_notes(MOST_NOTES)
         planned_ = self._planned(tenant, tree, machines, profiles, calendars)
         notes: defaultdict[str, list[Note]] = defaultdict(list)
         for note in sorted(told, key=lambda each: each.note_id):

@@ -10,7 +10,7 @@ import numpy as np
 from dualspan_analytics.calendars.expansion import expand, planned_stops
 from dualspan_analytics.expressions.instants import Work
 from dualspan_analytics.intervals import Intervals
-from dualspan_analytics.kpis.errors import bad_query
+from dualspan_analytics.kpis.errors import bad_query, too_many_notes
 from dualspan_analytics.kpis.machine import timeline_of
 from dualspan_analytics.kpis.planning import Machine
 from dualspan_analytics.service.clock import now_us
@@ -26,7 +26,7 @@ from dualspan_runtime.context import current_principal
 from dualspan_runtime.database import Database
 from dualspan_runtime.errors import NotFound
 
-_MOST_NOTES = 10_000
+MOST_SHOWN_NOTES = 10_000
 _LONGEST = 500
 
 
@@ -76,10 +76,17 @@ class Stops:
             return await production.add_note(connection, tenant, given)
 
     async def notes(self, tenant: str, asset: str, start_us: int, end_us: int) -> list[Note]:
-        """What people said about a machine, or about all, in order of start."""
+        """What people said about a machine, or about all, in order of start.
+
+        Raises:
+            ResourceExhausted: It is too much for one answer.
+        """
         assets = [asset] if asset else None
         async with self._database.transaction(tenant, readonly=True) as connection:
-            return await production.notes(connection, tenant, assets, start_us, end_us, _MOST_NOTES)
+            found = await production.notes(connection, tenant, assets, start_us, end_us, MOST_SHOWN_NOTES + 1)
+        if len(found) > MOST_SHOWN_NOTES:
+            raise too_many_notes(MOST_SHOWN_NOTES)
+        return found
 
     async def forget(self, tenant: str, note_id: int) -> None:
         """Take a note back.

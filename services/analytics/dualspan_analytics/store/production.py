@@ -108,6 +108,13 @@ async def put(connection: Connection, tenant: str, kind: Kind, definition_id: st
     await connection.execute(_PUT, tenant, kind, definition_id, document)
 
 
+async def others(connection: Connection, tenant: str, kind: Kind, definition_id: str) -> int:
+    """Return how many definitions of a kind there are besides one, and let nobody else add any meanwhile."""
+    await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"definitions {tenant} {kind}")
+    query = "SELECT count(*) FROM production_definition WHERE tenant_id = $1 AND kind = $2 AND definition_id <> $3"
+    return await connection.fetchval(query, tenant, kind, definition_id) or 0
+
+
 async def get(connection: Connection, tenant: str, kind: Kind, definition_id: str) -> str | None:
     """Return a definition as JSON."""
     query = "SELECT document FROM production_definition WHERE tenant_id = $1 AND kind = $2 AND definition_id = $3"

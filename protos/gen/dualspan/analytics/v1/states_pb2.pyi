@@ -714,7 +714,7 @@ class ListStopNotesResponse(_message.Message):
     STOP_NOTES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def stop_notes(self) -> _containers.RepeatedCompositeFieldContainer[Global___StopNote]:
-        """In order of start; at most 10 000."""
+        """In order of start; more than 10 000 are refused."""
 
     def __init__(
         self,
