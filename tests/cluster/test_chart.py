@@ -17,7 +17,8 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 CHART = str(ROOT / "charts/dualspan")
 TAG = "cluster-test"
-MEMBERS = ("cli", "identity", "onboarding", "historian", "analytics", "marketplace", "console", "edge", "plc-sim")
+SERVICES = ("identity", "onboarding", "historian", "analytics", "marketplace", "console", "access")
+MEMBERS = ("cli", *SERVICES, "edge", "plc-sim")
 MODULES = {"plc-sim": "plc_sim"}
 COMPONENTS = {
     "identity",
@@ -29,6 +30,7 @@ COMPONENTS = {
     "marketplace",
     "marketplace-worker-beat",
     "console",
+    "access",
     "factory",
 }
 PASSWORD = "the first password"

@@ -23,6 +23,7 @@ SERVICES = (
     "marketplace",
     "marketplace-worker",
     "console",
+    "access",
     "plants",
     "gateway",
 )

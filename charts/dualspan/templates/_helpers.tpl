@@ -33,6 +33,13 @@ app.kubernetes.io/component: {{ .component }}
     secretKeyRef: {name: {{ .root.Values.secret.name }}, key: {{ .key }}}
 {{- end -}}
 
+{{/* Where people reach the console. */}}
+{{- define "dualspan.consoleUrl" -}}
+{{- $ingress := .Values.console.ingress -}}
+{{- $own := printf "%s://%s" (ternary "https" "http" (ne $ingress.tlsSecretName "")) ($ingress.host | default "127.0.0.1:8080") -}}
+{{- .Values.console.url | default $own -}}
+{{- end -}}
+
 {{/* What all services of the platform share. */}}
 {{- define "dualspan.platformEnvironment" -}}
 {{ include "dualspan.fromSecret" (dict "root" . "variable" "DUALSPAN_SERVICE_SECRET" "key" .Values.secret.keys.serviceSecret) }}
@@ -42,6 +49,8 @@ app.kubernetes.io/component: {{ .component }}
 - {name: DUALSPAN_HISTORIAN_ADDRESS, value: "{{ include "dualspan.fullname" . }}-historian:7403"}
 - {name: DUALSPAN_ANALYTICS_ADDRESS, value: "{{ include "dualspan.fullname" . }}-analytics:7404"}
 - {name: DUALSPAN_MARKETPLACE_ADDRESS, value: "{{ include "dualspan.fullname" . }}-marketplace:7405"}
+- {name: DUALSPAN_CONSOLE_URL, value: {{ include "dualspan.consoleUrl" . | quote }}}
+- {name: DUALSPAN_APPS_URL, value: {{ .Values.apps.url | quote }}}
 - {name: DUALSPAN_LOG_FORMAT, value: {{ .Values.logFormat }}}
 - {name: DUALSPAN_LOG_LEVEL, value: {{ .Values.logLevel }}}
 {{- end -}}

@@ -29,10 +29,8 @@ class Pages:
 
     def address(self, known: str, provisioner: str) -> str:
         """host:port of the pages, from that of the health endpoint; "" while nothing runs."""
-        # A process is given one port for everything, a container has an address with all ports of its manifest.
-        if not known or provisioner == "process":
-            return known
-        return f"{known.rpartition(':')[0]}:{self.port}"
+        # A container has an address with all ports of its manifest; elsewhere there is one port for everything.
+        return f"{known.rpartition(':')[0]}:{self.port}" if known and provisioner == "docker" else known
 
 
 @lru_cache(_KNOWN)
