@@ -17,6 +17,7 @@ from dualspan.analytics.v1 import states_pb2
 from dualspan.analytics.v1.alarms_pb2_grpc import AlarmServiceStub
 from dualspan.analytics.v1.states_pb2_grpc import StateServiceStub
 from dualspan_analytics.columns import PropertyRef
+from dualspan_analytics.service.alarms import Alarms
 from dualspan_frame import ValueKind
 from dualspan_runtime.errors import error_info
 from harness.analytics import AnalyticsPlatform, Bound, Plant, line, machine, site
@@ -247,6 +248,12 @@ async def test_a_rule_is_tried_on_history_and_statistics_count(desk: Desk) -> No
     assert found.annunciations == 3
     assert list(found.chattering) == [desk.name("hot.imm01.1.hh")]
     assert [each.annunciations for each in found.top_ten] == [3]
+    alarms = Alarms(desk.plant.parts.database, desk.plant.parts.plant)
+    of_assets = [
+        (await alarms.statistics(desk.plant.tenant, None, None, 1, assets=[asset])).statistics.annunciations
+        for asset in ("imm01", "works")
+    ]
+    assert of_assets == [3, 0]
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,11 @@ import pypdfium2
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
-from dualspan.analytics.v1 import calendars_pb2, states_pb2
+from dualspan.analytics.v1 import calendars_pb2, spc_pb2, states_pb2
 from dualspan.analytics.v1 import reports_pb2 as contract
 from dualspan.analytics.v1.calendars_pb2_grpc import CalendarServiceStub
 from dualspan.analytics.v1.reports_pb2_grpc import ReportServiceStub
+from dualspan.analytics.v1.spc_pb2_grpc import SpcServiceStub
 from dualspan.analytics.v1.states_pb2_grpc import StateServiceStub
 from dualspan_analytics.columns import PropertyRef
 from dualspan_analytics.composition import reports as composition
@@ -168,6 +169,27 @@ async def test_a_machine_without_a_tag_is_a_note_and_the_others_are_computed(pla
     assert "6.00" in page
     # There are no alarms and no charts; everything else has its data.
     assert page.count("There is no data for this section") == 2
+
+
+async def test_a_chart_of_a_model_is_drawn_for_each_machine_of_the_scope(platform: AnalyticsPlatform) -> None:
+    plant = await made(platform, site("elsewhere"), machine("m4", MODEL, ["state"], "elsewhere"))
+    chart = spc_pb2.ControlChart(
+        kind=spc_pb2.CONTROL_CHART_KIND_INDIVIDUALS,
+        model=MODEL,
+        property="good-count",
+        subgrouping=spc_pb2.ControlChart.Subgrouping(count=1),
+    )
+    request = spc_pb2.CreateControlChartRequest(parent=plant.parent, control_chart_id="pieces", control_chart=chart)
+    await SpcServiceStub(plant.channel).CreateControlChart(request)
+    report = daily(plant, assets=["works"], sections=[contract.REPORT_SECTION_SPC], operators=3)
+    assert (await put(plant, report)).operators == 3
+    await stub(plant).RunReport(contract.RunReportRequest(name=f"{plant.parent}/reports/daily", time=stamp(T0 + HOUR)))
+    await composition.runs(plant.parts).run(plant.tenant, "daily", T0)
+    run = (await runs_of(plant))[-1]
+    page = (await download(plant, run.name, contract.REPORT_LANGUAGE_EN, contract.REPORT_FORMAT_HTML)).content.decode()
+    assert "pieces" in page
+    assert "m1" in page
+    assert "m4" not in page
 
 
 async def test_every_period_has_its_run_once_whoever_sweeps(platform: AnalyticsPlatform) -> None:
