@@ -14,6 +14,7 @@ from dualspan_cli.commands import accounts, demo, first_user, gaps, gateways, qu
 from dualspan_cli.commands import run as running
 from dualspan_cli.commands.analytics import analytics
 from dualspan_cli.commands.apps import apps
+from dualspan_cli.commands.billing import statements, usage
 from dualspan_cli.commands.onboarding import onboarding
 from dualspan_cli.commands.subscriptions import subscriptions
 from dualspan_cli.errors import CommandError
@@ -64,6 +65,8 @@ app.add_typer(onboarding, name="onboarding")
 app.add_typer(analytics, name="analytics")
 app.add_typer(apps, name="apps")
 app.add_typer(subscriptions, name="subscriptions")
+app.add_typer(usage, name="usage")
+app.add_typer(statements, name="statements")
 
 
 def _known_errors() -> tuple[type[CommandError], type[DualSpanError], type[grpc.RpcError]]:

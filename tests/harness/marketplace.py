@@ -53,6 +53,11 @@ class Marketplace:
 
         return await self.stack.enter_async_context(open_channel(self.address, access_token=token))
 
+    async def service_channel(self, service: str = "historian") -> grpc.aio.Channel:
+        """As another service of the platform."""
+        secret = self.parts.settings.platform.service_secret
+        return await self.stack.enter_async_context(open_channel(self.address, service=service, secret=secret))
+
     async def check(self, tenant: str, app_id: str, version: str) -> None:
         """What the worker does with a submission."""
         await catalogue.checking(self.parts).check(tenant, app_id, version)

@@ -11,6 +11,7 @@ import typer
 from dualspan.marketplace.v1 import apps_pb2
 from dualspan.marketplace.v1 import publishing_pb2 as contract
 from dualspan.marketplace.v1.publishing_pb2_grpc import PublishingServiceStub
+from dualspan.marketplace.v1.usage_pb2 import UsageDimension
 from dualspan_cli.commands.apps.catalogue import AppArgument
 from dualspan_cli.commands.options import DataOption, TenantOption, with_session
 from dualspan_cli.errors import CommandError
@@ -39,6 +40,10 @@ def plan(
     currency: Annotated[str, typer.Option(help="ISO 4217, such as CNY.")] = "",
     trial_days: Annotated[int, typer.Option(help="Length of a trial.")] = 0,
     max_assets: Annotated[int, typer.Option(help="Most assets; 0: as many as the app allows.")] = 0,
+    limits: Annotated[
+        list[str] | None,
+        typer.Option("--limit", help="Of a month: read-samples=SOFT:HARD or read-requests=SOFT:HARD; 0: none."),
+    ] = None,
     tenant: TenantOption = "",
     data: DataOption = None,
     as_json: JsonFlag = False,
@@ -52,6 +57,7 @@ def plan(
         currency=currency,
         trial_days=trial_days,
         max_assets=max_assets,
+        quotas=[_limit(each) for each in limits or ()],
     )
 
     async def use(session: Session) -> apps_pb2.Plan:
@@ -96,6 +102,17 @@ def _micros(price: str) -> int:
     if micros != whole:
         raise CommandError("USAGE", f"{price} has more than six decimals.", exit_code=2)
     return whole
+
+
+def _limit(text: str) -> apps_pb2.PlanQuota:
+    word, _, both = text.partition("=")
+    soft, _, hard = both.partition(":")
+    try:
+        dimension = UsageDimension.Value(f"USAGE_DIMENSION_{word.upper().replace('-', '_')}")
+        return apps_pb2.PlanQuota(dimension=dimension, soft_limit=int(soft), hard_limit=int(hard or "0"))
+    except ValueError as err:
+        words = f"{text!r} is no limit. Write read-samples=80000:100000, or 0 where there is none."
+        raise CommandError("USAGE", words, exit_code=2) from err
 
 
 def _row(each: apps_pb2.Plan) -> dict[str, object]:

@@ -82,6 +82,8 @@ def _row(each: contract.Subscription) -> dict[str, object]:
 def _print(whole: _Whole) -> None:
     given = whole.subscription
     screen.print(f"{given.app} {given.version}, plan {given.plan}: {state_of(given)} {given.reason}".rstrip())
+    if given.quota_notice:
+        screen.print(given.quota_notice, soft_wrap=True, markup=False)
     if given.health_problem:
         screen.print(f"the app says: {given.health_problem}", soft_wrap=True, markup=False)
     for label, time in (

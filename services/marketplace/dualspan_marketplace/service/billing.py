@@ -20,10 +20,8 @@ from dualspan_marketplace.usage.lines import Adjustment, Line, Month, adjusted, 
 from dualspan_marketplace.usage.statement import Statement, digest_of
 from dualspan_marketplace.usage.words import Language
 from dualspan_runtime.audit import Audit
-from dualspan_runtime.context import set_call
 from dualspan_runtime.database import Connection, Database
 from dualspan_runtime.errors import DomainError
-from dualspan_runtime.principal import Principal, PrincipalKind
 
 _CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
 _MOST_MINOR_UNITS = 10**12
@@ -109,9 +107,8 @@ class Billing:
 
     async def _keep(self, connection: Connection, closed: Statement) -> None:
         await store.insert(connection, replace(closed, digest=digest_of(closed)))
-        set_call(Principal(PrincipalKind.SERVICE, "services/marketplace"), closed.tenant)
         name = STATEMENT.format(tenant=closed.tenant, statement=str(closed.number))
-        await self._audit.write(connection, closed.tenant, "marketplace.statements.close", name)
+        await self._audit.write(connection, closed.tenant, "marketplace.statements.close", name, "services/marketplace")
 
     async def _due(self, tenant: str, now: datetime) -> Month | None:
         """The month whose statement is to be closed now; the first one begins with the first use."""
