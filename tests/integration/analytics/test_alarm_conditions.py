@@ -66,11 +66,11 @@ class Notifier:
         await self._uploader.until(self._sequence)
         assert not self._uploader.quarantined
 
-    async def rule(self, minimum_severity: int = 1) -> None:
+    async def rule(self, minimum_severity: int = 1, rule_id: str = "plc") -> None:
         name = f"{self.plant.parent}/tags/{self.tag}"
         conditions = contract.AlarmRule.OpcUaConditions(tags=[name], minimum_severity=minimum_severity)
         rule = contract.AlarmRule(display_name="From the PLC", response="Look.", opc_ua_conditions=conditions)
-        request = contract.CreateAlarmRuleRequest(parent=self.plant.parent, alarm_rule_id="plc", alarm_rule=rule)
+        request = contract.CreateAlarmRuleRequest(parent=self.plant.parent, alarm_rule_id=rule_id, alarm_rule=rule)
         await self.stub.CreateAlarmRule(request)
 
     async def rules(self) -> list[contract.AlarmRule]:
@@ -209,10 +209,13 @@ async def test_events_of_one_time_count_each_once_however_often_they_are_read(no
     await notifier.tell(event(1, at, active=True))
     await notifier.until(contract.ALARM_STATE_UNACKNOWLEDGED)
     await notifier.tell(event(2, at, active=False), event(3, at, active=True))
-    for number in range(5):  # each makes all of them be read again
-        await notifier.tell(of("other", number, at + number, active=False))
-    await notifier.until_there_are([("Tank1", cause, at) for cause in ("RAISED", "CLEARED", "RAISED")])
+    wanted = [("Tank1", cause, at) for cause in ("RAISED", "CLEARED", "RAISED")]
+    await notifier.until_there_are(wanted)
     assert await notifier.causes() == ["RAISED", "CLEARED", "RAISED"]
+    # Another rule, and all of them are read again; to it only how the condition stands is new.
+    await notifier.rule(rule_id="again")
+    await notifier.tell(of("other", 1, at + 1, active=True))
+    await notifier.until_there_are([*wanted, ("Tank1", "RAISED", at), *[("other", "RAISED", at + 1)] * 2])
 
 
 async def test_a_rule_whose_events_cannot_be_read_says_so(notifier: Notifier) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import uuid
 from collections import defaultdict
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 
 import structlog
 
@@ -35,16 +35,16 @@ class AlarmEngine:
         self._running: dict[str, asyncio.Task[None]] = {}
         self._changed: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._woken = asyncio.Event()
-        # Apart from those that answer questions: however many anybody asks, alarms wait for none of them.
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="alarms")
 
     async def run(self) -> None:
         """Evaluate for ever."""
+        # Apart from the threads that answer questions: however many anybody asks, alarms wait for none of them.
+        threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="alarms")
         try:
             async with self._database.listen(alarm_rules.CHANNEL, self._wake):
                 while True:
                     self._woken.clear()
-                    await self._start_missing()
+                    await self._start_missing(threads)
                     try:
                         async with asyncio.timeout(self._timing.poll):
                             await self._woken.wait()
@@ -56,20 +56,21 @@ class AlarmEngine:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
             self._running.clear()
+            threads.shutdown(wait=False)
 
     def _wake(self, tenant: str) -> None:
         self._changed[tenant].set()
         self._woken.set()
 
-    async def _start_missing(self) -> None:
+    async def _start_missing(self, threads: Executor) -> None:
         async with self._database.platform_transaction(readonly=True) as connection:
             tenants = await alarm_rules.tenants(connection)
         for tenant in tenants:
             task = self._running.get(tenant)
             if task is None or task.done():
-                self._running[tenant] = asyncio.create_task(self._keep(tenant))
+                self._running[tenant] = asyncio.create_task(self._keep(tenant, threads))
 
-    async def _keep(self, tenant: str) -> None:
+    async def _keep(self, tenant: str, threads: Executor) -> None:
         """Evaluate one tenant until it has no rules, or another replica does it; again when something goes wrong."""
         pause = 1.0
         while True:
@@ -83,7 +84,7 @@ class AlarmEngine:
                         self._owner,
                         self._timing,
                         self._changed[tenant],
-                        self._threads,
+                        threads,
                     )
                     await evaluation.run()
                 return
