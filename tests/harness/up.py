@@ -84,7 +84,7 @@ def environment(folder: Path) -> dict[str, str]:
     )
 
 
-def free_row(count: int = 9) -> int:
+def free_row(count: int = 10) -> int:
     """The first of a row of ports that are free."""
     for first in random.sample(range(20_000, 32_000, count), 500):
         if all(port_is_free(first + offset) for offset in range(count)):

@@ -35,7 +35,7 @@ _STEADY_SECONDS = 3.0
 _START_SECONDS = 90.0
 SERVICES = ("identity", "onboarding", "historian", "analytics", "marketplace", "console")
 PortBaseOption = Annotated[
-    int | None, typer.Option("--port-base", min=1024, max=65000, help="Use nine ports from this one on.")
+    int | None, typer.Option("--port-base", min=1024, max=65000, help="Use ten ports from this one on.")
 ]
 
 
