@@ -368,6 +368,10 @@ def test_a_pod_that_has_ended_and_goes_is_none() -> None:
     going = {"deletionTimestamp": "2026-11-23T03:00:00Z"}
     assert not runs({"metadata": going, "status": {"containerStatuses": [ended]}})
     assert runs({"metadata": going, "status": {"containerStatuses": [ended, running]}})
+    removed = {"state": {"waiting": {"reason": "ContainerCreating"}}, "lastState": {"terminated": {}}}
+    begins = {"state": {"waiting": {"reason": "ContainerCreating"}}}
+    assert not runs({"metadata": going, "status": {"containerStatuses": [removed]}})
+    assert runs({"metadata": going, "status": {"containerStatuses": [begins]}})
     assert runs({"metadata": {}, "status": {"containerStatuses": [ended]}})
     assert runs({"metadata": going, "status": {}})
 

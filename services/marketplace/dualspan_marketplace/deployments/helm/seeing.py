@@ -72,8 +72,14 @@ def holding(seen: Seen, names: Names) -> Holding:
 def runs(pod: Object) -> bool:
     """Whether anything of a pod runs, or may yet: the cluster keeps one that has ended for a while."""
     statuses = pod.get("status", {}).get("containerStatuses", ())
-    ended = bool(statuses) and all("terminated" in each.get("state", {}) for each in statuses)
+    ended = bool(statuses) and all(map(_has_ended, statuses))
     return not (ended and pod["metadata"].get("deletionTimestamp"))
+
+
+def _has_ended(status: Mapping[str, Any]) -> bool:
+    """Of a pod that goes: before Kubernetes 1.22 its containers may be said to wait, once they are removed."""
+    state = status.get("state", {})
+    return "running" not in state and ("terminated" in state or "terminated" in status.get("lastState", {}))
 
 
 def _altered(seen: Seen, names: Names) -> bool:
