@@ -349,3 +349,62 @@ async def test_nothing_beyond_a_limit_is_left_out_in_silence(
     again = Profile(name=f"{plant.parent}/machineProfiles/p", models=["injection-moulding-machine"])
     again.packml.SetInParent()
     await states(plant).UpdateMachineProfile(states_pb2.UpdateMachineProfileRequest(machine_profile=again))
+
+
+async def test_a_plc_that_shows_0_counts_nothing_anew_whatever_is_asked(platform: AnalyticsPlatform) -> None:
+    plant = await platform.plant(
+        [site("works"), machine("m1", "injection-moulding-machine", [STATE.property, GOOD.property], "works")]
+    )
+    minute, day = 60_000_000, 24 * HOUR
+    # A piece a minute, but nothing from 20:00 of the first day to 06:00 of the third: it shows 0, then its total again.
+    first, third = T0 + np.arange(0, 20 * 60) * minute, T0 + 2 * day + np.arange(6 * 60, 24 * 60) * minute
+    good = 100_000 + np.arange(len(first) + len(third))
+    t, values = np.concatenate([first, third]), good.copy()
+    values[5] = 0
+    zero = (np.array([T0 + 20 * HOUR, T0 + 21 * HOUR]), np.array([0, 0]))
+    await plant.ingest({STATE: ([T0], [0]), GOOD: (np.append(t, zero[0]), np.append(values, zero[1]))})
+    profile = Profile(
+        name=f"{plant.parent}/machineProfiles/p",
+        models=["injection-moulding-machine"],
+        values=Profile.ValueSource(values=[Profile.StateValue(value="0", state="running")]),
+        run_times=[Profile.RunTime(per_item={"seconds": 60})],  # pyright: ignore[reportArgumentType]
+    )
+    await states(plant).UpdateMachineProfile(states_pb2.UpdateMachineProfileRequest(machine_profile=profile))
+    stub = KpiServiceStub(plant.channel)
+
+    async def made_in(start: int, end: int, *, skip_rollups: bool = False) -> tuple[list[float], list[str]]:
+        request = kpis_pb2.QueryKpisRequest(
+            parent=plant.parent,
+            start_time=stamp(start),
+            end_time=stamp(end),
+            kpis=["oee"],
+            group_by=[kpis_pb2.DIMENSION_DAY],
+            include_sums=True,
+            skip_rollups=skip_rollups,
+        )
+        answer = await stub.QueryKpis(request)
+        reasons = [answer.kpis[0].reasons.texts[place] for place in answer.kpis[0].reasons.places]
+        return list(next(each.values for each in answer.sums if each.sum == "GQ")), reasons
+
+    by_day = [len(first) - 1, 0, len(third)]
+    alone = [(await made_in(T0 + n * day, T0 + (n + 1) * day))[0][0] for n in (2, 1, 0)]
+    assert alone[::-1] == by_day
+    values_, reasons = await made_in(T0, T0 + 3 * day)  # from roll-ups of the days alone
+    assert values_ == by_day
+    assert "showed what cannot be true once" in reasons[0]
+    assert "reset once" in reasons[0]  # that it came back was not known on that day
+    values_, reasons = await made_in(T0, T0 + 3 * day, skip_rollups=True)
+    assert values_ == by_day
+    assert "showed what cannot be true 2 times" in reasons[0]
+    opened = await stub.GetKpi(
+        kpis_pb2.GetKpiRequest(
+            name=f"{plant.parent}/kpis/oee", asset="m1", start_time=stamp(T0 + 2 * day), end_time=stamp(T0 + 3 * day)
+        )
+    )
+    assert next(each.values[0] for each in opened.sums if each.sum == "GQ") == by_day[2]
+    kpi = kpis_pb2.Kpi(name=f"{plant.parent}/kpis/own", formula="increase(good_count)")
+    await stub.UpdateKpi(kpis_pb2.UpdateKpiRequest(kpi=kpi))
+    request = kpis_pb2.GetKpiRequest(
+        name=kpi.name, asset="m1", start_time=stamp(T0 + 2 * day), end_time=stamp(T0 + 3 * day)
+    )
+    assert (await stub.GetKpi(request)).value == by_day[2]

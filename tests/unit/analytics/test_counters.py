@@ -61,7 +61,8 @@ def test_values_that_cannot_be_true_count_nothing_and_are_marked(
     found = increments(counter(values, kind=np.float64), 0, 10_000, modulus)
     assert found.amount.sum() == pytest.approx(total)
     assert len(found.dropped) >= 1
-    assert found.anchors.tolist() == [each - 10 for each in found.dropped]
+    assert found.around.start.tolist() == [each - 10 for each in found.dropped]
+    assert (found.around.end > found.dropped).all()
     assert len(found.resets) == len(found.rollovers) == len(found.jumps) == 0
 
 

@@ -1,6 +1,6 @@
 """Custom KPIs: one value for each window, from properties and from the sums of ISO 22400-2."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -289,12 +289,17 @@ def _increase(
     return _Result(total.astype(np.float64), _where(blind))
 
 
+def counters_of(expression: Expression) -> Sequence[Property]:
+    """What `increase` is taken of."""
+    calls = [node for node in walk(expression.root) if isinstance(node, Call) and node.function == "increase"]
+    return list(dict.fromkeys(node for call in calls for node in walk(call) if isinstance(node, Property)))
+
+
 def _doubts(expression: Expression, series: Mapping[Property, Series | None], windows: Windows) -> Reasons:
     """object[w]: what of the counters of an expression is doubtful in each window."""
     named = {node.name for node in walk(expression.root) if isinstance(node, Element)}
     reason = doubts(Sums(windows.measures), [_BAD.get(name, Measure.UNKNOWN) for name in named])
-    calls = {node for node in walk(expression.root) if isinstance(node, Call) and node.function == "increase"}
-    for counter in {node for call in calls for node in walk(call) if isinstance(node, Property)}:
+    for counter in counters_of(expression):
         given = series.get(counter)
         if given is None or not len(given):
             continue

@@ -35,7 +35,8 @@ class Increments:
         dropped: int64[d], µs: samples with which values began that cannot be true; they are left out.
         jumps: int64[j], µs: samples that showed far more than can have been counted; they count, unless the counter
             was near 0 since the first sample of all.
-        anchors: int64[d], µs: the samples before those in `dropped`: without them nobody would know.
+        around: From the samples before values that are left out to those behind them: without the former nobody would
+            know; in order of time, those before the span too.
         doubtful: What stood before the first sample might show that some of this is false.
         bad: Time without good data.
         open: That part of it which no later sample makes up for: before the first good sample and behind the last.
@@ -51,7 +52,7 @@ class Increments:
     open: Intervals
     dropped: Micros = field(default_factory=_no_times)
     jumps: Micros = field(default_factory=_no_times)
-    anchors: Micros = field(default_factory=_no_times)
+    around: Intervals = field(default_factory=Intervals.none)
     doubtful: bool = False
 
     @property
@@ -146,7 +147,6 @@ def _looked_at(samples: Samples, start_us: int, modulus: float, bad: Intervals, 
     when = t[1:]
     seen = when >= start_us
     counted = (amount != 0) & seen
-    recent = kept.dropped >= start_us
     return Increments(
         timestamp=when[counted],
         amount=amount[counted],
@@ -156,9 +156,9 @@ def _looked_at(samples: Samples, start_us: int, modulus: float, bad: Intervals, 
         rollovers=when[rolled & seen],
         bad=bad,
         open=unknown,
-        dropped=kept.dropped[recent],
+        dropped=kept.dropped[kept.dropped >= start_us],
         jumps=when[jump & seen],
-        anchors=kept.before[recent],
+        around=kept.around,
         doubtful=bool(((far | lost) & seen).any()),
     )
 

@@ -78,6 +78,12 @@ class Plan:
         return (self.unit or PIECE) if counts else ""
 
     @property
+    def counters(self) -> dict[str, float]:
+        """Where each property that counts begins again with 0; 0: never."""
+        used = (self.good, self.scrap, self.rework, self.total, self.energy)
+        return {each.property: each.modulus for each in used if each.property}
+
+    @property
     def properties(self) -> tuple[Property, ...]:
         """All that is to be read."""
         plain = [self.state_property, self.reason_property, self.product_property, self.order_property]
@@ -149,6 +155,11 @@ class Computed:
     orders: tuple[str, ...]
     counters: Mapping[str, Increments]
 
+    @property
+    def is_doubtful(self) -> bool:
+        """Earlier samples of its counters might show that some of this is false."""
+        return any(each.doubtful for each in self.counters.values())
+
 
 def compute(
     plan: Plan,
@@ -193,15 +204,13 @@ def _labelled(values: Values, name: str, start_us: int, end_us: int) -> tuple[St
 
 def _counters(plan: Plan, values: Values, start_us: int, end_us: int) -> dict[str, Increments]:
     found: dict[str, Increments] = {}
-    for counter in (plan.good, plan.scrap, plan.rework, plan.total, plan.energy):
-        if not counter.property:
-            continue
-        series = values.get(Property(counter.property))
+    for name, modulus in plan.counters.items():
+        series = values.get(Property(name))
         if series is not None and series.value.dtype.kind in "OU" and len(series):
-            raise not_a_number(plan.asset, counter.property)
+            raise not_a_number(plan.asset, name)
         known = series is not None and len(series) > 0
-        found[counter.property] = (
-            increments(series, start_us, end_us, counter.modulus).times(plan.factors.get(counter.property, 1.0))
+        found[name] = (
+            increments(series, start_us, end_us, modulus).times(plan.factors.get(name, 1.0))
             if known and series is not None
             else nothing(start_us, end_us)
         )

@@ -40,6 +40,11 @@ class Machine:
     refs: tuple[PropertyRef, ...]
     digest: bytes
 
+    @property
+    def counters(self) -> dict[PropertyRef, float]:
+        """Which of `refs` count, and where each begins again with 0; 0: never."""
+        return {PropertyRef(self.id, name): modulus for name, modulus in self.plan.counters.items()}
+
 
 def machines_of(tree: AssetTree, assets: Sequence[str]) -> list[Asset]:
     """The machines among assets and below them, each once, in order of id; all machines if none is named.

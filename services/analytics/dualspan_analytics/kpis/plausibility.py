@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dualspan_analytics.intervals import Micros
+from dualspan_analytics.intervals import Intervals, Micros
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -85,20 +85,19 @@ class Kept:
     Attributes:
         samples: What is left.
         dropped: int64[k], µs: the first sample of each run that was taken out.
-        before: int64[k], µs: the last one that was left before each.
+        around: k spans, from the last sample before each run to the first one behind it.
     """
 
     samples: Samples
     dropped: Micros
-    before: Micros
+    around: Intervals
 
 
 def may_be_implausible(value: Floats, step: Floats) -> bool:
     """Whether it is worth looking closer: for most counters of most days it is not."""
     if len(step) < _SAMPLES:
         return True
-    highest, lowest = float(step.max()), float(step.min())
-    return lowest < 0 or highest > _IMPLAUSIBLE * float(value[-1] - value[0]) / len(step)
+    return float(step.min()) < 0 or float(step.max()) > _IMPLAUSIBLE * float(value[-1] - value[0]) / len(step)
 
 
 def usual(samples: Samples) -> Usual:
@@ -120,10 +119,9 @@ def without_false(samples: Samples, ordinary: Usual) -> Kept:
         for find in (_spikes, _dips):
             keep = ~find(left, ordinary, longest)
             left, place = left.take(keep), place[keep]
-    out = np.ones(len(samples) + 1, np.bool_)
-    out[place] = False
-    first = np.flatnonzero(out[1:-1] & ~out[:-2]) + 1
-    return Kept(left, samples.t[first], samples.t[first - 1])
+    apart = np.flatnonzero(np.diff(place) > 1)
+    before, behind = place[apart], place[apart + 1]
+    return Kept(left, samples.t[before + 1], Intervals(samples.t[before], samples.t[behind]))
 
 
 def _spikes(samples: Samples, ordinary: Usual, longest: int) -> Flags:

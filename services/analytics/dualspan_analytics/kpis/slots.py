@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dualspan_analytics.calendars.expansion import Shifts
-from dualspan_analytics.intervals import Micros
+from dualspan_analytics.intervals import Intervals, Micros
 
 NO_SHIFT = -1
 """In place of a shift: the time between two."""
@@ -112,4 +112,21 @@ def depends_on(first_samples: Sequence[Micros], start_us: Micros) -> Micros:
         place = np.searchsorted(t, begin, side="right") - 1
         # Without a sample before, one that comes late may stand anywhere before.
         depends = np.minimum(depends, np.where(place >= 0, t[np.maximum(place, 0)] if len(t) else 0, 0))
+    return depends
+
+
+def reaching_back(depends_us: Micros, start_us: Micros, around: Sequence[Intervals]) -> Micros:
+    """int64[n]: the same, where a slot begins among false values of a counter: these are known by what was before.
+
+    Args:
+        depends_us: int64[n], see `depends_on`.
+        start_us: int64[n], starts of the slots.
+        around: Of each counter, from the last true sample to the next, ascending.
+    """
+    begin, depends = start_us - MARGIN_US, depends_us
+    for spans in around:
+        if len(spans):
+            place = np.maximum(np.searchsorted(spans.start, begin, side="left") - 1, 0)
+            within = (spans.start[place] < begin) & (begin <= spans.end[place])
+            depends = np.where(within, np.minimum(depends, spans.start[place]), depends)
     return depends

@@ -28,6 +28,7 @@ from dualspan_analytics.intervals import Micros
 from dualspan_analytics.kpis.counters import Increments, increments
 from dualspan_analytics.plant_data import PlantData
 from dualspan_analytics.service.clock import now_us
+from dualspan_analytics.service.counter_history import with_earlier
 from dualspan_analytics.service.energy_definitions import EnergyDefinitions
 from dualspan_runtime.errors import FailedPrecondition, InvalidArgument
 
@@ -218,6 +219,9 @@ class EnergyUse:
             async with gate:
                 # A reading after the end says what was used until then.
                 found = await self._plant.read(tenant, [ref], span.start_us, span.end_us + QUARTER_US)
+                if ref is counter:
+                    ends = span.start_us, span.end_us + QUARTER_US
+                    found = await with_earlier(self._plant, tenant, {ref: span.modulus}, found, ends)
                 return await asyncio.to_thread(_pieces, found[ref], span, edges, is_counter=ref is counter)
 
         return dict(zip(assets, await asyncio.gather(*map(one, assets)), strict=True))
@@ -229,6 +233,8 @@ class EnergyUse:
         if not refs:
             return {}
         found = await self._plant.read(tenant, refs, span.start_us, span.end_us)
+        ends = span.start_us, span.end_us
+        found = await with_earlier(self._plant, tenant, dict.fromkeys(refs, 0.0), found, ends)
         return {ref.asset: increments(found[ref], span.start_us, span.end_us) for ref in refs}
 
 

@@ -10,7 +10,7 @@ from dualspan_analytics.columns import PropertyRef, Series
 from dualspan_analytics.expressions.instants import Work
 from dualspan_analytics.expressions.model import Expression, Property
 from dualspan_analytics.expressions.parsing import parse
-from dualspan_analytics.expressions.windows import Windows, compute
+from dualspan_analytics.expressions.windows import Windows, compute, counters_of
 from dualspan_analytics.kpis.errors import bad_query, too_many_rows, unknown_kpi
 from dualspan_analytics.kpis.grouping import Dimension, Rows, check_dimensions, grouped
 from dualspan_analytics.kpis.machine import Computed
@@ -218,6 +218,9 @@ class Kpis:
         refs = {each: PropertyRef(asset, each.name, each.index) for each in expression.properties}
         span = int(windows.start[0]), int(windows.end[-1])
         series = await self._production.values(tenant, list(refs.values()), *span) if refs else {}
+        counters = {refs[each]: 0.0 for each in counters_of(expression)}
+        if counters:
+            series = await self._production.with_earlier(tenant, counters, series, span)
         values: dict[Property, Series | None] = {each: series[ref] for each, ref in refs.items()}
         return await asyncio.to_thread(compute, expression, values, windows, work)
 

@@ -5,33 +5,31 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dualspan_analytics.assets import Asset, AssetTree
-from dualspan_analytics.calendars.expansion import planned_stops
 from dualspan_analytics.calendars.model import Calendar
 from dualspan_analytics.changes import Changes
 from dualspan_analytics.columns import PropertyRef, Series
 from dualspan_analytics.expressions.instants import Work
-from dualspan_analytics.expressions.model import Property
 from dualspan_analytics.intervals import Intervals
 from dualspan_analytics.kpis.errors import bad_query, too_many_intervals, too_many_notes
-from dualspan_analytics.kpis.machine import Computed, compute
+from dualspan_analytics.kpis.machine import Computed
 from dualspan_analytics.kpis.planning import Machine, all_planned, machines_of, planned
 from dualspan_analytics.kpis.profile import Profile
-from dualspan_analytics.kpis.slots import MARGIN_US, DataVersions, Slots, depends_on
-from dualspan_analytics.kpis.table import CellTable, joined, table_of
+from dualspan_analytics.kpis.slots import MARGIN_US, DataVersions, Slots
+from dualspan_analytics.kpis.table import CellTable, joined
 from dualspan_analytics.plant_data import PlantData
 from dualspan_analytics.service.clock import now_us
+from dualspan_analytics.service.counter_history import with_earlier
 from dualspan_analytics.service.definitions import ProductionDefinitions
-from dualspan_analytics.service.rollup_records import earliest, held, rollups_of, slots_between
-from dualspan_analytics.states.model import StopNote
+from dualspan_analytics.service.passes import Batch, Passed, Passes, computed_of
+from dualspan_analytics.service.rollup_records import earliest, held, slots_between
 from dualspan_analytics.states.timeline import Timeline, merged
 from dualspan_analytics.store import production
-from dualspan_analytics.store.production import Note, Rollup, StoredRollups
+from dualspan_analytics.store.production import Note, StoredRollups
 from dualspan_runtime.database import Database
 
 MOST_INTERVALS = 100_000
@@ -41,8 +39,6 @@ MOST_NOTES = 100_000
 """About all machines of a question."""
 _MOST_PLANS = 64
 _MACHINES_AT_ONCE = 20
-_Batch: TypeAlias = Sequence[tuple[int, Slots]]
-"""Machines by their place in the question, and the slots that are to be computed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,15 +187,27 @@ class Production:
         end_us = min(end_us, now_us())
         if end_us <= start_us:
             raise bad_query("it begins after now")
-        series = await self._plant.read(tenant, machine.refs, start_us, end_us)
-        slots = slots_between(machine.calendar, start_us, end_us)
-        return await asyncio.to_thread(_compute, machine, series, notes, (start_us, end_us), slots, Work())
+        span = start_us, end_us
+        series = await self._plant.read(tenant, machine.refs, *span)
+        series = await with_earlier(self._plant, tenant, machine.counters, series, span)
+        slots = slots_between(machine.calendar, *span)
+        return await asyncio.to_thread(computed_of, machine, series, notes, span, slots, Work())
 
     async def values(
         self, tenant: str, refs: Sequence[PropertyRef], start_us: int, end_us: int
     ) -> dict[PropertyRef, Series]:
         """Samples of properties, each with the one before the span."""
         return await self._plant.read(tenant, refs, start_us, end_us)
+
+    async def with_earlier(
+        self,
+        tenant: str,
+        counters: Mapping[PropertyRef, float],
+        series: Mapping[PropertyRef, Series],
+        span: tuple[int, int],
+    ) -> dict[PropertyRef, Series]:
+        """See `counter_history`."""
+        return await with_earlier(self._plant, tenant, counters, series, span)
 
     async def sums(
         self, tenant: str, asked: Asked, start_us: int, end_us: int, *, skip_rollups: bool = False
@@ -277,28 +285,41 @@ class Production:
         """Compute slots from samples, and roll up those that are whole and over, if they are to be kept."""
         wanted = [(place, slots[asked.machines[place].id].take(which)) for place, which in missing]
         parts: list[CellTable] = []
-        work = Work()
+        passes = Passes(asked.machines, asked.notes, versions if keep else {}, Work())
         for low, high in _reads([each for _, each in wanted]):
             end = min(high + MARGIN_US, now_us())
             mine = [(place, each.take((each.start >= low) & (each.end <= high))) for place, each in wanted]
             batches = _batches([(place, each) for place, each in mine if len(each)])
             async with aclosing(self._read(tenant, asked, batches, low - MARGIN_US, end)) as reads:
                 async for batch, series in reads:
-                    found, rollups = await asyncio.to_thread(
-                        _pass, asked, batch, series, versions if keep else {}, end, work
-                    )
-                    parts += found
-                    if rollups:
-                        async with self._database.transaction(tenant) as connection:
-                            await production.store(connection, tenant, rollups)
+                    for passed in await self._passed(tenant, passes, batch, series, (low - MARGIN_US, end)):
+                        parts += passed.tables
+                        if passed.rollups:
+                            async with self._database.transaction(tenant) as connection:
+                                await production.store(connection, tenant, passed.rollups)
         return parts
 
+    async def _passed(
+        self,
+        tenant: str,
+        passes: Passes,
+        batch: Batch,
+        series: Mapping[PropertyRef, Series],
+        span: tuple[int, int],
+    ) -> list[Passed]:
+        """A batch, and what of it is computed again with earlier samples."""
+        found = await asyncio.to_thread(passes.over, batch, series, span[1], settled=False)
+        if not found.doubtful:
+            return [found]
+        more = await with_earlier(self._plant, tenant, passes.counters(found.doubtful), series, span)
+        return [found, await asyncio.to_thread(passes.over, found.doubtful, more, span[1], settled=True)]
+
     async def _read(
-        self, tenant: str, asked: Asked, batches: Sequence[_Batch], start_us: int, end_us: int
-    ) -> AsyncGenerator[tuple[_Batch, Mapping[PropertyRef, Series]]]:
+        self, tenant: str, asked: Asked, batches: Sequence[Batch], start_us: int, end_us: int
+    ) -> AsyncGenerator[tuple[Batch, Mapping[PropertyRef, Series]]]:
         """The samples of each batch; while one is computed, the next one is read."""
 
-        def read(batch: _Batch) -> asyncio.Task[dict[PropertyRef, Series]]:
+        def read(batch: Batch) -> asyncio.Task[dict[PropertyRef, Series]]:
             refs = [ref for place, _ in batch for ref in asked.machines[place].refs]
             held = min(2, len(batches))
             return asyncio.create_task(self._plant.read(tenant, refs, start_us, end_us, parts=held))
@@ -323,51 +344,9 @@ def _reads(wanted: Sequence[Slots]) -> list[tuple[int, int]]:
     return list(zip(near.start.tolist(), (near.end - _NEAR_US).tolist(), strict=True))
 
 
-def _batches(wanted: _Batch) -> list[_Batch]:
+def _batches(wanted: Batch) -> list[Batch]:
     """A few machines at a time: what is held is bounded, and the historian is busy while they are computed."""
     return [wanted[first : first + _MACHINES_AT_ONCE] for first in range(0, len(wanted), _MACHINES_AT_ONCE)]
-
-
-def _pass(
-    asked: Asked,
-    wanted: _Batch,
-    series: Mapping[PropertyRef, Series],
-    versions: Mapping[str, Sequence[DataVersions]],
-    end_us: int,
-    work: Work,
-) -> tuple[list[CellTable], list[Rollup]]:
-    """One vectorised pass for each machine; without versions of the data there is nothing to be kept."""
-    parts: list[CellTable] = []
-    rollups: list[Rollup] = []
-    for place, slots in wanted:
-        machine = asked.machines[place]
-        notes = asked.notes.get(machine.id, ())
-        span = int(slots.start[0]) - MARGIN_US, min(int(slots.end[-1]) + MARGIN_US, end_us)
-        found = _compute(machine, series, notes, span, slots, work)
-        table = table_of(place, found, slots)
-        parts.append(table)
-        if not versions:
-            continue
-        depends = depends_on([series[ref].timestamp for ref in machine.refs], slots.start)
-        rollups += rollups_of(machine, table, slots, depends, versions[machine.id], notes, end_us)
-    return parts, rollups
-
-
-def _compute(
-    machine: Machine,
-    series: Mapping[PropertyRef, Series],
-    notes: Sequence[Note],
-    span: tuple[int, int],
-    slots: Slots,
-    work: Work,
-) -> Computed:
-    stops = planned_stops(machine.calendar, *span)
-    return compute(machine.plan, values_of(machine, series), said(notes), slots, stops, span, work)
-
-
-def values_of(machine: Machine, series: Mapping[PropertyRef, Series]) -> dict[Property, Series]:
-    """A machine's series by property."""
-    return {Property(ref.property, ref.index): series[ref] for ref in machine.refs}
 
 
 def shown(line: Timeline) -> Timeline:
@@ -380,11 +359,6 @@ def shown(line: Timeline) -> Timeline:
     if len(found) > MOST_INTERVALS:
         raise too_many_intervals(len(found), MOST_INTERVALS)
     return found
-
-
-def said(notes: Sequence[Note]) -> list[StopNote]:
-    """What people said, as timelines want it."""
-    return [StopNote(note.start_us, note.end_us, note.reason) for note in notes]
 
 
 def _slots(machines: Sequence[Machine], start_us: int, end_us: int) -> dict[str, Slots]:

@@ -15,7 +15,8 @@ from dualspan_analytics.kpis.machine import timeline_of
 from dualspan_analytics.kpis.planning import Machine
 from dualspan_analytics.service.clock import now_us
 from dualspan_analytics.service.kpis import MOST_DETAIL_DAYS, check_span
-from dualspan_analytics.service.production import Production, said, shown, values_of
+from dualspan_analytics.service.passes import said, values_of
+from dualspan_analytics.service.production import Production, shown
 from dualspan_analytics.states.losses import Pareto, pareto, within
 from dualspan_analytics.states.model import Element
 from dualspan_analytics.states.stops import stops_of

@@ -1,0 +1,105 @@
+"""Machines computed from samples, one vectorised pass for each."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from dualspan_analytics.calendars.expansion import planned_stops
+from dualspan_analytics.columns import PropertyRef, Series
+from dualspan_analytics.expressions.instants import Work
+from dualspan_analytics.expressions.model import Property
+from dualspan_analytics.kpis.machine import Computed, compute
+from dualspan_analytics.kpis.planning import Machine
+from dualspan_analytics.kpis.slots import MARGIN_US, DataVersions, Slots, depends_on, reaching_back
+from dualspan_analytics.kpis.table import CellTable, table_of
+from dualspan_analytics.service.rollup_records import rollups_of
+from dualspan_analytics.states.model import StopNote
+from dualspan_analytics.store.production import Note, Rollup
+
+Batch: TypeAlias = Sequence[tuple[int, Slots]]
+"""Machines by their place in the question, and the slots that are to be computed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """What a pass found.
+
+    Attributes:
+        tables: Cells.
+        rollups: What is to be kept.
+        doubtful: What is not among these, because earlier samples of its counters matter.
+    """
+
+    tables: Sequence[CellTable]
+    rollups: Sequence[Rollup]
+    doubtful: Batch
+
+
+@dataclass(frozen=True, slots=True)
+class Passes:
+    """How the machines of a question are computed.
+
+    Attributes:
+        machines: Of the question.
+        notes: What people said, by machine.
+        versions: Of the data, by machine; without any there is nothing to be kept.
+        work: What the question may still do.
+    """
+
+    machines: Sequence[Machine]
+    notes: Mapping[str, Sequence[Note]]
+    versions: Mapping[str, Sequence[DataVersions]]
+    work: Work
+
+    def counters(self, batch: Batch) -> dict[PropertyRef, float]:
+        """What counts of the machines of a batch, and where each begins again with 0 (0: never)."""
+        return {ref: modulus for place, _ in batch for ref, modulus in self.machines[place].counters.items()}
+
+    def over(self, batch: Batch, series: Mapping[PropertyRef, Series], end_us: int, *, settled: bool) -> Passed:
+        """One pass for each machine.
+
+        Args:
+            batch: Which, and what of them.
+            series: Their samples.
+            end_us: Up to here they are read.
+            settled: There are no earlier samples that would tell more.
+        """
+        found, rollups, doubtful = list[CellTable](), list[Rollup](), list[tuple[int, Slots]]()
+        for place, slots in batch:
+            machine = self.machines[place]
+            notes = self.notes.get(machine.id, ())
+            span = int(slots.start[0]) - MARGIN_US, min(int(slots.end[-1]) + MARGIN_US, end_us)
+            computed = computed_of(machine, series, notes, span, slots, self.work)
+            if computed.is_doubtful and not settled:
+                doubtful.append((place, slots))
+                continue
+            found.append(table_of(place, computed, slots))
+            if self.versions:
+                depends = depends_on([series[ref].timestamp for ref in machine.refs], slots.start)
+                around = [each.around for each in computed.counters.values()]
+                depends = reaching_back(depends, slots.start, around)
+                rollups += rollups_of(machine, found[-1], slots, depends, self.versions[machine.id], notes, end_us)
+        return Passed(found, rollups, doubtful)
+
+
+def computed_of(
+    machine: Machine,
+    series: Mapping[PropertyRef, Series],
+    notes: Sequence[Note],
+    span: tuple[int, int],
+    slots: Slots,
+    work: Work,
+) -> Computed:
+    """One machine."""
+    stops = planned_stops(machine.calendar, *span)
+    return compute(machine.plan, values_of(machine, series), said(notes), slots, stops, span, work)
+
+
+def values_of(machine: Machine, series: Mapping[PropertyRef, Series]) -> dict[Property, Series]:
+    """A machine's series by property."""
+    return {Property(ref.property, ref.index): series[ref] for ref in machine.refs}
+
+
+def said(notes: Sequence[Note]) -> list[StopNote]:
+    """What people said, as timelines want it."""
+    return [StopNote(note.start_us, note.end_us, note.reason) for note in notes]
