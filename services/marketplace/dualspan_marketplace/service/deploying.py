@@ -324,7 +324,10 @@ def _is_news(view: _View, now: datetime) -> bool:
         return not known.clear or view.subscription.life.state is State.CANCELLING
     if view.subscription.life.state is State.PROVISIONING or _is_renewal(view, now):
         return True
-    return known.well_time is None or now - known.well_time > _WELL_SECONDS
+    if known.well_time is None or now - known.well_time > _WELL_SECONDS:
+        return True
+    # What was known well was the one before: the new one's address is not its.
+    return known.start_time is not None and known.well_time < known.start_time
 
 
 def _is_renewal(view: _View, now: datetime) -> bool:
