@@ -69,7 +69,8 @@ class KpiServicer(kpis_pb2_grpc.KpiServiceServicer):
             _dimensions(request.group_by),
             request.skip_rollups,
         )
-        return _answer(await self._kpis.query(tenant, question), include_sums=request.include_sums)
+        found = await self._kpis.query(tenant, question)
+        return await asyncio.to_thread(_answer, found, include_sums=request.include_sums)
 
     async def GetKpi(self, request: contract.GetKpiRequest, context: Any) -> contract.KpiDetail:
         """See the contract."""
