@@ -9,10 +9,19 @@ from itertools import count
 import numpy as np
 import pytest
 import pytest_asyncio
+from integration.analytics.test_alarm_signals import fitted, scored
+from numpy.typing import NDArray
 
 from dualspan.analytics.v1 import alarms_pb2 as contract
 from dualspan.analytics.v1.alarms_pb2_grpc import AlarmServiceStub
+from dualspan_analytics.alarms.evaluation import Samples
+from dualspan_analytics.alarms.plan import Plan
 from dualspan_analytics.columns import PropertyRef
+from dualspan_analytics.service.alarm_engine import AlarmEngine
+from dualspan_analytics.service.alarm_evaluation import Sources
+from dualspan_analytics.service.alarm_timing import Timing
+from dualspan_analytics.service.anomaly_signals import AnomalySignals
+from dualspan_analytics.service.opc_ua_events import OpcUaEvents
 from dualspan_cli.embedded import EmbeddedPostgres, EmbeddedRedis
 from dualspan_frame import ValueKind
 from harness import alarm_engine
@@ -197,3 +206,48 @@ async def test_samples_of_a_gateway_that_was_away_count_when_they_come(idle: Ana
     finally:
         await alarm_engine.kill(engine)
     assert found["fast"] == [(number % 2 == 0, int(at)) for number, at in enumerate(times)]
+
+
+class Meddling(AnomalySignals):
+    """Somebody changes the rule just when its first score has been taken: what comes of it cannot be committed."""
+
+    def __init__(self, plant: Plant) -> None:
+        super().__init__(plant.parts.database, 0.0)
+        self._plant = plant
+        self.taken = 0
+
+    async def take(self, tenant: str, plan: Plan, heard: NDArray[np.int64]) -> Samples:
+        found = await super().take(tenant, plan, heard)
+        self.taken += len(found)
+        if self.taken == 1 == len(found):
+            async with self._plant.parts.database.transaction(tenant) as connection:
+                await connection.execute("UPDATE alarm_rule SET revision = revision + 1")
+        return found
+
+
+async def test_a_score_whose_commit_failed_is_not_lost(idle: AnalyticsPlatform) -> None:
+    plant = await idle.plant(ASSETS)
+    await fitted(plant, "imm01")
+    rule = contract.AlarmRule(
+        display_name="Odd",
+        response="Look.",
+        scope=contract.AlarmRule.Scope(assets=["imm01"]),
+        source=contract.ALARM_SOURCE_ANOMALY,
+        property="odd",
+        limits=contract.AlarmRule.Limits(limits=[contract.AlarmRule.Limit(level="H", value=1.0)]),
+    )
+    request = contract.CreateAlarmRuleRequest(parent=plant.parent, alarm_rule_id="fast", alarm_rule=rule)
+    await AlarmServiceStub(plant.channel).CreateAlarmRule(request)
+    parts, meddling = plant.parts, Meddling(plant)
+    sources = Sources(parts.plant, [meddling], OpcUaEvents(parts.events, parts.changes, parts.historian))
+    engine = asyncio.create_task(AlarmEngine(parts.database, sources, Timing(interval=0.05)).run())
+    try:
+        at = now_us()
+        async with parts.database.transaction(plant.tenant) as connection:
+            await scored(connection, plant, "imm01", at)
+        found = await settled(plant, {"fast": 1})
+    finally:
+        engine.cancel()
+        await asyncio.gather(engine, return_exceptions=True)
+    assert [raised for raised, _ in found["fast"]] == [True]
+    assert meddling.taken == 2
