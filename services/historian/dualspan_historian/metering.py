@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # the generated modules have these classes for type checkers 
     from dualspan.marketplace.v1.usage_pb2_grpc import UsageServiceAsyncStub
 
 _HOUR = 3600
-_TELL_SECONDS = 5.0
+_TELL_SECONDS = 2.0
 _LAST_SECONDS = 2.0
 _AT_ONCE = 1000
 # Of an hour that was over so long ago nobody adds to the count any more.

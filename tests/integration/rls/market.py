@@ -17,6 +17,9 @@ IDS = {
     "publisher": "",
     "subscriptions": "theirs",
     "upgrades": "1",
+    "baseline": "",
+    "billingAccount": "",
+    "statements": "1",
 }
 """The id of the example of each collection."""
 
@@ -38,6 +41,24 @@ async def marketplace_of(channel: grpc.aio.Channel, who: grpc.aio.Metadata) -> d
     create_plan = publishing_pb2.CreatePlanRequest(parent=create.parent, plan_id=IDS["plans"], plan=plan)
     await stub.CreatePlan(create_plan, metadata=who)
     return IDS
+
+
+# What the tenant used, and a statement of it.
+_USAGE = """
+SET search_path = marketplace;
+INSERT INTO usage_event VALUES ('acme', 'theirs', 'read-requests', '2026-03-01T00:00Z', 'of acme', 7);
+INSERT INTO usage_counter VALUES ('acme', 'theirs', 'of acme', 7, '2026-03-01T00:00Z');
+INSERT INTO usage_baseline VALUES ('acme', 'theirs', 'acme-kpi', 28);
+INSERT INTO billing_account VALUES ('acme', 'Asia/Shanghai', '2026-03-31T16:00Z', 2);
+INSERT INTO statement VALUES ('acme', 1, '2026-02-28T16:00Z', '2026-03-31T16:00Z', 'Asia/Shanghai',
+    '2026-04-01T16:00Z', 'acme');
+INSERT INTO statement_line VALUES ('acme', 1, 1, 'usage', 'theirs', 'acme-app', 'acme-plan', 'asset-hours', 1, 1, 'h',
+    1, 'CNY', 1, '2026-02-28T16:00Z', '2026-03-31T16:00Z', 'of acme', '');
+INSERT INTO statement_comparison VALUES ('acme', 1, 'theirs', 'acme-app', 'acme-kpi', '%', 1, 1, '2026-01-31T16:00Z',
+    '2026-02-28T16:00Z', 2, 1, '2026-02-28T16:00Z', '2026-03-31T16:00Z', '', 'of acme');
+INSERT INTO adjustment VALUES ('acme', 'of-acme', 1, 'theirs', -1, 'CNY', 'of acme', '2026-04-02T00:00Z');
+RESET search_path;
+"""
 
 
 async def subscription_of(database: ClonedDatabase) -> None:
@@ -74,4 +95,5 @@ async def subscription_of(database: ClonedDatabase) -> None:
         """INSERT INTO marketplace.access (tenant_id, subscription_id, actor, session, secret_digest, expire_time)
         VALUES ('acme', 'theirs', 'users/of-acme', '', 'x', now() + interval '1 hour')"""
     )
+    await connection.execute(_USAGE)
     await connection.close()
