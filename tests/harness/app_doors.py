@@ -134,6 +134,9 @@ async def running_doors(
         shared = platform(
             identity_address=identity.address,
             marketplace_address=market,
+            # Nobody is these here.
+            onboarding_address="127.0.0.1:9",
+            historian_address="127.0.0.1:9",
             redis_url=redis_url,
             apps_url=f"http://apps.localhost:{access}",
             console_url=f"http://127.0.0.1:{console}",
