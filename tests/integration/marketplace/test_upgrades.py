@@ -45,11 +45,11 @@ async def tried(versions: World, tmp_path: Path) -> AsyncGenerator[Trial]:
         await site.provisioner.remove(name)
 
 
-async def both_write(at: Trial, old: float, new: float) -> None:
-    """Both versions write for the second that they are compared, and longer."""
+async def both_write(at: Trial, old: float, new: float, before: int = 0) -> None:
+    """Both versions write for the second that they are compared, and longer; or of so many seconds before."""
     found = await at.beside()
     assert found.canary_time is not None
-    since = round(found.canary_time.timestamp() * MICROSECONDS)
+    since = round((found.canary_time.timestamp() - before) * MICROSECONDS)
     until = since + 3 * MICROSECONDS
     await asyncio.gather(at.write("oee", since, until, old), at.write(found.canary_id, since, until, new))
 
@@ -92,7 +92,7 @@ async def test_one_that_writes_something_else_is_rolled_back_and_says_why(tried:
     first = await tried.site.pid(tried.tenant)
     before = await tried.now()
     await tried.begin("1.3.0")
-    await both_write(tried, 80.0, 90.0)
+    await both_write(tried, 80.0, 90.0, before=3600)
     ended = await tried.until(ROLLED_BACK)
     assert "oee of press-1: 0 of" in ended.reason
     assert "the largest difference is 10" in ended.reason

@@ -42,6 +42,7 @@ CANARIES = st.builds(
     since=st.none() | st.floats(0, 100),
     answers=st.booleans(),
     trouble=st.sampled_from(["", "It ended."]),
+    problem=st.sampled_from(["", "No data."]),
 )
 PLACES = st.builds(Place, seconds=st.floats(0, 300), is_well=st.booleans(), attempts=st.integers(0, 5))
 VERDICTS = st.none() | st.builds(Verdict, st.sampled_from(Outcome), st.just("words"))
@@ -130,6 +131,17 @@ def test_it_is_waited_for_something_to_compare_but_not_for_ever() -> None:
     assert next_step(late) == RollBack("nothing")
 
 
+def test_what_it_says_of_itself_counts_in_the_end() -> None:
+    starting = Canary(State.ACTIVE, 1.0, answers=True, problem="starting")
+    seen = Seen(Phase.CANARY, State.UPGRADING, starting, span=SPAN)
+    assert isinstance(next_step(seen), Wait)
+    assert isinstance(next_step(replace(seen, canary=replace(starting, since=SPAN))), Wait)
+    assert isinstance(next_step(replace(seen, canary=replace(starting, since=SPAN, problem=""))), Judge)
+    step = next_step(replace(seen, canary=replace(starting, since=PATIENCE * SPAN)))
+    assert isinstance(step, RollBack)
+    assert "says: starting" in step.why
+
+
 RULE = Comparison("oee", tolerance=0.5, relative=0.0, share=0.9)
 
 
@@ -144,7 +156,7 @@ def slow(old: Series, new: Series, rule: Comparison, span: tuple[int, int]) -> t
     begin, end = span
     length = end - begin
     first = int(new.time[0]) if len(new.time) else end
-    begin, end = min(max(begin, first), begin + round(length * 0.5)), end - round(length * 0.1)
+    begin, end = min(first, begin + round(length * 0.5)), end - round(length * 0.1)
     rows = [at for at, time in enumerate(old.time.tolist()) if begin <= time < end and old.good[at]]
     times = [int(old.time[at]) for at in rows]
     steps = sorted(later - time for time, later in itertools.pairwise(times))
@@ -211,6 +223,13 @@ def test_it_may_begin_late_and_be_about_to_write() -> None:
     times = list(range(0, 1000, 10))
     old = series(times, [80.0] * 100)
     assert compare(old, series(times[30:92], [80.2] * 62), RULE, "", (0, 1000)).passed
+
+
+def test_results_of_hours_that_had_gone_are_compared() -> None:
+    old = series([-3000, -2000, -1000], [80.0, 81.0, 82.0])
+    found = compare(old, series([-2000, -1000], [81.0, 82.0]), RULE, "", (0, 1000))
+    assert (found.samples, found.within) == (2, 2)
+    assert not compare(old, series([-2000, -1000], [81.0, 92.0]), RULE, "", (0, 1000)).passed
 
 
 def test_bad_samples_are_none_to_compare_with_and_none_that_agree() -> None:

@@ -8,13 +8,15 @@ from dualspan_marketplace.bindings.outputs import OutputTag
 from dualspan_marketplace.results import Results
 from dualspan_marketplace.store import app_runtime
 from dualspan_marketplace.subscriptions.model import SubscriptionName
-from dualspan_marketplace.upgrades.comparison import Compared, compare
+from dualspan_marketplace.upgrades.comparison import Compared, Series, compare
 from dualspan_runtime.database import Database
 
 # Pairs of tags that are read at once.
 _AT_ONCE = 20
 # The time that is compared is halved until it can be read, so many times at the most.
-_HALVES = 10
+_HALVES = 16
+# An app that begins may write results of times so long ago, in microseconds: 31 days.
+_BEFORE = 31 * 86_400 * 1_000_000
 
 
 class Likeness:
@@ -62,18 +64,28 @@ class Likeness:
     async def _pairs(
         self, tenant: str, pairs: Sequence[tuple[Comparison, OutputTag, OutputTag]], span: tuple[int, int]
     ) -> list[Compared]:
-        tags = [tag.tag_id for _, *both in pairs for tag in both]
-        begin, end = span
+        since, end = span
+        after = await self._latest(tenant, [each.tag_id for _, _, each in pairs], since - _BEFORE, end)
+        if after is not None:
+            # What the new version wrote of, be it of hours that had gone when it began, the old one has written of too.
+            first = min([int(each.time[0]) for each in after.values() if len(each.time)], default=since)
+            before = await self._latest(tenant, [each.tag_id for _, each, _ in pairs], min(first, since), end)
+            if before is not None:
+                return [
+                    compare(before[old.tag_id], after[new.tag_id], rule, new.output.asset_id, span)
+                    for rule, old, new in pairs
+                ]
+        # More than anybody can read in a moment: it counts as nothing that could be compared.
+        return [Compared(rule.output, new.output.asset_id, 0, 0, 0, 0.0, rule.share) for rule, _, new in pairs]
+
+    async def _latest(self, tenant: str, tags: Sequence[int], begin: int, end: int) -> dict[int, Series] | None:
+        """What was written in a time, or in so much of its end as can be read at once."""
         for _ in range(_HALVES):
             read = await self._results.read(tenant, tags, begin, end)
             if read is not None:
-                return [
-                    compare(read[before.tag_id], read[after.tag_id], rule, after.output.asset_id, (begin, end))
-                    for rule, before, after in pairs
-                ]
+                return read
             begin += (end - begin) // 2
-        # More than anybody can read in a moment: it counts as nothing that could be compared.
-        return [Compared(rule.output, after.output.asset_id, 0, 0, 0, 0.0, rule.share) for rule, _, after in pairs]
+        return None
 
 
 def _microseconds(time: datetime) -> int:

@@ -275,13 +275,12 @@ def _canary(
     if since and started and started > since:
         words = f" Its last words: {known.words}" if known and known.words else ""
         trouble = f"It ended meanwhile and had to be started again.{words}"
-    elif canary.health_problem and not beside.health_problem:
-        trouble = f"It says of itself: {canary.health_problem}"
     return Canary(
         state=canary.life.state,
         since=_since(since, now),
         answers=well is not None and now - well < _FRESH,
         trouble=trouble,
+        problem="" if beside.health_problem else canary.health_problem,
         reason=canary.life.reason,
     )
 

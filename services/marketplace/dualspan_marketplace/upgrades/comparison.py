@@ -83,12 +83,13 @@ def compare(old: Series, new: Series, rule: Comparison, asset: str, span: tuple[
         new: Of the version that is tried.
         rule: How near they must be.
         asset: Id of the asset; "" for a result of the whole.
-        span: Microseconds: since both run, and now.
+        span: Microseconds: since both run, and now. What the new version wrote of times before is compared as well:
+            an app that begins may write the results of hours that have gone.
     """
     begin, end = span
     length = end - begin
     first = int(new.time[0]) if len(new.time) else end
-    begin = min(max(begin, first), begin + round(length * _WARM_UP))
+    begin = min(first, begin + round(length * _WARM_UP))
     end -= round(length * _ON_ITS_WAY)
     chosen = (old.time >= begin) & (old.time < end) & old.good
     time, value = old.time[chosen], old.value[chosen]

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from dualspan_marketplace.subscriptions.life import State
 
-# Where nothing was written to compare, it is waited for up to so many times the canary's time.
+# What was not written yet, or is not well yet by its own words, is waited for up to so many times the canary's time.
 PATIENCE = 3.0
 # A new version that is not well in the old one's place after so long goes back.
 SWITCH_SECONDS = 180.0
@@ -58,7 +58,8 @@ class Canary:
         state: Of its subscription.
         since: Seconds since it was well for the first time; None if it has not been.
         answers: It is well now.
-        trouble: Why it did not go on all the time: it had to be started again, or says what it lacks; "" if it did.
+        trouble: Why it did not go on all the time; "" if it did.
+        problem: What it says that it lacks, and the old version does not; "" if nothing.
         reason: Why it failed.
     """
 
@@ -66,6 +67,7 @@ class Canary:
     since: float | None = None
     answers: bool = False
     trouble: str = ""
+    problem: str = ""
     reason: str = ""
 
 
@@ -229,12 +231,20 @@ def _running(seen: Seen, canary: Canary) -> Step:
     if not canary.answers:
         # Either it answers again, or it is started again, which is trouble.
         return Wait(_SOON)
+    return _in_the_end(seen, canary, canary.since)
+
+
+def _in_the_end(seen: Seen, canary: Canary, since: float) -> Step:
+    patient = since < PATIENCE * seen.span
+    if canary.problem:
+        says = f"The new version ran for {since:.0f} s beside the old one and says: {canary.problem}"
+        return Wait(_SOON) if patient else RollBack(says)
     match seen.verdict:
         case None:
             return Judge()
         case Verdict(Outcome.ALIKE, words):
             return Switch(words)
-        case Verdict(Outcome.SILENT, words) if canary.since < PATIENCE * seen.span:
+        case Verdict(Outcome.SILENT, words) if patient:
             return Wait(max(seen.span / 4, _SOON))
         case Verdict(_, words):
             return RollBack(words)
