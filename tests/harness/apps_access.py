@@ -92,7 +92,7 @@ class Door:
 
     async def app(self, app: App, name: str = "oee", **more: Any) -> Opened:
         """An app that answers so, opened by somebody."""
-        runner = web.ServerRunner(web.Server(app, access_log=None), shutdown_timeout=0.1)
+        runner = web.ServerRunner(web.Server(app, access_log=None, auto_decompress=False), shutdown_timeout=0.1)
         await runner.setup()
         self.stack.push_async_callback(runner.cleanup)
         await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -1,6 +1,7 @@
 """Browsers and apps on both sides of the front: what passes, what the platform says instead, and how it ends."""
 
 import asyncio
+import gzip
 import json
 from collections.abc import AsyncGenerator
 
@@ -43,6 +44,12 @@ async def test_a_request_arrives_as_it_was_sent_with_who_is_there(door: Door) ->
     assert headers["host"] == headers["x-forwarded-host"] == f"{app.state.host}:{door.port}"
     assert (headers["cookie"], headers["x-mine"], headers["content-length"]) == ("own=1", "y", "2")
     assert app.secret not in json.dumps(told)
+
+
+async def test_what_is_packed_stays_so(door: Door) -> None:
+    packed = gzip.compress(b"x" * 1000)
+    told = json.loads((await (await door.app(echo)).ask("/", "POST", packed, Content_Encoding="gzip")).body)
+    assert told["body"].encode("latin-1") == packed
 
 
 async def test_a_cookie_and_a_token_of_the_platform_never_arrive(door: Door) -> None:

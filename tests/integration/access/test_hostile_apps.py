@@ -116,6 +116,21 @@ async def test_a_second_answer_is_nobodys(door: Door) -> None:
         assert (await app.ask()).body == b"good"
 
 
+async def test_no_connection_to_an_app_is_used_twice(door: Door) -> None:
+    connections = 0
+
+    async def keeps(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        while await reader.readuntil(b"\r\n\r\n"):
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood")
+
+    app = await door.raw(keeps)
+    for _ in range(3):
+        assert (await app.ask()).body == b"good"
+    assert connections == 3
+
+
 async def test_a_header_is_not_split(door: Door) -> None:
     app = await door.raw(
         writes(b"HTTP/1.1 200 OK\r\nX-A: 1\nSet-Cookie: dualspan-access=x\r\nContent-Length: 2\r\n\r\nok")
