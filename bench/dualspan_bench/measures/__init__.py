@@ -12,6 +12,7 @@ from dualspan_bench.measures.opcua_to_committed import opcua_to_committed
 from dualspan_bench.measures.read_processed_24h import read_processed_24h
 from dualspan_bench.measures.stored_bytes import stored_bytes
 from dualspan_bench.measures.subscribe_10k import subscribe_10k
+from dualspan_bench.measures.subscriptions import subscriptions
 from dualspan_bench.measures.training_beside_ingest import training_beside_ingest
 from dualspan_bench.model import Measure
 
@@ -26,5 +27,6 @@ MEASURES: Mapping[str, Measure] = {
     "subscribe_10k": subscribe_10k,
     "oee": oee,
     "alarm_rules": alarm_rules,
+    "subscriptions": subscriptions,
     "training_beside_ingest": training_beside_ingest,
 }

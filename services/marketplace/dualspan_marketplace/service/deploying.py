@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 import structlog
 
@@ -52,7 +53,7 @@ _ABREAST = 6
 _ACTION_SECONDS = 45.0
 # How long a task follows one subscription while others wait for the worker; the sweep has it after that.
 _FOLLOW_SECONDS = 10.0
-_LOOK_SECONDS = 0.2
+_LOOK_SECONDS = 0.05
 # Written down no more often than this while all is well.
 _WELL_SECONDS = timedelta(seconds=5)
 _LATEST_STEPS = 20
@@ -174,11 +175,11 @@ class Deploying:
 
     async def _look(self, name: SubscriptionName) -> _View | None:
         async with self._database.transaction(name.tenant) as connection:
-            if await subscriptions.find(connection, name) is None:
-                return None
-            if await deployments.find(connection, name) is None:
+            view = await self._view(connection, name)
+            if view is None and await subscriptions.find(connection, name) is not None:
                 await deployments.enter(connection, name)
-            return await self._view(connection, name)
+                view = await self._view(connection, name)
+            return view
 
     async def _view(self, connection: Connection, name: SubscriptionName) -> _View | None:
         subscription = await subscriptions.find(connection, name)
@@ -187,7 +188,7 @@ class Deploying:
             return None
         if known.generation != subscription.life.generation:
             known = replace(known, generation=subscription.life.generation, attempts=0, words="", steps=())
-        manifest = parse(subscription.manifest)
+        manifest = _parsed(subscription.manifest)
         kind, refusal = self._choose(known, manifest, subscription.publisher)
         if not kind:
             step = GiveUp(refusal) if desired(subscription.life).runs else Settled()
@@ -297,6 +298,12 @@ class Deploying:
             await self._operations.fail(connection, tenant, known.operation, FailedPrecondition("NOT_STARTED", then[1]))
         else:
             await self._operations.finish(connection, tenant, known.operation, progress)
+
+
+@lru_cache(maxsize=256)
+def _parsed(manifest: str) -> Manifest:
+    """Many subscriptions have the same, and all are looked at every few seconds."""
+    return parse(manifest)
 
 
 def _follows(view: _View) -> tuple[lives.Step, str] | None:

@@ -5,6 +5,7 @@ import io
 import itertools
 import tarfile
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -155,11 +156,14 @@ class DockerProvisioner:
         arguments["image"] = image
         arguments["log_config"] = LogConfig(**arguments["log_config"])
         arguments["ulimits"] = [Ulimit(**each) for each in arguments["ulimits"]]
-        self._ensure_network(names)
-        self._client.volumes.create(names.key, labels=names.labels("volume"))
         try:
-            _unless_there(lambda: self._client.containers.create(**options.files(image, names)))
-            self._give(names, orders.files)
+            # A network takes the engine as long as all the rest before the start.
+            with ThreadPoolExecutor(1) as beside:
+                network = beside.submit(self._ensure_network, names)
+                self._client.volumes.create(names.key, labels=names.labels("volume"))
+                _unless_there(lambda: self._client.containers.create(**options.files(image, names)))
+                self._give(names, orders.files)
+                network.result()
             _unless_there(lambda: self._client.containers.create(**arguments))
             self._client.containers.get(names.key).start()
         except ImageNotFound as err:
