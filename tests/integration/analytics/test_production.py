@@ -22,7 +22,7 @@ from dualspan_analytics.service import definitions as definitions_
 from dualspan_analytics.service import production as production_
 from dualspan_analytics.service import stops as stops_
 from dualspan_runtime.errors import error_info
-from harness.analytics import AnalyticsPlatform, Plant, machine, site
+from harness.analytics import AnalyticsPlatform, Plant, line, machine, site
 from harness.historian import stamp
 
 if TYPE_CHECKING:  # exists in the stub file only
@@ -181,7 +181,9 @@ async def test_a_state_that_flaps_is_refused_and_stops_nobody(
     await plant.ingest({STATE: ([T0 + HOUR, T0 + HOUR + 1], [3, 0])})
     request = states_pb2.ListStateIntervalsRequest(parent=plant.parent, asset="m1", **span)
     assert await refused(states(plant).ListStateIntervals(request)) == "TOO_MANY_INTERVALS"
-    opened = kpis_pb2.GetKpiRequest(name=f"{plant.parent}/kpis/oee", asset="m1", **span)
+    opened = kpis_pb2.GetKpiRequest(
+        name=f"{plant.parent}/kpis/oee", asset="m1", start_time=span["start_time"], end_time=span["end_time"]
+    )
     assert await refused(KpiServiceStub(plant.channel).GetKpi(opened)) == "TOO_MANY_INTERVALS"
 
 
@@ -408,3 +410,63 @@ async def test_a_plc_that_shows_0_counts_nothing_anew_whatever_is_asked(platform
         name=kpi.name, asset="m1", start_time=stamp(T0 + 2 * day), end_time=stamp(T0 + 3 * day)
     )
     assert (await stub.GetKpi(request)).value == by_day[2]
+
+
+async def test_a_figure_of_a_line_an_order_and_a_product_opens_down_to_its_intervals(
+    platform: AnalyticsPlatform,
+) -> None:
+    names = [STATE.property, GOOD.property, "product-code"]
+    plant = await platform.plant(
+        [
+            site("works"),
+            line("hall", "works"),
+            machine("m1", "injection-moulding-machine", names, "hall"),
+            machine("m2", "injection-moulding-machine", names, "hall"),
+            machine("m3", "cnc-machine", [], "hall"),
+        ]
+    )
+    minutes = T0 + np.arange(0, 8 * 60) * 60_000_000
+    for asset, stop in (("m1", 2), ("m2", 6)):
+        await plant.ingest(
+            {
+                PropertyRef(asset, STATE.property): ([T0, T0 + stop * HOUR, T0 + (stop + 1) * HOUR], [0, 3, 0]),
+                PropertyRef(asset, GOOD.property): (minutes, np.arange(len(minutes))),
+                PropertyRef(asset, "product-code"): ([T0, T0 + 4 * HOUR], ["A", "B"]),
+            }
+        )
+    profile = Profile(
+        name=f"{plant.parent}/machineProfiles/p",
+        models=["injection-moulding-machine"],
+        values=Profile.ValueSource(
+            values=[Profile.StateValue(value="0", state="running"), Profile.StateValue(value="3", state="fault")]
+        ),
+    )
+    await states(plant).UpdateMachineProfile(states_pb2.UpdateMachineProfileRequest(machine_profile=profile))
+    stub = KpiServiceStub(plant.channel)
+
+    def opening(kpi: str, asset: str, product: str | None = None) -> kpis_pb2.GetKpiRequest:
+        name, span = f"{plant.parent}/kpis/{kpi}", (stamp(T0), stamp(T0 + 8 * HOUR))
+        return kpis_pb2.GetKpiRequest(name=name, asset=asset, start_time=span[0], end_time=span[1], product=product)
+
+    for request, dimension in (
+        (opening("availability", "hall"), kpis_pb2.DIMENSION_LINE),
+        (opening("availability", "", "A"), kpis_pb2.DIMENSION_PRODUCT),
+    ):
+        found = await stub.GetKpi(request)
+        row = await asked(plant, dimension, kpis=("availability",), end=T0 + 8 * HOUR)
+        assert found.value == row.kpis[0].values[0]
+        assert [each.asset for each in found.machines] == ["m1", "m2"]
+        assert list(found.skipped_assets) == ["m3"]
+        totals = {each.sum: each.values[0] for each in found.sums}
+        assert totals == {each.sum: each.values[0] for each in row.sums}
+        for number, which in ((1, "APT"), (4, "ADOT")):
+            parts = [part for one in found.machines for part in one.intervals if part.element == number]
+            assert sum(part.end_time.seconds - part.start_time.seconds for part in parts) == totals[which]
+    assert [each.value for each in found.machines] == [0.75, 1.0]
+    one = await stub.GetKpi(opening("availability", "m1", "B"))
+    assert (one.value, len(one.machines), [each.state for each in one.intervals]) == (1.0, 0, ["running"])
+    nothing = await stub.GetKpi(opening("availability", "m1", "nobody's"))
+    assert (np.isnan(nothing.value), len(nothing.intervals)) == (True, 0)
+    own = kpis_pb2.Kpi(name=f"{plant.parent}/kpis/own", formula="APT / 60")
+    await stub.UpdateKpi(kpis_pb2.UpdateKpiRequest(kpi=own))
+    assert await refused(stub.GetKpi(opening("own", "hall"))) == "BAD_KPI_QUERY"

@@ -134,28 +134,46 @@ def query(
 @kpi.command("open")
 def open_kpi(
     kpi_id: KpiArgument,
-    asset: Annotated[str, typer.Argument(help="The machine.")],
+    asset: Annotated[str, typer.Argument(help="The machine, line, area or site; none: all machines.")] = "",
     start: FromOption = "-8h",
     end: ToOption = "now",
+    product: Annotated[str | None, typer.Option(help="Only of this product.")] = None,
+    order: Annotated[str | None, typer.Option(help="Only of this order.")] = None,
     tenant: TenantOption = "",
     data: DataOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Open a KPI of one machine down to the sums and intervals that it is made of."""
+    """Open a KPI of a machine, a line or a site down to the sums and intervals that it is made of."""
 
     async def use(session: Session) -> kpis_pb2.KpiDetail:
         name = f"{session.tenant}/kpis/{kpi_id}"
-        request = kpis_pb2.GetKpiRequest(name=name, asset=asset, start_time=time_of(start), end_time=time_of(end))
+        request = kpis_pb2.GetKpiRequest(
+            name=name, asset=asset, start_time=time_of(start), end_time=time_of(end), product=product, order=order
+        )
         return await _stub(session).GetKpi(request)
 
     found = with_session(use, tenant=tenant, data=data)
     if as_json:
         print_json(as_dict(found))
         return
-    messages.print(f"{kpi_id} of {asset} = {found.kpi.formula}")
-    messages.print(f"{_number(found.value, found.kpi.unit)}, {found.good_share:.1%} good data{_because(found.reason)}")
+    messages.print(f"{kpi_id} of {asset or 'all machines'} = {found.kpi.formula}", soft_wrap=True)
+    messages.print(_figure(found, found.kpi.unit), soft_wrap=True)
     sums = [{"sum": each.sum, "value": f"{each.values[0]:.6g}", "unit": each.unit} for each in found.sums]
     print_rows(sums, as_json=False, columns=("sum", "value", "unit"))
+    for machine in found.machines:
+        messages.print(f"\n{machine.asset}: {_figure(machine, machine.unit)}", soft_wrap=True)
+        _print_parts(machine)
+    if not found.machines:
+        _print_parts(found)
+    if found.skipped_assets:
+        messages.print(f"Left out, for want of a machine profile: {', '.join(found.skipped_assets)}")
+
+
+def _figure(found: kpis_pb2.KpiDetail | kpis_pb2.KpiDetail.Machine, unit: str) -> str:
+    return f"{_number(found.value, unit)}, {found.good_share:.1%} good data{_because(found.reason)}"
+
+
+def _print_parts(found: kpis_pb2.KpiDetail | kpis_pb2.KpiDetail.Machine) -> None:
     print_rows([interval_row(each) for each in found.intervals], as_json=False, columns=INTERVAL)
     for mark in found.counter_marks:
         messages.print(f"{mark.property}: {mark.kind} at {format_time(mark.time.ToMicroseconds())}")

@@ -104,3 +104,10 @@ def too_many_definitions(kind: str, most: int) -> ResourceExhausted:
         f"There are {most} {kind}s already, and no more are looked at. Delete one that nothing uses, or let one hold "
         "for more.",
     )
+
+
+def too_many_machines(count: int, most: int) -> ResourceExhausted:
+    """A figure of so many machines cannot be looked at."""
+    return ResourceExhausted(
+        "TOO_MANY_MACHINES", f"The figure is made of {count} machines; {most} are opened at once. Open it by line."
+    )

@@ -146,6 +146,8 @@ class Computed:
         cells: What happened, cell by cell.
         products: What the cells' products are.
         orders: Likewise.
+        product: When which product was made.
+        order: Likewise.
         counters: What each counter counted, by property.
     """
 
@@ -153,6 +155,8 @@ class Computed:
     cells: Cells
     products: tuple[str, ...]
     orders: tuple[str, ...]
+    product: Steps
+    order: Steps
     counters: Mapping[str, Increments]
 
     @property
@@ -192,7 +196,7 @@ def compute(
     counters = _counters(plan, values, start_us, end_us)
     counted = Counted(_quantities(plan, counters), _run_time(plan, values, product, products), _energy(plan, counters))
     frame = Frame(slots.start, slots.end, slots.shift != NO_SHIFT, planned, product, order)
-    return Computed(line, cells(line, frame, counted), products, orders, counters)
+    return Computed(line, cells(line, frame, counted), products, orders, product, order, counters)
 
 
 def _labelled(values: Values, name: str, start_us: int, end_us: int) -> tuple[Steps, tuple[str, ...]]:

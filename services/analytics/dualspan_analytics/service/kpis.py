@@ -11,22 +11,23 @@ from dualspan_analytics.expressions.instants import Work
 from dualspan_analytics.expressions.model import Expression, Property
 from dualspan_analytics.expressions.parsing import parse
 from dualspan_analytics.expressions.windows import Windows, compute, counters_of
-from dualspan_analytics.kpis.errors import bad_query, too_many_rows, unknown_kpi
+from dualspan_analytics.kpis.errors import bad_query, too_many_machines, too_many_rows, unknown_kpi
 from dualspan_analytics.kpis.grouping import Dimension, Rows, check_dimensions, grouped
-from dualspan_analytics.kpis.machine import Computed
-from dualspan_analytics.kpis.measures import PIECE, add_up
+from dualspan_analytics.kpis.measures import PIECE, Measures
+from dualspan_analytics.kpis.opening import Opened, Part, opened, together
 from dualspan_analytics.kpis.planning import Machine
 from dualspan_analytics.kpis.ratios import ALL, COMPOSED, KPIS, Figures, figures, unit_of
 from dualspan_analytics.service.clock import now_us
 from dualspan_analytics.service.definitions import MOST, CustomKpi, ProductionDefinitions
-from dualspan_analytics.service.production import Asked, Production, shown
-from dualspan_analytics.states.timeline import Timeline
+from dualspan_analytics.service.production import Asked, Production, checked
 from dualspan_runtime.database import Database
 
 MOST_KPIS = 32
 MOST_ROWS = 200_000
 MOST_DAYS = 400
 MOST_DETAIL_DAYS = 100
+MOST_OPENED = 200
+MOST_MARKS = 1000
 _DAY_US = 86_400_000_000
 _EARLIEST_US, _LATEST_US = 365 * _DAY_US, 230 * 365 * _DAY_US
 
@@ -61,23 +62,25 @@ class KpiAnswer:
 
 @dataclass(frozen=True, slots=True)
 class KpiOpened:
-    """One KPI of one machine and everything that it is made of.
+    """One KPI and everything that it is made of.
 
     Attributes:
-        kpi: Which.
-        machine: How the machine is computed.
+        kpi: Which; its unit is that of the figure.
         figures: Of one row.
-        rows: The sums, one row.
-        computed: The timeline and the counters.
-        line: What is shown of the timeline.
+        measures: The sums, one row.
+        counted_in: UCUM of the quantities; "" where machines differ.
+        machines: What each machine has in it.
+        each: The KPI of each of these alone.
+        skipped: Machines that are left out.
     """
 
     kpi: CustomKpi
-    machine: Machine
     figures: Figures
-    rows: Rows
-    computed: Computed
-    line: Timeline
+    measures: Measures
+    counted_in: str
+    machines: Sequence[Opened]
+    each: Sequence[Figures]
+    skipped: Sequence[str]
 
 
 def standard_kpis() -> list[CustomKpi]:
@@ -140,33 +143,61 @@ class Kpis:
         counted_in = distinct.pop() if len(distinct) == 1 else ""
         return KpiAnswer(rows, found, counted_in, asked.skipped, summed.rolled_up, summed.computed, units)
 
-    async def open(self, tenant: str, kpi: str, asset: str, start_us: int, end_us: int) -> KpiOpened:
-        """One KPI of one machine, from its samples, with all that it is made of.
+    async def open(self, tenant: str, kpi: str, asset: str, span: tuple[int, int], part: Part) -> KpiOpened:
+        """One KPI, from samples, with all that it is made of.
+
+        Args:
+            tenant: Whose.
+            kpi: Which.
+            asset: A machine, or what it is of at any level; "": all machines.
+            span: Start and end, µs.
+            part: Of which product and order.
 
         Raises:
             NotFound: There is no such asset or KPI.
-            InvalidArgument: The asset is no machine, or the span makes no sense.
+            InvalidArgument: A custom KPI is not of one machine, or the span makes no sense.
             FailedPrecondition: Nothing says what the machine's states are, or a property does not fit.
-            ResourceExhausted: It changed its state too often.
+            ResourceExhausted: It is made of too much.
         """
-        check_span(start_us, end_us, MOST_DETAIL_DAYS)
+        check_span(*span, MOST_DETAIL_DAYS)
         standard = {each.id: each for each in standard_kpis()}
         known = standard.get(kpi) or (await self._find(tenant, [kpi]))[kpi]
-        machine, notes = await self._production.machine(tenant, asset, start_us, end_us)
-        computed = await self._production.computed(tenant, machine, notes, start_us, end_us)
-        line = await asyncio.to_thread(shown, computed.line)
-        measures = computed.cells.measures
-        total = add_up(measures, np.zeros(len(measures), np.int64), 1)
-        edge = np.array([start_us], np.int64)
-        last = np.array([min(end_us, now_us())], np.int64)
-        rows = Rows(None, None, None, None, None, None, (), (), ("",), edge, last, total)
-        if kpi in standard:
-            known = replace(known, unit=unit_of(kpi, machine.plan.unit))
-            return KpiOpened(known, machine, figures(kpi, total), rows, computed, line)
-        expression = parse(known.formula)
-        windows = Windows(edge, last, total)
-        found = await self._evaluated(tenant, expression, asset, windows, Work())
-        return KpiOpened(known, machine, found, rows, computed, line)
+        machines, skipped = await self._opened(tenant, asset, span, part)
+        if kpi not in standard:
+            if len(machines) > 1 or not part.is_whole:
+                raise bad_query(f"{kpi} is a custom KPI, which is of one machine, and of all that it makes")
+            edges = np.array([span[0]], np.int64), np.array([min(span[1], now_us())], np.int64)
+            windows = Windows(*edges, machines[0].measures)
+            own = await self._evaluated(tenant, parse(known.formula), machines[0].machine.id, windows, Work())
+            counted_in = machines[0].machine.plan.counted_in or PIECE
+            return KpiOpened(known, own, machines[0].measures, counted_in, machines, [own], skipped)
+        found, measures = together(kpi, machines)
+        each = [figures(kpi, one.measures) for one in machines]
+        units = {one.machine.plan.counted_in for one in machines} - {""} or {PIECE}
+        counted_in = units.pop() if len(units) == 1 else ""
+        known = replace(known, unit=unit_of(kpi, counted_in))
+        return KpiOpened(known, found, measures, counted_in, machines, each, skipped)
+
+    async def _opened(
+        self, tenant: str, asset: str, span: tuple[int, int], part: Part
+    ) -> tuple[list[Opened], Sequence[str]]:
+        """What each machine has in a figure, and the machines that are left out."""
+        asked = await self._production.asked(tenant, [asset] if asset else [], *span)
+        if not asked.machines and asset:
+            await self._production.machine(tenant, asset, *span)
+        if not asked.machines:
+            raise bad_query("there is no machine of which anything says how its states are known")
+        if len(asked.machines) > MOST_OPENED:
+            raise too_many_machines(len(asked.machines), MOST_OPENED)
+        found: list[Opened] = []
+        parts = 0
+        for machine in asked.machines:
+            notes = asked.notes.get(machine.id, ())
+            computed = await self._production.computed(tenant, machine, notes, *span)
+            one = await asyncio.to_thread(opened, machine, computed, part, MOST_MARKS)
+            parts += len(checked(one.line, parts))
+            found.append(one)
+        return found, asked.skipped
 
     async def _custom(self, tenant: str, question: KpiQuestion) -> dict[str, CustomKpi]:
         wanted = [kpi for kpi in question.kpis if kpi not in ALL]

@@ -355,10 +355,18 @@ def shown(line: Timeline) -> Timeline:
     Raises:
         ResourceExhausted: There are more than `MOST_INTERVALS`.
     """
-    found = merged(line)
-    if len(found) > MOST_INTERVALS:
-        raise too_many_intervals(len(found), MOST_INTERVALS)
-    return found
+    return checked(merged(line), 0)
+
+
+def checked(line: Timeline, before: int) -> Timeline:
+    """A timeline, if it is not too much with so many parts of others.
+
+    Raises:
+        ResourceExhausted: There are more than `MOST_INTERVALS`.
+    """
+    if len(line) + before > MOST_INTERVALS:
+        raise too_many_intervals(len(line) + before, MOST_INTERVALS)
+    return line
 
 
 def _slots(machines: Sequence[Machine], start_us: int, end_us: int) -> dict[str, Slots]:

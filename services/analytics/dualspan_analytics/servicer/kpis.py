@@ -16,7 +16,8 @@ from dualspan_analytics.expressions.windows import SUMS
 from dualspan_analytics.kpis.errors import bad_query
 from dualspan_analytics.kpis.grouping import Dimension
 from dualspan_analytics.kpis.measures import PIECE, Measures
-from dualspan_analytics.kpis.ratios import ALL, Reasons, Sums
+from dualspan_analytics.kpis.opening import Opened, Part
+from dualspan_analytics.kpis.ratios import ALL, Figures, Reasons, Sums, unit_of
 from dualspan_analytics.service.definitions import ProductionDefinitions
 from dualspan_analytics.service.kpis import KpiAnswer, KpiOpened, KpiQuestion, Kpis
 from dualspan_analytics.servicer.production_mapping import KPI, read_kpi, write_kpi
@@ -24,7 +25,6 @@ from dualspan_analytics.servicer.states import intervals
 from dualspan_analytics.servicer.times import read_time, write_time
 from dualspan_runtime.names import TENANT
 
-_MOST_MARKS = 1000
 _QUANTITIES = frozenset({"PQ", "GQ", "SQ", "RQ"})
 _UNITS = {"E": "kW.h", "FE": "1"}
 
@@ -76,7 +76,11 @@ class KpiServicer(kpis_pb2_grpc.KpiServiceServicer):
         """See the contract."""
         name = KPI.parse(request.name)
         span = read_time(request, "start_time"), read_time(request, "end_time")
-        found = await self._kpis.open(name["tenant"], name["kpi"], request.asset, *span)
+        part = Part(
+            request.product if request.HasField("product") else None,
+            request.order if request.HasField("order") else None,
+        )
+        found = await self._kpis.open(name["tenant"], name["kpi"], request.asset, span, part)
         return await asyncio.to_thread(_detail, name["tenant"], request.asset, found)
 
 
@@ -136,26 +140,36 @@ def _sums(measures: Measures, counted_in: str) -> list[contract.QueryKpisRespons
 
 
 def _detail(tenant: str, asset: str, found: KpiOpened) -> contract.KpiDetail:
-    marks = [
-        contract.KpiDetail.CounterMark(property=name, kind=kind, time=write_time(t))
-        for name, counter in found.computed.counters.items()
-        for kind, times in (
-            ("reset", counter.resets),
-            ("backwards", counter.backwards),
-            ("rollover", counter.rollovers),
-            ("dropped", counter.dropped),
-            ("jump", counter.jumps),
-        )
-        for t in times[:_MOST_MARKS].tolist()
-    ]
+    """Takes a while for many intervals: not for the event loop."""
+    machines = [_machine(one, figure, found) for one, figure in zip(found.machines, found.each, strict=True)]
+    only = machines[0] if len(machines) == 1 else contract.KpiDetail.Machine()
     return contract.KpiDetail(
         kpi=write_kpi(tenant, found.kpi, standard=found.kpi.id in ALL),
         asset=asset,
         value=float(found.figures.value[0]),
         good_share=float(found.figures.good_share[0]),
         reason=str(found.figures.reason[0]),
-        sums=_sums(found.rows.measures, found.machine.plan.unit or PIECE),
-        intervals=intervals(found.machine, found.line),
-        counter_marks=marks[:_MOST_MARKS],
-        properties=[str(each) for each in found.machine.refs],
+        sums=_sums(found.measures, found.counted_in),
+        intervals=only.intervals,
+        counter_marks=only.counter_marks,
+        properties=only.properties,
+        machines=machines if len(machines) > 1 else [],
+        skipped_assets=found.skipped,
+    )
+
+
+def _machine(one: Opened, figure: Figures, found: KpiOpened) -> contract.KpiDetail.Machine:
+    counted_in = one.machine.plan.counted_in or PIECE
+    return contract.KpiDetail.Machine(
+        asset=one.machine.id,
+        value=float(figure.value[0]),
+        unit=unit_of(found.kpi.id, counted_in) if found.kpi.id in ALL else found.kpi.unit,
+        good_share=float(figure.good_share[0]),
+        reason=str(figure.reason[0]),
+        sums=_sums(one.measures, counted_in),
+        intervals=intervals(one.machine, one.line),
+        counter_marks=[
+            contract.KpiDetail.CounterMark(property=name, kind=kind, time=write_time(t)) for name, kind, t in one.marks
+        ],
+        properties=[str(each) for each in one.machine.refs],
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from dualspan_analytics.intervals import Micros
+from dualspan_analytics.intervals import Intervals, Micros
 from dualspan_analytics.states.model import Element, StopNote, StopReason
 from dualspan_analytics.states.timeline import NO_REASON, Steps, Timeline
 
@@ -107,6 +107,22 @@ def stops_of(line: Timeline) -> Stops:
         element=line.element[opens],
         reason=line.reason[opens],
         open_start=opens == 0,
+    )
+
+
+def parts_within(line: Timeline, spans: Intervals) -> Timeline:
+    """The parts of a timeline that lie in some spans; what is between them is left out."""
+    edges = spans.edges
+    line = _cut(line, edges[(edges > line.start[0]) & (edges < line.end[-1])])
+    keep = spans.contains(line.start)
+    return replace(
+        line,
+        start=line.start[keep],
+        end=line.end[keep],
+        state=line.state[keep],
+        element=line.element[keep],
+        reason=line.reason[keep],
+        by_hand=line.by_hand[keep],
     )
 
 

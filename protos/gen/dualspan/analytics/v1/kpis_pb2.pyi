@@ -479,10 +479,20 @@ class GetKpiRequest(_message.Message):
     ASSET_FIELD_NUMBER: _builtins.int
     START_TIME_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
+    PRODUCT_FIELD_NUMBER: _builtins.int
+    ORDER_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`tenants/{tenant}/kpis/{kpi}`."""
     asset: _builtins.str
-    """The machine's id."""
+    """Id of a machine, line, area or site; empty: all machines. A custom KPI is
+    of one machine.
+    """
+    product: _builtins.str
+    """Only of this product, as rows by product have it; unset: of all. Not of
+    custom KPIs.
+    """
+    order: _builtins.str
+    """Only of this order, likewise."""
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
         """From here on, included."""
@@ -498,12 +508,21 @@ class GetKpiRequest(_message.Message):
         asset: _builtins.str = ...,
         start_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
+        product: _builtins.str | None = ...,
+        order: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "start_time", b"start_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_order", b"_order", "_product", b"_product", "end_time", b"end_time", "order", b"order", "product", b"product", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "end_time", b"end_time", "name", b"name", "start_time", b"start_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_order", b"_order", "_product", b"_product", "asset", b"asset", "end_time", b"end_time", "name", b"name", "order", b"order", "product", b"product", "start_time", b"start_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__order: _TypeAlias = _typing.Literal["order"]  # noqa: Y015
+    _WhichOneofArgType__order: _TypeAlias = _typing.Literal["_order", b"_order"]  # noqa: Y015
+    _WhichOneofReturnType__product: _TypeAlias = _typing.Literal["product"]  # noqa: Y015
+    _WhichOneofArgType__product: _TypeAlias = _typing.Literal["_product", b"_product"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__order) -> _WhichOneofReturnType__order | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__product) -> _WhichOneofReturnType__product | None: ...
 
 Global___GetKpiRequest: _TypeAlias = GetKpiRequest  # noqa: Y015
 
@@ -525,7 +544,10 @@ class KpiDetail(_message.Message):
         property: _builtins.str
         """The property."""
         kind: _builtins.str
-        """`reset`, `backwards` or `rollover`."""
+        """`reset`; `backwards`: it was set back; `rollover`; `dropped`: from here on
+        it showed what cannot be true, which is left out; `jump`: it showed far
+        more than it can have counted.
+        """
         @_builtins.property
         def time(self) -> _timestamp_pb2.Timestamp:
             """The sample that showed it."""
@@ -543,6 +565,66 @@ class KpiDetail(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class Machine(_message.Message):
+        """What one of several machines has in it."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        ASSET_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        UNIT_FIELD_NUMBER: _builtins.int
+        GOOD_SHARE_FIELD_NUMBER: _builtins.int
+        REASON_FIELD_NUMBER: _builtins.int
+        SUMS_FIELD_NUMBER: _builtins.int
+        INTERVALS_FIELD_NUMBER: _builtins.int
+        COUNTER_MARKS_FIELD_NUMBER: _builtins.int
+        PROPERTIES_FIELD_NUMBER: _builtins.int
+        asset: _builtins.str
+        """Its id."""
+        value: _builtins.float
+        """The KPI of it alone; NaN where it cannot be computed."""
+        unit: _builtins.str
+        """UCUM of it."""
+        good_share: _builtins.float
+        """Share of the time with good data, 0 to 1."""
+        reason: _builtins.str
+        """Why there is no value, or what is doubtful about it."""
+        @_builtins.property
+        def sums(self) -> _containers.RepeatedCompositeFieldContainer[Global___QueryKpisResponse.Sum]:
+            """Its sums."""
+
+        @_builtins.property
+        def intervals(self) -> _containers.RepeatedCompositeFieldContainer[_states_pb2.StateInterval]:
+            """Its spans, in order of time."""
+
+        @_builtins.property
+        def counter_marks(self) -> _containers.RepeatedCompositeFieldContainer[Global___KpiDetail.CounterMark]:
+            """Doubts of its counters; at most 1000."""
+
+        @_builtins.property
+        def properties(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+            """The properties that it was computed from."""
+
+        def __init__(
+            self,
+            *,
+            asset: _builtins.str = ...,
+            value: _builtins.float = ...,
+            unit: _builtins.str = ...,
+            good_share: _builtins.float = ...,
+            reason: _builtins.str = ...,
+            sums: _abc.Iterable[Global___QueryKpisResponse.Sum] | None = ...,
+            intervals: _abc.Iterable[_states_pb2.StateInterval] | None = ...,
+            counter_marks: _abc.Iterable[Global___KpiDetail.CounterMark] | None = ...,
+            properties: _abc.Iterable[_builtins.str] | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "counter_marks", b"counter_marks", "good_share", b"good_share", "intervals", b"intervals", "properties", b"properties", "reason", b"reason", "sums", b"sums", "unit", b"unit", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     KPI_FIELD_NUMBER: _builtins.int
     ASSET_FIELD_NUMBER: _builtins.int
     VALUE_FIELD_NUMBER: _builtins.int
@@ -552,8 +634,10 @@ class KpiDetail(_message.Message):
     INTERVALS_FIELD_NUMBER: _builtins.int
     COUNTER_MARKS_FIELD_NUMBER: _builtins.int
     PROPERTIES_FIELD_NUMBER: _builtins.int
+    MACHINES_FIELD_NUMBER: _builtins.int
+    SKIPPED_ASSETS_FIELD_NUMBER: _builtins.int
     asset: _builtins.str
-    """The machine's id."""
+    """As it was asked for."""
     value: _builtins.float
     """NaN where it cannot be computed."""
     good_share: _builtins.float
@@ -570,15 +654,29 @@ class KpiDetail(_message.Message):
 
     @_builtins.property
     def intervals(self) -> _containers.RepeatedCompositeFieldContainer[_states_pb2.StateInterval]:
-        """The spans that the times are made of, in order of time."""
+        """Of one machine the spans that the times are made of, in order of time. Of
+        several see `machines`.
+        """
 
     @_builtins.property
     def counter_marks(self) -> _containers.RepeatedCompositeFieldContainer[Global___KpiDetail.CounterMark]:
-        """Resets, rollovers and corrections of counters; at most 1000."""
+        """Of one machine doubts of its counters; at most 1000."""
 
     @_builtins.property
     def properties(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The properties that it was computed from."""
+        """Of one machine the properties that it was computed from."""
+
+    @_builtins.property
+    def machines(self) -> _containers.RepeatedCompositeFieldContainer[Global___KpiDetail.Machine]:
+        """Where several machines are in it, each of them, in order of id; more than
+        200 are refused.
+        """
+
+    @_builtins.property
+    def skipped_assets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Machines that are left out, because nothing says how their states are
+        known.
+        """
 
     def __init__(
         self,
@@ -592,10 +690,12 @@ class KpiDetail(_message.Message):
         intervals: _abc.Iterable[_states_pb2.StateInterval] | None = ...,
         counter_marks: _abc.Iterable[Global___KpiDetail.CounterMark] | None = ...,
         properties: _abc.Iterable[_builtins.str] | None = ...,
+        machines: _abc.Iterable[Global___KpiDetail.Machine] | None = ...,
+        skipped_assets: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["kpi", b"kpi"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "counter_marks", b"counter_marks", "good_share", b"good_share", "intervals", b"intervals", "kpi", b"kpi", "properties", b"properties", "reason", b"reason", "sums", b"sums", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "counter_marks", b"counter_marks", "good_share", b"good_share", "intervals", b"intervals", "kpi", b"kpi", "machines", b"machines", "properties", b"properties", "reason", b"reason", "skipped_assets", b"skipped_assets", "sums", b"sums", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -97,7 +97,8 @@ class KpiServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetKpi(self, request, context):
-        """One KPI of one machine, opened: its sums and the spans it is made of.
+        """One KPI of a machine, a line, a site, a product or an order, opened: its
+        sums and the spans it is made of, machine by machine.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -45,7 +45,9 @@ class KpiServiceStub:
     elements and quantities are added up first, ratios made of the sums.
     """
     GetKpi: _grpc.UnaryUnaryMultiCallable[_kpis_pb2.GetKpiRequest, _kpis_pb2.KpiDetail]
-    """One KPI of one machine, opened: its sums and the spans it is made of."""
+    """One KPI of a machine, a line, a site, a product or an order, opened: its
+    sums and the spans it is made of, machine by machine.
+    """
 
 @_typing.type_check_only
 class KpiServiceAsyncStub(KpiServiceStub):
@@ -63,7 +65,9 @@ class KpiServiceAsyncStub(KpiServiceStub):
     elements and quantities are added up first, ratios made of the sums.
     """
     GetKpi: _aio.UnaryUnaryMultiCallable[_kpis_pb2.GetKpiRequest, _kpis_pb2.KpiDetail]  # type: ignore[assignment]
-    """One KPI of one machine, opened: its sums and the spans it is made of."""
+    """One KPI of a machine, a line, a site, a product or an order, opened: its
+    sums and the spans it is made of, machine by machine.
+    """
 
 class KpiServiceServicer(metaclass=_abc_1.ABCMeta):
     """KPIs."""
@@ -108,6 +112,8 @@ class KpiServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _kpis_pb2.GetKpiRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_kpis_pb2.KpiDetail, _abc.Awaitable[_kpis_pb2.KpiDetail]]:
-        """One KPI of one machine, opened: its sums and the spans it is made of."""
+        """One KPI of a machine, a line, a site, a product or an order, opened: its
+        sums and the spans it is made of, machine by machine.
+        """
 
 def add_KpiServiceServicer_to_server(servicer: KpiServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
