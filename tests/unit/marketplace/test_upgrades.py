@@ -256,6 +256,10 @@ def test_nothing_to_compare_is_said() -> None:
     nothing = Compared("oee", "press-1", 0, 0, 0, 0.0, 0.9)
     assert judge([nothing], 60).outcome is Outcome.SILENT
     good = Compared("oee", "press-2", 10, 10, 0, 0.0, 0.9)
-    assert judge([nothing, good], 60).outcome is Outcome.ALIKE
+    alike = judge([nothing, good], 60)
+    assert alike.outcome is Outcome.ALIKE
+    assert alike.words.endswith("within the tolerances: 10 of 10 samples of oee agree.")
+    nearly = Compared("oee", "press-4", 10, 9, 0, 2.0, 0.9)
+    assert "19 of 20 samples of oee agree. oee of press-4: 9 of 10" in judge([good, nearly], 60).words
     bad = Compared("oee", "press-3", 10, 8, 0, 2.0, 0.9)
     assert judge([nothing, good, bad], 60).outcome is Outcome.DIFFERENT

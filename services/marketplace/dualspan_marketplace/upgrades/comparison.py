@@ -159,8 +159,12 @@ def judge(compared: Sequence[Compared], seconds: float) -> Verdict:
         return Verdict(
             Outcome.SILENT, f"{beside}, and the old one wrote nothing of {names}: nothing could be compared."
         )
-    worst = sorted(useful, key=lambda each: each.within / each.samples)[:3]
-    return Verdict(Outcome.ALIKE, f"{beside} and wrote the same within the tolerances. {_said(worst)}")
+    within, samples = sum(each.within for each in useful), sum(each.samples for each in useful)
+    names = ", ".join(sorted({each.output for each in useful}))
+    apart = [each for each in useful if each.within < each.samples]
+    worst = f" {min(apart, key=lambda each: each.within / each.samples).words}" if apart else ""
+    agree = f"{within} of {samples} samples of {names} agree."
+    return Verdict(Outcome.ALIKE, f"{beside} and wrote the same within the tolerances: {agree}{worst}")
 
 
 def _said(compared: Sequence[Compared]) -> str:
