@@ -75,8 +75,13 @@ def inside(engine: Any, handle: str, command: str) -> tuple[int, str]:
 
 async def test_one_runs_is_found_and_leaves_nothing(provisioner: DockerProvisioner, engine: Any, image: Any) -> None:
     wanted = orders(image)
+    assert await provisioner.consumption(NAME) == []
     await provisioner.ensure(wanted)
     handle = await well(provisioner, wanted)
+    (used,) = await provisioner.consumption(NAME)
+    assert used.cpu_us > 1000
+    assert 1 << 20 < used.memory_bytes < 1 << 30
+    assert used.started < used.time
     await provisioner.ensure(wanted)
     assert await well(provisioner, wanted) == handle
     assert await provisioner.subscriptions() == [NAME]

@@ -61,4 +61,6 @@ def _measured(found: analytics.QueryKpisResponse) -> Measured:
         return Measured(math.nan, reason="There is no machine whose states are known.")
     column = found.kpis[0]
     reason = column.reasons.texts[column.reasons.places[0]] if column.reasons.places else ""
-    return Measured(column.values[0], column.unit, column.good_shares[0], reason)
+    # UCUM writes a ratio's unit as 1; people write none.
+    unit = "" if column.unit == "1" else column.unit
+    return Measured(column.values[0], unit, column.good_shares[0], reason)

@@ -89,6 +89,23 @@ async def test_another_worker_finds_it_and_ends_it(provisioner: ProcessProvision
     assert await other.subscriptions() == []
 
 
+async def test_what_it_uses_rises_while_it_works(provisioner: ProcessProvisioner) -> None:
+    assert await provisioner.consumption(NAME) == []
+    await provisioner.ensure(orders())
+    pid = await well(provisioner)
+    (first,) = await provisioner.consumption(NAME)
+    # To start, Python needs some hundredths of a second, and some MiB.
+    assert first.cpu_us > 0
+    assert 4 << 20 < first.memory_bytes < 1 << 30
+    (later,) = await provisioner.consumption(NAME)
+    assert (later.instance, later.started) == (first.instance, first.started)
+    assert later.cpu_us >= first.cpu_us
+    assert first.started < first.time < later.time
+    os.kill(pid, 9)
+    await last_words(provisioner)
+    assert await provisioner.consumption(NAME) == [], "what has ended uses nothing"
+
+
 async def test_one_that_will_not_end_is_ended_with_its_children(provisioner: ProcessProvisioner) -> None:
     await provisioner.ensure(orders("stubborn"))
     pid = await well(provisioner)
