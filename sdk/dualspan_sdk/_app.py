@@ -25,6 +25,7 @@ _Send: TypeAlias = Callable[[Any], Awaitable[None]]
 # Somebody must have said so within this time, or the app counts as stuck.
 _STALE_SECONDS = 60.0
 _TELL_SECONDS = 20.0
+_LOOK_SECONDS = 1.0
 
 
 async def open_plant(settings: AppSettings | None = None) -> Plant:
@@ -164,8 +165,12 @@ async def _from_marketplace(settings: AppSettings) -> AsyncGenerator[App]:
 
 
 async def _tell(runtime: AppRuntime, health: Health, results: Results) -> None:
-    """Report health now and then; when that fails, the next time is soon enough."""
+    """Report health when it has turned, and now and then; when that fails, the next time is soon enough."""
+    was_well, next_time = None, 0.0
     while True:
-        with contextlib.suppress(DualSpanError):
-            await runtime.report(health.problem or results.problem)
-        await asyncio.sleep(_TELL_SECONDS)
+        problem, now = health.problem or results.problem, time.monotonic()
+        if was_well is not (not problem) or now >= next_time:
+            was_well, next_time = not problem, now + _TELL_SECONDS
+            with contextlib.suppress(DualSpanError):
+                await runtime.report(problem)
+        await asyncio.sleep(_LOOK_SECONDS)

@@ -87,6 +87,7 @@ async def test_from_a_proposal_to_the_end(site: Site) -> None:
     assert (await told(site, tenant, "resume", "oee"))["state"] == "SUBSCRIPTION_STATE_ACTIVE"
     assert (await dualspan(site, tenant, "revoke-tokens", "oee")).returncode == 0
     cancelled = await dualspan(site, tenant, "cancel", "oee")
+    assert "start" not in cancelled.stderr
     assert cancelled.stderr.strip().endswith("is cancelled.")
     (listed,) = await told(site, tenant, "list")
     assert listed["state"] == "SUBSCRIPTION_STATE_CANCELLED"

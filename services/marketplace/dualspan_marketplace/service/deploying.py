@@ -262,6 +262,8 @@ class Deploying:
         known, name = view.known, view.known.name
         if known.operation or view.subscription.life.state not in {State.PROVISIONING, State.CANCELLING}:
             return known
+        # What was done before it began is none of its steps.
+        known = replace(known, steps=())
         made = await self._operations.create(
             connection, name.tenant, metadata=_progress(known), resource=_resource(name)
         )
