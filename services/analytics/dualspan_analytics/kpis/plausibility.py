@@ -6,7 +6,6 @@ had never come. A counter that was reset comes back step by step and keeps what 
 samples the one that takes out fewer of them holds: a spike that comes twice does not make what lies between false.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +15,7 @@ from dualspan_analytics.intervals import Intervals, Micros
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+Places = NDArray[np.int64]
 
 _IMPLAUSIBLE = 10.0
 """So many usual steps at once are not counting."""
@@ -52,6 +52,8 @@ class Usual:
 
     def most_of(self, samples: "Samples") -> Floats:
         """float64[n - 1]: likewise for each step; over samples that were Bad, what their time allows."""
+        if samples.unusable[-1] == samples.unusable[0]:
+            return np.full(len(samples) - 1, self.most)
         longer = np.maximum(self.most, self.most_in(np.diff(samples.t)))
         return np.where(np.diff(samples.unusable) > 0, longer, self.most)
 
@@ -106,69 +108,72 @@ def usual(samples: Samples) -> Usual:
     plain = (step > 0) & (step < 0.5 * value[1:])
     found = step[plain]
     if len(found):
-        rate = found / np.maximum(np.diff(samples.t)[plain], 1)
-        return Usual(float(np.median(found)), float(np.median(rate)), len(found) >= _ENOUGH)
+        usual_step = float(np.median(found))
+        # Only steps over Bad samples and implausible ones are held against the time that they took.
+        timed = samples.unusable[-1] > samples.unusable[0] or float(step.max()) > _IMPLAUSIBLE * usual_step
+        rate = float(np.median(found / np.maximum(np.diff(samples.t)[plain], 1))) if timed else 0.0
+        return Usual(usual_step, rate, len(found) >= _ENOUGH)
     # What counts pieces counts by one at least; of any other counter every step is doubtful.
     return Usual(float((value == np.floor(value)).all()), 0.0, is_known=False)
 
 
 def without_false(samples: Samples, ordinary: Usual) -> Kept:
     """Take out what cannot be true; short runs first."""
-    left, place = samples, np.arange(len(samples))
-    for longest in (1, 8, len(samples)):
-        for find in (_spikes, _dips):
-            keep = ~find(left, ordinary, longest)
-            left, place = left.take(keep), place[keep]
+    left, place = _left(samples, ordinary)
     apart = np.flatnonzero(np.diff(place) > 1)
     before, behind = place[apart], place[apart + 1]
     return Kept(left, samples.t[before + 1], Intervals(samples.t[before], samples.t[behind]))
 
 
-def _spikes(samples: Samples, ordinary: Usual, longest: int) -> Flags:
-    """bool[n]: runs above what is before and behind them."""
-
-    def is_false(begin: NDArray[np.int64], end: NDArray[np.int64]) -> Flags:
-        value = samples.value
-        before, back = value[begin - 1], value[end]
-        # Back near 0 a counter may as well have been reset: then only a single sample is surely false.
-        apart = (before > ordinary.most) | ((end - begin == 1) & ordinary.is_known)
-        return apart & (back - before < 0.5 * (value[begin] - before))
-
-    up, down = _steps(samples, ordinary)
-    return _runs(samples, up, down, longest, is_false)
-
-
-def _dips(samples: Samples, ordinary: Usual, longest: int) -> Flags:
-    """bool[n]: runs below what is before and behind them, most of which came back at once."""
-
-    def is_false(begin: NDArray[np.int64], end: NDArray[np.int64]) -> Flags:
-        value = samples.value
-        return value[end] - value[end - 1] > 0.5 * (value[begin - 1] - value[begin])
-
-    up, down = _steps(samples, ordinary)
-    return _runs(samples, down, up, longest, is_false)
+def _left(samples: Samples, ordinary: Usual) -> tuple[Samples, Places]:
+    """What is left of samples, and which of them that is."""
+    left, place = samples, np.arange(len(samples))
+    for longest in (1, 8, len(samples)):
+        for find in (_spikes, _dips):
+            up, down = _steps(left, ordinary)
+            if not len(up) or not len(down):  # whatever is false is left in one way and come back from in the other
+                return left, place
+            found = find(left, ordinary, up, down, longest)
+            if found is not None:
+                left, place = left.take(~found), place[~found]
+    return left, place
 
 
-def _steps(samples: Samples, ordinary: Usual) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _spikes(samples: Samples, ordinary: Usual, up: Places, down: Places, longest: int) -> Flags | None:
+    """bool[n]: runs above what is before and behind them; None: there are none."""
+    begin, end = _runs(samples, up, down, longest)
+    before, back = samples.value[begin - 1], samples.value[end]
+    # Back near 0 a counter may as well have been reset: then only a single sample is surely false.
+    apart = (before > ordinary.most) | ((end - begin == 1) & ordinary.is_known)
+    return _flags(samples, begin, end, apart & (back - before < 0.5 * (samples.value[begin] - before)))
+
+
+def _dips(samples: Samples, _: Usual, up: Places, down: Places, longest: int) -> Flags | None:
+    """bool[n]: runs below what is before and behind them, most of which came back at once; None: there are none."""
+    begin, end = _runs(samples, down, up, longest)
+    value = samples.value
+    return _flags(samples, begin, end, value[end] - value[end - 1] > 0.5 * (value[begin - 1] - value[begin]))
+
+
+def _steps(samples: Samples, ordinary: Usual) -> tuple[Places, Places]:
     """The samples behind implausible steps up, and down."""
     step = np.diff(samples.value)
     up = np.flatnonzero(step > ordinary.most_of(samples)) + 1
     return up, np.flatnonzero(-step > ordinary.most) + 1
 
 
-def _runs(
-    samples: Samples,
-    into: NDArray[np.int64],
-    out: NDArray[np.int64],
-    longest: int,
-    is_false: Callable[[NDArray[np.int64], NDArray[np.int64]], Flags],
-) -> Flags:
-    """bool[n]: samples from a step into a run up to the next step out of it that leads to where the counter was."""
+def _runs(samples: Samples, into: Places, out: Places, longest: int) -> tuple[Places, Places]:
+    """Where runs begin, each with a step into it, and end, with the next step out of it, to where the counter was."""
     place = np.searchsorted(out, into, side="right")
     begin = into[place < len(out)]
     end = out[place[place < len(out)]]
     found = (end - begin <= longest) & (samples.value[end] >= _WHERE_IT_WAS * samples.value[begin - 1])
-    found &= is_false(begin, end)
+    return begin[found], end[found]
+
+
+def _flags(samples: Samples, begin: Places, end: Places, found: Flags) -> Flags | None:
+    if not found.any():
+        return None
     turns = np.zeros(len(samples) + 1, np.int64)
     np.add.at(turns, begin[found], 1)
     np.add.at(turns, end[found], -1)

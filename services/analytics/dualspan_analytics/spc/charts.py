@@ -102,7 +102,10 @@ def _notes(data: Subgroups | Counts, included: Flags, estimate: Estimate, *, is_
     if isinstance(data, Subgroups) and data.spare:
         notes.append(f"{data.spare} samples do not fill a subgroup and wait for the next.")
     if isinstance(data, Counts) and data.resets:
-        notes.append(f"Counters were reset {data.resets} times; what they counted just before is not in the counts.")
+        notes.append(
+            f"Counters were reset, set back or showed what cannot be true {data.resets} times; what they counted then "
+            "is not in the counts."
+        )
     empty = int((~(data.size > 0)).sum())
     if empty:
         notes.append(f"{empty} points have no usable sample and are not drawn; runs do not reach across them.")

@@ -163,7 +163,7 @@ class Counts:
         size: float64[k]: units inspected; NaN where it is not known.
         left_out: int64[k]: samples of each that could not be used.
         labels: What the property said by whose change they were formed; empty otherwise.
-        resets: How often a counter was found reset: what it counted just before is lost.
+        resets: How often a counter was reset, set back or showed what cannot be true: what it counted then is lost.
     """
 
     start: NDArray[np.int64]

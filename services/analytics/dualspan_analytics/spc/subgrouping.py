@@ -223,13 +223,14 @@ def _added_up(counters: Sequence[Series], edges: NDArray[np.int64], modulus: flo
 
 
 def _lost(counters: Sequence[Series], edges: NDArray[np.int64], modulus: float) -> tuple[NDArray[np.int64], int]:
-    """Unusable samples between edges, and how often counters were reset."""
+    """Unusable samples between edges, and how often counters did anything but rise."""
     missing, resets = np.zeros(len(edges) - 1, np.int64), 0
     for series in counters:
         lost = series.timestamp[~usable_samples(series)]
         lost = lost[(lost >= edges[0]) & (lost < edges[-1])]
         missing += np.bincount(np.searchsorted(edges, lost, side="right") - 1, minlength=len(missing))
-        resets += len(increments(series, int(edges[0]), int(edges[-1]), modulus).resets)
+        found = increments(series, int(edges[0]), int(edges[-1]), modulus)
+        resets += len(found.resets) + len(found.doubts)
     return missing, resets
 
 
