@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import asyncpg
 import grpc
@@ -26,6 +27,7 @@ from dualspan_analytics.columns import PropertyRef
 from dualspan_marketplace.composition import usage
 from dualspan_marketplace.kpis import Kpis
 from dualspan_marketplace.service.comparing import Comparing
+from dualspan_marketplace.service.consuming import Consuming
 from dualspan_marketplace.subscriptions.model import SubscriptionName
 from dualspan_marketplace.usage.comparison import Comparison, Doubt
 from dualspan_marketplace.usage.hours import hour_of
@@ -34,6 +36,7 @@ from dualspan_marketplace.usage.model import HOUR
 from dualspan_runtime.channels import open_channel
 from dualspan_runtime.errors import Unavailable
 from harness.analytics import Plant, machine, site
+from harness.deploying import Site
 from harness.historian import SECRET
 from harness.subscribing import World, creation, refused
 
@@ -171,6 +174,30 @@ async def test_reads_of_apps_count_and_limits_hold(world: World) -> None:
         return requests >= 7 and requests == samples
 
     await eventually(counted)
+
+
+async def test_what_a_running_app_uses_is_counted_once(world: World, tmp_path: Path) -> None:
+    """From its start to when it was looked at last, by however many workers at once."""
+    site, plant = Site.of(world, tmp_path), await world.plant()
+    name = SubscriptionName(plant.tenant, "oee")
+    stub = await world.stub(plant.tenant)
+    made = await stub.CreateSubscription(creation(world, plant.tenant))
+    await site.runs(plant.tenant, "well")
+    await stub.AcceptBinding(subscriptions.AcceptBindingRequest(name=made.name, etag=made.etag))
+    await site.worker().follow(name)
+    try:
+        consuming = Consuming(world.marketplace.parts.database, [site.provisioner])
+        await asyncio.gather(*(consuming.sweep(datetime.now(UTC)) for _ in range(3)))
+        (seen,) = await site.provisioner.consumption(name)
+        await asyncio.gather(*(consuming.keep(name, seen) for _ in range(3)))
+        found = await used(world, plant.tenant, made.name)
+        assert found[contract.USAGE_DIMENSION_CPU_HOURS] * 3_600_000_000 == pytest.approx(seen.cpu_us, abs=1e-3)
+        assert found[contract.USAGE_DIMENSION_MEMORY_HOURS] > 0
+    finally:
+        await site.provisioner.remove(name)
+    # What has ended is looked at, and adds nothing.
+    await consuming.sweep(datetime.now(UTC))
+    assert await used(world, plant.tenant, made.name) == found
 
 
 async def test_a_plan_whose_limits_make_no_sense_is_refused(world: World) -> None:

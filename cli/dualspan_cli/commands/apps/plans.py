@@ -57,7 +57,7 @@ def plan(
         currency=currency,
         trial_days=trial_days,
         max_assets=max_assets,
-        quotas=[_limit(each) for each in limits or ()],
+        quotas=[read_limit(each) for each in limits or ()],
     )
 
     async def use(session: Session) -> apps_pb2.Plan:
@@ -104,7 +104,8 @@ def _micros(price: str) -> int:
     return whole
 
 
-def _limit(text: str) -> apps_pb2.PlanQuota:
+def read_limit(text: str) -> apps_pb2.PlanQuota:
+    """Such as `read-samples=80000:100000`; raises CommandError."""
     word, _, both = text.partition("=")
     soft, _, hard = both.partition(":")
     try:
