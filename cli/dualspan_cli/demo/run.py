@@ -206,7 +206,8 @@ class Demo:
         if self._as_json:
             print_json({"event": "app", "app": APP, "runs_as": shown.running.kind, "detail": shown.words})
         else:
-            messages.print(f"{shown.words}\n  Board     [bold]http://{shown.running.address}[/]\n", soft_wrap=True)
+            # Through the platform, as whoever is signed in: the address that it runs at is nobody's to open.
+            messages.print(f"{shown.words}\n  Open it   [bold]{here.platform.console_url}/apps[/]\n", soft_wrap=True)
         return shown
 
     def _say_where(self, here: RunningHere, flowing: Flowing) -> None:
