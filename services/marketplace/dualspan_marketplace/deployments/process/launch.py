@@ -91,7 +91,8 @@ def _limit(limits: dict[str, int]) -> None:
 
 def replace(path: Path, content: bytes) -> None:
     """Write a file that others see as a whole or not at all, for its owner only."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    # Threads of one process may write the same file at once.
+    fresh = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
