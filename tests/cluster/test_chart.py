@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -162,7 +163,7 @@ def test_lint(helm: str) -> None:
 def test_probes_are_those_that_the_cluster_knows(helm: str, version: str, action: str) -> None:
     rendered = run(helm, "template", "dualspan", CHART, *chosen_values(), "--kube-version", version)
     probes = re.findall(r"(?:startup|readiness)Probe:\s+(\w+): \{port: 74", rendered)
-    assert probes == [action] * 8
+    assert probes == [action] * 10
 
 
 def test_mail_and_exports_reach_the_analytics_service_and_its_workers(helm: str) -> None:
@@ -183,6 +184,31 @@ def test_mail_and_exports_reach_the_analytics_service_and_its_workers(helm: str)
     assert "PersistentVolumeClaim" not in plain
     with pytest.raises(AssertionError, match="security"):
         run(helm, "template", "dualspan", CHART, *chosen_values(), "--set", "notifications.smtp.security=maybe")
+
+
+def test_apps_on_the_cluster_are_asked_for_and_only_workers_have_an_account(helm: str) -> None:
+    plain = run(helm, "template", "dualspan", CHART, *chosen_values())
+    assert "ClusterRole" not in plain
+    assert "serviceAccountName" not in plain
+    policy = "admissionregistration.k8s.io/v1/ValidatingAdmissionPolicy"
+    enabled = ("--set", "marketplace.kubernetes.enabled=true", "--api-versions", policy)
+    rendered = run(helm, "template", "dualspan", CHART, *chosen_values(), *enabled)
+    objects = [each for each in yaml.safe_load_all(rendered) if each]
+    accounts = {
+        each["metadata"]["name"]: each["spec"]["template"]["spec"].get("serviceAccountName")
+        for each in objects
+        if each["kind"] == "Deployment"
+    }
+    assert {name for name, account in accounts.items() if account} == {"dualspan-marketplace-worker-beat"}
+    kinds = [each["kind"] for each in objects]
+    assert kinds.count("ClusterRole") == 2
+    assert kinds.count("ClusterRoleBinding") == kinds.count("ValidatingAdmissionPolicy") == 1
+    verbs = [
+        verb for each in objects if each["kind"] == "ClusterRole" for rule in each["rules"] for verb in rule["verbs"]
+    ]
+    assert "*" not in verbs
+    with pytest.raises(AssertionError, match="prefix"):
+        run(helm, "template", "dualspan", CHART, *chosen_values(), "--set", "marketplace.kubernetes.prefix=Upper")
 
 
 def test_simulation_refuses_another_tenant(helm: str) -> None:
