@@ -19,6 +19,7 @@ from dualspan.marketplace.v1 import billing_pb2 as billing
 from dualspan.marketplace.v1 import usage_pb2 as contract
 from dualspan.marketplace.v1.billing_pb2_grpc import BillingServiceStub
 from dualspan.marketplace.v1.usage_pb2_grpc import UsageServiceStub
+from dualspan_marketplace.composition import usage
 from dualspan_marketplace.usage.lines import Kind, totals
 from dualspan_marketplace.usage.statement import Statement
 from harness.accounting import Books, KilledError, Mortal, books, by_month, said
@@ -116,6 +117,21 @@ def _sold(sums: Sums) -> Sums:
 
 def _total(sums: Sums, dimension: str) -> int:
     return sum(quantity for (_, same), (quantity, _) in sums.items() if dimension in same)
+
+
+async def test_the_workers_sweep_counts_and_closes_by_itself(marketplace: Marketplace) -> None:
+    """Safe to repeat, and several at once do no harm."""
+    life = await made(marketplace)
+    accounting = usage.accounting(marketplace.parts, ())
+    # Nobody here has chosen a time zone: that of the platform's setting is UTC.
+    await asyncio.gather(*(accounting.sweep() for _ in range(2)))
+    statements = await life.statements()
+    await accounting.sweep()
+    assert await life.statements() == statements
+    assert [each.number for each in statements] == list(range(1, len(statements) + 1))
+    assert {each.time_zone for each in statements} == {"UTC"}
+    running = sum(line.quantity for each in statements for line in each.lines if "running-hours" in line.same)
+    assert timedelta(microseconds=running) == timedelta(days=51, microseconds=1)
 
 
 async def test_two_workers_at_once_close_a_month_once(marketplace: Marketplace) -> None:

@@ -15,7 +15,7 @@ from dualspan_marketplace.usage import errors, months
 from dualspan_marketplace.usage.comparison import MOST_DAYS, Baseline
 from dualspan_marketplace.usage.hours import count, hour_of
 from dualspan_marketplace.usage.model import HOUR, Dimension, Event
-from dualspan_marketplace.usage.report import Report, Step, added_up
+from dualspan_marketplace.usage.report import Report, Step, added_up, total
 from dualspan_runtime.audit import Audit
 from dualspan_runtime.database import Connection, Database
 
@@ -114,7 +114,7 @@ class Metering:
             return Report(
                 amounts=added_up(hours, step, begin, zone),
                 limits=found.terms.limits,
-                used=store.total(this_month),
+                used=total(this_month),
                 notice=found.quota_notice,
                 metered_until=await store.metered_until(connection, name),
                 start=begin,

@@ -1,6 +1,6 @@
 """SQL about what subscriptions used."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from dualspan_marketplace.subscriptions.model import SubscriptionName
@@ -96,16 +96,6 @@ async def _insert(connection: Connection, name: SubscriptionName, events: Sequen
         [each.source for each in ordered],
         [each.quantity for each in ordered],
     )
-
-
-async def known(connection: Connection, names: Collection[SubscriptionName]) -> list[SubscriptionName]:
-    """Those of a tenant's names that there are."""
-    rows = await connection.fetch(
-        "SELECT tenant_id, subscription_id FROM subscription WHERE tenant_id = ANY($1) AND subscription_id = ANY($2)",
-        list({each.tenant for each in names}),
-        [each.subscription_id for each in names],
-    )
-    return [SubscriptionName(*row) for row in rows]
 
 
 async def hold_counter(connection: Connection, name: SubscriptionName, instance: str, started: datetime) -> Counter:
@@ -243,11 +233,3 @@ async def set_standing(connection: Connection, name: SubscriptionName, notice: s
         exhausted,
     )
     return status == "UPDATE 1"
-
-
-def total(amounts: Iterable[Amount]) -> dict[Dimension, int]:
-    """Sums by dimension."""
-    found: dict[Dimension, int] = {}
-    for each in amounts:
-        found[each.dimension] = found.get(each.dimension, 0) + each.quantity
-    return found
