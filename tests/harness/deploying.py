@@ -10,6 +10,7 @@ import asyncpg
 from dualspan_manifest import parse
 from dualspan_marketplace.composition import app_runtime
 from dualspan_marketplace.deployments.process.provisioner import ProcessProvisioner
+from dualspan_marketplace.deployments.provisioner import Provisioner
 from dualspan_marketplace.service.briefing import Briefing
 from dualspan_marketplace.service.deploying import Deploying
 from dualspan_marketplace.subscriptions.life import Clock
@@ -34,13 +35,13 @@ class Site:
         provisioner = ProcessProvisioner(folder / "apps", [world.maker], interpreter(folder))
         return cls(world, provisioner, folder / "apps")
 
-    def worker(self) -> Deploying:
-        """One more worker."""
+    def worker(self, *others: Provisioner) -> Deploying:
+        """One more worker, with other ways to run apps beside the site's own."""
         parts = self.world.marketplace.parts
         briefing = Briefing(
             app_runtime.runtime(parts), {"HISTORIAN": "127.0.0.1:9", "MARKETPLACE": self.world.marketplace.address}
         )
-        return Deploying(parts.database, parts.operations, parts.audit, Clock(), [self.provisioner], briefing)
+        return Deploying(parts.database, parts.operations, parts.audit, Clock(), [self.provisioner, *others], briefing)
 
     async def runs(self, tenant: str, how: str) -> None:
         """The subscriptions of a tenant run this module from now on, as if the app were made so."""

@@ -19,11 +19,13 @@ from google.longrunning.operations_pb2_grpc import OperationsStub
 from dualspan.marketplace.v1 import deployments_pb2
 from dualspan.marketplace.v1 import subscriptions_pb2 as contract
 from dualspan_marketplace.deployments.process import launch
+from dualspan_marketplace.deployments.process.provisioner import ProcessProvisioner
 from dualspan_marketplace.deployments.provisioner import Holding
 from dualspan_marketplace.store import deployments, subscriptions
 from dualspan_marketplace.subscriptions.model import SubscriptionName
 from harness.deploying import Site
 from harness.historian import unique_tenant
+from harness.process_apps import interpreter
 from harness.subscribing import World, creation
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -156,6 +158,34 @@ async def test_a_change_starts_another_generation(site: Site) -> None:
     assert (await follow(site, subscription)).state == contract.SUBSCRIPTION_STATE_ACTIVE
     assert await site.pid(tenant) != first
     assert launch.ticks(first) == 0
+
+
+class OtherProvisioner(ProcessProvisioner):
+    """Runs what the first one does not."""
+
+    kind = "docker"
+
+
+async def test_what_one_does_not_run_another_does(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    subscription = await accepted(site)
+    running = await follow(site, subscription)
+    tenant = tenant_of(subscription)
+    first = await site.pid(tenant)
+    other = OtherProvisioner(tmp_path / "other", [site.world.maker], interpreter(tmp_path))
+    # From now on the first one refuses the app, as if another version came as a chart only.
+    monkeypatch.setattr(site.provisioner, "refuses", lambda *_: "It comes with no module.")
+    running.configuration.update({"shift": "night"})
+    stub = await site.world.stub(tenant)
+    await stub.UpdateSubscription(contract.UpdateSubscriptionRequest(subscription=running))
+    name = SubscriptionName(tenant, "oee")
+    try:
+        await site.worker(other).follow(name)
+        assert (await now(site, subscription)).state == contract.SUBSCRIPTION_STATE_ACTIVE
+        assert launch.ticks(first) == 0
+        assert await site.provisioner.observe(name) == Holding()
+        assert len((await other.observe(name)).instances) == 1
+    finally:
+        await other.remove(name)
 
 
 async def test_its_credential_is_renewed_while_it_runs(site: Site) -> None:

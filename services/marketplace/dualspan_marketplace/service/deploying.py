@@ -230,7 +230,9 @@ class Deploying:
                 case Remove(why):
                     await self._provisioners[known.provisioner].remove(known.name)
                     ended = next((each.words for each in view.holding.instances if not each.alive), known.words)
-                    return _stepped(replace(known, address="", words=ended), "remove", why, now)
+                    # Another version may be one that somebody else runs: who does is chosen anew.
+                    known = replace(known, provisioner="", address="", words=ended)
+                    return _stepped(known, "remove", why, now)
                 case Wait() if orders is not None and _is_renewal(view, now):
                     return await self._renew(known, *orders, now)
                 case Settled() if desired(view.subscription.life).runs:
