@@ -25,6 +25,7 @@ from dualspan_cli.demo.onboard import unless_there, wait_for
 from dualspan_cli.engine import Engine, EngineError
 from dualspan_cli.errors import CommandError
 from dualspan_cli.publishing.offering import FREE_PLAN, offer
+from dualspan_cli.publishing.source import AppSource
 from dualspan_cli.session import Access, Session, all_pages
 from dualspan_manifest import parse
 
@@ -202,9 +203,8 @@ def _page(address: str) -> Sequence[str]:
 def _source(made: Made) -> tuple[str, Mapping[str, bytes]]:
     """The app's manifest, with its image where there is one, and the pictures that it names."""
     package = Path(str(packages.files(_PACKAGE)))
-    # Beside the package where it is developed, within it where it is installed.
-    file = next(each for each in (package.parent / "app.yaml", package / "app.yaml") if each.is_file())
-    text = file.read_text("utf-8")
+    # Beside the package, as its publisher has it.
+    text = AppSource.load(package.parent).manifest.source
     if made.image:
         # `run` is what it ends with.
         text += f"  docker: {{image: {made.image}}}\n"
