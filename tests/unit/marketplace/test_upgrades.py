@@ -14,6 +14,7 @@ from dualspan_marketplace.subscriptions.life import State
 from dualspan_marketplace.upgrades.comparison import Compared, Series, compare, judge
 from dualspan_marketplace.upgrades.model import (
     PATIENCE,
+    SWITCH_SECONDS,
     Abandon,
     Begin,
     Canary,
@@ -129,6 +130,16 @@ def test_it_is_waited_for_something_to_compare_but_not_for_ever() -> None:
     assert isinstance(next_step(seen), Wait)
     late = replace(seen, canary=Canary(State.ACTIVE, PATIENCE * SPAN, answers=True))
     assert next_step(late) == RollBack("nothing")
+
+
+def test_one_that_is_not_well_in_the_place_goes_back() -> None:
+    seen = Seen(Phase.SWITCHING, State.UPGRADING, None, Place(seconds=10, attempts=2, words="no disk"))
+    assert isinstance(next_step(seen), Wait)
+    tried = next_step(replace(seen, place=replace(seen.place, attempts=3)))
+    assert isinstance(tried, Revert)
+    assert tried.why.endswith("started 3 times and never was well. Its last words: no disk")
+    assert isinstance(next_step(replace(seen, place=Place(seconds=SWITCH_SECONDS))), Revert)
+    assert next_step(replace(seen, place=Place(seconds=SWITCH_SECONDS, is_well=True))) == Finish()
 
 
 def test_what_it_says_of_itself_counts_in_the_end() -> None:
