@@ -27,8 +27,8 @@ TEXTS = ("", "bottle", "can", "订单 7")
 Versions = Mapping[str, Sequence[DataVersions]]
 
 
-def machine(name: str, calendar: Calendar = CALENDAR) -> Machine:
-    return cast("Machine", SimpleNamespace(id=name, calendar=calendar, digest=b"plan"))
+def machine(name: str, calendar: Calendar = CALENDAR, digest: bytes = b"as planned now") -> Machine:
+    return cast("Machine", SimpleNamespace(id=name, calendar=calendar, digest=digest))
 
 
 def versions(newest: int, newer: Mapping[int, int] | None = None, gateway: str = "g") -> DataVersions:
@@ -59,14 +59,12 @@ def cells(place: int, slots: Slots, seed: int) -> CellTable:
     )
 
 
-def stored(parts: Sequence[tuple[int, Sequence[Rollup]]], seed: int = 0) -> StoredRollups:
+def stored(parts: Sequence[Sequence[Rollup]], seed: int = 0) -> StoredRollups:
     """As the store brings them: in no order."""
-    found = [(place, rollup.record) for place, rollups in parts for rollup in rollups]
-    np.random.default_rng(seed).shuffle(found)  # type: ignore[arg-type]
-    sizes = np.array([len(record) for _, record in found], np.int64)
-    return StoredRollups.of(
-        b"".join(record for _, record in found), sizes, np.array([place for place, _ in found], np.int64)
-    )
+    found = [rollup.record for rollups in parts for rollup in rollups]
+    places = np.random.default_rng(seed).permutation(len(found)).tolist()
+    sizes = np.array([len(found[place]) for place in places], np.int64)
+    return StoredRollups.of(b"".join(found[place] for place in places), sizes)
 
 
 class Plant:
@@ -98,7 +96,7 @@ class Plant:
 
     def held(self, **instead: Sequence[DataVersions]) -> Held:
         known = {**self.versions, **instead}
-        return held(self.machines, self.slots, stored(list(enumerate(self.rollups))), known, self.notes)
+        return held(self.machines, self.slots, stored(self.rollups), known, self.notes)
 
 
 def rows(table: CellTable) -> list[tuple[object, ...]]:
@@ -116,7 +114,7 @@ def test_what_was_packed_comes_back_in_order() -> None:
     kept = np.concatenate([fits[table.slot] for fits, table in zip(found.fits, plant.tables, strict=True)])
     assert rows(found.cells) == [row for row, is_kept in zip(rows(wanted), kept.tolist(), strict=True) if is_kept]
     assert kept.sum() > 20
-    everything = stored(list(enumerate(plant.rollups)))
+    everything = stored(plant.rollups)
     assert earliest(everything, END) == min(each.start_us for own in plant.rollups for each in own) - HOUR
 
 
@@ -138,6 +136,17 @@ def test_other_gateways_make_all_stale(now: list[DataVersions]) -> None:
     assert not Plant().held(m1=now).fits[0].any()
 
 
+def test_another_plan_makes_all_stale_and_another_machine_is_left_out() -> None:
+    plant = Plant()
+    before = plant.held()
+    plant.machines[0] = machine("m1", digest=b"otherwise planned")
+    after = plant.held()
+    assert not after.fits[0].any()
+    assert after.fits[2].tolist() == before.fits[2].tolist()
+    del plant.machines[2]
+    assert {int(each) for each in plant.held().cells.machine} == {1}
+
+
 def test_what_people_say_makes_its_slots_stale() -> None:
     plant = Plant()
     slots, before = plant.slots["m3"], plant.held()
@@ -155,9 +164,7 @@ def test_records_of_another_calendar_or_make_are_none() -> None:
     plant.slots["m1"] = by_day
     assert not plant.held().fits[0].any()
     plant = Plant()
-    longer = [
-        Rollup(each.asset, each.start_us, each.end_us, each.plan, each.record + b"\0" * 8) for each in plant.rollups[2]
-    ]
+    longer = [Rollup(each.asset, each.start_us, each.end_us, each.record + b"\0" * 8) for each in plant.rollups[2]]
     plant.rollups[2] = longer
     found = plant.held()
     assert not found.fits[2].any()

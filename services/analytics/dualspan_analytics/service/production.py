@@ -236,8 +236,7 @@ class Production:
     ) -> tuple[StoredRollups, dict[str, list[DataVersions]]]:
         """The roll-ups of each machine, and the versions of its data from the first time on that these depend on."""
         if skip_rollups:
-            nothing = np.empty(0, np.int64)
-            return StoredRollups.of(b"", nothing, nothing), {machine.id: [] for machine in asked.machines}
+            return StoredRollups.of(b"", np.empty(0, np.int64)), {machine.id: [] for machine in asked.machines}
         tags = asked.tags
         # Mostly it is the same time as before, so the historian can be asked before it is known.
         since = min(self._earliest.get(tenant, start_us), start_us)
@@ -251,9 +250,9 @@ class Production:
         return stored, versions
 
     async def _stored(self, tenant: str, machines: Sequence[Machine], start_us: int, end_us: int) -> StoredRollups:
-        ids, plans = [each.id for each in machines], [each.digest for each in machines]
+        ids = [each.id for each in machines]
         async with self._database.transaction(tenant, readonly=True) as connection:
-            return await production.rollups(connection, tenant, ids, plans, start_us, end_us)
+            return await production.rollups(connection, tenant, ids, start_us, end_us)
 
     async def _versions(
         self,

@@ -34,6 +34,8 @@ class _Head(IntEnum):
     """Words of a header.
 
     Attributes:
+        MACHINE: A key of its id.
+        PLAN: A key of all that the sums depend on besides samples and notes.
         START: Of the slot, µs.
         END: Likewise.
         DEPENDS: From here on samples mattered.
@@ -44,14 +46,16 @@ class _Head(IntEnum):
         BYTES: Of the text.
     """
 
-    START = 0
-    END = 1
-    DEPENDS = 2
-    TOLD = 3
-    LABELS = 4
-    VERSIONS = 5
-    CELLS = 6
-    BYTES = 7
+    MACHINE = 0
+    PLAN = 1
+    START = 2
+    END = 3
+    DEPENDS = 4
+    TOLD = 5
+    LABELS = 6
+    VERSIONS = 7
+    CELLS = 8
+    BYTES = 9
 
 
 def slots_between(calendar: Calendar, start_us: int, end_us: int) -> Slots:
@@ -96,24 +100,38 @@ def held(
     """
     heads = _heads(stored)
     known = _Known.of(machines, versions)
-    holds = _whole(stored, heads)
-    holds &= _untouched(known, stored, heads) & _told_the_same(known, machines, notes, stored, heads)
+    machine, holds = _machines(machines, heads)
+    holds &= _whole(stored, heads)
+    holds &= _untouched(known, stored, heads, machine) & _told_the_same(known, machines, notes, heads, machine)
     fits: list[NDArray[np.bool_]] = [np.zeros(len(slots[machine.id]), np.bool_) for machine in machines]
     slot = np.full(len(heads), -1, np.int64)
     where = _Where(slot, np.zeros(len(heads), np.int16), np.zeros(len(heads), np.int32))
     for own, places in _by_slots(machines, slots):
-        _place(own, np.flatnonzero(holds & np.isin(stored.machine, places)), heads, where)
+        _place(own, np.flatnonzero(holds & np.isin(machine, places)), heads, where)
     there = np.flatnonzero(slot >= 0)
-    there = there[np.lexsort((slot[there], stored.machine[there]))]
-    bounds = np.searchsorted(stored.machine[there], np.arange(len(machines) + 1))
+    there = there[np.lexsort((slot[there], machine[there]))]
+    bounds = np.searchsorted(machine[there], np.arange(len(machines) + 1))
     for place, each in enumerate(fits):
         each[slot[there[bounds[place] : bounds[place + 1]]]] = True
-    return Held(fits, _unpacked(stored, heads, where, there))
+    return Held(fits, _unpacked(stored, heads, where, machine, there))
 
 
 def _heads(stored: StoredRollups) -> Longs:
     """int64[n, header]."""
     return stored.words[stored.offsets[:, None] + np.arange(len(_Head))]
+
+
+def _machines(machines: Sequence[Machine], heads: Longs) -> tuple[Longs, NDArray[np.bool_]]:
+    """int64[n], bool[n]: the place of each record's machine, and whether it was made as the machine is computed now."""
+    keys = np.array([key_of(machine.id) for machine in machines], np.int64)
+    plans = np.array([_plan_key(machine) for machine in machines], np.int64)
+    order = np.argsort(keys)
+    place = order[np.minimum(np.searchsorted(keys, heads[:, _Head.MACHINE], sorter=order), len(keys) - 1)]
+    return place, (keys[place] == heads[:, _Head.MACHINE]) & (plans[place] == heads[:, _Head.PLAN])
+
+
+def _plan_key(machine: Machine) -> int:
+    return int.from_bytes(machine.digest[:_WORD], "little", signed=True)
 
 
 def _whole(stored: StoredRollups, heads: Longs) -> NDArray[np.bool_]:
@@ -150,10 +168,10 @@ class _Known:
         return cls(np.array(group, np.int64), found, np.array([key_of(_gateways(own)) for own in found], np.int64))
 
 
-def _untouched(known: _Known, stored: StoredRollups, heads: Longs) -> NDArray[np.bool_]:
+def _untouched(known: _Known, stored: StoredRollups, heads: Longs, machine: Longs) -> NDArray[np.bool_]:
     """bool[n]: since which records no commit touched what they depend on."""
     holds = np.zeros(len(heads), np.bool_)
-    group, count = known.group[stored.machine], heads[:, _Head.VERSIONS]
+    group, count = known.group[machine], heads[:, _Head.VERSIONS]
     for place, gateways in enumerate(known.versions):
         # Other gateways than then: a property was bound to a tag of another one meanwhile.
         mine = np.flatnonzero((group == place) & (count == len(gateways)) & (count > 0))
@@ -169,16 +187,16 @@ def _told_the_same(
     known: _Known,
     machines: Sequence[Machine],
     notes: Mapping[str, Sequence[Note]],
-    stored: StoredRollups,
     heads: Longs,
+    machine: Longs,
 ) -> NDArray[np.bool_]:
     """bool[n]: of which records gateways and notes are what they were."""
-    wanted = known.told[known.group[stored.machine]]
-    for place, machine in enumerate(machines):
-        if notes.get(machine.id):
-            mine = np.flatnonzero(stored.machine == place)
+    wanted = known.told[known.group[machine]]
+    for place, each in enumerate(machines):
+        if notes.get(each.id):
+            mine = np.flatnonzero(machine == place)
             gateways = known.versions[int(known.group[place])]
-            wanted[mine] = _told(gateways, notes[machine.id], heads[mine, _Head.START], heads[mine, _Head.END])
+            wanted[mine] = _told(gateways, notes[each.id], heads[mine, _Head.START], heads[mine, _Head.END])
     return np.asarray(heads[:, _Head.TOLD] == wanted, np.bool_)
 
 
@@ -209,7 +227,7 @@ def _place(slots: Slots, mine: NDArray[np.intp], heads: Longs, where: _Where) ->
     where.slot[mine], where.shift[mine], where.day[mine] = at, slots.shift[at], slots.day[at]
 
 
-def _unpacked(stored: StoredRollups, heads: Longs, where: _Where, there: NDArray[np.intp]) -> CellTable:
+def _unpacked(stored: StoredRollups, heads: Longs, where: _Where, machine: Longs, there: NDArray[np.intp]) -> CellTable:
     """The cells of some records, in their order."""
     count = heads[there, _Head.CELLS]
     begin = stored.offsets[there] + len(_Head) + heads[there, _Head.VERSIONS]
@@ -220,7 +238,7 @@ def _unpacked(stored: StoredRollups, heads: Longs, where: _Where, there: NDArray
     code, first, texts = _labels(stored, heads, begin + count * _RECORD, there)
     at = first[record]
     return CellTable(
-        stored.machine[of].astype(np.int32),
+        machine[of].astype(np.int32),
         where.slot[of],
         heads[of, _Head.START],
         heads[of, _Head.END],
@@ -264,6 +282,7 @@ def rollups_of(
     over = (whole.start[where] == slots.start) & (whole.end[where] == slots.end) & (slots.end + MARGIN_US <= until_us)
     told = _told(versions, notes, slots.start, slots.end)
     newest = np.array([each.newest for each in versions], np.int64).tobytes()
+    keys = key_of(machine.id), _plan_key(machine)
     texts = table.texts
     bounds = np.searchsorted(table.slot, np.arange(len(slots) + 1))
     found: list[Rollup] = []
@@ -276,10 +295,10 @@ def rollups_of(
         text = labels.encode()
         start, end = int(slots.start[slot]), int(slots.end[slot])
         counts = [len(versions), len(cells), len(text)]
-        head = np.array([start, end, int(depends[slot]), int(told[slot]), key_of(labels), *counts], np.int64)
+        head = [*keys, start, end, int(depends[slot]), int(told[slot]), key_of(labels), *counts]
         filled = text.ljust(-(-len(text) // _WORD) * _WORD, b"\0")
-        record = head.tobytes() + newest + cells.tobytes() + filled
-        found.append(Rollup(machine.id, start, end, machine.digest, record))
+        record = np.array(head, np.int64).tobytes() + newest + cells.tobytes() + filled
+        found.append(Rollup(machine.id, start, end, record))
     return found
 
 

@@ -30,22 +30,19 @@ SELECT {_NOTE} FROM stop_note
 WHERE tenant_id = $1 AND ($2::text[] IS NULL OR asset_id = ANY($2)) AND end_us > $3 AND start_us < $4
 ORDER BY start_us, note_id LIMIT $5
 """
-# One row for all machines: thousands of rows would take longer to fetch than to add up. Nothing is sorted here: rows
-# this wide would be sorted on the disk.
+# One row for all machines: thousands of rows would take longer to fetch than to add up. Nothing is sorted here: rows so
+# wide would be sorted on the disk. And nothing is joined: the plan of a join is made once, when the table may be empty
+# still. Each record says whose it is.
 _ROLLUPS = """
-SELECT string_agg(record, ''::bytea), string_agg(int4send(octet_length(record)), ''::bytea),
-       string_agg(int4send(place::integer), ''::bytea)
-FROM unnest($2::text[], $3::bytea[]) WITH ORDINALITY AS wanted (asset, plan_now, place)
-JOIN rollup ON asset_id = asset AND plan = plan_now
-WHERE tenant_id = $1 AND start_us >= $4 AND end_us <= $5
+SELECT string_agg(record, ''::bytea), string_agg(int4send(octet_length(record)), ''::bytea)
+FROM rollup WHERE tenant_id = $1 AND asset_id = ANY($2) AND start_us >= $3 AND end_us <= $4
 """
 _STORE = """
-INSERT INTO rollup (tenant_id, asset_id, start_us, end_us, plan, record)
-SELECT $1, asset, start_us, end_us, plan, record
-FROM unnest($2::text[], $3::bigint[], $4::bigint[], $5::bytea[], $6::bytea[])
-    AS given (asset, start_us, end_us, plan, record)
+INSERT INTO rollup (tenant_id, asset_id, start_us, end_us, record)
+SELECT $1, asset, start_us, end_us, record
+FROM unnest($2::text[], $3::bigint[], $4::bigint[], $5::bytea[]) AS given (asset, start_us, end_us, record)
 ORDER BY asset, start_us
-ON CONFLICT (tenant_id, asset_id, start_us, end_us) DO UPDATE SET plan = excluded.plan, record = excluded.record
+ON CONFLICT (tenant_id, asset_id, start_us, end_us) DO UPDATE SET record = excluded.record
 """
 # A value in PostgreSQL has a gigabyte at the most.
 _MACHINES_AT_ONCE = 100
@@ -73,7 +70,6 @@ class Rollup:
     asset: str
     start_us: int
     end_us: int
-    plan: bytes
     record: bytes
 
 
@@ -85,22 +81,20 @@ class StoredRollups:
         words: int64: all records, one after the other.
         offsets: int64[n], where in `words` each begins.
         sizes: int64[n], how many words each has.
-        machine: int64[n], place of the machine among those that were asked for.
     """
 
     words: NDArray[np.int64]
     offsets: NDArray[np.int64]
     sizes: NDArray[np.int64]
-    machine: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.offsets)
 
     @classmethod
-    def of(cls, records: bytes, sizes: NDArray[np.int64], machine: NDArray[np.int64]) -> "StoredRollups":
+    def of(cls, records: bytes, sizes: NDArray[np.int64]) -> "StoredRollups":
         """From records and their sizes in bytes."""
         words = sizes // 8
-        return cls(np.frombuffer(records, np.int64), np.cumsum(words) - words, words, machine)
+        return cls(np.frombuffer(records, np.int64), np.cumsum(words) - words, words)
 
 
 async def put(connection: Connection, tenant: str, kind: Kind, definition_id: str, document: str) -> None:
@@ -159,21 +153,18 @@ async def delete_note(connection: Connection, tenant: str, note_id: int) -> bool
 
 
 async def rollups(
-    connection: Connection, tenant: str, assets: Sequence[str], plans: Sequence[bytes], start_us: int, end_us: int
+    connection: Connection, tenant: str, assets: Sequence[str], start_us: int, end_us: int
 ) -> StoredRollups:
-    """Return what was rolled up with the plans of now, of slots within [start_us, end_us)."""
+    """Return what was rolled up of machines, of slots within [start_us, end_us)."""
     records: list[bytes] = []
-    columns: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
+    sizes = [np.empty(0, np.int64)]
     for first in range(0, len(assets), _MACHINES_AT_ONCE):
-        part = slice(first, first + _MACHINES_AT_ONCE)
-        row = await connection.fetchrow(_ROLLUPS, tenant, assets[part], plans[part], start_us, end_us)
+        part = assets[first : first + _MACHINES_AT_ONCE]
+        row = await connection.fetchrow(_ROLLUPS, tenant, part, start_us, end_us)
         if row is not None and row[0] is not None:
             records.append(row[0])
-            columns.append((_numbers(row[1]), _numbers(row[2]) - 1 + first))
-    nothing = np.empty(0, np.int64)
-    sizes = np.concatenate([nothing, *(each for each, _ in columns)])
-    machine = np.concatenate([nothing, *(each for _, each in columns)])
-    return StoredRollups.of(records[0] if len(records) == 1 else b"".join(records), sizes, machine)
+            sizes.append(np.frombuffer(row[1], ">i4").astype(np.int64))
+    return StoredRollups.of(records[0] if len(records) == 1 else b"".join(records), np.concatenate(sizes))
 
 
 async def store(connection: Connection, tenant: str, given: Sequence[Rollup]) -> None:
@@ -184,11 +175,5 @@ async def store(connection: Connection, tenant: str, given: Sequence[Rollup]) ->
         [each.asset for each in given],
         [each.start_us for each in given],
         [each.end_us for each in given],
-        [each.plan for each in given],
         [each.record for each in given],
     )
-
-
-def _numbers(sent: bytes) -> NDArray[np.int64]:
-    """What int4send made."""
-    return np.frombuffer(sent, ">i4").astype(np.int64)
