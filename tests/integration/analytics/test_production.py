@@ -470,3 +470,35 @@ async def test_a_figure_of_a_line_an_order_and_a_product_opens_down_to_its_inter
     own = kpis_pb2.Kpi(name=f"{plant.parent}/kpis/own", formula="APT / 60")
     await stub.UpdateKpi(kpis_pb2.UpdateKpiRequest(kpi=own))
     assert await refused(stub.GetKpi(opening("own", "hall"))) == "BAD_KPI_QUERY"
+
+
+async def test_batches_of_packml_are_no_failures_and_a_profile_may_say_what_its_states_are(
+    platform: AnalyticsPlatform,
+) -> None:
+    plant = await platform.plant([machine("p1", "packaging-machine", ["state"])])
+    # Execute, Completing, Complete, Resetting, Idle, Starting: ten minutes each.
+    sequence = np.array([6, 16, 17, 15, 4, 3] * 8)
+    await plant.ingest({PropertyRef("p1", "state"): (T0 + np.arange(len(sequence)) * HOUR // 6, sequence)})
+    end = T0 + 8 * HOUR
+
+    async def sums() -> dict[str, float]:
+        return {each.sum: each.values[0] for each in (await asked(plant, kpis=("mtbf",), end=end)).sums}
+
+    tenth = 8 * 600
+    found = await sums()
+    assert (found["APT"], found["AUST"], found["ADET"], found["ADOT"], found["FE"]) == (
+        tenth,
+        3 * tenth,
+        2 * tenth,
+        0,
+        0,
+    )
+    own = Profile(
+        name=f"{plant.parent}/machineProfiles/p",
+        assets=["p1"],
+        states=[Profile.State(id="completing", display_name="Draining", element=states_pb2.TIME_ELEMENT_PRODUCTION)],
+    )
+    own.packml.SetInParent()
+    await states(plant).UpdateMachineProfile(states_pb2.UpdateMachineProfileRequest(machine_profile=own))
+    found = await sums()
+    assert (found["APT"], found["AUST"]) == (2 * tenth, 2 * tenth)

@@ -12,6 +12,7 @@ from dualspan_analytics.columns import PropertyRef, Series
 from dualspan_analytics.intervals import Intervals
 from dualspan_analytics.kpis.counters import bad_time
 from dualspan_analytics.plant_data import PlantData
+from dualspan_analytics.service.counter_history import with_earlier
 from dualspan_analytics.spc.capability import Capability, capability
 from dualspan_analytics.spc.charts import broken_rules, draw, reasons
 from dualspan_analytics.spc.definition import ChartDefinition, FixedLimits, check_against, check_definition
@@ -194,7 +195,9 @@ class ControlCharts:
                     )
         check_against(definition, await self._plant.assets(tenant), asset)
         refs = definition.refs(asset)
-        series = await self._plant.read(tenant, refs, asked.start_us, asked.end_us)
+        span = asked.start_us, asked.end_us
+        series = await self._plant.read(tenant, refs, *span)
+        series = await with_earlier(self._plant, tenant, definition.counters(asset), series, span)
         # Long charts take a while to compute; nobody else shall wait for it.
         return await asyncio.to_thread(_evaluated, definition, asset, asked, series, fixed)
 

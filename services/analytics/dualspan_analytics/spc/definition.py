@@ -85,6 +85,12 @@ class ChartDefinition:
         names = (*self.inspected, self.split_by, self.sampled_by)
         return [self.ref(asset), *(PropertyRef(asset, name) for name in dict.fromkeys(names) if name)]
 
+    def counters(self, asset: str) -> dict[PropertyRef, float]:
+        """Which of these count, and where each begins again with 0; 0: never."""
+        names = (self.property_id, *self.inspected) if self.inspected or self.units > 0 else ()
+        refs = {self.ref(asset) if name == self.property_id else PropertyRef(asset, name) for name in names}
+        return dict.fromkeys(refs, self.modulus)
+
     def ref(self, asset: str) -> PropertyRef:
         """The charted property of an asset."""
         return PropertyRef(asset, self.property_id, self.property_index)
