@@ -7,7 +7,6 @@ from dualspan_marketplace.store import usage as store
 from dualspan_marketplace.subscriptions.model import Subscription, SubscriptionName
 from dualspan_marketplace.usage import months
 from dualspan_marketplace.usage.limits import standing
-from dualspan_marketplace.usage.report import total
 from dualspan_runtime.database import Connection, Database
 
 _AT_ONCE = 500
@@ -49,7 +48,7 @@ class Limiting:
         zone = (await statements.account(connection, name.tenant)).time_zone or self._zone
         start = months.beginning(now, zone)
         end = months.end(start, zone)
-        used = total(await store.by_hour(connection, name, start, end))
+        used = await store.total(connection, name, start, end)
         stands = standing(limits, used, end, zone)
         if await store.set_standing(connection, name, stands.notice, stands.exhausted):
             await subscriptions.tell_grants(connection)

@@ -15,7 +15,7 @@ from dualspan_marketplace.usage import errors, months
 from dualspan_marketplace.usage.comparison import MOST_DAYS, Baseline
 from dualspan_marketplace.usage.hours import count, hour_of
 from dualspan_marketplace.usage.model import HOUR, Dimension, Event
-from dualspan_marketplace.usage.report import Report, Step, added_up, total
+from dualspan_marketplace.usage.report import Report, Step, added_up
 from dualspan_runtime.audit import Audit
 from dualspan_runtime.database import Connection, Database
 
@@ -110,11 +110,10 @@ class Metering:
             until = hour_of(end) if end else hour_of(now) + HOUR
             _check_span(begin, until, step)
             hours = await store.by_hour(connection, name, begin, until)
-            this_month = await store.by_hour(connection, name, month, months.end(month, zone))
             return Report(
                 amounts=added_up(hours, step, begin, zone),
                 limits=found.terms.limits,
-                used=total(this_month),
+                used=await store.total(connection, name, month, months.end(month, zone)),
                 notice=found.quota_notice,
                 metered_until=await store.metered_until(connection, name),
                 start=begin,

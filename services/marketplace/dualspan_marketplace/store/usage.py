@@ -173,6 +173,19 @@ async def by_hour(connection: Connection, name: SubscriptionName, start: datetim
     return [Amount(Dimension(row["dimension"]), row["hour"], row["quantity"]) for row in rows]
 
 
+async def total(connection: Connection, name: SubscriptionName, start: datetime, end: datetime) -> dict[Dimension, int]:
+    """What one subscription used in [start, end), of each dimension."""
+    rows = await connection.fetch(
+        f"""SELECT dimension, sum(quantity)::bigint AS quantity FROM usage_event
+        WHERE {_THIS} AND hour >= $3 AND hour < $4 GROUP BY dimension""",
+        name.tenant,
+        name.subscription_id,
+        start,
+        end,
+    )
+    return {Dimension(row["dimension"]): row["quantity"] for row in rows}
+
+
 async def limited(connection: Connection, limit: int, after: SubscriptionName) -> list[SubscriptionName]:
     """Subscriptions of all tenants whose plans have limits, in order; in a platform transaction."""
     rows = await connection.fetch(

@@ -45,14 +45,6 @@ class Report:
     end: datetime
 
 
-def total(amounts: Iterable[Amount]) -> dict[Dimension, int]:
-    """Sums by dimension."""
-    found: defaultdict[Dimension, int] = defaultdict(int)
-    for each in amounts:
-        found[each.dimension] += each.quantity
-    return dict(found)
-
-
 def added_up(hours: Iterable[Amount], step: Step, start: datetime, zone: str) -> list[Amount]:
     """Hours as the spans that were asked for, in order of dimension and time.
 
