@@ -290,15 +290,15 @@ def _access(namespace: str, folder: Path) -> Access:
 @pytest_asyncio.fixture(loop_scope="module")
 async def site(cluster: Cluster) -> AsyncGenerator[Cluster]:
     yield cluster
-    await _gone(cluster)
+    await _gone(cluster, cluster.name)
 
 
-async def _gone(cluster: Cluster) -> None:
+async def _gone(cluster: Cluster, name: SubscriptionName) -> None:
     """Removed, as often as the reconciler would try: pods may take longer than one step may."""
     async with asyncio.timeout(PATIENCE_S):
         while True:
             try:
-                await cluster.provisioner.remove(cluster.name)
+                await cluster.provisioner.remove(name)
             except UnreachableError:
                 continue
             return
@@ -312,7 +312,7 @@ async def test_an_image_runs_is_found_and_leaves_nothing(site: Cluster) -> None:
     await site.provisioner.ensure(wanted)
     assert (await site.well(wanted)).handle == found.handle
     assert await site.provisioner.subscriptions() == [site.name]
-    await _gone(site)
+    await _gone(site, site.name)
     assert await site.provisioner.observe(site.name) == Holding()
     assert await site.provisioner.subscriptions() == []
     left = json.loads(site.kubectl("get", "secrets,deployments,services,configmaps", "--output", "json"))["items"]
@@ -520,7 +520,7 @@ async def test_two_subscriptions_of_a_tenant_share_its_namespace_and_nothing_els
     try:
         await site.provisioner.ensure(replace(wanted, name=other))
         assert await site.provisioner.subscriptions() == [site.name, other]
-        await site.provisioner.remove(site.name)
+        await _gone(site, site.name)
         assert len((await site.provisioner.observe(other)).instances) == 1
     finally:
-        await site.provisioner.remove(other)
+        await _gone(site, other)

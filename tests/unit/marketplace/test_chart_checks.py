@@ -4,6 +4,7 @@ import io
 import json
 import tarfile
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +13,10 @@ import yaml
 from dualspan_manifest import Egress, LocalText, parse
 from dualspan_marketplace.deployments.helm.charts import Charts, Registry, look_through
 from dualspan_marketplace.deployments.helm.checks import RefusedChartError, check, quantity, read
+from dualspan_marketplace.deployments.helm.cli import Access, Helm
 from dualspan_marketplace.deployments.helm.names import Names
 from dualspan_marketplace.deployments.helm.outlook import Outlook
+from dualspan_marketplace.deployments.helm.provisioner import OWN_CHART
 from dualspan_marketplace.deployments.helm.sealing import packed, seal
 from dualspan_marketplace.deployments.helm.seeing import Seen, holding, runs
 from dualspan_marketplace.deployments.helm.spaces import is_as
@@ -290,6 +293,17 @@ def test_charts_are_looked_through() -> None:
     ):
         with pytest.raises(RefusedChartError):
             look_through(bad)
+
+
+def test_without_the_command_nothing_is_refused_for_ever(tmp_path: Path) -> None:
+    helm = Helm("/nowhere/helm", Access("https://127.0.0.1:9", tmp_path / "token", tmp_path / "ca.crt"))
+    with pytest.raises(UnreachableError, match="no command /nowhere/helm"):
+        helm.render(OWN_CHART, "app-oee", {})
+    with pytest.raises(UnreachableError, match="cannot be read"):
+        helm.install(b"", "app-oee", "acme")
+    (tmp_path / "token").write_text("x")
+    with pytest.raises(UnreachableError, match="no command /nowhere/helm"):
+        helm.install(b"", "app-oee", "acme")
 
 
 def test_charts_come_from_registries_that_are_named() -> None:

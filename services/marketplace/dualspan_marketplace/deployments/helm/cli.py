@@ -11,10 +11,13 @@ from typing import Any
 from dualspan_marketplace.deployments.helm.checks import RefusedChartError
 from dualspan_marketplace.deployments.provisioner import CannotStartError, UnreachableError
 
-_RENDER_SECONDS = 20
+_RENDER_SECONDS = 10
+_PATIENCE_SECONDS = 20.0
 _CALL_SECONDS = 30.0
 _MOST_KIB = 8192
 _LAST_WORDS = 700
+# Of a shell that finds no such command (POSIX, XCU 2.8.2).
+_NO_COMMAND = 127
 # A chart's templates are a program: it has this much time, memory and output, no account and nothing of ours to read.
 _BOUNDED = f'ulimit -t {_RENDER_SECONDS} -v 4194304 -f {_MOST_KIB * 2} -c 0; exec "$@"'
 
@@ -65,8 +68,13 @@ class Helm:
             given.write_text(json.dumps(dict(values)), "utf-8")
             command = [self._program, "template", release, str(chart), f"--values={given}", "--include-crds"]
             rendered = Path(folder, "rendered")
-            with rendered.open("wb") as output:
-                done = self._run(["sh", "-c", _BOUNDED, "sh", *command], _environment(folder), output=output)
+            try:
+                with rendered.open("wb") as output:
+                    done = _run(["sh", "-c", _BOUNDED, "sh", *command], _environment(folder), _PATIENCE_SECONDS, output)
+            except subprocess.TimeoutExpired as err:
+                raise RefusedChartError(f"The chart is not rendered within {_PATIENCE_SECONDS:.0f} s.") from err
+            if done.returncode == _NO_COMMAND:
+                raise _absent(self._program)
             if done.returncode != 0:
                 raise RefusedChartError(f"The chart cannot be rendered: {_words(done)}")
             return rendered.read_text("utf-8", "replace")
@@ -95,25 +103,32 @@ class Helm:
             # There is none: what the machine's user has set up is not ours.
             "KUBECONFIG": str(Path(folder, "none")),
         }
-        return self._run([self._program, *arguments], _environment(folder) | own)
-
-    def _run(
-        self, command: list[str], environment: Mapping[str, str], output: Any = subprocess.PIPE
-    ) -> "subprocess.CompletedProcess[bytes]":
         try:
-            return subprocess.run(
-                command,
-                env=dict(environment),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.PIPE,
-                timeout=_CALL_SECONDS,
-                check=False,
-            )
-        except FileNotFoundError as err:
-            raise UnreachableError(f"There is no command {self._program}: install Helm 3.6 or later.") from err
+            return _run([self._program, *arguments], _environment(folder) | own, _CALL_SECONDS)
         except subprocess.TimeoutExpired as err:
             raise UnreachableError(f"{self._program} has not ended within {_CALL_SECONDS:.0f} s.") from err
+
+
+def _run(
+    command: list[str], environment: Mapping[str, str], seconds: float, output: Any = subprocess.PIPE
+) -> "subprocess.CompletedProcess[bytes]":
+    """What a command did; raises TimeoutExpired."""
+    try:
+        return subprocess.run(
+            command,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.PIPE,
+            timeout=seconds,
+            check=False,
+        )
+    except FileNotFoundError as err:
+        raise _absent(command[0]) from err
+
+
+def _absent(program: str) -> UnreachableError:
+    return UnreachableError(f"There is no command {program}: install Helm 3.6 or later.")
 
 
 def _environment(folder: str) -> dict[str, str]:
