@@ -17,6 +17,10 @@ def is_own(method: str, headers: Mapping[str, str], origin: str) -> bool:
         headers: By lower-case name.
         origin: `scheme://host[:port]` of the app.
     """
+    # The script of a service worker (Service Workers, W3C): it would go on in the browser when the app has long been
+    # another one's, and see every address of this origin, one with a ticket too.
+    if "service-worker" in headers:
+        return False
     came_from = headers.get("origin")
     if came_from is not None and came_from != origin:
         return False

@@ -161,6 +161,15 @@ async def test_a_ticket_is_of_its_app_and_of_its_minute(doors: Doors, page: str)
     assert sorted(status for status, _, _ in answers) == [303, 410, 410, 410, 410]
 
 
+async def test_who_signed_out_meanwhile_opens_nothing_and_nothing_is_audited(doors: Doors, page: str) -> None:
+    await doors.subscribe("oee", page)
+    uri = await doors.open("oee", await doors.identity.bearer())
+    await doors.execute("DELETE FROM identity.session")
+    assert (await doors.get(uri))[0] == 410
+    assert await doors.rows("SELECT FROM marketplace.audit_outbox WHERE action = 'app.open'") == []
+    assert [each for each in await audited(doors) if each[1] == "app.open"] == []
+
+
 async def test_nothing_that_opens_is_stored_in_clear(doors: Doors, page: str) -> None:
     await doors.subscribe("oee", page)
     who = await doors.identity.bearer()

@@ -1,6 +1,7 @@
 """The console over HTTP, against the real services."""
 
 import http.client
+import json
 import re
 import urllib.parse
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from harness.up import Running
+from harness.up import Running, dualspan
 
 
 @dataclass
@@ -78,7 +79,7 @@ def administrator(running: Running, visitor: Visitor) -> Iterator[Visitor]:
 
 
 def test_pages_need_a_session(visitor: Visitor) -> None:
-    for path in ("/plants", "/tags", "/tags/1"):
+    for path in ("/plants", "/tags", "/tags/1", "/apps"):
         answer = visitor.get(path)
         assert (answer.status, answer.location) == (303, "/sign-in")
     assert visitor.get("/api/live?tags=1").status == 401
@@ -125,6 +126,26 @@ def test_every_page_says_what_the_browser_must_not_do(administrator: Visitor) ->
         assert "unsafe" not in policy
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["cache-control"] == "no-store"
+
+
+def test_apps_are_opened_by_a_form_of_this_page_only(running: Running, administrator: Visitor) -> None:
+    page = administrator.get("/apps")
+    assert page.status == 200
+    assert "There is no app to open yet." in page.body
+    policy = re.search(
+        r"form-action 'self' (http://\*\.apps\.localhost:(\d+));", page.headers["content-security-policy"]
+    )
+    assert policy
+    front = http.client.HTTPConnection("127.0.0.1", int(policy[2]), timeout=30)
+    front.request("GET", "/", headers={"Host": f"oee--home.apps.localhost:{policy[2]}", "Accept": "text/html"})
+    answer = front.getresponse()
+    assert (answer.status, b"Signed out" in answer.read()) == (401, True)
+    front.close()
+    form = {"form_token": administrator.form_token("/apps")}
+    assert administrator.request("POST", "/apps/nothing/open", form).status == 404
+    assert administrator.request("POST", "/apps/nothing/open", {"form_token": "0" * 64}).location == "/apps"
+    told = dualspan("subscriptions", "open", "nothing", "--json", folder=running.folder)
+    assert json.loads(told.stdout)["error"]["reason"] == "SUBSCRIPTION_NOT_FOUND", "asked as a person, not as a service"
 
 
 def test_static_files_may_be_kept_for_ever(administrator: Visitor) -> None:

@@ -23,6 +23,7 @@ MEMBERS = (
     "analytics",
     "marketplace",
     "console",
+    "access",
     "worker",
     "analytics-worker",
     "marketplace-worker",

@@ -192,6 +192,7 @@ ORIGIN = f"http://{OWN}"
         ("GET", {"sec-fetch-site": "same-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "object"}, False),
         ("POST", {"sec-fetch-site": "same-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}, False),
         ("GET", {"sec-fetch-site": "same-site", "sec-fetch-mode": "websocket"}, False),
+        ("GET", {"sec-fetch-site": "same-origin", "service-worker": "script"}, False),
     ],
 )
 def test_only_an_apps_own_pages_ask_it(method: str, sent: dict[str, str], own: bool) -> None:

@@ -73,22 +73,29 @@ class Access:
         """Buy an access for a ticket.
 
         Raises:
-            NotFound: It is spent, too old, of another app, or nobody's (`TICKET_SPENT`).
+            NotFound: It is spent, too old, of another app, or its person is signed out or may not any more
+                (`TICKET_SPENT`).
             Unavailable: Identity does not answer.
         """
         key = key_of(ticket)
         if key is None:
             raise errors.ticket_spent()
-        secret, bought = new_secret(key.tenant)
-        async with self._database.transaction(key.tenant) as connection:
+        async with self._database.transaction(key.tenant, readonly=True) as connection:
             found = await store.ticket(connection, key)
             if found is None or origin.host(found[0], self._apps_url) != host:
                 raise errors.ticket_spent()
-            end = await store.spend(connection, key, bought.digest, self._life)
             name, holder = found
+            target = (await store.targets(connection, [name])).get(name)
+        state = _state(target, holder, (await self._sign_ins.roles([holder]))[0])
+        if state.verdict is not Verdict.OPEN:
+            raise errors.ticket_spent()
+        secret, bought = new_secret(key.tenant)
+        async with self._database.transaction(key.tenant) as connection:
+            end = await store.spend(connection, key, bought.digest, self._life)
+            if end is None:
+                raise errors.ticket_spent()
             resource = SUBSCRIPTION.format(tenant=name.tenant, subscription=name.subscription_id)
             await self._audit.write(connection, name.tenant, "app.open", resource, holder.actor)
-        (state,) = await self.check([bought])
         return Redeemed(secret, end, state)
 
     async def check(self, keys: Sequence[AccessKey]) -> list[AccessState]:

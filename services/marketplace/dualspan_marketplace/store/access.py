@@ -44,10 +44,10 @@ async def prune(connection: Connection, name: SubscriptionName, actor: str, keep
 
 
 async def ticket(connection: Connection, key: AccessKey) -> tuple[SubscriptionName, Holder] | None:
-    """What a ticket opens and for whom, held until the transaction ends; None if it is spent or never was."""
+    """What a ticket opens and for whom; None if it is spent or never was."""
     row = await connection.fetchrow(
         """SELECT subscription_id, actor, session FROM access
-        WHERE tenant_id = $1 AND ticket_digest = $2 AND expire_time > now() FOR UPDATE""",
+        WHERE tenant_id = $1 AND ticket_digest = $2 AND expire_time > now()""",
         key.tenant,
         key.digest,
     )
@@ -56,11 +56,11 @@ async def ticket(connection: Connection, key: AccessKey) -> tuple[SubscriptionNa
     return SubscriptionName(key.tenant, row["subscription_id"]), Holder(key.tenant, row["actor"], row["session"])
 
 
-async def spend(connection: Connection, key: AccessKey, secret: bytes, life: timedelta) -> datetime:
-    """A ticket becomes an access; returns its end."""
+async def spend(connection: Connection, key: AccessKey, secret: bytes, life: timedelta) -> datetime | None:
+    """A ticket becomes an access, once; returns its end, or None if somebody else was quicker."""
     return await connection.fetchval(
         """UPDATE access SET ticket_digest = NULL, secret_digest = $3, expire_time = now() + $4::interval
-        WHERE tenant_id = $1 AND ticket_digest = $2 RETURNING expire_time""",
+        WHERE tenant_id = $1 AND ticket_digest = $2 AND expire_time > now() RETURNING expire_time""",
         key.tenant,
         key.digest,
         secret,
