@@ -51,6 +51,7 @@ async function attempts(console_, neighbour) {
       document.body.append(script);
     })),
     domain: await tried(() => { document.domain = 'apps.localhost'; return document.domain; }),
+    worker: await tried(async () => (await navigator.serviceWorker.register('/worker.js')).scope),
     own: await tried(async () => (await fetch('/seen')).text()),
   };
 }
@@ -134,6 +135,8 @@ async def test_a_page_that_means_harm_gets_nowhere(doors: Doors, page: Page) -> 
     async def hostile(request: web.BaseRequest) -> web.StreamResponse:
         if request.raw_path == "/seen":
             return web.Response(text=request.headers.get("Cookie", ""))
+        if request.raw_path == "/worker.js":
+            return web.Response(text="addEventListener('fetch', () => {});", content_type="text/javascript")
         text = f"<!doctype html><title>x</title><body><script>{ATTEMPTS}</script>"
         return web.Response(text=text, content_type="text/html", headers={"Set-Cookie": "own=1; Domain=apps.localhost"})
 
@@ -161,6 +164,7 @@ async def test_a_page_that_means_harm_gets_nowhere(doors: Doors, page: Page) -> 
         "outside": "refused",
         "frame": "tried",
         "script": "refused",
+        "worker": "refused",
         "domain": "hostile--acme.apps.localhost",
         "own": "own=1",
     }
