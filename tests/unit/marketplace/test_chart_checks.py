@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from dualspan_manifest import Egress, LocalText, parse
+from dualspan_manifest import Egress, HelmChart, LocalText, parse
+from dualspan_marketplace.composition.deployments import provisioners
 from dualspan_marketplace.deployments.helm.charts import Charts, Registry, look_through
 from dualspan_marketplace.deployments.helm.checks import RefusedChartError, check, quantity, read
 from dualspan_marketplace.deployments.helm.cli import Access, Helm
@@ -21,6 +22,7 @@ from dualspan_marketplace.deployments.helm.sealing import packed, seal
 from dualspan_marketplace.deployments.helm.seeing import Seen, holding, runs
 from dualspan_marketplace.deployments.helm.spaces import is_as
 from dualspan_marketplace.deployments.provisioner import CannotStartError, Given, Orders, UnreachableError
+from dualspan_marketplace.settings import MarketplaceSettings
 from dualspan_marketplace.subscriptions.model import SubscriptionName
 from harness.marketplace import MANIFEST
 
@@ -403,3 +405,19 @@ def test_ids_that_no_label_may_be_have_names_too() -> None:
         assert len(text) <= 63
     assert len(Names("p" * 16, SubscriptionName("t" * 40, "s" * 40)).namespace) <= 63
     assert len(Names("p" * 16, SubscriptionName("t" * 40, "s" * 40)).release) <= 53
+
+
+def test_where_a_cluster_is_set_up_releases_come_first() -> None:
+    settings = MarketplaceSettings.model_validate(
+        {
+            "database_url": "postgresql://nobody@127.0.0.1:9/nothing",
+            "platform": {"service_secret": "a secret of these tests"},
+            "kubernetes_url": "https://127.0.0.1:9",
+            "chart_registries": "ghcr.io, http://registry:5000",
+        }
+    )
+    first, second = provisioners(settings)
+    assert (first.kind, second.kind) == ("helm", "process")
+    chart = HelmChart("oci://ghcr.io/acme/oee@sha256:" + "0" * 64)
+    assert first.refuses(replace(MANIFEST_, run=replace(MANIFEST_.run, helm=chart)), "maker") == ""
+    assert first.refuses(MANIFEST_, "maker") == ""
