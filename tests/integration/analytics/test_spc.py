@@ -206,7 +206,7 @@ async def test_scrap_is_charted_from_counters(platform: AnalyticsPlatform, names
     # The first reading says where the counters stand, so that the first minute with a share is the second.
     assert share.value[19] > share.upper[19]
     assert [v.signalled for v in found.violations if v.rule == contract.RUN_RULE_BEYOND_LIMITS] == [19]
-    assert any("reset 1 times" in note for note in found.notes)
+    assert any("Counters were reset" in note and "true 1 times" in note for note in found.notes)
 
 
 async def test_what_cannot_be_is_refused_with_a_reason(platform: AnalyticsPlatform, names: list[str]) -> None:
