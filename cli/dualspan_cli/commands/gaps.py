@@ -8,6 +8,8 @@ import typer
 
 from dualspan.historian.v1 import resources_pb2 as resources
 from dualspan.historian.v1 import service_pb2 as service
+from dualspan.onboarding.v1 import fleet_pb2 as fleet
+from dualspan.onboarding.v1.fleet_pb2_grpc import FleetServiceStub
 from dualspan_cli.commands.options import DataOption, TenantOption, with_session
 from dualspan_cli.output import JsonFlag, messages, print_json, print_messages
 from dualspan_cli.session import Session, all_pages, required_tenant
@@ -43,15 +45,30 @@ def list_gaps(
 ) -> None:
     """List the gaps, newest first."""
 
-    async def use(session: Session) -> list[resources.Gap]:
-        request = service.ListGapsRequest(parent=required_tenant(session), page_size=1000, tag_id=tag)
-        call = session.historian.ListGaps
-        return await all_pages(call, request, lambda page: page.gaps)
+    async def use(session: Session) -> tuple[list[resources.Gap], list[fleet.FleetGateway]]:
+        parent = required_tenant(session)
+        request = service.ListGapsRequest(parent=parent, page_size=1000, tag_id=tag)
+        found = await all_pages(session.historian.ListGaps, request, lambda page: page.gaps)
+        return found, await all_pages(
+            FleetServiceStub(session.onboarding_channel).ListGatewayHealth,
+            fleet.ListGatewayHealthRequest(parent=parent, page_size=1000),
+            lambda page: page.gateways,
+        )
 
-    found = with_session(use, tenant=tenant, data=data)
+    found, gateways = with_session(use, tenant=tenant, data=data)
     shown = [gap for gap in found if not only_open or gap.state == resources.GAP_STATE_OPEN]
     print_messages(shown, as_json=as_json, columns=_COLUMNS)
-    if not shown and not as_json:
+    if as_json:
+        return
+    # A gateway writes down what it missed once it is back: until then its ledger says nothing of the present.
+    silent = [each.gateway.name for each in gateways if each.health == fleet.GATEWAY_HEALTH_FAILED]
+    for name in silent:
+        gateway = name.rpartition("/")[2]
+        messages.print(
+            f"Nothing arrives from {gateway}: what it misses meanwhile is listed when it is back. "
+            "`dualspan onboarding gateways` says what to look at."
+        )
+    if not shown and not silent:
         messages.print("Nothing is missing.")
 
 
