@@ -226,6 +226,18 @@ async def test_it_is_told_where_to_ask_and_has_its_binding_and_outputs(site: Sit
     assert {each["asset"] for each in outputs} == {"press-1", "press-2"}
 
 
+async def test_that_it_is_still_well_is_written_down(site: Site) -> None:
+    subscription = await accepted(site)
+    await follow(site, subscription)
+    tenant = tenant_of(subscription)
+    aged = "UPDATE marketplace.deployment SET well_time = now() - interval '1 min', address = '' WHERE tenant_id = $1"
+    assert await _as_admin(site, aged, tenant) == "UPDATE 1"
+    await site.worker().sweep()
+    fresh = "address <> '' AND well_time > now() - interval '20 s'"
+    query = f"SELECT FROM marketplace.deployment WHERE tenant_id = $1 AND {fresh}"
+    assert await _as_admin(site, query, tenant) == "SELECT 1"
+
+
 async def test_what_is_nobodys_is_removed(site: Site) -> None:
     subscription = await accepted(site)
     await follow(site, subscription)

@@ -130,6 +130,12 @@ class Deploying:
         now = datetime.now(UTC)
         if not _is_news(view, now):
             return view.step
+        if _is_only_well(view, now):
+            # Most of all looks: nothing is done, so nothing has to be held and looked at again.
+            known = replace(view.known, address=view.holding.instances[0].address)
+            async with self._database.transaction(name.tenant) as connection:
+                await deployments.was_well(connection, known)
+            return view.step
         orders = None
         if isinstance(view.step, Start) or _is_renewal(view, now):
             orders = await self._orders(view)
@@ -339,6 +345,13 @@ def _is_news(view: _View, now: datetime) -> bool:
         return True
     # What was known well was the one before: the new one's address is not its.
     return known.start_time is not None and known.well_time < known.start_time
+
+
+def _is_only_well(view: _View, now: datetime) -> bool:
+    """Whether all that is new is that it is still well."""
+    life = view.subscription.life
+    is_well = isinstance(view.step, Settled) and desired(life).runs and life.state is not State.PROVISIONING
+    return is_well and not view.known.operation and not _is_renewal(view, now)
 
 
 def _is_renewal(view: _View, now: datetime) -> bool:

@@ -94,6 +94,20 @@ async def update(connection: Connection, known: Deployment) -> None:
     )
 
 
+async def was_well(connection: Connection, known: Deployment) -> None:
+    """It is well now, as it was known; nothing is put down while somebody holds it, or once a later one shall run."""
+    await connection.execute(
+        f"""UPDATE deployment SET generation = $3, well_time = now(), attempts = 0, words = '', address = $4,
+            clear = false
+        WHERE (tenant_id, subscription_id) IN (SELECT tenant_id, subscription_id FROM deployment
+            WHERE {_THIS} AND generation <= $3 FOR UPDATE SKIP LOCKED)""",
+        known.name.tenant,
+        known.name.subscription_id,
+        known.generation,
+        known.address,
+    )
+
+
 async def to_look_at(connection: Connection, limit: int) -> list[SubscriptionName]:
     """Subscriptions of all tenants that something runs of, or shall run, or may be left; in a platform transaction."""
     rows = await connection.fetch(
