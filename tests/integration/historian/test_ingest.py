@@ -9,6 +9,7 @@ import pytest
 
 from dualspan.frame.v1 import frame_pb2
 from dualspan.historian.v1 import resources_pb2, service_pb2
+from dualspan.historian.v1.service_pb2_grpc import IngestServiceStub
 from dualspan_frame import BinaryColumn, Frame, ValueKind, encode_frame
 from dualspan_historian.ingest.registry import TagRegistry
 from dualspan_historian.settings import HistorianSettings
@@ -297,16 +298,19 @@ async def test_a_stream_that_breaks_the_protocol_is_ended(historian: Historian, 
     assert await refusal(falling.hear()) == "SEQUENCE_NOT_RISING"
 
 
-async def test_a_gateway_may_only_ingest_and_others_may_not(historian: Historian) -> None:
+async def test_people_and_strangers_do_not_ingest(historian: Historian) -> None:
+    """Where people read, apps send their results, and nobody else."""
     request = service_pb2.IngestRequest(open=service_pb2.IngestRequest.Open(epoch=1))
-    channel = grpc.aio.insecure_channel(historian.address)
-    async with channel:
-        from dualspan.historian.v1.service_pb2_grpc import IngestServiceStub
-
-        call = IngestServiceStub(channel).Ingest(iter([request]))
-        with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await call.read()
-    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    token = historian.authority.access_token(TENANT, "admin")
+    for metadata, code in (
+        ((), grpc.StatusCode.UNAUTHENTICATED),
+        ((("authorization", f"Bearer {token}"),), grpc.StatusCode.PERMISSION_DENIED),
+    ):
+        async with grpc.aio.insecure_channel(historian.address) as channel:
+            call = IngestServiceStub(channel).Ingest(iter([request]), metadata=grpc.aio.Metadata(*metadata))
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await call.read()
+        assert caught.value.code() is code
 
 
 async def test_a_revoked_gateways_stream_ends(historian: Historian, refusal: Refusal) -> None:
