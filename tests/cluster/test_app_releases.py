@@ -57,7 +57,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900), pytest.mark.asyncio
 
 
 def run(*command: str, given: str | None = None) -> str:
-    done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, f"{command}:\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
     return done.stdout
 
@@ -233,7 +233,7 @@ async def cluster(
     finally:
         run("kubectl", "delete", "--namespace", namespace, "--filename", "-", "--wait=false", given=rights)
         run("kubectl", "delete", "namespace", namespace, "--wait=false")
-        run("kubectl", "delete", "namespace", "--selector", f"dualspan.io/platform={prefix}", "--timeout=90s")
+        run("kubectl", "delete", "namespace", "--selector", f"dualspan.io/platform={prefix}", "--timeout=200s")
 
 
 def _rights(helm: str, namespace: str, prefix: str) -> str:
