@@ -126,6 +126,8 @@ async def test_who_may_open_what(doors: Doors, page: str) -> None:
     await doors.subscribe("silent", page, silent)
     await doors.subscribe("gone", page)
     await doors.execute("UPDATE marketplace.subscription SET state = 'cancelled' WHERE subscription_id = 'gone'")
+    await doors.subscribe("canary", page)
+    await doors.execute("UPDATE marketplace.subscription SET canary_of = 'oee' WHERE subscription_id = 'canary'")
     ada = await doors.identity.bearer()
     stranger = await doors.identity.add_user("rival", "mallory@rival.example", resources.ROLE_ADMIN)
     publisher = await doors.identity.add_user("acme", "grace@acme.example", resources.ROLE_PUBLISHER)
@@ -134,6 +136,7 @@ async def test_who_may_open_what(doors: Doors, page: str) -> None:
     assert await refused(doors.open("oee", publisher)) == "PERMISSION_MISSING"
     assert await refused(doors.open("silent", ada)) == "APP_HAS_NO_PAGES"
     assert await refused(doors.open("gone", ada)) == "SUBSCRIPTION_OVER"
+    assert await refused(doors.open("canary", ada)) == "SUBSCRIPTION_NOT_FOUND"
     request = contract.ListOpenableAppsRequest(parent="tenants/acme")
     listed = (await doors.stub.ListOpenableApps(request, metadata=ada)).openable_apps
     assert [(each.name.rpartition("/")[2], each.running, each.display_name.zh) for each in listed] == [

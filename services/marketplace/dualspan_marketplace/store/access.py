@@ -13,7 +13,8 @@ from dualspan_runtime.database import Connection
 
 _TARGETS = """SELECT s.tenant_id, s.subscription_id, s.app_id, s.state, s.cause, s.reason, s.manifest,
         coalesce(d.address, '') AS address, coalesce(d.provisioner, '') AS provisioner
-    FROM subscription AS s LEFT JOIN deployment AS d USING (tenant_id, subscription_id)"""
+    FROM subscription AS s LEFT JOIN deployment AS d USING (tenant_id, subscription_id)
+    WHERE s.canary_of = ''"""
 
 
 async def issue(connection: Connection, name: SubscriptionName, holder: Holder, digest: bytes, end: datetime) -> None:
@@ -90,7 +91,7 @@ async def held(connection: Connection, keys: Sequence[AccessKey]) -> dict[Access
 async def targets(connection: Connection, names: Collection[SubscriptionName]) -> dict[SubscriptionName, Target]:
     """Subscriptions as whoever opens them sees them; those of other tenants in a platform transaction only."""
     rows = await connection.fetch(
-        f"{_TARGETS} WHERE (tenant_id, subscription_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))",
+        f"{_TARGETS} AND (tenant_id, subscription_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))",
         [each.tenant for each in names],
         [each.subscription_id for each in names],
     )
@@ -100,7 +101,7 @@ async def targets(connection: Connection, names: Collection[SubscriptionName]) -
 async def page(connection: Connection, tenant: str, after: str, limit: int) -> list[Target]:
     """A tenant's subscriptions that are not over, in order of id."""
     rows = await connection.fetch(
-        f"""{_TARGETS} WHERE tenant_id = $1 AND subscription_id > $2 AND s.state NOT IN ('cancelling', 'cancelled')
+        f"""{_TARGETS} AND tenant_id = $1 AND subscription_id > $2 AND s.state NOT IN ('cancelling', 'cancelled')
         ORDER BY subscription_id LIMIT $3""",
         tenant,
         after,
