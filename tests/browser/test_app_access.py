@@ -84,6 +84,7 @@ async def open_from_console(doors: Doors, page: Page, subscription: str) -> None
         page.problems.clear()
         await page.open(f"{doors.console}/apps")
     form = f"[data-app={json.dumps(subscription)}] form"
+    await page.until(f"!!document.querySelector({json.dumps(form)})")
     await page.evaluate(f"document.querySelector({json.dumps(form)}).removeAttribute('target')")
     await page.click(f"{form} button")
     await page.until(f"location.hostname === '{subscription}--acme.apps.localhost'")
