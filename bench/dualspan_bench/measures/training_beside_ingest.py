@@ -84,11 +84,12 @@ async def _in_turns(bench: Workbench, running: Platform, hall: Hall, feeder: Fee
     for turn in range(_ROUNDS):
         bench.note(f"turn {turn + 1} of {_ROUNDS}")
         quiet.extend(await feeder.paced(_frame, _FRAMES_PER_SECOND, _seconds(bench)))
-        training = asyncio.ensure_future(_train_on(running, hall))
+        stop = asyncio.Event()
+        training = asyncio.ensure_future(_train_on(running, hall, stop))
         await asyncio.sleep(1.0)
         busy.extend(await feeder.paced(_frame, _FRAMES_PER_SECOND, _seconds(bench)))
-        training.cancel()
-        await asyncio.wait([training])
+        stop.set()
+        await training  # what is trained after its client has gone would slow the quiet turn down
         trained += hall.trainings
     return _Waits(quiet, busy, trained)
 
@@ -100,14 +101,16 @@ def _frame() -> Frame:
     return Frame((Block(ValueKind.FLOAT64, tag, now, np.zeros(len(tag), np.uint32), value),))
 
 
-async def _train_on(running: Platform, hall: Hall) -> None:
-    """Train all definitions, one after another, again and again, until cancelled."""
+async def _train_on(running: Platform, hall: Hall, stop: asyncio.Event) -> None:
+    """Train all definitions, one after another, again and again, until told to stop."""
     hall.trainings = 0
     stub: ModelServiceAsyncStub = ModelServiceStub(running.session.analytics_channel)
     operations = OperationsStub(running.session.analytics_channel)
     start, end = _timestamp(hall.start_us), _timestamp(hall.end_us)
-    while True:
+    while not stop.is_set():
         for name in hall.definitions:
+            if stop.is_set():
+                return
             request = models_pb2.TrainModelsRequest(name=name, start_time=start, end_time=end)
             operation = await stub.TrainModels(request)
             while not operation.done:

@@ -17,6 +17,7 @@ from dualspan.analytics.v1.query_pb2_grpc import QueryServiceStub
 from dualspan.analytics.v1.states_pb2_grpc import StateServiceStub
 from dualspan.historian.v1 import resources_pb2 as historian
 from dualspan_analytics.columns import PropertyRef
+from dualspan_analytics.expressions import instants
 from dualspan_frame import ValueKind
 from dualspan_runtime.errors import error_info
 from harness.analytics import AnalyticsPlatform, Bound, Plant, PlantAsset, Samples, machine, site
@@ -70,9 +71,9 @@ async def asked(
     return await KpiServiceStub(plant.channel).QueryKpis(request)
 
 
-async def opened(plant: Plant, kpi: str = "oee") -> kpis_pb2.KpiDetail:
+async def opened(plant: Plant, kpi: str = "oee", asset: str = "m1") -> kpis_pb2.KpiDetail:
     name = f"{plant.parent}/kpis/{kpi}"
-    request = kpis_pb2.GetKpiRequest(name=name, asset="m1", start_time=stamp(T0), end_time=stamp(T0 + 8 * HOUR))
+    request = kpis_pb2.GetKpiRequest(name=name, asset=asset, start_time=stamp(T0), end_time=stamp(T0 + 8 * HOUR))
     return await KpiServiceStub(plant.channel).GetKpi(request)
 
 
@@ -318,3 +319,22 @@ async def test_a_custom_kpi_of_sums_says_how_much_of_them_is_known(platform: Ana
     await KpiServiceStub(plant.channel).UpdateKpi(kpis_pb2.UpdateKpiRequest(kpi=kpi))
     found = await opened(plant, "pace")
     assert (found.value, found.good_share) == (pytest.approx(239 / 8), pytest.approx(0.5))
+
+
+async def test_all_machines_of_an_opened_kpi_share_what_rules_may_cost(
+    platform: AnalyticsPlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ["state", "good-count", "scrap-count"]
+    running = Profile.RuleSource(rules=[Profile.Rule(when="good_count >= 0", state="running")])
+    data = eight_hours()
+    plant = await described(
+        platform,
+        [site("works"), *(machine(each, MODEL, names, "works") for each in ("m1", "m2"))],
+        data | {ref(each.property, "m2"): samples for each, samples in data.items()},
+        values=None,
+        rules=running,
+        states=[Profile.State(id="running", display_name="Runs", element=states_pb2.TIME_ELEMENT_PRODUCTION)],
+    )
+    monkeypatch.setattr(instants, "MOST_STEPS", 3 * 480 * 3 // 2)  # one and a half machines
+    assert (await opened(plant, "availability")).value == 1.0
+    assert (await refusal(opened(plant, "availability", "works")))[0] == "EXPRESSION_TOO_COSTLY"

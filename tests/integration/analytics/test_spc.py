@@ -1,6 +1,7 @@
 """Control charts on the properties of a plant, from definition to broken rules."""
 
 import math
+import time
 
 import grpc.aio
 import numpy as np
@@ -161,6 +162,21 @@ async def test_bad_samples_and_nan_are_left_out_and_seen_to_be(platform: Analyti
     assert found.notes[0] == "2 samples were Bad or not a number and are left out."
 
 
+async def test_a_chart_ends_at_now(platform: AnalyticsPlatform, names: list[str]) -> None:
+    plant = await plant_of(platform, names)
+    now = time.time_ns() // 1000
+    # Bad for the last half of the twenty minutes before now; nothing is known of the hours behind it.
+    times, status = now - np.arange(20, 9, -1) * MINUTE, np.array([0] * 10 + [BAD], np.uint32)
+    await plant.ingest({WEIGHT: (times, np.arange(11.0) % 3, status)})
+    one = contract.ControlChart.Subgrouping(count=1)
+    request = contract.EvaluateControlChartRequest(
+        name=await create(plant, "weight", chart("INDIVIDUALS", subgrouping=one))
+    )
+    span(request, int(times[0]), now + 6 * 60 * MINUTE)
+    found = await SpcServiceStub(plant.channel).EvaluateControlChart(request)
+    assert found.good_share == pytest.approx(0.5, abs=0.05)
+
+
 async def test_a_chart_of_a_model_is_drawn_for_each_of_its_assets_by_cycle_and_order(
     platform: AnalyticsPlatform, names: list[str]
 ) -> None:
@@ -236,6 +252,9 @@ async def test_what_cannot_be_is_refused_with_a_reason(platform: AnalyticsPlatfo
     assert await reason_of(create(plant, "c", chart("INDIVIDUALS", subgrouping=one))) == "CONTROL_CHART_EXISTS"
     assert await reason_of(evaluate(plant, name, T0 + MINUTE)) == "TOO_FEW_POINTS"
     assert await reason_of(evaluate(plant, name, T0 - MINUTE)) == "INVALID_SPAN"
+    later, now = contract.EvaluateControlChartRequest(name=name), time.time_ns() // 1000
+    span(later, now + 60 * MINUTE, now + 120 * MINUTE)
+    assert await reason_of(SpcServiceStub(plant.channel).EvaluateControlChart(later)) == "INVALID_SPAN"
     unexplained = contract.Exclusion(reason=" ")
     span(unexplained, T0, T0 + SECOND)
     assert await reason_of(evaluate(plant, name, T0 + MINUTE, exclusions=[unexplained])) == "REASON_MISSING"

@@ -161,6 +161,19 @@ def test_production_time_whose_pieces_nobody_counted_is_not_held_against_those_t
     assert (oee.value[0], oee.good_share[0]) == (1.0, 0.5)
 
 
+def test_a_machine_that_counts_nothing_is_marked_and_does_not_halve_its_line() -> None:
+    line = from_values(Series(np.array([0]), np.array([1]), np.zeros(1, np.uint32), ""), STATES, 0, END)
+    made, pace = Series(np.array([0, END - 1]), np.array([0, 60]), np.zeros(2, np.uint32), ""), np.array([2.0])
+    counting = Counted({Measure.GOOD: increments(made, 0, END)}, RunTime(np.array([0]), pace), None)
+    both = [
+        cells(line, story(shifts=[(0, END)]).frame(), each).measures
+        for each in (counting, Counted({}, RunTime(np.array([0]), pace), None))
+    ]
+    assert both[1][0, [Measure.UNCOUNTED, Measure.QUANTITY_BAD, Measure.EITHER_BAD]].tolist() == [END] * 3
+    found = figures("effectiveness", np.sum(both, axis=0))
+    assert (found.value[0], found.good_share[0]) == (1.0, 0.5)
+
+
 def test_failures_belong_to_the_shift_in_which_they_begin() -> None:
     found = run(story(states=[(0, 1), (50, 4), (70, 1), (100, 4), (110, 1)]))
     assert found.measures[:, Measure.FAILURES].tolist() == [1, 1]

@@ -97,6 +97,18 @@ def test_a_total_that_was_there_before_anybody_looked_is_not_counted() -> None:
     assert found.jumps.tolist() == [20]
 
 
+def test_a_few_false_samples_do_not_take_shifts_with_them() -> None:
+    """A counter that begins again each shift, and a PLC that boots late in the fifth: 0 for twelve samples."""
+    tick = np.arange(6 * 960)  # 10 s each, 960 to a shift
+    value = tick // 6 - tick // 960 * 160
+    value[4 * 960 + 900 :][:12] = 0
+    found = increments(counter(value.tolist()), 0, 60_000)
+    of_shifts = np.bincount(found.timestamp // 9600, found.amount)
+    assert of_shifts.tolist() == [159.0] * 6
+    assert found.resets.tolist() == [9600 * shift for shift in range(1, 6)]
+    assert found.dropped.tolist() == [9600 * 4 + 9000]
+
+
 def test_noise_of_a_scale_adds_up_to_nothing() -> None:
     found = increments(counter([100.0, 99.9, 100.0, 99.9, 100.0] * 20, kind=np.float64), 0, 10_000)
     assert found.amount.sum() == pytest.approx(0.0)

@@ -140,6 +140,16 @@ def test_what_cannot_be_computed_is_marked() -> None:
     assert window("mean(speed)")[2] == 0.75
 
 
+@pytest.mark.parametrize("function", ["mean", "min", "duration"])
+def test_time_in_which_a_function_has_no_number_to_look_at_is_told(function: str) -> None:
+    told = f"{function}() leaves out time in which it divides by zero or is no number"
+    text = f"{function}(good_count / speed{' > 1' if function == 'duration' else ''})"
+    value, reason, _ = window(text)  # speed is 0 up to 10, and NaN from 30 on
+    assert np.isfinite(value)
+    assert reason == told
+    assert window(text, start=10)[1] == ""  # what nobody knows is told by the share of good data
+
+
 @pytest.mark.parametrize(
     "text",
     [

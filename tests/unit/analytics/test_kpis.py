@@ -182,6 +182,9 @@ def test_quantities_of_different_units_are_not_added_up() -> None:
     found = add_up_units(np.repeat(day, 5, axis=0), units, groups, 3)
     assert figures("quality-ratio", found).reason.tolist() == [MIXED, "", ""]
     assert figures("availability", found).value.tolist() == [1, 1, 1]
+    effectiveness = figures("effectiveness", found)
+    assert np.isnan(effectiveness.value[0])
+    assert effectiveness.reason[0] == MIXED
     alone = add_up_units(np.repeat(day, 2, axis=0), unit_codes(["", "kg"]), np.array([0, 0]), 1)
     assert figures("quality-ratio", alone).reason[0] == ""
 

@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from dualspan_analytics.alarms.statistics import History, measure
+from dualspan_analytics.energy.use import Use
 from dualspan_analytics.kpis.grouping import Rows
 from dualspan_analytics.kpis.measures import MEASURES
 from dualspan_analytics.kpis.ratios import Figures
@@ -12,6 +13,7 @@ from dualspan_analytics.reports import sections
 from dualspan_analytics.reports.model import Bars, Language, Note, Section, Table
 from dualspan_analytics.reports.sections import OEE_KPIS, ChartRow, GoodRow
 from dualspan_analytics.reports.words import speaker
+from dualspan_analytics.service.energy import Used
 from dualspan_analytics.service.kpis import KpiAnswer
 
 HOUR = 3_600_000_000
@@ -83,6 +85,22 @@ def test_doubts_beyond_the_first_are_counted() -> None:
     said = notes(sections.oee_section(answer(12, {"oee": different}), answer(12), UTC, is_timed=True))
     assert len(said) == 9
     assert said[-1].startswith("4 further figures are doubtful for other reasons")
+
+
+def test_what_must_be_known_of_a_total_of_energy_is_told() -> None:
+    def use(*notes: str) -> Use:
+        return Use(1.0, 1.0, (), np.nan, np.nan, np.nan, np.nan, notes)
+
+    def used(total: Use) -> Used:
+        return Used({"m1": use("a reset")}, total, None, np.nan, None, ("until now",))
+
+    assert notes(sections.energy_section({"": used(use("no data"))})) == [
+        "m1: a reset",
+        "Total: no data",
+        "Total: until now",
+    ]
+    halls = {"hall": used(use("no data")), "m1": used(use("a reset"))}
+    assert notes(sections.energy_section(halls)) == ["m1: a reset", "hall: no data", "hall; m1: until now"]
 
 
 def test_charts_that_are_not_drawn_are_counted() -> None:

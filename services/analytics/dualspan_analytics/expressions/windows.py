@@ -104,10 +104,28 @@ def compute(expression: Expression, series: Mapping[Property, Series | None], wi
     instants = _instants(expression, series, windows)
     samples = max((len(each) for each in series.values() if each is not None), default=0)
     work.take(expression, max(len(windows.start), len(instants.t), samples))
-    found = _value(expression.root, _Asked(expression, series, windows, instants, {}))
+    asked = _Asked(expression, series, windows, instants, {})
+    found = _value(expression.root, asked)
     share = np.minimum(1.0 - _bad_share(series, windows), _share_of_sums(expression, windows.measures))
     value = np.where(found.reason == "", found.value, np.nan)
-    return Figures(value, share, also(found.reason, _doubts(expression, series, windows)))
+    doubt = also(_undefined(asked), _doubts(expression, series, windows))
+    return Figures(value, share, also(found.reason, doubt))
+
+
+def _undefined(asked: "_Asked") -> Reasons:
+    """object[w]: which functions leave out time in which their samples are good, but what is made of them no number."""
+    where, reason = asked.instants, _none(len(asked.windows.start))
+    for call in asked.known:
+        inner = call.arguments[0]
+        if isinstance(inner, Property):
+            continue
+        given = [each for each in walk(inner) if isinstance(each, Property)]
+        known = [evaluate(each, asked.expression, asked.series, where.t).known for each in given]
+        lost = where.inside & ~evaluate(inner, asked.expression, asked.series, where.t).known
+        lost &= np.logical_and.reduce(known) if known else True
+        gone = np.bincount(where.place, np.where(lost, where.length, 0), len(reason)) > 0
+        reason[gone & (reason == "")] = f"{call.function}() leaves out time in which it divides by zero or is no number"
+    return reason
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,6 +151,8 @@ def _bad(line: Timeline, counted: Counted) -> _Bad:
         np.concatenate([np.empty(0, np.int64), *(each.start for each in given)]),
         np.concatenate([np.empty(0, np.int64), *(each.end for each in given)]),
     )
+    if not counted.quantities:  # what nobody counts is not known
+        quantity = Intervals.of([(int(line.start[0]), int(line.end[-1]))])
     energy = Intervals.none() if counted.energy is None else counted.energy.bad
     return _Bad(Intervals.joined(line.start[unknown], line.end[unknown]), quantity, energy)
 
@@ -186,8 +188,8 @@ def _add_times(measures: Measures, cut: _Pieces, line: Timeline, frame: Frame, c
     for column in TIME_ELEMENTS:
         measures[:, column] = cut.add(np.where(cut.in_shift & (element == int(column)), length, 0.0))
     good = counted.quantities.get(Measure.GOOD)
-    if good is not None and len(good.open):
-        uncounted = good.open.covered(cut.start, cut.end).astype(np.float64)
+    if good is None or len(good.open):
+        uncounted = length if good is None else good.open.covered(cut.start, cut.end).astype(np.float64)
         measures[:, Measure.UNCOUNTED] = cut.add(np.where(cut.in_shift & (element == Element.APT), uncounted, 0.0))
     measures[:, Measure.UNSCHEDULED] = cut.add(np.where(cut.in_shift, 0.0, length))
 

@@ -21,6 +21,8 @@ _IMPLAUSIBLE = 10.0
 """So many usual steps at once are not counting."""
 _WHERE_IT_WAS = 0.9
 """A PLC restores what it last saved, which may be a little less."""
+_MOST_STEPS_INTO = 4
+"""A counter may go to false values in several steps; each look takes out the last of them."""
 _ENOUGH = 3
 """Steps that make known what is usual."""
 _SAMPLES = 64
@@ -130,11 +132,13 @@ def _left(samples: Samples, ordinary: Usual) -> tuple[Samples, Places]:
     left, place = samples, np.arange(len(samples))
     for longest in (1, 8, len(samples)):
         for find in (_spikes, _dips):
-            up, down = _steps(left, ordinary)
-            if not len(up) or not len(down):  # whatever is false is left in one way and come back from in the other
-                return left, place
-            found = find(left, ordinary, up, down, longest)
-            if found is not None:
+            for _ in range(_MOST_STEPS_INTO):
+                up, down = _steps(left, ordinary)
+                if not len(up) or not len(down):  # whatever is false is left in one way and come back from in the other
+                    return left, place
+                found = find(left, ordinary, up, down, longest)
+                if found is None:
+                    break
                 left, place = left.take(~found), place[~found]
     return left, place
 
@@ -152,7 +156,10 @@ def _dips(samples: Samples, _: Usual, up: Places, down: Places, longest: int) ->
     """bool[n]: runs below what is before and behind them, most of which came back at once; None: there are none."""
     begin, end = _runs(samples, down, up, longest)
     value = samples.value
-    return _flags(samples, begin, end, value[end] - value[end - 1] > 0.5 * (value[begin - 1] - value[begin]))
+    depth = value[begin - 1] - value[begin]
+    # Far above where it was it has not come back: that is another jump.
+    back = (value[end] - value[end - 1] > 0.5 * depth) & (value[end] - value[begin - 1] < 0.5 * depth)
+    return _flags(samples, begin, end, back)
 
 
 def _steps(samples: Samples, ordinary: Usual) -> tuple[Places, Places]:
@@ -168,7 +175,10 @@ def _runs(samples: Samples, into: Places, out: Places, longest: int) -> tuple[Pl
     begin = into[place < len(out)]
     end = out[place[place < len(out)]]
     found = (end - begin <= longest) & (samples.value[end] >= _WHERE_IT_WAS * samples.value[begin - 1])
-    return begin[found], end[found]
+    begin, end = begin[found], end[found]
+    # Of several ways into what one way leads out of, the nearest takes out the fewest samples.
+    nearest = np.append(end[1:] != end[:-1], np.ones(min(len(end), 1), np.bool_))
+    return begin[nearest], end[nearest]
 
 
 def _flags(samples: Samples, begin: Places, end: Places, found: Flags) -> Flags | None:

@@ -265,9 +265,10 @@ def _effectiveness(sums: Sums) -> Figures:
     some, partly = timed > 0, pieces > timed * (1.0 + _ROUNDING)
     whole = np.where(some & partly, ideal * pieces / np.where(some, timed, 1.0), ideal)
     value, reason = divide(whole, sums.apt - sums.of(Measure.UNCOUNTED), NO_PRODUCTION)
-    untimed = ~some & (pieces > 0)
-    value = np.where(untimed, np.nan, value)
+    untimed, mixed = ~some & (pieces > 0), np.isnan(pieces)
+    value = np.where(untimed | mixed, np.nan, value)
     doubt = np.full(len(value), "", object)
+    doubt[mixed] = MIXED
     doubt[some & partly], doubt[untimed] = PARTLY_TIMED, NO_RUN_TIME
     reason = also(first_of(reason, doubt), doubts(sums, (Measure.EITHER_BAD,)))
     return Figures(value, good_share(sums, Measure.EITHER_BAD), reason)

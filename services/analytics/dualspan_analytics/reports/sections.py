@@ -156,7 +156,8 @@ def energy_section(used: Mapping[str, Used]) -> Section:
     bars = _bars("energy-by-machine", names, [machines[asset].energy for asset in names], "kWh") if machines else ()
     table = _table(("machine", "energy-kwh", "units", "per-unit", "good-data"), rows, totals=totals)
     doubts = [(asset, note) for asset in names for note in machines[asset].notes]
-    return Section(SectionKind.ENERGY, (*bars, *table, *_doubts(doubts)))
+    doubts += [(scope, note) for scope, each in used.items() for note in (*each.total.notes, *each.notes)]
+    return Section(SectionKind.ENERGY, (*bars, *table, *_doubts(list(dict.fromkeys(doubts)))))
 
 
 def alarms_section(statistics: Statistics, operators: int, *, is_whole: bool) -> Section:
@@ -274,7 +275,10 @@ def _doubts(doubts: Sequence[tuple[str, str]]) -> tuple[Block, ...]:
 
 
 def _some(names: Sequence[str]) -> Text:
-    """The first names, and how many others there are."""
-    first = "; ".join(names[:_MOST_BARS])
-    rest = len(names) - _MOST_BARS
+    """The first names, and how many others there are; "" is the whole."""
+    named = [each for each in names if each]
+    if not named:
+        return say("total")
+    first = "; ".join(named[:_MOST_BARS])
+    rest = len(named) - _MOST_BARS
     return say("and-others", first=first, count=str(rest)) if rest > 0 else first

@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from pydantic import TypeAdapter
@@ -12,6 +12,7 @@ from dualspan_analytics.columns import PropertyRef, Series
 from dualspan_analytics.intervals import Intervals
 from dualspan_analytics.kpis.counters import bad_time
 from dualspan_analytics.plant_data import PlantData
+from dualspan_analytics.service.clock import now_us
 from dualspan_analytics.service.counter_history import with_earlier
 from dualspan_analytics.spc.capability import Capability, capability
 from dualspan_analytics.spc.charts import broken_rules, draw, reasons
@@ -183,6 +184,9 @@ class ControlCharts:
             FailedPrecondition: There is nothing to make a chart of; the text says why.
         """
         _check_asked(asked)
+        if asked.start_us >= now_us():
+            raise InvalidArgument("INVALID_SPAN", "start_time lies after now; there is nothing to draw yet.")
+        asked = replace(asked, end_us=min(asked.end_us, now_us()))
         async with self._database.transaction(tenant, readonly=True) as connection:
             definition = await _found(connection, tenant, asked.chart)
             asset = _stated(asked.asset or definition.asset)

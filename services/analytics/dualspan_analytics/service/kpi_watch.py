@@ -1,6 +1,5 @@
 """Use case: one KPI of many machines, each for itself: what is wrong with one keeps no other from its figure."""
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -92,5 +91,6 @@ async def _apart(
             troubles |= dict.fromkeys(assets, error.message)
             return []
     middle = len(assets) // 2
-    first, second = await asyncio.gather(_apart(assets[:middle], ask, troubles), _apart(assets[middle:], ask, troubles))
-    return [*first, *second]
+    # One after the other: what is wrong with many would else ask for all of them at once.
+    first = await _apart(assets[:middle], ask, troubles)
+    return [*first, *await _apart(assets[middle:], ask, troubles)]

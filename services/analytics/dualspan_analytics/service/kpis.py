@@ -162,13 +162,14 @@ class Kpis:
         check_span(*span, MOST_DETAIL_DAYS)
         standard = {each.id: each for each in standard_kpis()}
         known = standard.get(kpi) or (await self._find(tenant, [kpi]))[kpi]
-        machines, skipped = await self._opened(tenant, asset, span, part)
+        work = Work()
+        machines, skipped = await self._opened(tenant, asset, span, part, work)
         if kpi not in standard:
             if len(machines) > 1 or not part.is_whole:
                 raise bad_query(f"{kpi} is a custom KPI, which is of one machine, and of all that it makes")
             edges = np.array([span[0]], np.int64), np.array([min(span[1], now_us())], np.int64)
             windows = Windows(*edges, machines[0].measures)
-            own = await self._evaluated(tenant, parse(known.formula), machines[0].machine.id, windows, Work())
+            own = await self._evaluated(tenant, parse(known.formula), machines[0].machine.id, windows, work)
             counted_in = machines[0].machine.plan.counted_in or PIECE
             return KpiOpened(known, own, machines[0].measures, counted_in, machines, [own], skipped)
         found, measures = together(kpi, machines)
@@ -179,7 +180,7 @@ class Kpis:
         return KpiOpened(known, found, measures, counted_in, machines, each, skipped)
 
     async def _opened(
-        self, tenant: str, asset: str, span: tuple[int, int], part: Part
+        self, tenant: str, asset: str, span: tuple[int, int], part: Part, work: Work
     ) -> tuple[list[Opened], Sequence[str]]:
         """What each machine has in a figure, and the machines that are left out."""
         asked = await self._production.asked(tenant, [asset] if asset else [], *span)
@@ -193,7 +194,7 @@ class Kpis:
         parts = 0
         for machine in asked.machines:
             notes = asked.notes.get(machine.id, ())
-            computed = await self._production.computed(tenant, machine, notes, *span)
+            computed = await self._production.computed(tenant, machine, notes, *span, work)
             one = await asyncio.to_thread(opened, machine, computed, part, MOST_MARKS)
             parts += len(checked(one.line, parts))
             found.append(one)

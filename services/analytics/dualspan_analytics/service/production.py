@@ -181,9 +181,9 @@ class Production:
         raise bad_query(f"{asset} is no machine")
 
     async def computed(
-        self, tenant: str, machine: Machine, notes: Sequence[Note], start_us: int, end_us: int
+        self, tenant: str, machine: Machine, notes: Sequence[Note], start_us: int, end_us: int, work: Work
     ) -> Computed:
-        """One machine from its samples, to the microsecond."""
+        """One machine from its samples, to the microsecond; `work` is what the question may still do."""
         end_us = min(end_us, now_us())
         if end_us <= start_us:
             raise bad_query("it begins after now")
@@ -191,7 +191,7 @@ class Production:
         series = await self._plant.read(tenant, machine.refs, *span)
         series = await with_earlier(self._plant, tenant, machine.counters, series, span)
         slots = slots_between(machine.calendar, *span)
-        return await asyncio.to_thread(computed_of, machine, series, notes, span, slots, Work())
+        return await asyncio.to_thread(computed_of, machine, series, notes, span, slots, work)
 
     async def values(
         self, tenant: str, refs: Sequence[PropertyRef], start_us: int, end_us: int
