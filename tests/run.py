@@ -18,8 +18,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
-# More than two cores need: much of what tests do is to wait for processes and intervals.
-AT_ONCE = 3
+# Twice what two cores need: much of what tests do is to wait for processes and intervals.
+AT_ONCE = 4
 # A folder in memory, and what must be free there. On a disk, a database for each test takes a fifth of all the time.
 MEMORY = Path("/dev/shm")
 FREE_BYTES = 4 << 30
@@ -27,7 +27,7 @@ FREE_BYTES = 4 << 30
 NOT_SUITES = frozenset({"harness"})
 NO_TESTS = "there are no tests in it"
 WITHOUT_LONG = ["-m", "not long"]
-LONG_TESTS = "each takes more than a minute to show again what a shorter one shows; CI and SUITE=e2e run them"
+LONG_TESTS = "each takes half a minute and more to show again what a shorter one shows; CI and SUITE=e2e run them"
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,6 +105,7 @@ async def test_a_gateway_that_was_off_for_seconds_is_repaired(site: PlantSite) -
     assert of_tag[0].tag_id == next(iter(site.tags))
 
 
+@pytest.mark.long
 async def test_killed_at_random_moments_during_a_repair(site: PlantSite) -> None:
     """An hour of the plant; gateway and historian die again and again while it is filled."""
     seed = os.environ.get("DUALSPAN_TEST_SEED", "")
@@ -159,6 +160,7 @@ async def test_the_report_of_the_hour_verifies_and_a_flipped_byte_does_not(site:
         assert caught.value.reason == "REPORT_INVALID", position
 
 
+@pytest.mark.long
 async def test_live_values_are_not_held_up_by_a_repair(site: PlantSite) -> None:
     """How old samples are when they are committed, while an hour is being filled and while nothing is."""
     quiet = await ages(site, 4.0)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_quick_run_shows_a_table_and_writes_nothing(tmp_path: Path) -> None:

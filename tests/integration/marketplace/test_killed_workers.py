@@ -53,6 +53,7 @@ async def ledger(site: Site, tenant: str) -> list[tuple[str, list[bool], set[int
     return [(each, [ran for ran, _ in life], {assets for _, assets in life}) for each, life in found.items()]
 
 
+@pytest.mark.long
 async def test_one_or_none_whenever_a_worker_is_killed(site: Site, tmp_path: Path) -> None:
     tenant = (await site.world.plant()).tenant
     (program,) = interpreter(tmp_path)

@@ -7,7 +7,14 @@ from harness import seeded_faults
 from harness.seeded_faults import WEEKS, judge, total
 from plc_sim.plants import make_plant
 
-PLANTS = [("moulding", 1), ("moulding", 2), ("curing", 1), ("curing", 3), ("packaging", 1), ("packaging", 2)]
+PLANTS = [
+    ("moulding", 1),
+    ("curing", 1),
+    ("packaging", 1),
+    pytest.param("moulding", 2, marks=pytest.mark.long),
+    pytest.param("curing", 3, marks=pytest.mark.long),
+    pytest.param("packaging", 2, marks=pytest.mark.long),
+]
 
 
 @pytest.mark.timeout(120)
