@@ -338,3 +338,28 @@ async def test_all_machines_of_an_opened_kpi_share_what_rules_may_cost(
     monkeypatch.setattr(instants, "MOST_STEPS", 3 * 480 * 3 // 2)  # one and a half machines
     assert (await opened(plant, "availability")).value == 1.0
     assert (await refusal(opened(plant, "availability", "works")))[0] == "EXPRESSION_TOO_COSTLY"
+
+
+async def test_a_failure_behind_bad_data_is_counted_whether_its_day_is_asked_for_alone_or_not(
+    platform: AnalyticsPlatform,
+) -> None:
+    fault = T0 + 24 * HOUR + 10 * MINUTE
+    states: Samples = ([T0, T0 + 23 * HOUR, fault, fault + HOUR], [0, 0, 3, 0], [0, BAD, 0, 0])
+    plant = await described(platform, [site("s"), machine("m1", MODEL, ["state"], "s")], {ref("state"): states})
+
+    async def failures(day: int, days: int) -> float:
+        found = await asked(plant, kpis=["mttr"], start=T0 + day * 24 * HOUR, hours=days * 24)
+        return sums(found)["FE"]
+
+    name = f"{plant.parent}/kpis/mttr"
+    request = kpis_pb2.GetKpiRequest(
+        name=name, asset="m1", start_time=stamp(fault - MINUTE), end_time=stamp(fault + HOUR)
+    )
+    found = await KpiServiceStub(plant.channel).GetKpi(request)
+    assert sums(found)["FE"] == 1
+    assert [each.state for each in found.intervals] == ["unknown", "fault"]
+    assert found.intervals[0].start_time == stamp(fault - MINUTE)
+    assert [await failures(1, 1), await failures(0, 1), await failures(0, 2)] == [1, 0, 1]
+    # It was down before already: what depends on that is computed anew.
+    await plant.ingest({ref("state"): ([T0 + 22 * HOUR], [3])})
+    assert [await failures(1, 1), await failures(0, 1), await failures(0, 2)] == [0, 1, 1]

@@ -4,7 +4,7 @@ import pytest
 from dualspan_analytics.columns import Series
 from dualspan_analytics.intervals import Intervals
 from dualspan_analytics.kpis.machine import packml_values
-from dualspan_analytics.states.losses import failure_starts, pareto, within
+from dualspan_analytics.states.losses import failure_starts, pareto, unseen_starts, within
 from dualspan_analytics.states.model import PACKML, PACKML_WAYS_OUT, Element, State, StopNote, StopReason, element_of
 from dualspan_analytics.states.stops import stops_of, with_minor_stops, with_notes, with_reasons
 from dualspan_analytics.states.timeline import Timeline, coded, from_rules, from_values, labels, steps, with_ways_out
@@ -186,6 +186,16 @@ def test_a_failure_is_one_whatever_is_not_known_of_it() -> None:
     assert failure_starts(again).tolist() == [10, 40]
     unseen = line_with_reasons(series((0, 3, BAD), (10, 3), (20, 0)), series((0, 0)), 60)
     assert len(failure_starts(unseen)) == 0
+
+
+def test_a_failure_behind_unknown_time_may_have_begun_before() -> None:
+    states = series((0, 0), (10, 0, BAD), (20, 3), (30, 0), (40, 3, BAD), (50, 0), (60, 3), (70, 3, BAD), (80, 3))
+    line = line_with_reasons(states, series((0, 0)), 90)
+    assert unseen_starts(line).start.tolist() == [0, 60]
+    assert unseen_starts(line).end.tolist() == [20, 80]
+    unknown = unseen_starts(line_with_reasons(series((0, 3, BAD), (10, 3), (20, 0)), series((0, 0)), 60))
+    assert (unknown.start.tolist(), unknown.end.tolist()) == ([0], [10])
+    assert not len(unseen_starts(line_with_reasons(series((0, 3, BAD)), series((0, 0)), 60)))
 
 
 def test_pareto_is_sorted_by_time_and_adds_up() -> None:

@@ -15,7 +15,8 @@ from dualspan_analytics.kpis.errors import not_a_number
 from dualspan_analytics.kpis.measures import PIECE, Measure
 from dualspan_analytics.kpis.profile import Counter
 from dualspan_analytics.kpis.slots import NO_SHIFT, Slots
-from dualspan_analytics.states.model import PACKML, State, StopNote, StopReason
+from dualspan_analytics.states.losses import unseen_starts
+from dualspan_analytics.states.model import PACKML, Element, State, StopNote, StopReason
 from dualspan_analytics.states.stops import with_minor_stops, with_notes, with_reasons
 from dualspan_analytics.states.timeline import Steps, Timeline, from_rules, from_values, labels, steps, with_ways_out
 
@@ -84,14 +85,19 @@ class Plan:
         return {each.property: each.modulus for each in used if each.property}
 
     @property
-    def properties(self) -> tuple[Property, ...]:
-        """All that is to be read."""
-        plain = [self.state_property, self.reason_property, self.product_property, self.order_property]
-        plain += [each.property for each in (self.good, self.scrap, self.rework, self.total, self.energy)]
-        plain += [self.rate_property]
-        wanted = [Property(name) for name in plain if name]
+    def of_states(self) -> tuple[Property, ...]:
+        """What says which state it is in, and why."""
+        wanted = [Property(name) for name in (self.state_property, self.reason_property) if name]
         wanted += [each for expression, _ in self.rules for each in expression.properties]
         return tuple(dict.fromkeys(wanted))
+
+    @property
+    def properties(self) -> tuple[Property, ...]:
+        """All that is to be read."""
+        plain = [self.product_property, self.order_property]
+        plain += [each.property for each in (self.good, self.scrap, self.rework, self.total, self.energy)]
+        plain += [self.rate_property]
+        return tuple(dict.fromkeys([*self.of_states, *(Property(name) for name in plain if name)]))
 
 
 Values = Mapping[Property, Series]
@@ -161,8 +167,18 @@ class Computed:
 
     @property
     def is_doubtful(self) -> bool:
-        """Earlier samples of its counters might show that some of this is false."""
-        return any(each.doubtful for each in self.counters.values())
+        """Earlier samples of its counters, or of its states, might show that some of this is false."""
+        return self.is_unseen or any(each.doubtful for each in self.counters.values())
+
+    @property
+    def is_unseen(self) -> bool:
+        """Nothing is known of its state at the start, and then it is down: only what was before says since when."""
+        return self.line.element[0] == Element.UNKNOWN and self.line.start[0] in unseen_starts(self.line).start
+
+    @property
+    def around(self) -> list[Intervals]:
+        """Times whose beginnings say what is true at their ends: of each counter, and of its states."""
+        return [*(each.around for each in self.counters.values()), unseen_starts(self.line)]
 
 
 def compute(
@@ -173,6 +189,7 @@ def compute(
     planned: Intervals,
     span: tuple[int, int],
     work: Work,
+    back_us: int = 0,
 ) -> Computed:
     """Everything about one machine in a span.
 
@@ -184,13 +201,14 @@ def compute(
         planned: Planned stops of the calendar.
         span: Start and end, µs.
         work: What the question may still do.
+        back_us: So long before the span its states are looked at too: a failure may have begun there.
 
     Raises:
         FailedPrecondition: A counter has text for values.
         ResourceExhausted: The rules of its states are more than that.
     """
     start_us, end_us = span
-    line = timeline_of(plan, values, notes, span, work)
+    line = timeline_of(plan, values, notes, (start_us - back_us, end_us), work)
     product, products = _labelled(values, plan.product_property, start_us, end_us)
     order, orders = _labelled(values, plan.order_property, start_us, end_us)
     counters = _counters(plan, values, start_us, end_us)

@@ -18,7 +18,7 @@ from dualspan_runtime.errors import DomainError, InvalidArgument
 ALWAYS = Calendar("", "All day, UTC", "UTC", (Shift("day", Daily(0, 0, tuple(range(7)))),))
 """For assets without a calendar: planned operation time is all the time."""
 
-_RECIPE = 6
+_RECIPE = 7
 """Part of every digest: raised when the same inputs would give other sums."""
 
 
@@ -39,6 +39,11 @@ class Machine:
     calendar: Calendar
     refs: tuple[PropertyRef, ...]
     digest: bytes
+
+    @property
+    def states(self) -> tuple[PropertyRef, ...]:
+        """Which of `refs` say what state it is in."""
+        return tuple(PropertyRef(self.id, each.name, each.index) for each in self.plan.of_states)
 
     @property
     def counters(self) -> dict[PropertyRef, float]:

@@ -1,4 +1,4 @@
-"""What a counter showed before a span, where that says whether its first values can be true."""
+"""What a property showed before a span, where that says what its first values mean."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,8 @@ from dualspan_analytics.kpis.counters import increments
 from dualspan_analytics.plant_data import PlantData
 
 _HOUR_US = 3_600_000_000
-_BACK_US = (_HOUR_US, 24 * _HOUR_US)
+DAY_US = 24 * _HOUR_US
+_BACK_US = (_HOUR_US, DAY_US)
 """So far before its first sample a counter is looked at, and then, if that does not say enough."""
 
 
@@ -48,6 +49,19 @@ async def with_earlier(
     return found
 
 
+async def with_day_before(
+    plant: PlantData, tenant: str, refs: Sequence[PropertyRef], series: Mapping[PropertyRef, Series], start_us: int
+) -> dict[PropertyRef, Series]:
+    """The same series, some of them with the day before a span; raises what `with_earlier` does.
+
+    A failure may have begun before time of which nobody knows the state.
+    """
+    if not refs:
+        return dict(series)
+    earlier = await plant.read(tenant, refs, start_us - DAY_US, start_us)
+    return {**series, **{ref: _joined(earlier[ref], series[ref]) for ref in refs}}
+
+
 def _doubtful(
     counters: Mapping[PropertyRef, float], series: Mapping[PropertyRef, Series], span: tuple[int, int]
 ) -> Sequence[PropertyRef]:
@@ -57,6 +71,8 @@ def _doubtful(
 
 def _joined(earlier: Series, later: Series) -> Series:
     """What is in the second, and what is before that in the first."""
+    if not len(later):
+        return earlier
     before = earlier.timestamp < later.timestamp[0]
     return Series(
         np.concatenate([earlier.timestamp[before], later.timestamp]),

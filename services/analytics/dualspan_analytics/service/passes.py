@@ -27,12 +27,14 @@ class Passed:
     Attributes:
         tables: Cells.
         rollups: What is to be kept.
-        doubtful: What is not among these, because earlier samples of its counters matter.
+        doubtful: What is not among these, because earlier samples matter.
+        unseen: What is to be read for that besides its counters: of states at whose start a failure may have been.
     """
 
     tables: Sequence[CellTable]
     rollups: Sequence[Rollup]
     doubtful: Batch
+    unseen: Sequence[PropertyRef]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,31 +57,32 @@ class Passes:
         """What counts of the machines of a batch, and where each begins again with 0 (0: never)."""
         return {ref: modulus for place, _ in batch for ref, modulus in self.machines[place].counters.items()}
 
-    def over(self, batch: Batch, series: Mapping[PropertyRef, Series], end_us: int, *, settled: bool) -> Passed:
+    def over(self, batch: Batch, series: Mapping[PropertyRef, Series], end_us: int, back_us: int | None) -> Passed:
         """One pass for each machine.
 
         Args:
             batch: Which, and what of them.
             series: Their samples.
             end_us: Up to here they are read.
-            settled: There are no earlier samples that would tell more.
+            back_us: So long before its slots everything that matters is known; None: nobody has looked yet.
         """
         found, rollups, doubtful = list[CellTable](), list[Rollup](), list[tuple[int, Slots]]()
+        unseen: list[PropertyRef] = []
         for place, slots in batch:
             machine = self.machines[place]
             notes = self.notes.get(machine.id, ())
             span = int(slots.start[0]) - MARGIN_US, min(int(slots.end[-1]) + MARGIN_US, end_us)
-            computed = computed_of(machine, series, notes, span, slots, self.work)
-            if computed.is_doubtful and not settled:
+            computed = computed_of(machine, series, notes, span, slots, self.work, back_us or 0)
+            if computed.is_doubtful and back_us is None:
                 doubtful.append((place, slots))
+                unseen += machine.states if computed.is_unseen else ()
                 continue
             found.append(table_of(place, computed, slots))
             if self.versions:
                 depends = depends_on([series[ref].timestamp for ref in machine.refs], slots.start)
-                around = [each.around for each in computed.counters.values()]
-                depends = reaching_back(depends, slots.start, around)
+                depends = reaching_back(depends, slots.start, computed.around)
                 rollups += rollups_of(machine, found[-1], slots, depends, self.versions[machine.id], notes, end_us)
-        return Passed(found, rollups, doubtful)
+        return Passed(found, rollups, doubtful, unseen)
 
 
 def computed_of(
@@ -89,10 +92,11 @@ def computed_of(
     span: tuple[int, int],
     slots: Slots,
     work: Work,
+    back_us: int = 0,
 ) -> Computed:
-    """One machine."""
+    """One machine; its states from so long before the span."""
     stops = planned_stops(machine.calendar, *span)
-    return compute(machine.plan, values_of(machine, series), said(notes), slots, stops, span, work)
+    return compute(machine.plan, values_of(machine, series), said(notes), slots, stops, span, work, back_us)
 
 
 def values_of(machine: Machine, series: Mapping[PropertyRef, Series]) -> dict[Property, Series]:

@@ -4,7 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +23,11 @@ from dualspan_analytics.kpis.slots import MARGIN_US, DataVersions, Slots
 from dualspan_analytics.kpis.table import CellTable, joined
 from dualspan_analytics.plant_data import PlantData
 from dualspan_analytics.service.clock import now_us
-from dualspan_analytics.service.counter_history import with_earlier
+from dualspan_analytics.service.counter_history import DAY_US, with_day_before, with_earlier
 from dualspan_analytics.service.definitions import ProductionDefinitions
 from dualspan_analytics.service.passes import Batch, Passed, Passes, computed_of
 from dualspan_analytics.service.rollup_records import earliest, held, slots_between
+from dualspan_analytics.states.stops import parts_within
 from dualspan_analytics.states.timeline import Timeline, merged
 from dualspan_analytics.store import production
 from dualspan_analytics.store.production import Note, StoredRollups
@@ -191,7 +192,12 @@ class Production:
         series = await self._plant.read(tenant, machine.refs, *span)
         series = await with_earlier(self._plant, tenant, machine.counters, series, span)
         slots = slots_between(machine.calendar, *span)
-        return await asyncio.to_thread(computed_of, machine, series, notes, span, slots, work)
+        found = await asyncio.to_thread(computed_of, machine, series, notes, span, slots, work)
+        if not found.is_unseen:
+            return found
+        series = await with_day_before(self._plant, tenant, machine.states, series, start_us)
+        found = await asyncio.to_thread(computed_of, machine, series, notes, span, slots, work, DAY_US)
+        return replace(found, line=parts_within(found.line, Intervals.of([span])))
 
     async def values(
         self, tenant: str, refs: Sequence[PropertyRef], start_us: int, end_us: int
@@ -307,11 +313,12 @@ class Production:
         span: tuple[int, int],
     ) -> list[Passed]:
         """A batch, and what of it is computed again with earlier samples."""
-        found = await asyncio.to_thread(passes.over, batch, series, span[1], settled=False)
+        found = await asyncio.to_thread(passes.over, batch, series, span[1], None)
         if not found.doubtful:
             return [found]
         more = await with_earlier(self._plant, tenant, passes.counters(found.doubtful), series, span)
-        return [found, await asyncio.to_thread(passes.over, found.doubtful, more, span[1], settled=True)]
+        more = await with_day_before(self._plant, tenant, found.unseen, more, span[0])
+        return [found, await asyncio.to_thread(passes.over, found.doubtful, more, span[1], DAY_US)]
 
     async def _read(
         self, tenant: str, asked: Asked, batches: Sequence[Batch], start_us: int, end_us: int

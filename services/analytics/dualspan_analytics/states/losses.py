@@ -61,3 +61,16 @@ def failure_starts(line: Timeline) -> Micros:
     known = line.element != Element.UNKNOWN
     down = line.element[known] == Element.ADOT
     return line.start[known][down & ~np.append(True, down[:-1])[: len(down)]]
+
+
+def unseen_starts(line: Timeline) -> Intervals:
+    """Where it takes what was before to tell whether a failure began: none is known to run up to these spans' ends.
+
+    Each is time of which nobody knows the state and behind which the machine is down, with the known part before it,
+    or from the start of the timeline if there is none.
+    """
+    known = np.flatnonzero(line.element != Element.UNKNOWN)
+    down = line.element[known] == Element.ADOT
+    found = np.flatnonzero(down & (np.diff(known, prepend=-1) > 1))
+    before = np.where(found > 0, line.start[known[found - 1]], line.start[0])
+    return Intervals(before, line.start[known[found]])
