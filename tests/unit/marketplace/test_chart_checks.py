@@ -279,13 +279,20 @@ def archive_of(**files: str | None) -> bytes:
 
 def test_charts_are_looked_through() -> None:
     schema = {"app/values.schema.json": '{"properties": {"a": {"$ref": "#/$defs/a"}}}'}
-    look_through(archive_of(**schema, **{"app/templates/a.yaml": "x"}))
+    named = '{{/* as in _helpers.tpl */}}{{ .Values.tpl }}{{ include "tplx" . }}'
+    look_through(archive_of(**schema, **{"app/templates/a.yaml": named, "app/README.md": "No tpl here."}))
     for bad in (
         archive_of(**{"app/templates/a.yaml": "x"}),
         archive_of(**{"app/charts/sub/values.schema.json": "{}"}),
         archive_of(**schema, **{"app/templates/link": None}),
         archive_of(**schema, **{"../outside": "x"}),
         archive_of(**schema, **{"app/templates/a.yaml": '{{ getHostByName "x" }}'}),
+        archive_of(**schema, **{"app/templates/a.yaml": '{{ tpl (printf "{{ getHost%s }}" "ByName") . }}'}),
+        archive_of(**schema, **{"app/charts/sub/templates/a.yaml": "{{tpl .Values.text $}}"}),
+        archive_of(**schema, **{"app/charts/sub.tgz": "x"}),
+        archive_of(**schema, **{"app/charts/sub.tgz/": "x"}),
+        archive_of(**schema, **{"app\\charts\\sub.tgz": "x"}),
+        archive_of(**schema, **{"app/./templates/a.yaml": "x"}),
         archive_of(**{"app/values.schema.json": '{"a": [{"$ref": "http://169.254.169.254/"}]}'}),
         archive_of(**{"app/values.schema.json": '{"$ref": "file:///etc/passwd"}'}),
         archive_of(**{"app/values.schema.json": "["}),
@@ -295,6 +302,26 @@ def test_charts_are_looked_through() -> None:
     ):
         with pytest.raises(RefusedChartError):
             look_through(bad)
+
+
+def test_no_file_of_a_chart_is_there_twice() -> None:
+    whole = io.BytesIO()
+    with tarfile.open(fileobj=whole, mode="w:gz") as archive:
+        for text in (b'{"$ref": "http://169.254.169.254/"}', b"{}"):
+            entry = tarfile.TarInfo("app/values.schema.json")
+            entry.size = len(text)
+            archive.addfile(entry, io.BytesIO(text))
+    with pytest.raises(RefusedChartError, match="no plain file of its own"):
+        look_through(whole.getvalue())
+
+
+def test_a_chart_is_rendered_within_bounds(tmp_path: Path) -> None:
+    program = tmp_path / "helm"
+    program.write_text("#!/bin/sh\nulimit -t; ulimit -v; ulimit -f; ulimit -c\n")
+    program.chmod(0o755)
+    helm = Helm(str(program), Access("https://127.0.0.1:9", tmp_path / "token", tmp_path / "ca.crt"))
+    # Seconds, KiB, and files in blocks of 512 bytes.
+    assert helm.render(OWN_CHART, "app-oee", {}).split() == ["10", "4194304", "16384", "0"]
 
 
 def test_without_the_command_nothing_is_refused_for_ever(tmp_path: Path) -> None:

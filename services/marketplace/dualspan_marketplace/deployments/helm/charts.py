@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import posixpath
 import re
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,6 +28,8 @@ _KEPT = 32
 _UNAUTHORIZED: Final = 401
 # A template that may ask for names could tell what it was given to whoever answers.
 _FORBIDDEN = b"getHostByName"
+# It could put the name of the other together from pieces. After a point it is a field, or the end of a file's name.
+_TEMPLATE_OF_TEXT = re.compile(rb"(?<![.\w])tpl(?!\w)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +95,8 @@ def look_through(archive: bytes) -> None:
     """Hold a chart's files against what is taken.
 
     Raises:
-        RefusedChartError: It is no archive, is too large, has links, has no schema of its values, or one that would
-            have others fetched.
+        RefusedChartError: It is no archive, is too large, has links or charts that are packed, makes templates of
+            texts, has no schema of its values, or one that would have others fetched.
     """
     try:
         files = dict(_files(archive))
@@ -103,6 +106,10 @@ def look_through(archive: bytes) -> None:
     if not schemas:
         raise RefusedChartError("The chart has no values.schema.json. Add one, so that its values can be checked.")
     for path, content in files.items():
+        if path.endswith(".tgz"):
+            raise RefusedChartError(f"{path} is a packed chart, which nobody can look through. Unpack it into charts/.")
+        if "templates" in path.split("/") and _TEMPLATE_OF_TEXT.search(content):
+            raise RefusedChartError(f"{path} calls tpl. Write out what it renders: no template is made of a text.")
         if path.endswith("values.schema.json"):
             _check_schema(path, content)
         if _FORBIDDEN in content:
@@ -110,18 +117,24 @@ def look_through(archive: bytes) -> None:
 
 
 def _files(archive: bytes) -> Iterator[tuple[str, bytes]]:
-    left = _MOST_UNPACKED
+    left, seen = _MOST_UNPACKED, set[str]()
     with tarfile.open(fileobj=io.BytesIO(archive), mode="r|gz") as opened:
         for count, entry in enumerate(opened):
             if entry.isdir():
                 continue
             left -= entry.size
-            if not entry.isreg() or entry.name.startswith("/") or ".." in entry.name.split("/"):
+            if not entry.isreg() or not _is_plain(entry.name) or entry.name in seen:
                 raise RefusedChartError(f"The chart has {entry.name[:100]!r}, which is no plain file of its own.")
+            seen.add(entry.name)
             if left < 0 or count >= _MOST_FILES:
                 raise RefusedChartError(f"The chart has more than {_MOST_UNPACKED >> 20} MiB or {_MOST_FILES} files.")
             file = opened.extractfile(entry)
             yield entry.name, file.read() if file else b""
+
+
+def _is_plain(path: str) -> bool:
+    """Whether Helm takes a path for the very one that it is looked at as: it takes many for the same."""
+    return path == posixpath.normpath(path) and not path.startswith(("/", "../")) and "\\" not in path
 
 
 def _check_schema(path: str, content: bytes) -> None:

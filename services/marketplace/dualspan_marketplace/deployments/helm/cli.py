@@ -19,7 +19,8 @@ _LAST_WORDS = 700
 # Of a shell that finds no such command (POSIX, XCU 2.8.2).
 _NO_COMMAND = 127
 # A chart's templates are a program: it has this much time, memory and output, no account and nothing of ours to read.
-_BOUNDED = f'ulimit -t {_RENDER_SECONDS} -v 4194304 -f {_MOST_KIB * 2} -c 0; exec "$@"'
+# One at a time: dash, which is `sh` on Debian, takes no more.
+_BOUNDED = f'ulimit -t {_RENDER_SECONDS} && ulimit -v 4194304 && ulimit -f {_MOST_KIB * 2} && ulimit -c 0 && exec "$@"'
 
 
 @dataclass(frozen=True, slots=True)
