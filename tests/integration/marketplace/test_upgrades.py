@@ -5,6 +5,7 @@ import itertools
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
+import asyncpg
 import grpc.aio
 import pytest
 import pytest_asyncio
@@ -223,6 +224,22 @@ async def test_what_cannot_be(tried: Trial) -> None:
     assert await refused(stub.UpgradeSubscription(again)) == "NOT_POSSIBLE_NOW"
     other = upgrades_pb2.GetUpgradeRequest(name=f"{tried.resource}/upgrades/7")
     assert await refused(stub.GetUpgrade(other)) == "UPGRADE_NOT_FOUND"
+
+
+async def test_what_was_not_granted_is_agreed_to_first(tried: Trial) -> None:
+    """As where a tag was bound to a property after the subscription: no new version reads it by itself."""
+    admin = await asyncpg.connect(tried.site.world.database.admin_url)
+    await admin.execute(
+        "DELETE FROM marketplace.granted_tag WHERE tenant_id = $1 AND property = 'cycle-time'", tried.tenant
+    )
+    await admin.close()
+    request = upgrades_pb2.UpgradeSubscriptionRequest(
+        name=tried.resource, version="1.3.0", etag=(await tried.now()).etag
+    )
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await (await tried.stub()).UpgradeSubscription(request)
+    assert "asks for more. new: reads cycle-time of press-1. Agree" in (raised.value.details() or "")
+    await tried.begin("1.3.0", consent=True)
 
 
 async def test_a_worker_killed_at_any_statement_loses_nothing(tried: Trial, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -127,6 +127,12 @@ async def test_what_is_asked_for_is_compared_with_the_version_before() -> None:
     assert "reads good-count of each machine" in first.findings
 
 
+def test_what_one_role_reads_is_news_for_another() -> None:
+    before, second = parse(MANIFEST), parse(MANIFEST.replace("role: machine", "role: line"))
+    now = replace(before, requires=(*before.requires, *second.requires))
+    assert "new: reads good-count of each line" in list(what_is_new(before, now))
+
+
 async def test_an_image_without_a_key_is_not_called_signed() -> None:
     assert (await SIGNATURE.run(submission(), parse(MANIFEST))) == CheckResult(
         "signature",

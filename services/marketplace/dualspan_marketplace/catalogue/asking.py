@@ -11,7 +11,7 @@ def asks(manifest: Manifest) -> Mapping[str, str]:
     for requirement in manifest.requires:
         for need in requirement.properties:
             words = f"reads {need.property} of each {requirement.role}" + (", if there" if need.optional else "")
-            found[f"property {need.property}"] = words
+            found[f"property {requirement.role} {need.property}"] = words
     for output in manifest.outputs:
         found[f"output {output.id}"] = f"writes {output.id}"
     for host in manifest.egress:

@@ -99,8 +99,9 @@ class Upgrades:
             if life is None:
                 raise errors.not_possible(found.life.state, Step.UPGRADE)
             plan = _planned(found, await _target(connection, found, version), values, assets)
-            _check_consent(found, plan, consent=consent)
-            operation = await self._write(connection, replace(found, life=life), plan)
+            grant = tuple(await subscriptions.granted(connection, name))
+            _check_consent(found, grant, plan, consent=consent)
+            operation = await self._write(connection, replace(found, life=life), grant, plan)
         await self._jobs.request("marketplace.upgrades")
         return operation
 
@@ -129,9 +130,10 @@ class Upgrades:
             await _there(connection, name)
             return await store.page(connection, name, before, limit)
 
-    async def _write(self, connection: Connection, found: Subscription, plan: _Plan) -> operations_pb2.Operation:
+    async def _write(
+        self, connection: Connection, found: Subscription, grant: tuple[GrantedTag, ...], plan: _Plan
+    ) -> operations_pb2.Operation:
         name = found.name
-        grant = tuple(await subscriptions.granted(connection, name))
         new = Upgrade(
             name=name,
             number=await store.next_number(connection, name),
@@ -213,11 +215,13 @@ def _planned(found: Subscription, listed: Listed, values: Mapping[str, Any], ass
     return _Plan(listed, manifest, configuration, roles, tags)
 
 
-def _check_consent(found: Subscription, plan: _Plan, *, consent: bool) -> None:
+def _check_consent(found: Subscription, grant: Sequence[GrantedTag], plan: _Plan, *, consent: bool) -> None:
+    """To what the manifest asks more for, and to what of the assets was not granted: a role may fit others by now."""
     before = parse(found.manifest)
     more = [words for words in what_is_new(before, plan.manifest) if not words.startswith("no more")]
-    had = {asset for assets in found.roles.values() for asset in assets}
-    more += sorted({f"new: reads {tag.asset_id}" for tag in plan.tags if tag.asset_id not in had})
+    had = {(tag.asset_id, tag.property) for tag in grant}
+    read = {(tag.asset_id, tag.property) for tag in plan.tags}
+    more += [f"new: reads {read_property} of {asset}" for asset, read_property in sorted(read - had)]
     if more and not consent:
         raise consent_needed(plan.listed.version, more)
 
