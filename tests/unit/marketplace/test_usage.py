@@ -14,12 +14,14 @@ from dualspan_marketplace.usage import limits, months
 from dualspan_marketplace.usage.counters import Counter, Observation, used
 from dualspan_marketplace.usage.hours import count, hour_of
 from dualspan_marketplace.usage.limits import standing
-from dualspan_marketplace.usage.model import HOUR, Dimension, Event, Limit, Stretch
+from dualspan_marketplace.usage.lines import Month, Used, of_month
+from dualspan_marketplace.usage.model import HOUR, Dimension, Event, Limit, Pricing, Stretch, Tariff
 from dualspan_marketplace.usage.report import Amount, Step, added_up
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 HOURS = 6
+FLAT = Tariff("flat", Pricing.FLAT, 99_000_000, "CNY")
 
 
 def at(hours: float) -> datetime:
@@ -153,6 +155,24 @@ def test_months_are_local_and_begin_with_a_full_hour_of_utc() -> None:
     assert months.end(datetime(2026, 2, 28, 19, tzinfo=UTC), "Asia/Kolkata") == datetime(2026, 3, 31, 19, tzinfo=UTC)
     assert not months.is_zone("Asia/Nowhere")
     assert not months.is_zone("../etc/passwd")
+
+
+@given(st.integers(0, 170), st.sampled_from(ZONES), st.sampled_from(ZONES))
+def test_hours_between_two_zones_are_no_month_that_is_paid_for(number: int, old: str, new: str) -> None:
+    """Months have one price: a year of them has twelve, though another zone was chosen in it."""
+    start = months.beginning(datetime(2012 + number // 12, number % 12 + 1, 5, tzinfo=UTC), old)
+    found = [start]
+    for _ in range(12):
+        found.append(months.end(found[-1], new))
+    paid = 0
+    for begin, end in pairwise(found):
+        month = Month(begin, end)
+        assert month.microseconds > 27 * 24 * 3_600_000_000
+        ran = Used("oee", "oee-board", FLAT, Dimension.RUNNING_HOURS, month.microseconds)
+        (line,) = of_month([ran], month)
+        paid += line.amount
+    assert paid == 12 * 9900
+    assert found[-1] - start > timedelta(days=363)
 
 
 def test_a_soft_limit_warns_and_a_hard_one_refuses() -> None:

@@ -4,11 +4,14 @@ Usage is counted by hours of UTC. Where midnight is not a full hour (India, Nepa
 the first full hour after it: every hour belongs to exactly one month.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dualspan_marketplace.usage.hours import hour_of
 from dualspan_marketplace.usage.model import HOUR
+
+# Zones are no more than 26 hours apart, and no month is as short as this.
+_NO_MONTH = timedelta(days=2)
 
 
 def is_zone(name: str) -> bool:
@@ -29,11 +32,15 @@ def beginning(time: datetime, zone: str) -> datetime:
 
 
 def end(start: datetime, zone: str) -> datetime:
-    """The first end of a month after a time, UTC: that of the month that begins there, as a rule."""
+    """The end of the month that begins at a time, UTC.
+
+    Where another zone was chosen since, its month may end a few hours after that time: those are no month of their own,
+    for which a flat price would be due once more, but belong to the month that follows.
+    """
     local = start.astimezone(ZoneInfo(zone))
     found = _first_hour(local.year, local.month, zone)
     year, month = local.year, local.month
-    while found <= start:
+    while found - start <= _NO_MONTH:
         year, month = (year + 1, 1) if month == 12 else (year, month + 1)
         found = _first_hour(year, month, zone)
     return found
