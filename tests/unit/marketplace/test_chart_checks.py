@@ -68,7 +68,12 @@ def refusal(*objects: dict[str, Any]) -> str:
 def test_a_plain_one_may_be_installed() -> None:
     service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "app-oee-web"}, "spec": {"ports": []}}
     configuration = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "app-oee-x"}, "data": {"a": "b"}}
-    check([deployment(), service, configuration], MANIFEST_, NAMES.release)
+    marked = deployment(
+        metadata__labels={"helm.sh/chart": "oee-1.0.0", "app.kubernetes.io/name": "oee", "tier": "web"},
+        spec__template__metadata__annotations={"checksum/config": "0" * 64},
+        spec__template__spec__volumes=[{"name": "x", "configMap": {"name": "app-oee-x"}}],
+    )
+    check([marked, service, configuration], MANIFEST_, NAMES.release)
 
 
 @pytest.mark.parametrize(
@@ -91,6 +96,7 @@ def test_kinds_that_are_not_named_are_refused(kind: str, version: str) -> None:
     assert f"no {kind} of {version}" in words
 
 
+TEMPLATE = "spec__template__metadata__"
 POD = "spec__template__spec__"
 CONTAINER = f"{POD}containers__0__"
 
@@ -128,6 +134,15 @@ CONTAINER = f"{POD}containers__0__"
         ("spec__replicas", 2),
         ("spec__strategy", {"type": "RollingUpdate"}),
         ("metadata__annotations", {"helm.sh/hook": "pre-install"}),
+        ("metadata__annotations", {"note": "x"}),
+        ("metadata__labels", {"sidecar.istio.io/inject": "true"}),
+        ("metadata__labels", {"dualspan.io/tenant": "another"}),
+        (f"{TEMPLATE}annotations", {"k8s.v1.cni.cncf.io/networks": "other"}),
+        (f"{TEMPLATE}annotations", {"container.apparmor.security.beta.kubernetes.io/app": "unconfined"}),
+        (f"{TEMPLATE}labels", {"app": "oee", "azure.workload.identity/use": "true"}),
+        (f"{POD}volumes", [{"name": "x", "configMap": {"name": "kube-root-ca.crt"}}]),
+        (f"{POD}volumes", [{"name": "x", "configMap": {"name": "app-oee-other", "optional": True}}]),
+        (f"{POD}volumes", [{"name": "x", "configMap": {}}]),
         ("metadata__name", "app-other"),
         ("metadata__name", "app-oeeX"),
         ("metadata__ownerReferences", []),
@@ -154,10 +169,13 @@ def test_no_more_than_a_person_has_agreed_to() -> None:
 
 
 def test_quantities() -> None:
-    read_ = {text: quantity(text) for text in ("100m", "1", "0.5", "1Ki", "2M", "1e3", "x", "", "1KiB", "NaNm")}
+    read_ = {
+        text: quantity(text)
+        for text in ("100m", "1", "0.5", "1Ki", "2M", "1e3", "x", "", "1KiB", "NaN", "sNaN", "1e9999999k")
+    }
     assert read_["100m"] == quantity("0.1")
     assert (read_["1Ki"], read_["2M"], read_["1e3"], read_["0.5"]) == (1024, 2_000_000, 1000, quantity("500m"))
-    assert read_["x"] is read_[""] is read_["1KiB"] is None
+    assert read_["x"] is read_[""] is read_["1KiB"] is read_["NaN"] is read_["sNaN"] is read_["1e9999999k"] is None
 
 
 @pytest.mark.parametrize(
@@ -219,6 +237,21 @@ def test_what_is_installed_is_restricted() -> None:
     assert "secret of the app" not in json.dumps(made)
     assert {"name": "DUALSPAN_APP_TOKEN_FILE", "value": "/run/dualspan/token"} in container["env"]
     assert made["Deployment"]["spec"]["strategy"] == {"type": "Recreate"}
+
+
+def test_its_files_are_no_larger_than_agreed_to() -> None:
+    disk = MANIFEST_.resources.disk
+    asked = ({}, {"sizeLimit": "0"}, {"sizeLimit": "1e99999999"}, {"sizeLimit": "8Mi"})
+    volumes = [{"name": f"v{at}", "emptyDir": each} for at, each in enumerate(asked)]
+    first = deployment()["spec"]["template"]["spec"]["containers"][0]
+    first["resources"]["requests"] = {"ephemeral-storage": "9Gi"}
+    made = sealed(deployment(**{f"{POD}volumes": volumes, f"{POD}containers": [first, {**first, "name": "other"}]}))
+    pod = made["Deployment"]["spec"]["template"]["spec"]
+    sizes = {each["name"]: each["emptyDir"]["sizeLimit"] for each in pod["volumes"] if "emptyDir" in each}
+    assert sizes == {"v0": str(disk), "v1": str(disk), "v2": str(disk), "v3": str(8 << 20), "dualspan-tmp": str(disk)}
+    limits = [int(each["resources"]["limits"]["ephemeral-storage"]) for each in pod["containers"]]
+    assert sum(limits) == disk + 2 * (64 << 20)
+    assert {each["resources"]["requests"]["ephemeral-storage"] for each in pod["containers"]} == {"16Mi"}
 
 
 def test_its_network_is_its_own() -> None:

@@ -14,6 +14,7 @@ Object: TypeAlias = dict[str, Any]
 _MOST_BYTES = 1 << 20
 _MOST_OBJECTS = 20
 _MOST_PROBLEMS = 10
+_MOST_DIGITS = 30
 _SUFFIXES = {
     "": Decimal(1),
     "m": Decimal("0.001"),
@@ -106,6 +107,7 @@ def _whole(objects: Sequence[Object], manifest: Manifest) -> Iterator[str]:
         yield "Two objects of a kind have the same name."
     for each in deployments:
         yield from _deployment(each)
+        yield from _configurations(each, frozenset(name for kind, name in names if kind == "ConfigMap"))
     yield from _resources(deployments, manifest.resources)
 
 
@@ -127,6 +129,14 @@ def _deployment(given: Object) -> Iterator[str]:
         yield f"Deployment {name}: its selector does not match the labels of its own pods."
     if not _pod(given).get("containers"):
         yield f"Deployment {name}: it has no containers."
+
+
+def _configurations(deployment: Object, own: frozenset[str]) -> Iterator[str]:
+    """An app reads no neighbour's, and none of the cluster's."""
+    for volume in _pod(deployment).get("volumes", ()):
+        if "configMap" in volume and volume["configMap"].get("name") not in own:
+            named = str(volume["configMap"].get("name"))[:60]
+            yield f"Deployment {deployment['metadata']['name']}: the ConfigMap {named} is none of the chart's own."
 
 
 def _resources(deployments: Iterable[Object], limits: Resources) -> Iterator[str]:
@@ -156,6 +166,8 @@ def quantity(given: Any) -> Decimal | None:
     digits = text.rstrip("mkMGiK")
     factor = _SUFFIXES.get(text[len(digits) :])
     try:
-        return Decimal(digits) * factor if factor is not None else None
+        amount = Decimal(digits)
     except InvalidOperation:
         return None
+    is_sane = amount.is_finite() and abs(amount.adjusted()) <= _MOST_DIGITS
+    return amount * factor if factor is not None and is_sane else None

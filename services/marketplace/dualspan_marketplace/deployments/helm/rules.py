@@ -10,6 +10,9 @@ Rule: TypeAlias = "Callable[[Any], str] | Mapping[str, Rule] | Sequence[Rule]"
 _LONGEST_TEXT = 256 * 1024
 _DIGEST = re.compile(r"[^\s@]+@sha256:[0-9a-f]{64}")
 _LONGEST_END = 30
+# What has a meaning to nobody: a controller of the cluster acts on prefixes of its own.
+_LABELS = ("app.kubernetes.io/", "helm.sh/")
+_ANNOTATIONS = "checksum/"
 
 # Why, for the fields that a publisher will ask about.
 _WHY = {
@@ -87,10 +90,19 @@ def _texts(value: Any) -> str:
     return "" if so and sum(map(len, value.values())) <= _LONGEST_TEXT else "is no mapping of texts, or too large"
 
 
+def _labels(value: Any) -> str:
+    words = _texts(value)
+    foreign = [] if words else [key for key in value if "/" in key and not key.startswith(_LABELS)]
+    if foreign:
+        return f"has {foreign[0][:100]!r}, which others act on: no prefix, or {' or '.join(_LABELS)}"
+    return words
+
+
 def _annotations(value: Any) -> str:
     words = _texts(value)
-    if not words and any("helm.sh/" in key for key in value):
-        return "has one of Helm's own: hooks and resource policies are not taken"
+    foreign = [] if words else [key for key in value if not key.startswith(_ANNOTATIONS)]
+    if foreign:
+        return f"has {foreign[0][:100]!r}, which Helm or the cluster may act on: only {_ANNOTATIONS}… may be there"
     return words
 
 
@@ -110,7 +122,7 @@ def _end(value: Any) -> str:
 _METADATA: Rule = {
     "name": _text,
     "namespace": _text,
-    "labels": _texts,
+    "labels": _labels,
     "annotations": _annotations,
     # Helm's own starter writes it.
     "creationTimestamp": _only(None),

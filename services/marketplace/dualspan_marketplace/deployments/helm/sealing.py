@@ -13,7 +13,7 @@ from typing import Any
 
 from dualspan_manifest import Manifest
 from dualspan_marketplace.deployments.helm import names as marks
-from dualspan_marketplace.deployments.helm.checks import Object, serves
+from dualspan_marketplace.deployments.helm.checks import Object, quantity, serves
 from dualspan_marketplace.deployments.helm.names import Names
 from dualspan_marketplace.deployments.provisioner import Orders
 
@@ -25,6 +25,9 @@ _TEMPORARY_VOLUME = "dualspan-tmp"
 _TEMPORARY = "/tmp"  # noqa: S108 - the pod is the app's own
 _DATA = "/tmp/dualspan-app"  # noqa: S108 - the pod is the app's own
 _GRACE_SECONDS = 5
+# Of a container, beside its files: a node keeps what it says, 50 MiB where nobody has set anything else.
+_LOGS = 64 << 20
+_FEW_FILES = "16Mi"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,14 +149,22 @@ def _confine_pod(pod: dict[str, Any], orders: Orders, names: Names, reach: Reach
         {"ip": address, "hostnames": sorted(host for host, at in reach.hosts.items() if at == address)}
         for address in addresses
     ]
-    limit = str(orders.manifest.resources.disk)
+    limit = orders.manifest.resources.disk
+    own = pod.get("volumes") or []
+    for each in own:
+        if "emptyDir" in each:
+            asked = quantity(each["emptyDir"].get("sizeLimit"))
+            # Without a limit, or with 0, it would be the node's whole disk.
+            each["emptyDir"]["sizeLimit"] = str(int(min(asked, limit)) if asked and asked >= 1 else limit)
     pod["volumes"] = [
-        *(pod.get("volumes") or ()),
+        *own,
         {"name": _GIVEN_VOLUME, "secret": {"secretName": names.given, "defaultMode": 0o440}},
-        {"name": _TEMPORARY_VOLUME, "emptyDir": {"sizeLimit": limit}},
+        {"name": _TEMPORARY_VOLUME, "emptyDir": {"sizeLimit": str(limit)}},
     ]
     for each in [*pod["containers"], *(pod.get("initContainers") or ())]:
         _confine_container(each, orders)
+        # Those of the containers together are the pod's: all its files may be as large as one was agreed to be.
+        _limit_files(each, limit // len(pod["containers"]) + _LOGS)
 
 
 def _confine_container(container: dict[str, Any], orders: Orders) -> None:
@@ -177,6 +188,13 @@ def _confine_container(container: dict[str, Any], orders: Orders) -> None:
     container["env"] = [*(each for each in container.get("env") or () if each.get("name") not in told)]
     container["env"] += [{"name": name, "value": value} for name, value in sorted(told.items())]
     container["resources"]["requests"] = {"cpu": "10m", "memory": "16Mi", **container["resources"].get("requests", {})}
+
+
+def _limit_files(container: dict[str, Any], most: int) -> None:
+    resources = container["resources"]
+    resources["limits"]["ephemeral-storage"] = str(most)
+    # Else it is the limit, which a node would have to keep free.
+    resources["requests"]["ephemeral-storage"] = _FEW_FILES
 
 
 def environment(orders: Orders) -> dict[str, str]:
