@@ -1,7 +1,10 @@
 """Subscriptions on a plant: proposals, exactly the granted tags, changes under etags, time, two requests at once."""
 
+from __future__ import annotations
+
 import asyncio
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import grpc.aio
 import pytest
@@ -9,10 +12,16 @@ import pytest
 from dualspan.marketplace.v1 import apps_pb2, publishing_pb2
 from dualspan.marketplace.v1 import subscriptions_pb2 as contract
 from dualspan.marketplace.v1.publishing_pb2_grpc import PublishingServiceStub
+from dualspan_marketplace.store import subscriptions as store
+from dualspan_marketplace.subscriptions.model import Subscription
+from dualspan_runtime.database import Connection
 from dualspan_runtime.errors import error_info
 from harness.historian import unique_tenant
 from harness.marketplace import version_name
 from harness.subscribing import World, creation, refused
+
+if TYPE_CHECKING:  # the generated modules have these classes for type checkers only
+    from dualspan.marketplace.v1.subscriptions_pb2_grpc import SubscriptionServiceAsyncStub
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -138,7 +147,8 @@ async def test_a_trial_is_had_once_and_ends_in_grace(world: World) -> None:
     resume = contract.ResumeSubscriptionRequest(name=made.name)
     assert await refused(stub.ResumeSubscription(resume)) == "PLAN_NEEDED"
     given = contract.Subscription(name=made.name, plan="paid", configuration=made.configuration, etag=suspended.etag)
-    await stub.UpdateSubscription(contract.UpdateSubscriptionRequest(subscription=given))
+    chosen = await stub.UpdateSubscription(contract.UpdateSubscriptionRequest(subscription=given))
+    assert not chosen.HasField("grace_end_time")
     assert (await stub.ResumeSubscription(resume)).state == contract.SUBSCRIPTION_STATE_PROVISIONING
 
 
@@ -154,6 +164,33 @@ async def test_grace_ends_the_subscription(world: World) -> None:
     await asyncio.gather(world.sweep(), world.sweep())
     ended = await stub.GetSubscription(contract.GetSubscriptionRequest(name=made.name))
     assert ended.state == contract.SUBSCRIPTION_STATE_CANCELLING
+
+
+async def test_one_subscription_that_fails_keeps_no_other_from_its_end(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first one that is looked at fails; the others of the sweep are done all the same."""
+    stubs: list[tuple[SubscriptionServiceAsyncStub, str]] = []
+    for _ in range(2):
+        plant = await world.plant()
+        stub = await world.stub(plant.tenant)
+        made = await stub.CreateSubscription(creation(world, plant.tenant, "trial"))
+        await stub.AcceptBinding(contract.AcceptBindingRequest(name=made.name, etag=made.etag))
+        await world.run(plant.tenant)
+        await world.age(plant.tenant, trial_end=timedelta(minutes=2 - len(stubs)))
+        stubs.append((stub, made.name))
+    whole = store.update
+
+    async def failing(connection: Connection, changed: Subscription) -> None:
+        if stubs[0][1].startswith(f"tenants/{changed.name.tenant}/"):
+            raise RuntimeError("no")
+        await whole(connection, changed)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "update", failing)
+        await world.sweep()
+    states = [(await stub.GetSubscription(contract.GetSubscriptionRequest(name=name))).state for stub, name in stubs]
+    assert states == [contract.SUBSCRIPTION_STATE_ACTIVE, contract.SUBSCRIPTION_STATE_SUSPENDED]
 
 
 async def test_what_its_publisher_withdraws_is_stopped_and_not_resumed(world: World) -> None:

@@ -12,10 +12,12 @@ import pytest_asyncio
 from google.longrunning import operations_pb2
 from google.longrunning.operations_pb2_grpc import OperationsStub
 
-from dualspan.marketplace.v1 import subscriptions_pb2, upgrades_pb2
+from dualspan.marketplace.v1 import publishing_pb2, subscriptions_pb2, upgrades_pb2
+from dualspan.marketplace.v1.publishing_pb2_grpc import PublishingServiceStub
 from dualspan_marketplace.deployments.process import launch
 from dualspan_marketplace.store import subscriptions
 from harness.deploying import Site
+from harness.marketplace import version_name
 from harness.subscribing import World, creation, refused
 from harness.upgrading import MICROSECONDS, KilledError, Trial, dying, offer, trial
 
@@ -240,6 +242,21 @@ async def test_what_was_not_granted_is_agreed_to_first(tried: Trial) -> None:
         await (await tried.stub()).UpgradeSubscription(request)
     assert "asks for more. new: reads cycle-time of press-1. Agree" in (raised.value.details() or "")
     await tried.begin("1.3.0", consent=True)
+
+
+async def test_a_version_that_is_withdrawn_meanwhile_is_rolled_back(tried: Trial) -> None:
+    world = tried.site.world
+    await offer(tried.site, "1.2.5", "well")
+    await tried.begin("1.2.5")
+    await tried.beside()
+    publishing = PublishingServiceStub(await world.marketplace.channel(world.maker))
+    name = version_name(world.maker, world.app, "1.2.5")
+    await publishing.WithdrawAppVersion(publishing_pb2.WithdrawAppVersionRequest(name=name, remark="It leaks."))
+    await world.sweep()
+    ended = await tried.until(ROLLED_BACK)
+    assert ended.reason == "Its publisher has withdrawn the new version."
+    now = await tried.now()
+    assert (now.version, now.state) == ("1.2.0", subscriptions_pb2.SUBSCRIPTION_STATE_ACTIVE)
 
 
 async def test_a_worker_killed_at_any_statement_loses_nothing(tried: Trial, monkeypatch: pytest.MonkeyPatch) -> None:

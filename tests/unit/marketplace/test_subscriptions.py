@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dualspan_marketplace.subscriptions.life import Cause, Clock, Life, State, Step, due, possible, take
+from dualspan_marketplace.subscriptions.life import Cause, Clock, Life, State, Step, due, possible, take, without_trial
 
 CLOCK = Clock()
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -80,6 +80,20 @@ def test_a_trial_ends_in_grace_and_grace_in_the_end() -> None:
     assert suspended is not None
     assert due(suspended, BEGIN + timedelta(days=13)) is None
     assert due(suspended, BEGIN + timedelta(days=14)) == (Step.CANCEL, Cause.NONE)
+
+
+def test_who_chooses_a_plan_after_the_trial_is_not_cancelled() -> None:
+    over = take(Life(State.ACTIVE, trial_end=BEGIN), Step.SUSPEND, BEGIN, CLOCK, cause=Cause.TRIAL_OVER)
+    assert over is not None
+    changed = take(over, Step.CHANGE, BEGIN, CLOCK)
+    assert changed is not None
+    chosen = without_trial(changed)
+    assert due(chosen, BEGIN + timedelta(days=400)) is None
+    assert take(chosen, Step.RESUME, BEGIN, CLOCK) is not None
+    # A bill that is not paid is none of a trial's.
+    unpaid = take(Life(State.ACTIVE), Step.SUSPEND, BEGIN, CLOCK, cause=Cause.UNPAID)
+    assert unpaid is not None
+    assert due(without_trial(unpaid), BEGIN + timedelta(days=14)) == (Step.CANCEL, Cause.NONE)
 
 
 def test_what_its_publisher_withdrew_is_not_resumed() -> None:

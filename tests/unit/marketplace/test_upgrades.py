@@ -55,6 +55,7 @@ SEEN = st.builds(
     place=PLACES,
     span=st.just(SPAN),
     called_off=st.booleans(),
+    withdrawn=st.booleans(),
     verdict=VERDICTS,
 )
 
@@ -130,6 +131,15 @@ def test_it_is_waited_for_something_to_compare_but_not_for_ever() -> None:
     assert isinstance(next_step(seen), Wait)
     late = replace(seen, canary=Canary(State.ACTIVE, PATIENCE * SPAN, answers=True))
     assert next_step(late) == RollBack("nothing")
+
+
+def test_one_that_its_publisher_withdraws_does_not_take_the_place() -> None:
+    alike = Verdict(Outcome.ALIKE, "same")
+    beside = Seen(Phase.CANARY, State.UPGRADING, Canary(State.ACTIVE, SPAN, answers=True), span=SPAN, verdict=alike)
+    assert isinstance(next_step(beside), Switch)
+    assert isinstance(next_step(replace(beside, withdrawn=True)), RollBack)
+    place = Seen(Phase.SWITCHING, State.UPGRADING, None, Place(seconds=1, is_well=True), withdrawn=True)
+    assert isinstance(next_step(place), Revert)
 
 
 def test_one_that_is_not_well_in_the_place_goes_back() -> None:

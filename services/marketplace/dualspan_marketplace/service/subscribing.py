@@ -2,10 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
+
+import structlog
 
 from dualspan_manifest import check_configuration, parse
 from dualspan_marketplace.bindings.matching import choose, propose
@@ -18,14 +21,16 @@ from dualspan_marketplace.store import listings, publishers, upgrades
 from dualspan_marketplace.store import subscriptions as store
 from dualspan_marketplace.store.listings import Listed
 from dualspan_marketplace.subscriptions import errors
-from dualspan_marketplace.subscriptions.life import Cause, Clock, Life, State, Step, due, take
+from dualspan_marketplace.subscriptions.life import Cause, Clock, Life, State, Step, due, take, without_trial
 from dualspan_marketplace.subscriptions.model import Subscription, SubscriptionName, Terms
 from dualspan_marketplace.usage.model import Pricing
 from dualspan_runtime.audit import Audit
 from dualspan_runtime.database import Connection, Database
+from dualspan_runtime.errors import DomainError
 from dualspan_runtime.tasks import Jobs
 
 _AT_ONCE = 200
+_log = structlog.stdlib.get_logger()
 
 
 class Subscriptions:
@@ -141,7 +146,7 @@ class Subscriptions:
                 return found
             life = _taken(found, Step.CHANGE, self._clock)
             if not terms.trial_days:
-                life = replace(life, trial_end=None)
+                life = without_trial(life)
             await store.update(connection, replace(found, terms=terms, configuration=configuration, life=life))
             await self._write(connection, name, "update")
             changed = await _there(connection, name)
@@ -217,25 +222,42 @@ class Subscriptions:
             late = await store.due(connection, _AT_ONCE)
             withdrawn = await store.of_withdrawn(connection, _AT_ONCE)
         for name in late:
-            await self._overdue(name)
-        for name in withdrawn:
-            await self._by_itself(name, Step.SUSPEND, Cause.WITHDRAWN, "The publisher has withdrawn this version.")
+            await self._safely(name, self._overdue)
+        for name, version in withdrawn:
+            await self._safely(name, partial(self._withdrawn, version))
 
-    async def _overdue(self, name: SubscriptionName) -> None:
-        found = due((await self.get(name)).life, datetime.now(UTC))
-        if found is not None:
-            step, cause = found
+    async def _safely(
+        self, name: SubscriptionName, work: Callable[[Connection, Subscription], Awaitable[None]]
+    ) -> None:
+        """What nobody asked for; its failure is this subscription's alone, and waits for the next sweep."""
+        try:
+            async with self._database.transaction(name.tenant) as connection:
+                # Held before it is looked at: another replica or a person may have been faster.
+                await work(connection, await _there(connection, name, lock=True))
+        except DomainError as err:
+            _log.warning("a subscription has to wait", tenant=name.tenant, id=name.subscription_id, error=str(err))
+        except Exception:  # noqa: BLE001 - a supervised loop: one subscription's trouble is not that of others
+            _log.exception("a subscription failed", tenant=name.tenant, id=name.subscription_id)
+
+    async def _overdue(self, connection: Connection, found: Subscription) -> None:
+        then = due(found.life, datetime.now(UTC))
+        if then is not None:
+            step, cause = then
             reason = "The trial is over: choose a plan that is paid." if cause is Cause.TRIAL_OVER else ""
-            await self._by_itself(name, step, cause, reason)
+            await self._by_itself(connection, found, step, cause, reason)
 
-    async def _by_itself(self, name: SubscriptionName, step: Step, cause: Cause, reason: str) -> None:
-        """A step that nobody asked for; another replica or a person may have been faster."""
-        async with self._database.transaction(name.tenant) as connection:
-            found = await _there(connection, name, lock=True)
-            life = take(found.life, step, datetime.now(UTC), self._clock, cause=cause, reason=reason)
-            if life is not None:
-                await store.update(connection, replace(found, life=life))
-                await self._write(connection, name, step.value)
+    async def _withdrawn(self, version: str, connection: Connection, found: Subscription) -> None:
+        if found.version == version:
+            reason = "The publisher has withdrawn this version."
+            await self._by_itself(connection, found, Step.SUSPEND, Cause.WITHDRAWN, reason)
+
+    async def _by_itself(
+        self, connection: Connection, found: Subscription, step: Step, cause: Cause, reason: str
+    ) -> None:
+        life = take(found.life, step, datetime.now(UTC), self._clock, cause=cause, reason=reason)
+        if life is not None:
+            await store.update(connection, replace(found, life=life))
+            await self._write(connection, found.name, step.value)
 
     async def _deploy(self, name: SubscriptionName) -> None:
         """Have what runs made what shall run."""

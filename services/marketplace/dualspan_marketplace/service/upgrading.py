@@ -101,29 +101,34 @@ class Upgrading:
         """Take whatever steps can be taken now."""
         async with self._database.platform_transaction() as connection:
             found = await store.unsettled(connection, _AT_ONCE)
-        for name, number in found:
+        for name, number, withdrawn in found:
             try:
-                await self.follow(name, number)
+                await self.follow(name, number, withdrawn=withdrawn)
             except (DomainError, grpc.aio.AioRpcError) as err:
                 _log.warning("an upgrade has to wait", tenant=name.tenant, id=name.subscription_id, error=str(err))
             except Exception:  # noqa: BLE001 - a supervised loop: one subscription's trouble is not that of others
                 _log.exception("an upgrade failed", tenant=name.tenant, id=name.subscription_id)
 
-    async def follow(self, name: SubscriptionName, number: int) -> None:
-        """Take steps of one upgrade until it has to wait, or is settled."""
+    async def follow(self, name: SubscriptionName, number: int, *, withdrawn: bool = False) -> None:
+        """Take steps of one upgrade until it has to wait, or is settled; see `turn`."""
         for _ in range(_MOST_STEPS):
-            step = await self.turn(name, number)
+            step = await self.turn(name, number, withdrawn=withdrawn)
             if step is None or isinstance(step, Wait | Settled):
                 return
 
-    async def turn(self, name: SubscriptionName, number: int) -> Step | None:
+    async def turn(self, name: SubscriptionName, number: int, *, withdrawn: bool = False) -> Step | None:
         """Take one step; None if there is no such upgrade, or another worker is at it.
+
+        Args:
+            name: Of the subscription.
+            number: Of the upgrade.
+            withdrawn: The publisher has withdrawn the new version, which only a platform transaction sees.
 
         Raises:
             Unavailable, AioRpcError: A service that is asked does not answer.
         """
         async with self._database.transaction(name.tenant, readonly=True) as connection:
-            view = await self._view(connection, await store.find(connection, name, number))
+            view = await self._view(connection, await store.find(connection, name, number), withdrawn=withdrawn)
         if view is None or isinstance(view.step, Wait):
             return view.step if view else None
         compared: Sequence[Compared] | None = None
@@ -134,7 +139,8 @@ class Upgrading:
         async with self._database.transaction(name.tenant) as connection:
             # The subscription first, as people do; what was seen before may be another worker's past.
             await subscriptions.find(connection, name, lock=True)
-            view = await self._view(connection, await store.hold(connection, name, number), compared)
+            held = await store.hold(connection, name, number)
+            view = await self._view(connection, held, compared, withdrawn=withdrawn)
             if view is None:
                 return None
             set_call(Principal(PrincipalKind.SERVICE, "services/marketplace"), name.tenant)
@@ -143,7 +149,12 @@ class Upgrading:
         return view.step
 
     async def _view(
-        self, connection: Connection, found: Upgrade | None, compared: Sequence[Compared] | None = None
+        self,
+        connection: Connection,
+        found: Upgrade | None,
+        compared: Sequence[Compared] | None = None,
+        *,
+        withdrawn: bool,
     ) -> _View | None:
         if found is None:
             return None
@@ -163,6 +174,7 @@ class Upgrading:
             place=_place(found, subscription, known, now),
             span=found.canary_seconds,
             called_off=found.called_off or stopped,
+            withdrawn=withdrawn,
             verdict=judge(compared, seconds) if compared is not None else None,
         )
         return _View(found, subscription, canary, next_step(seen))

@@ -149,15 +149,18 @@ async def due(connection: Connection, limit: int) -> list[SubscriptionName]:
     return [SubscriptionName(*row) for row in rows]
 
 
-async def of_withdrawn(connection: Connection, limit: int) -> list[SubscriptionName]:
-    """Subscriptions of all tenants that run a version which must not run; in a platform transaction."""
+async def of_withdrawn(connection: Connection, limit: int) -> list[tuple[SubscriptionName, str]]:
+    """Subscriptions of all tenants that run a version which must not run, and that version; in a platform transaction.
+
+    Canaries are their upgrades' business.
+    """
     rows = await connection.fetch(
-        """SELECT s.tenant_id, s.subscription_id FROM subscription AS s
+        """SELECT s.tenant_id, s.subscription_id, s.version FROM subscription AS s
         JOIN app_version AS v ON (v.tenant_id, v.app_id, v.version) = (s.publisher, s.app_id, s.version)
-        WHERE v.state = 'withdrawn' AND s.state = 'active' LIMIT $1""",
+        WHERE v.state = 'withdrawn' AND s.state = 'active' AND s.canary_of = '' LIMIT $1""",
         limit,
     )
-    return [SubscriptionName(*row) for row in rows]
+    return [(SubscriptionName(row[0], row[1]), row[2]) for row in rows]
 
 
 # Heard by whoever follows the grants, on any replica, when the transaction commits.

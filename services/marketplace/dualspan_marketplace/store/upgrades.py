@@ -104,14 +104,18 @@ async def settle(connection: Connection, settled: Upgrade) -> None:
     await connection.execute(query, name.tenant, name.subscription_id, settled.number)
 
 
-async def unsettled(connection: Connection, limit: int) -> list[tuple[SubscriptionName, int]]:
-    """Upgrades of all tenants of which something is left to do; in a platform transaction."""
+async def unsettled(connection: Connection, limit: int) -> list[tuple[SubscriptionName, int, bool]]:
+    """Upgrades of all tenants of which something is left to do, and whether the new version must not run; in a platform
+    transaction.
+    """
     rows = await connection.fetch(
-        """SELECT tenant_id, subscription_id, number FROM upgrade WHERE NOT settled
-        ORDER BY tenant_id, subscription_id, number LIMIT $1""",
+        """SELECT u.tenant_id, u.subscription_id, u.number, coalesce(v.state = 'withdrawn', false) FROM upgrade AS u
+        JOIN subscription AS s USING (tenant_id, subscription_id)
+        LEFT JOIN app_version AS v ON (v.tenant_id, v.app_id, v.version) = (s.publisher, s.app_id, u.to_version)
+        WHERE NOT u.settled ORDER BY u.tenant_id, u.subscription_id, u.number LIMIT $1""",
         limit,
     )
-    return [(SubscriptionName(row[0], row[1]), row[2]) for row in rows]
+    return [(SubscriptionName(row[0], row[1]), row[2], row[3]) for row in rows]
 
 
 async def change_version(

@@ -39,7 +39,6 @@ class Step(Enum):
     ACCEPT = "accept"
     RUN = "run"
     FAIL = "fail"
-    RETRY = "retry"
     CHANGE = "change"
     SUSPEND = "suspend"
     RESUME = "resume"
@@ -57,7 +56,6 @@ _LIFE: dict[tuple[State, Step], State] = {
     (State.PENDING, Step.CHANGE): State.PENDING,
     (State.PROVISIONING, Step.RUN): State.ACTIVE,
     (State.PROVISIONING, Step.FAIL): State.FAILED,
-    (State.FAILED, Step.RETRY): State.PROVISIONING,
     (State.FAILED, Step.CHANGE): State.PROVISIONING,
     (State.ACTIVE, Step.CHANGE): State.PROVISIONING,
     (State.ACTIVE, Step.SUSPEND): State.SUSPENDED,
@@ -125,7 +123,7 @@ class Life:
         reason: Why it failed, or what a person should know; "" otherwise.
         trial_end: None once something is paid, or for other plans.
         grace_end: It is cancelled then, unless something is done.
-        hand_back_end: What it wrote is deleted then.
+        hand_back_end: Of what was cancelled: what it wrote can be fetched until then.
     """
 
     state: State = State.PENDING
@@ -167,6 +165,13 @@ def take(
         grace_end=_grace_end(now, clock, cause) if begins else life.grace_end if suspended else None,
         hand_back_end=now + clock.hand_back if state is State.CANCELLED else None,
     )
+
+
+def without_trial(life: Life) -> Life:
+    """The life once another plan than a trial is chosen: what only the trial's end would bring about, will not be."""
+    if life.cause is not Cause.TRIAL_OVER:
+        return replace(life, trial_end=None)
+    return replace(life, trial_end=None, grace_end=None, reason="The trial is over, and a plan is chosen: resume it.")
 
 
 def _grace_end(now: datetime, clock: Clock, cause: Cause) -> datetime | None:

@@ -99,6 +99,7 @@ class Seen:
         place: Looked at after the switch.
         span: Seconds that the canary runs for.
         called_off: A person wants it no more.
+        withdrawn: The publisher has withdrawn the new version: it must not run.
         verdict: Of a comparison that was just made; None as long as none was.
     """
 
@@ -108,6 +109,7 @@ class Seen:
     place: Place = Place()
     span: float = 0.0
     called_off: bool = False
+    withdrawn: bool = False
     verdict: Verdict | None = None
 
 
@@ -177,6 +179,7 @@ class Settled:
 Step: TypeAlias = Begin | Mark | Judge | Switch | Finish | RollBack | Revert | Abandon | EndCanary | Wait | Settled
 
 _SOON = 1.0
+_WITHDRAWN = "Its publisher has withdrawn the new version."
 
 
 def next_step(seen: Seen) -> Step:
@@ -187,9 +190,11 @@ def next_step(seen: Seen) -> Step:
     if seen.state is not State.UPGRADING:
         return Abandon()
     if seen.phase is Phase.SWITCHING:
-        return _in_place(seen.place)
+        return Revert(_WITHDRAWN) if seen.withdrawn else _in_place(seen.place)
     if seen.called_off:
         return RollBack("It was called off.")
+    if seen.withdrawn:
+        return RollBack(_WITHDRAWN)
     return _beside(seen)
 
 
