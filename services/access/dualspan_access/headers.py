@@ -21,10 +21,13 @@ _RESPONSE_DROPPED = frozenset(
         "clear-site-data",
         "strict-transport-security",
         "public-key-pins",
-        "public-key-pins-report-only",
         "alt-svc",
+        # They would have browsers tell others which pages people open.
         "nel",
         "report-to",
+        "reporting-endpoints",
+        "expect-ct",
+        "x-xss-protection",
         # Asks for a password that the app would never be sent.
         "www-authenticate",
         "proxy-authenticate",
@@ -37,6 +40,8 @@ _RESPONSE_DROPPED = frozenset(
         "refresh",
     }
 )
+_REPORT_ONLY = "-report-only"
+_REPORTS = frozenset({"report-uri", "report-to"})
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 # RFC 9110, 5.5: no controls but the tab.
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\U0010ffff]*")
@@ -83,9 +88,9 @@ def to_browser(received: Sequence[tuple[str, str]], *, https: bool) -> Headers:
     """What a browser is sent of an app's headers, without those that are about addresses (`locations`)."""
     nominated = _nominated(received)
     kept = [
-        (name, value)
+        (name, _without_reports(value) if name.lower() == "content-security-policy" else value)
         for name, value in received
-        if _passes(name, value, nominated) and name.lower() not in _RESPONSE_DROPPED and not _commands(name.lower())
+        if _passes(name, value, nominated) and not _is_dropped(name.lower())
     ]
     given = [value for name, value in received if name.lower() == "set-cookie"]
     return [*kept, *(("Set-Cookie", each) for each in cookies.from_app(given, https=https))]
@@ -148,5 +153,14 @@ def _passes(name: str, value: str, nominated: frozenset[str]) -> bool:
     )
 
 
-def _commands(name: str) -> bool:
-    return name.startswith("x-accel-") and name != "x-accel-buffering"
+def _is_dropped(name: str) -> bool:
+    is_command = name.startswith("x-accel-") and name != "x-accel-buffering"
+    return is_command or name in _RESPONSE_DROPPED or name.endswith(_REPORT_ONLY)
+
+
+def _without_reports(policies: str) -> str:
+    """Policies of content without the directives that name who is told of what they forbid."""
+    return ",".join(
+        ";".join(each for each in policy.split(";") if not _REPORTS & set(each.lower().split()[:1]))
+        for policy in policies.split(",")
+    )

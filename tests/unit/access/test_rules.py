@@ -59,7 +59,9 @@ def test_a_value_that_would_split_a_message_passes_neither_way(value: str) -> No
 @pytest.mark.parametrize(
     "name",
     ["Clear-Site-Data", "Strict-Transport-Security", "Alt-Svc", "NEL", "Report-To", "WWW-Authenticate", "Server",
-     "X-Accel-Redirect", "X-Sendfile", "Transfer-Encoding", "Connection", "Proxy-Authenticate", "Refresh"],
+     "X-Accel-Redirect", "X-Sendfile", "Transfer-Encoding", "Connection", "Proxy-Authenticate", "Refresh",
+     "Reporting-Endpoints", "Content-Security-Policy-Report-Only", "Cross-Origin-Opener-Policy-Report-Only",
+     "X-XSS-Protection"],
 )  # fmt: skip
 def test_an_app_says_nothing_that_holds_for_more_than_itself(name: str) -> None:
     assert to_browser([(name, "x"), ("X-Own", "y")], https=True) == [("X-Own", "y")]
@@ -71,6 +73,20 @@ def test_an_apps_own_policy_stays_beside_ours() -> None:
     policy = dict(confinement("https://console.test", ["api.test:443"]))["Content-Security-Policy"]
     assert "frame-ancestors 'self' https://console.test" in policy
     assert "https://api.test:443 wss://api.test:443" in policy
+
+
+@pytest.mark.parametrize(
+    ("given_one", "kept"),
+    [
+        ("default-src 'self'; report-uri https://other.test/r; img-src 'self'", "default-src 'self'; img-src 'self'"),
+        ("report-to other", ""),
+        ("\tREPORT-URI //other.test;default-src 'none'", "default-src 'none'"),
+        ("default-src 'none', script-src 'self';Report-To x", "default-src 'none', script-src 'self'"),
+        ("img-src https://report-uri.test", "img-src https://report-uri.test"),
+    ],
+)
+def test_a_policy_tells_nobody_else(given_one: str, kept: str) -> None:
+    assert to_browser([("content-security-policy", given_one)], https=True) == [("content-security-policy", kept)]
 
 
 cookie_names = st.one_of(
