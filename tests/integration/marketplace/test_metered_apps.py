@@ -193,8 +193,27 @@ async def test_what_a_running_app_uses_is_counted_once(world: World, tmp_path: P
         found = await used(world, plant.tenant, made.name)
         assert found[contract.USAGE_DIMENSION_CPU_HOURS] * 3_600_000_000 == pytest.approx(seen.cpu_us, abs=1e-3)
         assert found[contract.USAGE_DIMENSION_MEMORY_HOURS] > 0
+        # Nobody could look for days: what runs still has no second beginning, what ended long ago is forgotten.
+        admin = await asyncpg.connect(world.database.admin_url)
+        await admin.execute(
+            "UPDATE marketplace.usage_counter SET seen_time = now() - interval '3 days', cpu_us = 1000000000"
+            " WHERE tenant_id = $1",
+            plant.tenant,
+        )
+        await consuming.sweep(datetime.now(UTC))
+        later = await used(world, plant.tenant, made.name)
+        assert later[contract.USAGE_DIMENSION_CPU_HOURS] == found[contract.USAGE_DIMENSION_CPU_HOURS]
+        counters = "SELECT count(*) FROM marketplace.usage_counter WHERE tenant_id = $1"
+        assert await admin.fetchval(counters, plant.tenant) == 1
     finally:
         await site.provisioner.remove(name)
+    async with asyncio.timeout(20):
+        await stub.SuspendSubscription(subscriptions.SuspendSubscriptionRequest(name=made.name))
+        await site.worker().follow(name)
+    found = await used(world, plant.tenant, made.name)
+    await consuming.sweep(datetime.now(UTC) + timedelta(days=3))
+    assert await admin.fetchval(counters, plant.tenant) == 0
+    await admin.close()
     # What has ended is looked at, and adds nothing.
     await consuming.sweep(datetime.now(UTC))
     assert await used(world, plant.tenant, made.name) == found

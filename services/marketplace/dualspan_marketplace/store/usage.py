@@ -231,8 +231,19 @@ async def ran_before(connection: Connection, tenant: str, end: datetime) -> list
 
 
 async def forget_counters(connection: Connection, before: datetime) -> None:
-    """Of instances that have not been seen since, nothing needs to be known; in a platform transaction."""
-    await connection.execute("DELETE FROM usage_counter WHERE seen_time < $1", before)
+    """Forget instances that have not been seen since and are no more; in a platform transaction.
+
+    One of a subscription that runs still may be the one that runs, and nobody could look: it would count from its start
+    once more. It is gone once another one was seen so much later.
+    """
+    await connection.execute(
+        """DELETE FROM usage_counter AS c WHERE seen_time < $1 AND (
+            NOT EXISTS (SELECT FROM deployment AS d WHERE d.tenant_id = c.tenant_id
+                AND d.subscription_id = c.subscription_id AND d.provisioner <> '' AND NOT d.clear)
+            OR EXISTS (SELECT FROM usage_counter AS o WHERE o.tenant_id = c.tenant_id
+                AND o.subscription_id = c.subscription_id AND o.seen_time >= $1))""",
+        before,
+    )
 
 
 async def set_standing(connection: Connection, name: SubscriptionName, notice: str, exhausted: str) -> bool:
