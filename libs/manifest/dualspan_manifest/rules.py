@@ -12,6 +12,8 @@ from dualspan_manifest.problems import Path, Problem, written
 from dualspan_standards import ucum
 from dualspan_standards.semver import Version
 
+# Both versions run for so long, and for three times that where there is nothing to compare yet.
+_LONGEST_CANARY = 30 * 86_400.0
 _READING = ("samples.read", "samples.subscribe", "samples.export")
 
 
@@ -126,6 +128,8 @@ def _ports(manifest: Manifest, report: _Report) -> None:
 
 def _upgrade(manifest: Manifest, report: _Report) -> None:
     kinds = {each.id: each.kind for each in manifest.outputs}
+    if manifest.upgrade.canary > _LONGEST_CANARY:
+        report.add(("upgrade", "canary"), "A canary of more than 30 days.", "Write 30d or less, such as 10m.")
     report.unique((each.output for each in manifest.upgrade.compare), ("upgrade", "compare"), "output")
     for index, comparison in enumerate(manifest.upgrade.compare):
         path = ("upgrade", "compare", index)

@@ -63,6 +63,7 @@ def test_a_manifest_is_read_with_its_defaults() -> None:
         ("memory: 256Mi", "memory: 256MB", "resources.memory", "not written", "such as 256Mi"),
         ("port: 8080", "port: 80", "ports[0].port", "80 is less than 1024", "root"),
         ("output: oee,", "output: oe,", "upgrade.compare[0].output", "no output 'oe'", "Name one"),
+        ("canary: 5m", "canary: 31d", "upgrade.canary", "more than 30 days", "30d or less"),
         ("host: api.example.com", "host: 169.254.169.254", "egress[0].host", "not written", "full name"),
         ("host: api.example.com", "host: localhost", "egress[0].host", "not written", "full name"),
         ("    role: machine\nscopes", "    role: machin\nscopes", "outputs[0].role", "has the role", "machine"),
@@ -81,6 +82,10 @@ def test_what_is_wrong_is_named_with_its_line(old: str, new: str, path: str, rea
     assert advice in found[path].advice
     if path not in {"scopes", "upgrade"}:
         assert found[path].line == SAMPLE[: SAMPLE.index(old)].count("\n") + 1
+
+
+def test_the_longest_canary_is_read() -> None:
+    assert parse(SAMPLE.replace("canary: 5m", "canary: 30d")).upgrade.canary == 30 * 86_400
 
 
 def test_an_image_by_tag_is_told_what_to_write() -> None:

@@ -89,7 +89,7 @@ def _print(whole: _Whole) -> None:
     for label, time in (
         ("the trial ends", given.trial_end_time),
         ("it is cancelled", given.grace_end_time),
-        ("its results are deleted", given.hand_back_end_time),
+        ("its results are kept at least until", given.hand_back_end_time),
     ):
         if time.seconds:
             screen.print(f"{label} {time.ToDatetime():%Y-%m-%d %H:%M} UTC")
