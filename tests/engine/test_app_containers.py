@@ -1,8 +1,10 @@
 """Containers of apps on a real engine: one at a time, confined as asserted from outside and as tried from inside."""
 
 import asyncio
+import ipaddress
+import socket
 import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -124,6 +126,43 @@ async def test_what_a_hostile_app_tries_fails(
     handle = await well(provisioner, wanted)
     code, said = inside(engine, handle, attempt)
     assert code != 0, said
+
+
+@pytest.fixture
+def peer(engine: Any) -> Iterator[Any]:
+    """A container of the platform."""
+    made = engine.containers.run(
+        BASE, ["python", "-c", SERVER], name=f"dualspan-{uuid.uuid4().hex}", environment={"DUALSPAN_APP_PORT": "7403"},
+        detach=True,
+    )  # fmt: skip
+    yield made
+    made.remove(force=True)
+
+
+async def test_among_peers_an_app_reaches_them_and_not_the_machine(
+    engine_url: str, engine: Any, image: Any, peer: Any
+) -> None:
+    peers, wanted = {"historian": peer.name}, orders(image)
+    provisioner = DockerProvisioner(engine_url, f"test-{uuid.uuid4().hex[:8]}", "10.214.16.0/20", peers, {})
+    try:
+        await provisioner.ensure(wanted)
+        (found,) = (await provisioner.observe(NAME)).instances
+        ask = "import urllib.request; print(urllib.request.urlopen('http://{}/', timeout=3).status)"
+        async with asyncio.timeout(60):
+            while True:
+                if inside(engine, peer.id, ask.format(found.address)) == (0, "200\n"):
+                    break
+                await asyncio.sleep(0.05)
+        assert inside(engine, found.handle, ask.format("historian:7403")) == (0, "200\n")
+        own = ipaddress.ip_network(f"{found.address.rpartition(':')[0]}/28", strict=False)
+        with socket.create_server(("0.0.0.0", 0)) as listening:
+            first, port = str(own.network_address + 1), listening.getsockname()[1]
+            code, said = inside(
+                engine, found.handle, f"import socket; socket.create_connection(({first!r}, {port}), 3)"
+            )
+        assert code != 0, said
+    finally:
+        await provisioner.remove(NAME)
 
 
 async def test_a_change_by_hand_is_seen(provisioner: DockerProvisioner, engine: Any, image: Any) -> None:

@@ -14,6 +14,7 @@ from dualspan_marketplace.deployments.docker.options import (
     Names,
     altered,
     app,
+    bridge,
     confinement,
     files,
     port_of,
@@ -186,6 +187,11 @@ def test_one_of_another_user_or_without_labels() -> None:
     del (bare := inspected())["Config"]["Labels"][LIMITS]
     assert altered(bare)
     assert port_of(bare) == 0
+
+
+def test_the_machine_has_an_address_only_where_it_must_ask() -> None:
+    assert bridge(among_peers=True) == {"com.docker.network.bridge.inhibit_ipv4": "true"}
+    assert bridge(among_peers=False) == {}
 
 
 def test_networks_of_a_pool_are_all_there_and_apart() -> None:

@@ -185,6 +185,16 @@ def health_port(manifest: Manifest) -> int:
     return manifest.port(manifest.health.port)
 
 
+def bridge(*, among_peers: bool) -> dict[str, str]:
+    """Options of a subscription's network.
+
+    Args:
+        among_peers: Whether those who ask the app are in its network. Else they are processes of the machine, which
+            then needs an address there, and the app reaches by it whatever listens on all of the machine's addresses.
+    """
+    return {"com.docker.network.bridge.inhibit_ipv4": "true"} if among_peers else {}
+
+
 def subnets(pool: str, key: str) -> Iterator[str]:
     """Networks of a pool, each subscription's own one first: two that collide take the next."""
     space = ipaddress.ip_network(pool)

@@ -60,7 +60,7 @@ class DockerProvisioner:
         platform: Tells this platform's things from those of others on the same engine.
         pool: Address space of the subscriptions' networks, such as 10.213.0.0/16; the engine's own holds about 30.
         peers: Containers of the platform that every such network has, by the name that apps know them by. Nothing
-            else is reachable from there.
+            else is reachable from there, and the machine itself has no address there; without peers it has one.
         environment: What differs for containers, without the prefix `DUALSPAN_APP_`: HISTORIAN and MARKETPLACE, as
             peers.
         sockets: Folder with the Unix sockets of these, which containers then have in place of peers; empty: none.
@@ -192,6 +192,7 @@ class DockerProvisioner:
                     driver="bridge",
                     internal=True,
                     enable_ipv6=False,
+                    options=options.bridge(among_peers=bool(self._peers)),
                     labels=names.labels("network"),
                     ipam=IPAMConfig(pool_configs=[IPAMPool(subnet=subnet)]),
                 )
