@@ -165,7 +165,7 @@ class Subscription(_message.Message):
 
     @_builtins.property
     def hand_back_end_time(self) -> _timestamp_pb2.Timestamp:
-        """What it wrote is deleted then."""
+        """What it wrote can be fetched until then, at least."""
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
