@@ -105,7 +105,6 @@ async def test_a_gateway_that_was_off_for_seconds_is_repaired(site: PlantSite) -
     assert of_tag[0].tag_id == next(iter(site.tags))
 
 
-@pytest.mark.long
 async def test_killed_at_random_moments_during_a_repair(site: PlantSite) -> None:
     """An hour of the plant; gateway and historian die again and again while it is filled."""
     seed = os.environ.get("DUALSPAN_TEST_SEED", "")
