@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import grpc
 import typer
 
 from dualspan_cli import __version__
-from dualspan_cli.commands import accounts, demo, first_user, gaps, gateways, query, reports
-from dualspan_cli.commands import run as running
-from dualspan_cli.commands.analytics import analytics
-from dualspan_cli.commands.apps import apps
-from dualspan_cli.commands.billing import statements, usage
-from dualspan_cli.commands.onboarding import onboarding
-from dualspan_cli.commands.subscriptions import subscriptions
 from dualspan_cli.errors import CommandError
 from dualspan_cli.failures import explain
 from dualspan_cli.output import messages, print_json
@@ -26,12 +21,31 @@ if TYPE_CHECKING:
     from dualspan_sdk import DualSpanError
 
 _BROKEN_PIPE = 128 + 13  # as a shell says of a process that SIGPIPE ended
-app = typer.Typer(
-    name="dualspan",
-    help="DualSpan: industrial data from the PLC to the app.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-)
+_COMMANDS: Mapping[str, str] = {
+    "up": "run:up",
+    "serve": "run:serve",
+    "worker": "run:worker",
+    "migrate": "run:migrate",
+    "bootstrap": "first_user:bootstrap",
+    "demo": "demo:demo",
+    "verify-report": "reports:verify_report",
+    "sign-in": "accounts:sign_in",
+    "sign-out": "accounts:sign_out",
+    "tenants": "accounts:tenants",
+    "users": "accounts:users",
+    "tokens": "accounts:tokens",
+    "query": "query:query",
+    "gateways": "gateways:gateways",
+    "tags": "gateways:tags",
+    "gaps": "gaps:gaps",
+    "onboarding": "onboarding:onboarding",
+    "analytics": "analytics:analytics",
+    "apps": "apps:apps",
+    "subscriptions": "subscriptions:subscriptions",
+    "usage": "billing:usage",
+    "statements": "billing:statements",
+}
+"""Where each command or group is: the module in `dualspan_cli.commands`, and its name there."""
 
 
 def _show_version(wanted: bool) -> None:
@@ -40,7 +54,6 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def root(
     version: Annotated[
         bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Print the version.")
@@ -49,24 +62,26 @@ def root(
     """DualSpan: industrial data from the PLC to the app."""
 
 
-for command in (running.up, running.serve, running.worker, running.migrate, first_user.bootstrap, demo.demo):
-    app.command()(command)
-app.command("verify-report")(reports.verify_report)
-app.command("sign-in")(accounts.sign_in)
-app.command("sign-out")(accounts.sign_out)
-app.add_typer(accounts.tenants, name="tenants")
-app.add_typer(accounts.users, name="users")
-app.add_typer(accounts.tokens, name="tokens")
-app.add_typer(query.query, name="query")
-app.add_typer(gateways.gateways, name="gateways")
-app.add_typer(gateways.tags, name="tags")
-app.add_typer(gaps.gaps, name="gaps")
-app.add_typer(onboarding, name="onboarding")
-app.add_typer(analytics, name="analytics")
-app.add_typer(apps, name="apps")
-app.add_typer(subscriptions, name="subscriptions")
-app.add_typer(usage, name="usage")
-app.add_typer(statements, name="statements")
+def command_line(words: Sequence[str]) -> typer.Typer:
+    """The command with what its first word names: to import all the others takes longer than most commands do.
+
+    Where the first word names none of them, all are there: to be listed, completed, or the nearest to a slip.
+    """
+    app = typer.Typer(
+        name="dualspan",
+        help="DualSpan: industrial data from the PLC to the app.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(root)
+    for name in words[:1] if words and words[0] in _COMMANDS else _COMMANDS:
+        module, _, attribute = _COMMANDS[name].partition(":")
+        found = getattr(importlib.import_module(f"dualspan_cli.commands.{module}"), attribute)
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=name)
+        else:
+            app.command(name)(found)
+    return app
 
 
 def _known_errors() -> tuple[type[CommandError], type[DualSpanError], type[grpc.RpcError]]:
@@ -79,6 +94,7 @@ def run() -> None:
     """Runs the command; errors become words and an exit code."""
     configure_logging("cli", level="warning")
     as_json = "--json" in sys.argv
+    app = command_line(sys.argv[1:])
     try:
         # Typer shows wrong usage to people by itself; programs get it like every other error.
         code = app(standalone_mode=not as_json)

@@ -53,19 +53,20 @@ async def test_usage_and_statements_at_a_terminal(marketplace: Marketplace, tmp_
 
     begin = f"{life.first + timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"
     end = f"{life.first + timedelta(days=4):%Y-%m-%dT%H:%M:%SZ}"
-    listed, shown, file, wrong = await asyncio.gather(
+    # Days are those of the zone: it is chosen before they are asked for.
+    zone, listed, shown, file, wrong = await asyncio.gather(
+        said("statements", "time-zone", "Asia/Shanghai"),
         said("statements", "list"),
         said("statements", "show", "1"),
         said("statements", "download", "1", "--out", "march.csv", "--json"),
         said("statements", "show", "99", code=7),
     )
-    days, adjusted, zone, compared = await asyncio.gather(
+    days, adjusted, compared = await asyncio.gather(
         said("usage", "show", "oee", "--from", begin, "--to", end, "--by", "day", "--json"),
         said(
             *("statements", "adjust", "1", "stop-17", "--amount", "-500", "--currency", "CNY"),
             *("--reason", "The line stood still"),
         ),
-        said("statements", "time-zone", "Asia/Shanghai"),
         said("usage", "baseline", "oee", "--kpi", "availability", "--days", "14"),
     )
     assert "000001" in listed

@@ -9,6 +9,7 @@ import pytest
 from asyncua import Client, Node, ua
 from integration.plc_sim.client import Connector, Site
 
+from plc_sim.model.plant import Machine, Plant
 from plc_sim.opcua.standard import node_id
 from plc_sim.plants import make_plant
 
@@ -127,21 +128,31 @@ async def test_access_levels_and_ranges_say_what_may_be_written(shared_site: Sit
     assert (span.Low, span.High) == (140.0, 190.0)
 
 
+def busy(plant: Plant) -> Machine:
+    """One that nothing stops for the next 20 minutes, which are longer than any cycle."""
+    instants = range(time.time_ns() // 1000, time.time_ns() // 1000 + 1_200_000_000, 20_000_000)
+    return next(each for each in plant.machines if all(plant.view_at(each, at).running[0] for at in instants))
+
+
 async def test_methods_work_in_the_right_state_and_are_refused_in_the_wrong_one(site: Site, connect: Connector) -> None:
     client = await connect(site.server.endpoint_url)
+    plant = site.server.plant
+    press = busy(plant)
     recipe = (text("T22545R17"), number(500))
-    assert (await call(client, "Press02", "Press02/Start")).StatusCode.value == CODES.BadInvalidState
-    assert (await call(client, "Press02", "Press02/SetRecipe", *recipe)).StatusCode.value == CODES.BadInvalidState
-    stopped = await call(client, "Press02", "Press02/Stop", text("service"))
+
+    async def ask(method: str, *arguments: ua.Variant) -> ua.CallMethodResult:
+        return await call(client, press.name, f"{press.name}/{method}", *arguments)
+
+    assert (await ask("Start")).StatusCode.value == CODES.BadInvalidState
+    assert (await ask("SetRecipe", *recipe)).StatusCode.value == CODES.BadInvalidState
+    stopped = await ask("Stop", text("service"))
     assert stopped.StatusCode.is_good()
     (at,) = stopped.OutputArguments
     assert isinstance(at.Value, datetime)
-    assert (await call(client, "Press02", "Press02/Stop", text("again"))).StatusCode.value == CODES.BadInvalidState
-    assert (await call(client, "Press02", "Press02/SetRecipe", *recipe)).StatusCode.is_good()
-    started = await call(client, "Press02", "Press02/Start")
+    assert (await ask("Stop", text("again"))).StatusCode.value == CODES.BadInvalidState
+    assert (await ask("SetRecipe", *recipe)).StatusCode.is_good()
+    started = await ask("Start")
     assert started.StatusCode.is_good()
-    plant = site.server.plant
-    press = plant.machines[1]
     begun = int(started.OutputArguments[0].Value.timestamp() * 1e6) + 1
     assert plant.view_at(press, begun).product[0] == 1
     assert plant.view_at(press, begun - 1_000_000).reason[0] == 903
