@@ -104,6 +104,8 @@ app.kubernetes.io/component: {{ .component }}
 - {name: DUALSPAN_MARKETPLACE_KUBERNETES_TENANT_CPU, value: {{ $own.tenantQuota.cpu | quote }}}
 - {name: DUALSPAN_MARKETPLACE_KUBERNETES_TENANT_MEMORY, value: {{ $own.tenantQuota.memory | quote }}}
 - {name: DUALSPAN_MARKETPLACE_KUBERNETES_TENANT_PODS, value: {{ $own.tenantQuota.pods | quote }}}
+- {name: DUALSPAN_MARKETPLACE_KUBERNETES_KUBELETS, value: {{ $own.usage.kubelets | quote }}}
+- {name: DUALSPAN_MARKETPLACE_KUBERNETES_KUBELET_PORT, value: {{ $own.usage.port | quote }}}
 - {name: DUALSPAN_MARKETPLACE_CHART_REGISTRIES, value: {{ $own.chartRegistries | quote }}}
 - {name: DUALSPAN_MARKETPLACE_HELM, value: /tools/helm}
 {{- end -}}

@@ -1,5 +1,7 @@
 """What can be set about the marketplace."""
 
+from typing import Literal
+
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
@@ -101,6 +103,12 @@ class MarketplaceSettings(ServiceSettings):
     kubernetes_tenant_cpu: str = Field(default="8", description="Cores that a tenant's apps may use together.")
     kubernetes_tenant_memory: str = Field(default="16Gi", description="Memory that they may use together.")
     kubernetes_tenant_pods: int = Field(default=60, ge=1, description="Pods that a tenant's apps may have together.")
+    kubernetes_kubelets: Literal["verified", "unverified", "none"] = Field(
+        default="verified",
+        description="Who tells what apps use: kubelets whose certificates the cluster's authority signed; kubelets "
+        "with whatever certificates, which then see the worker's token; or nobody.",
+    )
+    kubernetes_kubelet_port: int = Field(default=10250, ge=1, le=65535, description="Of every node's kubelet.")
     chart_registries: str = Field(
         default="", description="Where charts of apps may come from, with commas: ghcr.io, or http://registry:5000."
     )

@@ -5,6 +5,7 @@ from pathlib import Path
 from dualspan_marketplace.deployments.helm.api import Kubernetes
 from dualspan_marketplace.deployments.helm.charts import Charts, Registry
 from dualspan_marketplace.deployments.helm.cli import Access, Helm
+from dualspan_marketplace.deployments.helm.kubelets import Kubelets
 from dualspan_marketplace.deployments.helm.outlook import Outlook
 from dualspan_marketplace.deployments.helm.provisioner import HelmProvisioner
 from dualspan_marketplace.deployments.helm.spaces import Account, Quota
@@ -19,6 +20,8 @@ def releases(settings: MarketplaceSettings) -> HelmProvisioner:
     services = {"HISTORIAN": settings.kubernetes_historian, "MARKETPLACE": settings.kubernetes_marketplace}
     labels = {"app.kubernetes.io/instance": settings.kubernetes_release}
     account = Account(settings.kubernetes_namespace, settings.kubernetes_account, settings.kubernetes_role)
+    verify = settings.kubernetes_kubelets == "verified"
+    kubelets = Kubelets(access, settings.kubernetes_kubelet_port, verify=verify)
     return HelmProvisioner(
         settings.kubernetes_prefix,
         Kubernetes(access),
@@ -27,4 +30,5 @@ def releases(settings: MarketplaceSettings) -> HelmProvisioner:
         Outlook(settings.kubernetes_namespace, labels, services),
         Quota(settings.kubernetes_tenant_cpu, settings.kubernetes_tenant_memory, settings.kubernetes_tenant_pods),
         account if settings.kubernetes_role else None,
+        kubelets if settings.kubernetes_kubelets != "none" else None,
     )

@@ -11,11 +11,12 @@ import requests
 
 from dualspan_manifest import Manifest
 from dualspan_marketplace.deployments.helm import names as marks
-from dualspan_marketplace.deployments.helm import spaces
+from dualspan_marketplace.deployments.helm import spaces, statistics
 from dualspan_marketplace.deployments.helm.api import Kubernetes
 from dualspan_marketplace.deployments.helm.charts import Charts
 from dualspan_marketplace.deployments.helm.checks import RefusedChartError, check, read
 from dualspan_marketplace.deployments.helm.cli import Helm
+from dualspan_marketplace.deployments.helm.kubelets import Kubelets
 from dualspan_marketplace.deployments.helm.names import Names
 from dualspan_marketplace.deployments.helm.outlook import Outlook
 from dualspan_marketplace.deployments.helm.sealing import health_port, packed, seal
@@ -23,6 +24,7 @@ from dualspan_marketplace.deployments.helm.seeing import DEPLOYED, Seen, holding
 from dualspan_marketplace.deployments.helm.spaces import Account, Quota
 from dualspan_marketplace.deployments.provisioner import CannotStartError, Holding, Orders, UnreachableError
 from dualspan_marketplace.subscriptions.model import SubscriptionName
+from dualspan_marketplace.usage.counters import Observation
 
 T = TypeVar("T")
 
@@ -45,6 +47,7 @@ class HelmProvisioner:
         outlook: What apps may reach.
         quota: Of each tenant.
         account: Given its role in each tenant's namespace; None: it needs none there.
+        kubelets: Know what pods use; None: nobody is asked.
     """
 
     kind = "helm"
@@ -58,6 +61,7 @@ class HelmProvisioner:
         outlook: Outlook,
         quota: Quota,
         account: Account | None = None,
+        kubelets: Kubelets | None = None,
     ) -> None:
         self._platform = platform
         self._cluster = cluster
@@ -66,6 +70,7 @@ class HelmProvisioner:
         self._outlook = outlook
         self._quota = quota
         self._account = account
+        self._kubelets = kubelets
 
     def refuses(self, manifest: Manifest, publisher: str) -> str:
         """Why an app cannot be run here; "" if it can."""
@@ -94,6 +99,10 @@ class HelmProvisioner:
         """What carries the subscription's labels, and what Helm knows."""
         names = Names(self._platform, name)
         return await _asked(lambda: holding(self._see(names), names))
+
+    async def consumption(self, name: SubscriptionName) -> Sequence[Observation]:
+        """What the app's containers use, as their nodes count it; nothing where nobody is asked."""
+        return await _asked(lambda: self._consumption(Names(self._platform, name)))
 
     async def remove(self, name: SubscriptionName) -> None:
         """The release, then whatever carries the labels, then the files; the namespace stays, it is the tenant's."""
@@ -180,6 +189,13 @@ class HelmProvisioner:
         releases = [each["metadata"]["labels"].get("status", "") for each in records]
         pods = [each for each in labelled("Pod") if runs(each)]
         return Seen(objects, pods, labelled("Secret"), releases, self._outlook.platform())
+
+    def _consumption(self, names: Names) -> list[Observation]:
+        if self._kubelets is None or self._cluster.get("Namespace", names.namespace) is None:
+            return []
+        pods = self._cluster.labelled("Pod", names.selector, names.namespace)
+        nodes = statistics.addresses(pods)
+        return [seen for node in nodes for seen in statistics.observed(self._kubelets.summary(node), pods)]
 
     def _remove(self, names: Names) -> None:
         if self._cluster.get("Namespace", names.namespace) is None:
