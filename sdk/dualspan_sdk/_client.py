@@ -133,6 +133,28 @@ class Client:
                 return
             request.page_token = answer.next_page_token
 
+    async def export(
+        self, tag_ids: Iterable[int], start: Instant, end: Instant, *, page_size: int = 0
+    ) -> AsyncGenerator[Frame]:
+        """The same as one stream, for whoever takes all of it along; an app needs the scope `samples.export` for it.
+
+        A stream that breaks ends with `DualSpanError`: what it has yielded is then not all.
+        """
+        request = service_pb2.ExportRequest(
+            parent=self._tenant,
+            tag_ids=tag_ids,
+            start_time=to_timestamp(start),
+            end_time=to_timestamp(end),
+            page_size=page_size,
+        )
+        call = self._historian.Export(request, metadata=(await self._credentials.current()).metadata)
+        try:
+            async with plain_errors():
+                async for answer in call:
+                    yield decode_frame(answer.frame)
+        finally:
+            call.cancel()
+
     async def read_processed(
         self,
         tag_ids: Iterable[int],

@@ -183,6 +183,25 @@ class Plant:
                 for columns in routes.take(update.frame):
                     yield columns
 
+    async def export(
+        self, refs: Iterable[Ref], start: Instant, end: Instant
+    ) -> AsyncGenerator[dict[PropertyRef, Columns]]:
+        """All samples of properties from `start` (included) to `end` (not included), part by part, to take them along.
+
+        An app needs the scope `samples.export` for it. In order of time within each property; only properties that have
+        samples in a part are in it.
+
+        Raises:
+            DualSpanError: It was refused, or broke off: what came is then not all.
+        """
+        assets, wanted = await self.assets(), _refs(refs)
+        tags = sorted({assets.source(ref).tag_id for ref in wanted})
+        for i in range(0, len(tags), _TAGS_AT_ONCE):
+            async with aclosing(self._client.export(tags[i : i + _TAGS_AT_ONCE], start, end)) as frames:
+                async for frame in frames:
+                    found = self._columns(assets, wanted, frame)
+                    yield {ref: columns for ref, columns in found.items() if len(columns.timestamp)}
+
     async def close(self) -> None:
         """Close the connection."""
         await self._client.close()

@@ -97,6 +97,11 @@ class SyncPlant:
         with contextlib.closing(self._each(live)) as batches:
             yield from batches
 
+    def export(self, refs: Iterable[Ref], start: Instant, end: Instant) -> Generator[dict[PropertyRef, Columns]]:
+        """See `Plant.export`."""
+        with contextlib.closing(self._each(self._plant.export(refs, start, end))) as parts:
+            yield from parts
+
     def close(self) -> None:
         """Close the connection."""
         if self._loop.is_running():
@@ -111,12 +116,12 @@ class SyncPlant:
     ) -> None:
         self.close()
 
-    def _each(self, live: AsyncGenerator[LiveColumns]) -> Generator[LiveColumns]:
+    def _each(self, batches: AsyncGenerator[T]) -> Generator[T]:
         try:
-            while (batch := self._run(anext(live, None))) is not None:
+            while (batch := self._run(anext(batches, None))) is not None:
                 yield batch
         finally:
-            self._run(live.aclose())
+            self._run(batches.aclose())
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()

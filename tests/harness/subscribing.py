@@ -79,6 +79,17 @@ class World:
         )
         await admin.close()
 
+    async def scoped(self, tenant: str, *scopes: str) -> None:
+        """The tenant's apps have these scopes from now on, as if their manifests asked for no others."""
+        admin = await asyncpg.connect(self.database.admin_url)
+        await admin.execute(
+            "UPDATE marketplace.subscription SET scopes = $2, revision = revision + 1 WHERE tenant_id = $1",
+            tenant,
+            scopes,
+        )
+        await admin.execute("SELECT pg_notify('marketplace_grants', '')")
+        await admin.close()
+
     async def person_at_historian(self, tenant: str) -> grpc.aio.Channel:
         async def token() -> str:
             return self.plants.authority.access_token(tenant, "admin")

@@ -83,6 +83,24 @@ class LocalHistorian(service_pb2_grpc.HistorianServiceServicer):
             if frame.sample_count:
                 yield service_pb2.SubscribeResponse(frame=encode_frame(frame))
 
+    async def Export(
+        self, request: service_pb2.ExportRequest, context: Any
+    ) -> AsyncIterator[service_pb2.ExportResponse]:
+        """See the contract."""
+        page = service_pb2.ReadRawRequest(
+            parent=request.parent,
+            tag_ids=request.tag_ids,
+            start_time=request.start_time,
+            end_time=request.end_time,
+            page_size=request.page_size,
+        )
+        while True:
+            answer = await self.ReadRaw(page, context)
+            yield service_pb2.ExportResponse(frame=answer.frame)
+            if not answer.next_page_token:
+                return
+            page.page_token = answer.next_page_token
+
     def _known(self, tag_ids: Sequence[int]) -> list[LocalTag]:
         unknown = [tag_id for tag_id in tag_ids if tag_id not in self._tags]
         if unknown:

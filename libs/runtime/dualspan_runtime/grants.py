@@ -24,6 +24,7 @@ APP_METHODS: Mapping[str, str] = {
     "/dualspan.historian.v1.HistorianService/ReadProcessed": "samples.read",
     "/dualspan.historian.v1.HistorianService/ReadLatest": "samples.read",
     "/dualspan.historian.v1.HistorianService/Subscribe": "samples.subscribe",
+    "/dualspan.historian.v1.HistorianService/Export": "samples.export",
     "/dualspan.historian.v1.IngestService/Ingest": "outputs.write",
     "/dualspan.marketplace.v1.AppRuntimeService/GetAppConfiguration": RUNTIME_SCOPE,
     "/dualspan.marketplace.v1.AppRuntimeService/GetAppBinding": RUNTIME_SCOPE,
@@ -31,7 +32,7 @@ APP_METHODS: Mapping[str, str] = {
     "/dualspan.marketplace.v1.AppRuntimeService/ReportAppHealth": RUNTIME_SCOPE,
 }
 # What counts against the limits of a plan.
-_READS = frozenset({"samples.read", "samples.subscribe"})
+_READS = frozenset({"samples.read", "samples.subscribe", "samples.export"})
 _RETRY_SECONDS = 1.0
 # The marketplace says something every few seconds. Whoever has not heard it for so long grants nothing any more: what
 # was revoked meanwhile must not go on.

@@ -20,6 +20,7 @@ from dualspan.marketplace.v1.subscriptions_pb2_grpc import SubscriptionServiceSt
 from dualspan.onboarding.v1 import asset_service_pb2
 from dualspan.onboarding.v1.asset_service_pb2_grpc import AssetServiceStub
 from dualspan_analytics.columns import PropertyRef
+from dualspan_frame import decode_frame
 from dualspan_runtime.channels import open_channel
 from dualspan_runtime.errors import error_info
 from harness.analytics import Plant
@@ -113,11 +114,19 @@ def live(at: Scene, *tags: int) -> historian.SubscribeRequest:
     return historian.SubscribeRequest(parent=at.plant.parent, tag_ids=tags, include_latest=True)
 
 
+def taken_along(at: Scene, *tags: int) -> historian.ExportRequest:
+    request = historian.ExportRequest(parent=at.plant.parent, tag_ids=tags, page_size=1)
+    request.start_time.FromMicroseconds(T0)
+    request.end_time.FromMicroseconds(T0 + 10_000_000)
+    return request
+
+
 READS: dict[str, Callable[..., Message]] = {
     "ReadRaw": raw,
     "ReadProcessed": processed,
     "ReadLatest": latest,
     "Subscribe": live,
+    "Export": taken_along,
 }
 
 
@@ -125,7 +134,7 @@ async def answer(at: Scene, method: str, *tags: int) -> tuple[object, ...]:
     """What a call says, with the ids of tags taken out: the code, the words, the reason and its facts."""
     try:
         called = getattr(at.reader, method)(READS[method](at, *tags))
-        response = await (anext(aiter(called)) if method == "Subscribe" else called)
+        response = await (anext(aiter(called)) if method in {"Subscribe", "Export"} else called)
     except grpc.aio.AioRpcError as error:
         info = error_info(error)
         assert info is not None
@@ -146,6 +155,20 @@ async def test_what_is_not_granted_is_answered_as_what_does_not_exist(world: Wor
         assert beside[0] is grpc.StatusCode.NOT_FOUND
         both = await answer(at, method, at.hidden, NOWHERE)
         assert both == await answer(at, method, NOWHERE, NOWHERE + 1)
+
+
+async def test_an_export_has_all_that_is_granted_and_needs_its_scope(world: World) -> None:
+    async with scene(world) as at:
+        parts = [decode_frame(part.frame) async for part in at.reader.Export(taken_along(at, at.granted))]
+        assert [part.sample_count for part in parts] == [1, 1]
+        assert [block.timestamp.tolist() for part in parts for block in part.blocks] == [[T0], [T0 + 1_000_000]]
+        await world.scoped(at.plant.tenant, "samples.read")
+        async with asyncio.timeout(10):
+            while (code := (await answer(at, "Export", at.granted))[0]) != grpc.StatusCode.PERMISSION_DENIED:
+                assert isinstance(code, bytes), "as long as the historian has not heard of it"
+                await asyncio.sleep(0.02)
+        assert len(await answer(at, "ReadRaw", at.granted)) == 1
+        assert await answer(at, "Export", at.granted) == await answer(at, "Export", at.hidden)
 
 
 async def test_a_person_sees_what_an_app_does_not(world: World) -> None:

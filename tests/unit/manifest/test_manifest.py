@@ -67,7 +67,7 @@ def test_a_manifest_is_read_with_its_defaults() -> None:
         ("host: api.example.com", "host: 169.254.169.254", "egress[0].host", "not written", "full name"),
         ("host: api.example.com", "host: localhost", "egress[0].host", "not written", "full name"),
         ("    role: machine\nscopes", "    role: machin\nscopes", "outputs[0].role", "has the role", "machine"),
-        ("samples.subscribe, outputs.write", "samples.subscribe", "scopes", "may not write", "outputs.write"),
+        ("samples.export, outputs.write", "samples.export", "scopes", "may not write", "outputs.write"),
         ("default: 85", "default: 185", "configuration.properties.target.default", "185", "fit"),
         ("required: [shift]", "required: [shifts]", "configuration.required[0]", "'shifts'", "properties"),
         ("title: Target,", "pattern: (a+)+$,", "configuration.properties.target.pattern", "no field", "Known here"),

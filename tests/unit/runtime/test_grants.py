@@ -63,6 +63,7 @@ def test_scopes_and_methods_are_held() -> None:
     assert allow(grant, "/dualspan.historian.v1.HistorianService/ReadRaw") is grant
     for method in (
         "/dualspan.historian.v1.HistorianService/Subscribe",
+        "/dualspan.historian.v1.HistorianService/Export",
         "/dualspan.historian.v1.HistorianService/ListGaps",
     ):
         with pytest.raises(PermissionDenied):
@@ -110,8 +111,9 @@ def test_what_was_taken_away_is_seen(now: Grant, covers: bool) -> None:
 
 def test_a_limit_that_is_reached_refuses_reads_and_nothing_else() -> None:
     words = "The plan's limit is reached."
-    grant = Grant(frozenset({1}), frozenset({"samples.read", "samples.subscribe", "outputs.write"}), exhausted=words)
-    for method in ("ReadRaw", "Subscribe"):
+    scopes = frozenset({"samples.read", "samples.subscribe", "samples.export", "outputs.write"})
+    grant = Grant(frozenset({1}), scopes, exhausted=words)
+    for method in ("ReadRaw", "Subscribe", "Export"):
         with pytest.raises(ResourceExhausted) as caught:
             allow(grant, f"/dualspan.historian.v1.HistorianService/{method}")
         assert (caught.value.reason, caught.value.message) == ("QUOTA_EXHAUSTED", words)

@@ -1,6 +1,6 @@
 """Raw samples by pages, in order of tag and time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -71,6 +71,18 @@ async def read_raw(snapshots: Snapshots, tenant: str, query: RawQuery, cursor: C
             some, remaining = remaining[:_TAGS_AT_ONCE], remaining[_TAGS_AT_ONCE:]
             await _read_tags(snapshot, page, some, frames, query)
     return page.finish()
+
+
+async def read_all(snapshots: Snapshots, tenant: str, query: RawQuery) -> AsyncGenerator[Frame]:
+    """Read page by page; between pages nothing is held, however slowly they are taken. Raises as `read_raw`."""
+    following: Cursor | None = None
+    while True:
+        page = await read_raw(snapshots, tenant, query, following)
+        if page.frame.sample_count:
+            yield page.frame
+        following = page.following
+        if following is None:
+            return
 
 
 async def _read_tags(

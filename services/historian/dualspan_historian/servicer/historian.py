@@ -12,7 +12,7 @@ from dualspan_historian.metering import ReadCounter
 from dualspan_historian.read.earlier import read_before
 from dualspan_historian.read.latest import read_latest
 from dualspan_historian.read.processed import read_processed
-from dualspan_historian.read.raw import Cursor, read_raw
+from dualspan_historian.read.raw import Cursor, read_all, read_raw
 from dualspan_historian.read.snapshot import Snapshots
 from dualspan_historian.service import HistorianService
 from dualspan_historian.servicer import answers, requests
@@ -107,6 +107,16 @@ class HistorianServicer(service_pb2_grpc.HistorianServiceServicer):
             async for delivery in deliveries:
                 self._reads.count(delivery.frame.sample_count)
                 yield answers.delivery(delivery)
+
+    async def Export(  # noqa: N802
+        self, request: service_pb2.ExportRequest, context: Any
+    ) -> AsyncIterator[service_pb2.ExportResponse]:
+        """See the contract."""
+        async with aclosing(read_all(self._snapshots, current_tenant(), requests.raw_query(request))) as pages:
+            async for page in pages:
+                frame, arrow = answers.samples(page, request.result_form)
+                self._reads.count(page.sample_count)
+                yield service_pb2.ExportResponse(frame=frame, arrow=arrow)
 
     async def ListGaps(self, request: service_pb2.ListGapsRequest, context: Any) -> service_pb2.ListGapsResponse:  # noqa: N802
         """See the contract."""

@@ -66,7 +66,8 @@ def gap_ids(tenant: str, given: Sequence[str]) -> tuple[int, ...]:
 
 
 def raw_query(
-    request: service_pb2.ReadRawRequest | event_service_pb2.ReadEventsRequest, pages: PageRules = RAW_PAGES
+    request: service_pb2.ReadRawRequest | service_pb2.ExportRequest | event_service_pb2.ReadEventsRequest,
+    pages: PageRules = RAW_PAGES,
 ) -> RawQuery:
     """Return which samples or events a request asks for, in pages of these sizes.
 

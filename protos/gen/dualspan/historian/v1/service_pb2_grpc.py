@@ -194,6 +194,11 @@ class HistorianServiceStub:
                 request_serializer=dualspan_dot_historian_dot_v1_dot_service__pb2.SubscribeRequest.SerializeToString,
                 response_deserializer=dualspan_dot_historian_dot_v1_dot_service__pb2.SubscribeResponse.FromString,
                 _registered_method=True)
+        self.Export = channel.unary_stream(
+                '/dualspan.historian.v1.HistorianService/Export',
+                request_serializer=dualspan_dot_historian_dot_v1_dot_service__pb2.ExportRequest.SerializeToString,
+                response_deserializer=dualspan_dot_historian_dot_v1_dot_service__pb2.ExportResponse.FromString,
+                _registered_method=True)
         self.ListGaps = channel.unary_unary(
                 '/dualspan.historian.v1.HistorianService/ListGaps',
                 request_serializer=dualspan_dot_historian_dot_v1_dot_service__pb2.ListGapsRequest.SerializeToString,
@@ -264,6 +269,14 @@ class HistorianServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Export(self, request, context):
+        """All samples of tags in a span, as one stream: for whoever takes them along.
+        An app needs the scope `samples.export` for it, beside the tags' grant.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListGaps(self, request, context):
         """The gap ledger, newest first.
         """
@@ -326,6 +339,11 @@ def add_HistorianServiceServicer_to_server(servicer, server):
                     servicer.Subscribe,
                     request_deserializer=dualspan_dot_historian_dot_v1_dot_service__pb2.SubscribeRequest.FromString,
                     response_serializer=dualspan_dot_historian_dot_v1_dot_service__pb2.SubscribeResponse.SerializeToString,
+            ),
+            'Export': grpc.unary_stream_rpc_method_handler(
+                    servicer.Export,
+                    request_deserializer=dualspan_dot_historian_dot_v1_dot_service__pb2.ExportRequest.FromString,
+                    response_serializer=dualspan_dot_historian_dot_v1_dot_service__pb2.ExportResponse.SerializeToString,
             ),
             'ListGaps': grpc.unary_unary_rpc_method_handler(
                     servicer.ListGaps,
@@ -511,6 +529,33 @@ class HistorianService:
             '/dualspan.historian.v1.HistorianService/Subscribe',
             dualspan_dot_historian_dot_v1_dot_service__pb2.SubscribeRequest.SerializeToString,
             dualspan_dot_historian_dot_v1_dot_service__pb2.SubscribeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Export(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/dualspan.historian.v1.HistorianService/Export',
+            dualspan_dot_historian_dot_v1_dot_service__pb2.ExportRequest.SerializeToString,
+            dualspan_dot_historian_dot_v1_dot_service__pb2.ExportResponse.FromString,
             options,
             channel_credentials,
             insecure,

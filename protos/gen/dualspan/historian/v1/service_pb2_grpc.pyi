@@ -118,6 +118,10 @@ class HistorianServiceStub:
     """Samples as they are committed. A client that reads too slowly is told how
     many frames it was not sent, and goes on with the newest.
     """
+    Export: _grpc.UnaryStreamMultiCallable[_service_pb2.ExportRequest, _service_pb2.ExportResponse]
+    """All samples of tags in a span, as one stream: for whoever takes them along.
+    An app needs the scope `samples.export` for it, beside the tags' grant.
+    """
     ListGaps: _grpc.UnaryUnaryMultiCallable[_service_pb2.ListGapsRequest, _service_pb2.ListGapsResponse]
     """The gap ledger, newest first."""
     RetryGaps: _grpc.UnaryUnaryMultiCallable[_service_pb2.RetryGapsRequest, _service_pb2.RetryGapsResponse]
@@ -150,6 +154,10 @@ class HistorianServiceAsyncStub(HistorianServiceStub):
     Subscribe: _aio.UnaryStreamMultiCallable[_service_pb2.SubscribeRequest, _service_pb2.SubscribeResponse]  # type: ignore[assignment]
     """Samples as they are committed. A client that reads too slowly is told how
     many frames it was not sent, and goes on with the newest.
+    """
+    Export: _aio.UnaryStreamMultiCallable[_service_pb2.ExportRequest, _service_pb2.ExportResponse]  # type: ignore[assignment]
+    """All samples of tags in a span, as one stream: for whoever takes them along.
+    An app needs the scope `samples.export` for it, beside the tags' grant.
     """
     ListGaps: _aio.UnaryUnaryMultiCallable[_service_pb2.ListGapsRequest, _service_pb2.ListGapsResponse]  # type: ignore[assignment]
     """The gap ledger, newest first."""
@@ -216,6 +224,16 @@ class HistorianServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_service_pb2.SubscribeResponse], _abc.AsyncIterator[_service_pb2.SubscribeResponse]]:
         """Samples as they are committed. A client that reads too slowly is told how
         many frames it was not sent, and goes on with the newest.
+        """
+
+    @_abc_1.abstractmethod
+    def Export(
+        self,
+        request: _service_pb2.ExportRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_service_pb2.ExportResponse], _abc.AsyncIterator[_service_pb2.ExportResponse]]:
+        """All samples of tags in a span, as one stream: for whoever takes them along.
+        An app needs the scope `samples.export` for it, beside the tags' grant.
         """
 
     @_abc_1.abstractmethod
