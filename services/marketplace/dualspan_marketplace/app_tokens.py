@@ -4,20 +4,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-import grpc
-import grpc.aio
-
 from dualspan.identity.v1 import app_token_service_pb2 as identity
 from dualspan_marketplace.names import SUBSCRIPTION
 from dualspan_marketplace.subscriptions.model import SubscriptionName
-from dualspan_runtime.errors import Unavailable
+from dualspan_marketplace.upstream import answer_of
 
 if TYPE_CHECKING:  # the generated modules have these classes for type checkers only
     from dualspan.identity.v1.app_token_service_pb2_grpc import AppTokenServiceAsyncStub
 
 # No sooner than this, whatever a token's life.
 _SOONEST = timedelta(seconds=30)
-_UNREACHABLE = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +52,6 @@ class AppTokens:
             Unavailable: Identity does not answer (`UPSTREAM_UNREACHABLE`).
         """
         resource = SUBSCRIPTION.format(tenant=name.tenant, subscription=name.subscription_id)
-        try:
+        with answer_of("identity"):
             signed = await self._stub.SignAppToken(identity.SignAppTokenRequest(name=resource, credential=credential))
-        except grpc.aio.AioRpcError as err:
-            if err.code() not in _UNREACHABLE:
-                raise
-            words = "The identity service does not answer. Try again shortly."
-            raise Unavailable("UPSTREAM_UNREACHABLE", words, service="identity") from err
         return AppToken(signed.access_token, signed.expire_time.ToDatetime(UTC), credential)

@@ -8,13 +8,12 @@ import grpc
 import grpc.aio
 
 from dualspan.analytics.v1 import kpis_pb2 as analytics
+from dualspan_marketplace.upstream import answer_of
 from dualspan_marketplace.usage.comparison import Measured, Span
-from dualspan_runtime.errors import Unavailable
 
 if TYPE_CHECKING:  # the generated modules have these classes for type checkers only
     from dualspan.analytics.v1.kpis_pb2_grpc import KpiServiceAsyncStub
 
-_UNREACHABLE = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 # What is wrong with the question, and stays so however often it is asked.
 _REFUSALS = (
     grpc.StatusCode.INVALID_ARGUMENT,
@@ -45,14 +44,12 @@ class Kpis:
         request.start_time.FromDatetime(span.start)
         request.end_time.FromDatetime(span.end)
         try:
-            found = await self._stub.QueryKpis(request)
+            with answer_of("analytics"):
+                found = await self._stub.QueryKpis(request)
         except grpc.aio.AioRpcError as err:
-            if err.code() in _REFUSALS:
-                return Measured(math.nan, reason=(err.details() or "")[:300])
-            if err.code() not in _UNREACHABLE:
+            if err.code() not in _REFUSALS:
                 raise
-            words = "The analytics service does not answer. Try again shortly."
-            raise Unavailable("UPSTREAM_UNREACHABLE", words, service="analytics") from err
+            return Measured(math.nan, reason=(err.details() or "")[:300])
         return _measured(found)
 
 

@@ -2,19 +2,15 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-import grpc
-import grpc.aio
 
 from dualspan.frame.v1 import frame_pb2
 from dualspan.onboarding.v1 import asset_service_pb2 as onboarding
 from dualspan_manifest import ValueKind
 from dualspan_marketplace.bindings.model import Asset, AssetProperty, GrantedTag, Slot
-from dualspan_runtime.errors import Unavailable
+from dualspan_marketplace.upstream import answer_of
 
 if TYPE_CHECKING:  # the generated modules have these classes for type checkers only
     from dualspan.onboarding.v1.asset_service_pb2_grpc import AssetServiceAsyncStub
@@ -25,7 +21,6 @@ _KINDS = {
     frame_pb2.VALUE_KIND_BOOL: ValueKind.BOOL,
     frame_pb2.VALUE_KIND_TEXT: ValueKind.TEXT,
 }
-_UNREACHABLE = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 _Models = dict[str, onboarding.AssetModel]
 
 
@@ -53,8 +48,8 @@ class Plant:
         Raises:
             Unavailable: Onboarding does not answer (`UPSTREAM_UNREACHABLE`).
         """
-        with _plain_errors():
-            found = await self._listed(tenant)
+        with answer_of("onboarding"):
+            found = [each for each in await self._listed(tenant) if each.model]
             own = await self._models_of(tenant, found)
             extended = await self._extended(tenant, list(own.values()))
         return [_asset(asset, own[asset.model, asset.model_version], extended) for asset in found]
@@ -69,17 +64,19 @@ class Plant:
         ids, properties = {each.asset_id for each in tags}, {each.property for each in tags}
         if not wanted:
             return Granted((), ())
-        with _plain_errors():
-            found = [each for each in await self._listed(tenant) if _last(each.name) in ids]
+        with answer_of("onboarding"):
+            listed = {each.name: each for each in await self._listed(tenant)}
+            found = [each for each in listed.values() if _last(each.name) in ids]
             models = await self._models_of(tenant, found)
-        return Granted([_shown(each, wanted) for each in found], [_cut(each, properties) for each in models.values()])
+        shown = [_shown(each, wanted) for each in found]
+        return Granted([*_places(found, listed), *shown], [_cut(each, properties) for each in models.values()])
 
     async def _listed(self, tenant: str) -> list[onboarding.Asset]:
         found: list[onboarding.Asset] = []
         request = onboarding.ListAssetsRequest(parent=f"tenants/{tenant}", page_size=1000)
         while True:
             page = await self._stub.ListAssets(request)
-            found += [asset for asset in page.assets if asset.model]
+            found += page.assets
             if not page.next_page_token:
                 return found
             request.page_token = page.next_page_token
@@ -105,28 +102,34 @@ class Plant:
         return await self._stub.GetAssetModel(onboarding.GetAssetModelRequest(name=name, version=version))
 
 
-@contextmanager
-def _plain_errors() -> Generator[None]:
-    try:
-        yield
-    except grpc.aio.AioRpcError as err:
-        if err.code() not in _UNREACHABLE:
-            raise
-        words = "The onboarding service does not answer. Try again shortly."
-        raise Unavailable("UPSTREAM_UNREACHABLE", words, service="onboarding") from err
-
-
 def _last(name: str) -> str:
     return name.rpartition("/")[2]
 
 
+def _places(chosen: Sequence[onboarding.Asset], listed: Mapping[str, onboarding.Asset]) -> Sequence[onboarding.Asset]:
+    """The sites, areas and lines that chosen assets are part of, by name: nothing of what else they have."""
+    found: dict[str, onboarding.Asset] = {}
+    for each in chosen:
+        place = listed.get(each.parent_asset)
+        while place is not None and place.name not in found:
+            found[place.name] = place
+            place = listed.get(place.parent_asset)
+    for each in chosen:
+        found.pop(each.name, None)
+    return [
+        onboarding.Asset(name=each.name, display_name=each.display_name, level=each.level, parent_asset=each.parent_asset)
+        for each in found.values()
+    ]
+
+
 def _shown(given: onboarding.Asset, wanted: set[tuple[str, str, int, int]]) -> onboarding.Asset:
-    """An asset with what was granted of it, and not where it stands among others."""
+    """An asset with what was granted of it."""
     asset = _last(given.name)
     return onboarding.Asset(
         name=given.name,
         display_name=given.display_name,
         level=given.level,
+        parent_asset=given.parent_asset,
         model=given.model,
         model_version=given.model_version,
         bindings=[

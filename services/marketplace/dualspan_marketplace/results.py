@@ -3,20 +3,17 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import grpc
-import grpc.aio
 import numpy as np
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from dualspan.historian.v1 import service_pb2 as historian
 from dualspan_frame import BinaryColumn, Block, decode_frame
 from dualspan_marketplace.upgrades.comparison import Series
-from dualspan_runtime.errors import Unavailable
+from dualspan_marketplace.upstream import answer_of
 
 if TYPE_CHECKING:  # the generated modules have these classes for type checkers only
     from dualspan.historian.v1.service_pb2_grpc import HistorianServiceAsyncStub
 
-_UNREACHABLE = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 _PAGE = 200_000
 # Of all tags that are read at once.
 _MOST = 1_000_000
@@ -55,7 +52,7 @@ class Results:
             end_time=_stamp(end),
             page_size=_PAGE,
         )
-        try:
+        with answer_of("historian"):
             while True:
                 page = await self._stub.ReadRaw(request)
                 blocks += decode_frame(page.frame).blocks
@@ -64,11 +61,6 @@ class Results:
                 if not page.next_page_token:
                     return {tag: _series(blocks, tag) for tag in tag_ids}
                 request.page_token = page.next_page_token
-        except grpc.aio.AioRpcError as err:
-            if err.code() not in _UNREACHABLE:
-                raise
-            words = "The historian does not answer. Try again shortly."
-            raise Unavailable("UPSTREAM_UNREACHABLE", words, service="historian") from err
 
 
 def _series(blocks: Sequence[Block], tag: int) -> Series:

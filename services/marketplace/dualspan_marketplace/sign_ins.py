@@ -3,18 +3,13 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import grpc
-import grpc.aio
-
 from dualspan.identity.v1 import session_service_pb2 as identity
 from dualspan_marketplace.access.model import Holder
-from dualspan_runtime.errors import Unavailable
+from dualspan_marketplace.upstream import answer_of
 from dualspan_runtime.roles import role_name
 
 if TYPE_CHECKING:  # the generated modules have these classes for type checkers only
     from dualspan.identity.v1.session_service_pb2_grpc import SessionServiceAsyncStub
-
-_UNREACHABLE = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 
 
 class SignIns:
@@ -36,11 +31,6 @@ class SignIns:
         asked = [
             identity.SignedInAs(actor=f"tenants/{each.tenant}/{each.actor}", session=each.session) for each in holders
         ]
-        try:
+        with answer_of("identity"):
             answer = await self._stub.CheckSignIns(identity.CheckSignInsRequest(signed_in=asked))
-        except grpc.aio.AioRpcError as err:
-            if err.code() not in _UNREACHABLE:
-                raise
-            words = "The identity service does not answer. Try again shortly."
-            raise Unavailable("UPSTREAM_UNREACHABLE", words, service="identity") from err
         return [frozenset(map(role_name, each.roles)) if each.counts else None for each in answer.states]

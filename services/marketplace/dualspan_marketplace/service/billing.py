@@ -5,10 +5,9 @@ import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-import structlog
-
 from dualspan_marketplace.names import BILLING_ACCOUNT, STATEMENT
 from dualspan_marketplace.service.comparing import Comparing
+from dualspan_marketplace.service.sweeping import on_its_own
 from dualspan_marketplace.store import statements as store
 from dualspan_marketplace.store import subscriptions, usage
 from dualspan_marketplace.store.statements import Account
@@ -21,7 +20,6 @@ from dualspan_marketplace.usage.statement import Statement, digest_of
 from dualspan_marketplace.usage.words import Language
 from dualspan_runtime.audit import Audit
 from dualspan_runtime.database import Connection, Database
-from dualspan_runtime.errors import DomainError
 
 _CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
 _MOST_MINOR_UNITS = 10**12
@@ -29,7 +27,6 @@ _LONGEST_REASON = 200
 _NEWEST = (1 << 62) - 1
 # Months that are looked at again: what becomes known later than that is on no statement.
 _LOOKED_BACK = 12
-_log = structlog.stdlib.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +65,8 @@ class Billing:
         async with self._database.platform_transaction(readonly=True) as connection:
             tenants = await store.billed(connection)
         for tenant in tenants:
-            try:
+            with on_its_own("a statement", tenant):
                 await self.close(tenant, now)
-            except DomainError as err:
-                _log.warning("a statement has to wait", tenant=tenant, error=str(err))
-            except Exception:  # noqa: BLE001 - a supervised loop
-                _log.exception("a statement could not be closed", tenant=tenant)
 
     async def close(self, tenant: str, now: datetime) -> None:
         """Close a tenant's statements of all months that are over; whoever else does so at the same time does no harm.

@@ -5,20 +5,16 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Protocol, runtime_checkable
 
-import structlog
-
-from dualspan_marketplace.deployments.provisioner import UnreachableError
+from dualspan_marketplace.service.sweeping import on_its_own
 from dualspan_marketplace.store import deployments
 from dualspan_marketplace.store import usage as store
 from dualspan_marketplace.subscriptions.model import SubscriptionName
 from dualspan_marketplace.usage.counters import Observation, used
 from dualspan_runtime.database import Database
-from dualspan_runtime.errors import DomainError
 
 _AT_ONCE = 2000
 _ABREAST = 6
 _FORGOTTEN = timedelta(days=2)
-_log = structlog.stdlib.get_logger()
 
 
 @runtime_checkable
@@ -73,10 +69,6 @@ class Consuming:
         teller = self._tellers.get(kind)
         if teller is None:
             return
-        try:
+        with on_its_own("a look at usage", name):
             for seen in await teller.consumption(name):
                 await self.keep(name, seen)
-        except (UnreachableError, DomainError) as err:
-            _log.warning("usage not seen", tenant=name.tenant, id=name.subscription_id, error=str(err))
-        except Exception:  # noqa: BLE001 - a supervised loop: one subscription's trouble is not that of others
-            _log.exception("usage not seen", tenant=name.tenant, id=name.subscription_id)

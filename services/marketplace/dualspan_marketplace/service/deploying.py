@@ -35,6 +35,7 @@ from dualspan_marketplace.deployments.provisioner import (
 )
 from dualspan_marketplace.names import SUBSCRIPTION
 from dualspan_marketplace.service.briefing import Briefing
+from dualspan_marketplace.service.sweeping import on_its_own
 from dualspan_marketplace.store import deployments, subscriptions
 from dualspan_marketplace.store.deployments import Deployment, Taken
 from dualspan_marketplace.subscriptions import life as lives
@@ -43,7 +44,7 @@ from dualspan_marketplace.subscriptions.model import Subscription, SubscriptionN
 from dualspan_runtime.audit import Audit
 from dualspan_runtime.context import set_call
 from dualspan_runtime.database import Connection, Database
-from dualspan_runtime.errors import DomainError, FailedPrecondition
+from dualspan_runtime.errors import FailedPrecondition
 from dualspan_runtime.operations import OperationStore
 from dualspan_runtime.principal import Principal, PrincipalKind
 
@@ -154,12 +155,8 @@ class Deploying:
 
     async def _safely(self, name: SubscriptionName) -> Step | None:
         """A turn whose failure is this subscription's alone, and waits for the next sweep."""
-        try:
+        with on_its_own("a deployment", name):
             return await self.turn(name)
-        except (UnreachableError, DomainError) as err:
-            _log.warning("a deployment has to wait", tenant=name.tenant, id=name.subscription_id, error=str(err))
-        except Exception:  # noqa: BLE001 - a supervised loop: one subscription's trouble is not that of others
-            _log.exception("a deployment failed", tenant=name.tenant, id=name.subscription_id)
         return None
 
     async def _sweep_orphans(self, provisioner: Provisioner) -> None:

@@ -8,8 +8,6 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-import structlog
-
 from dualspan_manifest import check_configuration, parse
 from dualspan_marketplace.bindings.matching import choose, propose
 from dualspan_marketplace.bindings.model import GrantedTag, RoleProposal
@@ -17,6 +15,7 @@ from dualspan_marketplace.catalogue.errors import listing_not_found
 from dualspan_marketplace.catalogue.model import Plan, PlanModel, PlanState
 from dualspan_marketplace.names import SUBSCRIPTION
 from dualspan_marketplace.plant import Plant
+from dualspan_marketplace.service.sweeping import on_its_own
 from dualspan_marketplace.store import listings, publishers, upgrades
 from dualspan_marketplace.store import subscriptions as store
 from dualspan_marketplace.store.listings import Listed
@@ -26,11 +25,9 @@ from dualspan_marketplace.subscriptions.model import Subscription, SubscriptionN
 from dualspan_marketplace.usage.model import Pricing
 from dualspan_runtime.audit import Audit
 from dualspan_runtime.database import Connection, Database
-from dualspan_runtime.errors import DomainError
 from dualspan_runtime.tasks import Jobs
 
 _AT_ONCE = 200
-_log = structlog.stdlib.get_logger()
 
 
 class Subscriptions:
@@ -230,14 +227,10 @@ class Subscriptions:
         self, name: SubscriptionName, work: Callable[[Connection, Subscription], Awaitable[None]]
     ) -> None:
         """What nobody asked for; its failure is this subscription's alone, and waits for the next sweep."""
-        try:
+        with on_its_own("a subscription", name):
             async with self._database.transaction(name.tenant) as connection:
                 # Held before it is looked at: another replica or a person may have been faster.
                 await work(connection, await _there(connection, name, lock=True))
-        except DomainError as err:
-            _log.warning("a subscription has to wait", tenant=name.tenant, id=name.subscription_id, error=str(err))
-        except Exception:  # noqa: BLE001 - a supervised loop: one subscription's trouble is not that of others
-            _log.exception("a subscription failed", tenant=name.tenant, id=name.subscription_id)
 
     async def _overdue(self, connection: Connection, found: Subscription) -> None:
         then = due(found.life, datetime.now(UTC))

@@ -4,13 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-import grpc.aio
-import structlog
-
 from dualspan_manifest import parse
 from dualspan_marketplace.names import SUBSCRIPTION
 from dualspan_marketplace.service.likeness import Likeness
 from dualspan_marketplace.service.outputs import Outputs
+from dualspan_marketplace.service.sweeping import on_its_own
 from dualspan_marketplace.service.upgrade_messages import upgrade_message
 from dualspan_marketplace.store import deployments, subscriptions
 from dualspan_marketplace.store import upgrades as store
@@ -43,7 +41,6 @@ from dualspan_marketplace.upgrades.record import Upgrade
 from dualspan_runtime.audit import Audit
 from dualspan_runtime.context import set_call
 from dualspan_runtime.database import Connection, Database
-from dualspan_runtime.errors import DomainError
 from dualspan_runtime.operations import OperationStore
 from dualspan_runtime.principal import Principal, PrincipalKind
 from dualspan_runtime.tasks import Jobs
@@ -53,7 +50,6 @@ _AT_ONCE = 500
 _MOST_STEPS = 6
 # What was seen well so long ago may be well no more.
 _FRESH = timedelta(seconds=30)
-_log = structlog.stdlib.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +98,8 @@ class Upgrading:
         async with self._database.platform_transaction() as connection:
             found = await store.unsettled(connection, _AT_ONCE)
         for name, number, withdrawn in found:
-            try:
+            with on_its_own("an upgrade", name):
                 await self.follow(name, number, withdrawn=withdrawn)
-            except (DomainError, grpc.aio.AioRpcError) as err:
-                _log.warning("an upgrade has to wait", tenant=name.tenant, id=name.subscription_id, error=str(err))
-            except Exception:  # noqa: BLE001 - a supervised loop: one subscription's trouble is not that of others
-                _log.exception("an upgrade failed", tenant=name.tenant, id=name.subscription_id)
 
     async def follow(self, name: SubscriptionName, number: int, *, withdrawn: bool = False) -> None:
         """Take steps of one upgrade until it has to wait, or is settled; see `turn`."""
