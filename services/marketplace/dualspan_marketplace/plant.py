@@ -117,7 +117,9 @@ def _places(chosen: Sequence[onboarding.Asset], listed: Mapping[str, onboarding.
     for each in chosen:
         found.pop(each.name, None)
     return [
-        onboarding.Asset(name=each.name, display_name=each.display_name, level=each.level, parent_asset=each.parent_asset)
+        onboarding.Asset(
+            name=each.name, display_name=each.display_name, level=each.level, parent_asset=each.parent_asset
+        )
         for each in found.values()
     ]
 

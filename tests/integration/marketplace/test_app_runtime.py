@@ -17,6 +17,7 @@ from dualspan.marketplace.v1 import subscriptions_pb2 as subscriptions
 from dualspan.marketplace.v1.app_runtime_pb2_grpc import AppRuntimeServiceStub
 from dualspan_analytics.columns import PropertyRef
 from dualspan_frame import Block, Frame, ValueKind
+from dualspan_onboarding.assets import AssetChange, AssetLevel, AssetName, NewAsset
 from dualspan_runtime.channels import open_channel
 from dualspan_sdk import AppSettings, Endpoints, open_app
 from harness.analytics import Plant
@@ -113,7 +114,6 @@ async def test_an_app_is_told_its_own_and_no_more(world: World) -> None:
         binding = await at.binding()
         (asset,) = binding.assets
         assert asset.name == f"tenants/{at.plant.tenant}/assets/press-1"
-        assert not asset.parent_asset
         told = {each.property: each.tag for each in asset.bindings}
         assert set(told) == {"good-count", "scrap-count", "cycle-time"}
         tag = at.plant.tags[PropertyRef("press-1", "good-count")]
@@ -126,6 +126,25 @@ async def test_an_app_is_told_its_own_and_no_more(world: World) -> None:
         assert output.kind == ValueKind.FLOAT64
         chosen = await at.runtime.GetAppConfiguration(contract.GetAppConfigurationRequest(name=at.name))
         assert dict(chosen.configuration) == {"shift": "day", "target": 85}
+
+
+async def test_an_app_is_told_where_its_machines_stand(world: World) -> None:
+    async with desk(world) as at:
+        tenant, assets = at.plant.tenant, world.plants.assets
+        for place, level, parent in (
+            ("works", AssetLevel.SITE, None),
+            ("hall", AssetLevel.AREA, "works"),
+            ("other-hall", AssetLevel.AREA, "works"),
+        ):
+            await assets.create(tenant, NewAsset(place, place.title(), level, parent, "", ""))
+        await assets.update(AssetName(tenant, "press-1"), AssetChange(parent="hall"))
+        await assets.update(AssetName(tenant, "press-2"), AssetChange(parent="other-hall"))
+        told = {each.name.rpartition("/")[2]: each for each in (await at.binding()).assets}
+        assert told.keys() == {"works", "hall", "press-1"}, "what is not above a chosen machine is not there"
+        assert told["press-1"].parent_asset == told["hall"].name
+        assert told["hall"].parent_asset == told["works"].name
+        assert (told["works"].display_name, told["works"].level) == ("Works", AssetLevel.SITE)
+        assert not told["hall"].bindings
 
 
 async def test_other_subscriptions_are_as_if_they_did_not_exist(world: World) -> None:

@@ -112,7 +112,9 @@ class AppBinding(_message.Message):
     """One more for each change of what is to run."""
     @_builtins.property
     def assets(self) -> _containers.RepeatedCompositeFieldContainer[_asset_service_pb2.Asset]:
-        """The chosen assets, with those bindings that were granted."""
+        """The chosen assets, with those bindings that were granted, and the sites, areas
+        and lines that they are part of, by name.
+        """
 
     @_builtins.property
     def models(self) -> _containers.RepeatedCompositeFieldContainer[_asset_service_pb2.AssetModel]:
