@@ -48,7 +48,7 @@ def test_the_demonstration_verifies_itself(folder: Path) -> None:
     assert report["samples_committed"] > 10_000
     assert report["latency_ms_p99"] > 0
     assert report["seconds_to_first_sample"] > 0
-    assert (report["app"], report["app_plants"]) == ("oee-board", 3)
+    assert (report["app"], report["app_sites"]) == ("oee-board", 3)
     assert report["app_machines"] > 30
     engine = find_engine(CliSettings())
     assert report["app_runs_as"] == ("docker" if engine else "process")

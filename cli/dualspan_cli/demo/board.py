@@ -11,33 +11,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources as packages
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from dualspan.marketplace.v1 import subscriptions_pb2 as subscriptions
-from dualspan.onboarding.v1 import asset_service_pb2 as onboarding
-from dualspan.onboarding.v1 import mapping_service_pb2 as mapping
-from dualspan.onboarding.v1.asset_service_pb2_grpc import AssetServiceStub
-from dualspan.onboarding.v1.mapping_service_pb2_grpc import MappingServiceStub
 from dualspan_cli.apps_here import PLATFORM_PUBLISHER, RunningApp, running_app
 from dualspan_cli.commands.subscriptions import following
 from dualspan_cli.demo.image import AppImage
 from dualspan_cli.demo.onboard import unless_there, wait_for
+from dualspan_cli.demo.places import SITES, Places
 from dualspan_cli.engine import Engine, EngineError
 from dualspan_cli.errors import CommandError
 from dualspan_cli.publishing.offering import FREE_PLAN, offer
 from dualspan_cli.publishing.source import AppSource
-from dualspan_cli.session import Access, Session, all_pages
+from dualspan_cli.session import Access, Session
 from dualspan_manifest import parse
-
-if TYPE_CHECKING:  # exist in the stub files only
-    from dualspan.onboarding.v1.asset_service_pb2_grpc import AssetServiceAsyncStub
-    from dualspan.onboarding.v1.mapping_service_pb2_grpc import MappingServiceAsyncStub
-    from dualspan.onboarding.v1.resources_pb2 import Tag
 
 APP = "oee-board"
 _PACKAGE = "oee_board"
 _PATIENCE_S = 90.0
-_MAPPING_S = 60.0
 _PAGE_S = 5.0
 
 
@@ -60,7 +50,7 @@ class Shown:
 
     Attributes:
         running: How it runs, and where its pages are.
-        machines: That its page shows, by plant.
+        machines: That its page shows, by site.
         seconds: From the machines' names to the page.
         why_process: Why it is no container; empty if it is one.
     """
@@ -74,7 +64,7 @@ class Shown:
     def words(self) -> str:
         """In a line, for people."""
         how = f"as a local process, for {self.why_process}" if self.why_process else "as a container"
-        found = ", ".join(f"{plant} {count}" for plant, count in sorted(self.machines.items()))
+        found = ", ".join(f"{site} {count}" for site, count in sorted(self.machines.items()))
         return f"The OEE board runs {how} and shows {sum(self.machines.values())} machines ({found})."
 
 
@@ -106,49 +96,26 @@ class Board:
         self._session = session
         self._access = access
         self._environment = environment
-        self._assets: AssetServiceAsyncStub = AssetServiceStub(session.onboarding_channel)
 
-    async def show(self, tags: Sequence[Tag], servers: Sequence[str], made: Made) -> Shown:
-        """Take all steps, and wait until the page shows machines of every server.
+    async def show(self, servers: Sequence[str], made: Made) -> Shown:
+        """Take all steps, and wait until the page shows machines of every site.
 
         Args:
-            tags: All of the enterprise.
-            servers: Full names.
+            servers: The plants', by full name.
             made: The app's image.
 
         Raises:
             CommandError: A step failed, or the page does not come to show them.
         """
         begin = time.monotonic()
-        plants = {tag.name: _last(tag.server) for tag in tags}
-        await asyncio.gather(self._name_machines(servers, plants), offer(self._access, *_source(made)))
+        await asyncio.gather(Places(self._session).fill(servers), offer(self._access, *_source(made)))
         await self._subscribe()
         running = await running_app(self._environment, _last(self._session.tenant), APP)
         if running is None:
             raise CommandError("NOT_RUNNING", f"Nothing runs of {APP}. See: dualspan subscriptions show {APP}")
-        machines = await self._until_shown(running, await self._plants(plants), {_last(each) for each in servers})
+        machines = await _until_shown(running, {SITES[_last(each)] for each in servers})
         why = made.why_not or "it was subscribed to as one" if running.kind == "process" else ""
         return Shown(running, machines, round(time.monotonic() - begin, 1), why)
-
-    async def _name_machines(self, servers: Sequence[str], plants: Mapping[str, str]) -> None:
-        """Assets of all machines that are recognized."""
-        known = set((await self._plants(plants)).values())
-        stub: MappingServiceAsyncStub = MappingServiceStub(self._session.onboarding_channel)
-        for server in servers:
-            if _last(server) in known:
-                continue
-            proposal = await stub.ProposeMapping(mapping.ProposeMappingRequest(server=server), timeout=_MAPPING_S)
-            listing = mapping.ListMappingGroupsRequest(parent=proposal.name, page_size=200)
-            groups = await all_pages(stub.ListMappingGroups, listing, lambda page: page.groups)
-            sure = [each.group for each in groups if any(match.sure for match in each.matches)]
-            choice = mapping.MappingChoice(groups=sure)
-            await stub.ApplyMapping(mapping.ApplyMappingRequest(name=proposal.name, choice=choice), timeout=_MAPPING_S)
-
-    async def _plants(self, plants: Mapping[str, str]) -> Mapping[str, str]:
-        """Asset → plant, by the tags that its properties are bound to."""
-        request = onboarding.ListAssetsRequest(parent=self._session.tenant, page_size=1000)
-        assets = await all_pages(self._assets.ListAssets, request, lambda page: page.assets)
-        return {_last(each.name): plants[each.bindings[0].tag] for each in assets if each.bindings}
 
     async def _subscribe(self) -> None:
         """Every machine that suits, and until the app is well."""
@@ -170,20 +137,6 @@ class Board:
             state = following.state_of(found)
             raise CommandError("NOT_RUNNING", f"{APP} is {state}. Start it again: dualspan subscriptions resume {APP}")
 
-    async def _until_shown(self, running: RunningApp, plants: Mapping[str, str], wanted: set[str]) -> Mapping[str, int]:
-        """How many machines of each plant the page shows, once there are some of each."""
-        shown: dict[str, int] = {}
-
-        async def all_are() -> bool:
-            machines = await asyncio.to_thread(_page, running.address)
-            found = [plants[each] for each in machines if each in plants]
-            shown.clear()
-            shown.update({plant: found.count(plant) for plant in set(found)})
-            return shown.keys() >= wanted
-
-        await wait_for("the OEE board to show machines of all plants", all_are, _PATIENCE_S)
-        return shown
-
 
 async def stop_board(session: Session) -> None:
     """Let it write no more, until the next run starts it again."""
@@ -191,11 +144,25 @@ async def stop_board(session: Session) -> None:
     await following.stub(session).SuspendSubscription(subscriptions.SuspendSubscriptionRequest(name=name))
 
 
+async def _until_shown(running: RunningApp, wanted: set[str]) -> Mapping[str, int]:
+    """How many machines of each site the page shows, once there are some of each."""
+    shown: dict[str, int] = {}
+
+    async def all_are() -> bool:
+        sites = await asyncio.to_thread(_page, running.address)
+        shown.clear()
+        shown.update({site: sites.count(site) for site in sorted(set(sites))})
+        return shown.keys() >= wanted
+
+    await wait_for("the OEE board to show machines of all sites", all_are, _PATIENCE_S)
+    return shown
+
+
 def _page(address: str) -> Sequence[str]:
-    """Ids of the machines that the page shows; none while it does not answer."""
+    """The site of each machine that the page shows; none while it does not answer."""
     try:
         with urllib.request.urlopen(f"http://{address}/api/board?span=day", timeout=_PAGE_S) as answer:
-            return [each["id"] for each in json.load(answer)["machines"]]
+            return [each["site"] for each in json.load(answer)["machines"]]
     except (urllib.error.URLError, TimeoutError, ConnectionError):
         return ()
 

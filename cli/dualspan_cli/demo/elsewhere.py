@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dualspan_cli.demo.onboard import Onboarding, wait_for
+from dualspan_cli.demo.places import Places
 from dualspan_cli.demo.plants import PLANTS, PlantServer
 from dualspan_cli.local import write_private
 from dualspan_cli.output import messages
@@ -30,14 +31,15 @@ async def onboard(ready_file: Path, token_file: Path) -> None:
         if token := await onboarding.enrolment_token(is_known=True):
             write_private(token_file, token)
         await onboarding.until_online()
-        for plant in _plants(ready_file):
-            name = await onboarding.add_server(plant)
+        names = [await onboarding.add_server(plant) for plant in _plants(ready_file)]
+        for name, plant in zip(names, _plants(ready_file), strict=True):
             await onboarding.approve(name, plant)
             await onboarding.until_connected(name)
             await onboarding.browse(name, lambda nodes: None)
             messages.print(f"{plant.plant}: {await onboarding.accept_all(name)} tags")
         tags = await onboarding.until_active(lambda settled, total: None)
-        messages.print(f"{len(tags)} tags stream. Sign in as {FIRST_EMAIL}.")
+        machines = await Places(session).fill(names)
+        messages.print(f"{len(tags)} tags of {machines} machines stream. Sign in as {FIRST_EMAIL}.")
 
 
 def _plants(ready_file: Path) -> Sequence[PlantServer]:

@@ -87,7 +87,7 @@ class Report:
     seconds_to_first_sample: float
     app: str
     app_runs_as: str
-    app_plants: int
+    app_sites: int
     app_machines: int
     app_seconds: float
     problems: tuple[str, ...]
@@ -198,7 +198,7 @@ class Demo:
         board = Board(flowing.session, here.access(), here.platform.environment())
         try:
             with nullcontext() if self._as_json else messages.status("The OEE board: publish, subscribe, start…"):
-                shown = await board.show(flowing.tags, flowing.servers, made)
+                shown = await board.show(flowing.servers, made)
         except (CommandError, grpc.aio.AioRpcError) as err:
             words = f"The OEE board does not run: {explain(err).words}"
             messages.print(f"[yellow]{words}[/]", soft_wrap=True)
@@ -263,7 +263,7 @@ async def _verify(flowing: Flowing, board: Shown | str, stop_gateway: Callable[[
         seconds_to_first_sample=flowing.seconds_to_first_sample,
         app=APP,
         app_runs_as="" if isinstance(board, str) else board.running.kind,
-        app_plants=0 if isinstance(board, str) else len(board.machines),
+        app_sites=0 if isinstance(board, str) else len(board.machines),
         app_machines=0 if isinstance(board, str) else sum(board.machines.values()),
         app_seconds=0.0 if isinstance(board, str) else board.seconds,
         problems=(*_problems(verdict, gaps, probe), *([board] if isinstance(board, str) else [])),
