@@ -73,6 +73,15 @@ class Trial:
         )
         await (await self.stub()).UpgradeSubscription(request)
 
+    async def is_at(self, version: str) -> None:
+        """The subscription is to a version that was offered, as if it had been so from the beginning."""
+        await _as_admin(
+            self.site,
+            "UPDATE marketplace.subscription SET version = $2 WHERE tenant_id = $1",
+            self.tenant,
+            version,
+        )
+
     def worker(self) -> Upgrading:
         """One more worker."""
         parts = self.site.world.marketplace.parts

@@ -249,14 +249,64 @@ async def test_a_version_that_is_withdrawn_meanwhile_is_rolled_back(tried: Trial
     await offer(tried.site, "1.2.5", "well")
     await tried.begin("1.2.5")
     await tried.beside()
-    publishing = PublishingServiceStub(await world.marketplace.channel(world.maker))
-    name = version_name(world.maker, world.app, "1.2.5")
-    await publishing.WithdrawAppVersion(publishing_pb2.WithdrawAppVersionRequest(name=name, remark="It leaks."))
+    await withdraw(world, "1.2.5")
     await world.sweep()
     ended = await tried.until(ROLLED_BACK)
     assert ended.reason == "Its publisher has withdrawn the new version."
     now = await tried.now()
     assert (now.version, now.state) == ("1.2.0", subscriptions_pb2.SUBSCRIPTION_STATE_ACTIVE)
+
+
+async def withdraw(world: World, version: str) -> None:
+    publishing = PublishingServiceStub(await world.marketplace.channel(world.maker))
+    name = version_name(world.maker, world.app, version)
+    await publishing.WithdrawAppVersion(publishing_pb2.WithdrawAppVersionRequest(name=name, remark="It leaks."))
+
+
+@pytest.mark.parametrize("how", ["well", "dies"])
+async def test_what_was_withdrawn_goes_on_as_another_version_or_not_at_all(tried: Trial, how: str) -> None:
+    world = tried.site.world
+    old, new = ("1.2.6", "1.2.7") if how == "well" else ("1.2.8", "1.2.9")
+    await offer(tried.site, old, "well")
+    await offer(tried.site, new, how)
+    await tried.is_at(old)
+    await withdraw(world, old)
+    await world.sweep()
+    await tried.work()
+    stopped = await tried.now()
+    assert (stopped.state, stopped.cause) == (subscriptions_pb2.SUBSCRIPTION_STATE_SUSPENDED, "withdrawn")
+    assert await tried.site.pid(tried.tenant) == 0
+    await tried.begin(new)
+    assert (await tried.now()).state == subscriptions_pb2.SUBSCRIPTION_STATE_UPGRADING
+    ended = await tried.until(SWITCHED if how == "well" else ROLLED_BACK)
+    now = await tried.now()
+    if how == "well":
+        assert (now.version, now.state) == (new, subscriptions_pb2.SUBSCRIPTION_STATE_ACTIVE)
+        assert ended.reason == "Its publisher has withdrawn the old version."
+        assert await tried.site.pid(tried.tenant)
+    else:
+        assert (now.version, now.state, now.cause) == (old, subscriptions_pb2.SUBSCRIPTION_STATE_SUSPENDED, "withdrawn")
+        assert "started 3 times and never was well" in now.reason
+        await tried.work()
+        assert await tried.site.pid(tried.tenant) == 0
+
+
+async def test_what_is_suspended_stays_so_as_another_version(tried: Trial) -> None:
+    stub = await tried.site.world.stub(tried.tenant)
+    await stub.SuspendSubscription(subscriptions_pb2.SuspendSubscriptionRequest(name=tried.resource))
+    await tried.work()
+    await tried.begin("1.3.0")
+    now = await tried.now()
+    assert (now.version, now.state) == ("1.3.0", subscriptions_pb2.SUBSCRIPTION_STATE_SUSPENDED)
+    assert now.cause == "asked"
+    assert (await operation(tried)).HasField("response")
+    ended = await tried.until(SWITCHED)
+    assert ended.reason.endswith("It runs once the subscription is resumed.")
+    assert await tried.site.pid(tried.tenant) == 0
+    await stub.ResumeSubscription(subscriptions_pb2.ResumeSubscriptionRequest(name=tried.resource))
+    await tried.site.worker().follow(tried.name)
+    assert (await tried.now()).state == subscriptions_pb2.SUBSCRIPTION_STATE_ACTIVE
+    assert await tried.site.pid(tried.tenant)
 
 
 async def test_a_worker_killed_at_any_statement_loses_nothing(tried: Trial, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,7 +47,8 @@ def test_facts_fit_the_state(steps: list[tuple[Step, Cause, int]]) -> None:
         assert (then.grace_end is not None) <= (then.state is State.SUSPENDED)
         assert (then.hand_back_end is not None) == (then.state is State.CANCELLED)
         assert then.state is not State.FAILED or then.reason
-        assert then.generation - before.generation == (step in {Step.CHANGE, Step.SWITCH, Step.REVERT})
+        renewed = {Step.CHANGE, Step.SWITCH, Step.REVERT, Step.SHELVE, Step.REPLACE}
+        assert then.generation - before.generation == (step in renewed)
         assert then.hand_back_end is None or then.hand_back_end == now + CLOCK.hand_back
 
 
@@ -100,4 +101,20 @@ def test_what_its_publisher_withdrew_is_not_resumed() -> None:
     life = take(Life(State.ACTIVE), Step.SUSPEND, BEGIN, CLOCK, cause=Cause.WITHDRAWN)
     assert life is not None
     assert take(life, Step.RESUME, BEGIN, CLOCK) is None
+    assert take(life, Step.REPLACE, BEGIN, CLOCK) is None
+    upgrading = take(life, Step.UPGRADE, BEGIN, CLOCK)
+    assert upgrading is not None
+    assert (upgrading.state, upgrading.cause) == (State.UPGRADING, Cause.NONE)
+    shelved = take(upgrading, Step.SHELVE, BEGIN, CLOCK, cause=Cause.WITHDRAWN, reason="why")
+    assert shelved is not None
+    assert (shelved.state, shelved.cause, shelved.reason) == (State.SUSPENDED, Cause.WITHDRAWN, "why")
     assert take(life, Step.CANCEL, BEGIN, CLOCK) is not None
+
+
+@given(STEPS)
+def test_what_is_stopped_stays_so_whatever_version_it_is(steps: list[tuple[Step, Cause, int]]) -> None:
+    for before, step, then, _ in lived(steps, Life()):
+        if step is Step.REPLACE and before.state is State.SUSPENDED:
+            assert (then.state, then.cause, then.grace_end) == (before.state, before.cause, before.grace_end)
+        if step is Step.UPGRADE and before.state is State.SUSPENDED:
+            assert before.cause is Cause.WITHDRAWN

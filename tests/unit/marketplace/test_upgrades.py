@@ -29,6 +29,7 @@ from dualspan_marketplace.upgrades.model import (
     RollBack,
     Seen,
     Settled,
+    Shelve,
     Step,
     Switch,
     Verdict,
@@ -56,6 +57,7 @@ SEEN = st.builds(
     span=st.just(SPAN),
     called_off=st.booleans(),
     withdrawn=st.booleans(),
+    outdated=st.booleans(),
     verdict=VERDICTS,
 )
 
@@ -76,6 +78,8 @@ def after(seen: Seen, step: Step, luck: bool, outcome: Outcome) -> Seen:
             then = replace(seen, phase=Phase.SWITCHED, state=State.ACTIVE)
         case RollBack() | Revert():
             then = replace(seen, phase=Phase.ROLLED_BACK, state=State.ACTIVE)
+        case Shelve():
+            then = replace(seen, phase=Phase.ROLLED_BACK, state=State.SUSPENDED)
         case Abandon():
             then = replace(seen, phase=Phase.ABANDONED)
         case EndCanary() if canary:
@@ -109,9 +113,12 @@ def test_from_everywhere_it_comes_to_an_end(seen: Seen, luck: list[bool], outcom
             return
         then = after(seen, step, lucky, outcome)
         # The old one's place is given away for a comparison that was good, and for nothing else.
-        if then.phase is Phase.SWITCHING is not seen.phase:
+        if then.phase is Phase.SWITCHING is not seen.phase and not seen.outdated:
             assert seen.verdict is not None
             assert seen.verdict.outcome is Outcome.ALIKE
+        # What must not run is not put back to run.
+        if isinstance(step, Revert):
+            assert not seen.outdated
         assert turn < 59, (seen, step)
         seen = then
 
@@ -119,7 +126,7 @@ def test_from_everywhere_it_comes_to_an_end(seen: Seen, luck: list[bool], outcom
 @given(SEEN)
 def test_what_follows_says_why(seen: Seen) -> None:
     step = next_step(seen)
-    if isinstance(step, Switch | RollBack | Revert):
+    if isinstance(step, Switch | RollBack | Revert | Shelve):
         assert step.why
     if isinstance(step, Wait):
         assert step.seconds > 0
@@ -140,6 +147,17 @@ def test_one_that_its_publisher_withdraws_does_not_take_the_place() -> None:
     assert isinstance(next_step(replace(beside, withdrawn=True)), RollBack)
     place = Seen(Phase.SWITCHING, State.UPGRADING, None, Place(seconds=1, is_well=True), withdrawn=True)
     assert isinstance(next_step(place), Revert)
+
+
+def test_an_old_version_that_is_withdrawn_gives_its_place_to_one_that_is_well() -> None:
+    well = Canary(State.ACTIVE, 1.0, answers=True)
+    seen = Seen(Phase.CANARY, State.UPGRADING, well, span=SPAN, outdated=True)
+    assert isinstance(next_step(seen), Switch)
+    assert isinstance(next_step(replace(seen, canary=replace(well, answers=False))), Wait)
+    assert isinstance(next_step(replace(seen, canary=replace(well, trouble="It ended."))), RollBack)
+    assert isinstance(next_step(replace(seen, withdrawn=True)), RollBack)
+    place = Seen(Phase.SWITCHING, State.UPGRADING, None, Place(seconds=10, attempts=3), outdated=True)
+    assert isinstance(next_step(place), Shelve)
 
 
 def test_one_that_is_not_well_in_the_place_goes_back() -> None:

@@ -20,7 +20,7 @@ from dualspan_marketplace.store import listings, subscriptions
 from dualspan_marketplace.store import upgrades as store
 from dualspan_marketplace.store.listings import Listed
 from dualspan_marketplace.subscriptions import errors
-from dualspan_marketplace.subscriptions.life import Clock, Life, Step, take
+from dualspan_marketplace.subscriptions.life import Cause, Clock, Life, State, Step, take
 from dualspan_marketplace.subscriptions.model import Subscription, SubscriptionName
 from dualspan_marketplace.upgrades.errors import (
     consent_needed,
@@ -29,6 +29,7 @@ from dualspan_marketplace.upgrades.errors import (
     upgrade_not_found,
     version_not_published,
 )
+from dualspan_marketplace.upgrades.model import Phase
 from dualspan_marketplace.upgrades.record import Snapshot, Upgrade
 from dualspan_runtime.audit import Audit
 from dualspan_runtime.database import Connection, Database
@@ -46,6 +47,15 @@ class _Plan:
     configuration: Mapping[str, Any]
     roles: Mapping[str, tuple[str, ...]]
     tags: tuple[GrantedTag, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How an upgrade begins: its first phase, the subscription's life then, and why it is no canary."""
+
+    phase: Phase
+    life: Life
+    reason: str
 
 
 class Upgrades:
@@ -95,14 +105,17 @@ class Upgrades:
             found = await _there(connection, name, lock=True)
             if found.etag != etag:
                 raise errors.changed_meanwhile()
-            life = take(found.life, Step.UPGRADE, datetime.now(UTC), self._clock)
-            if life is None:
+            way = _way(found.life, self._clock)
+            if way is None:
                 raise errors.not_possible(found.life.state, Step.UPGRADE)
             plan = _planned(found, await _target(connection, found, version), values, assets)
             grant = tuple(await subscriptions.granted(connection, name))
             _check_consent(found, grant, plan, consent=consent)
-            operation = await self._write(connection, replace(found, life=life), grant, plan)
+            operation = await self._write(connection, found, grant, plan, way)
         await self._jobs.request("marketplace.upgrades")
+        if way.phase is not Phase.CANARY:
+            await self._jobs.request("marketplace.outputs")
+            await self._jobs.request("marketplace.deploy", name.tenant, name.subscription_id)
         return operation
 
     async def cancel(self, name: SubscriptionName, number: int) -> Upgrade:
@@ -131,9 +144,9 @@ class Upgrades:
             return await store.page(connection, name, before, limit)
 
     async def _write(
-        self, connection: Connection, found: Subscription, grant: tuple[GrantedTag, ...], plan: _Plan
+        self, connection: Connection, found: Subscription, grant: tuple[GrantedTag, ...], plan: _Plan, way: _Way
     ) -> operations_pb2.Operation:
-        name = found.name
+        name, now = found.name, datetime.now(UTC)
         new = Upgrade(
             name=name,
             number=await store.next_number(connection, name),
@@ -142,19 +155,53 @@ class Upgrades:
             to_version=plan.listed.version,
             canary_seconds=plan.manifest.upgrade.canary,
             operation="",
-            create_time=datetime.now(UTC),
+            create_time=now,
+            phase=way.phase,
+            reason=way.reason,
+            switch_time=None if way.phase is Phase.CANARY else now,
+            end_time=now if way.phase.is_over else None,
         )
         made = await self._operations.create(
             connection, name.tenant, metadata=upgrade_message(new), resource=_resource(name)
         )
-        await subscriptions.update(connection, found)
         await store.insert(connection, replace(new, operation=made.name))
-        await _put_canary(connection, found, new, plan)
+        if way.phase is Phase.CANARY:
+            await subscriptions.update(connection, replace(found, life=way.life))
+            await _put_canary(connection, found, new, plan)
+        else:
+            await _put_in_place(connection, replace(found, life=way.life), plan)
+        if way.phase.is_over:
+            await self._operations.finish(connection, name.tenant, made.name, upgrade_message(new))
         await self._audited(connection, name, "upgrade")
         return made
 
     async def _audited(self, connection: Connection, name: SubscriptionName, action: str) -> None:
         await self._audit.write(connection, name.tenant, f"marketplace.subscriptions.{action}", _resource(name))
+
+
+def _way(life: Life, clock: Clock) -> _Way | None:
+    """How an upgrade begins; None where it cannot.
+
+    Where the old version runs, the new one is compared with it. What its publisher withdrew cannot run: the new version
+    is started in its place. Of what is suspended for another cause nothing is started, and what failed is started anew.
+    """
+    now = datetime.now(UTC)
+    upgrading = take(life, Step.UPGRADE, now, clock)
+    if upgrading is not None and life.state is State.ACTIVE:
+        return _Way(Phase.CANARY, upgrading, "")
+    if upgrading is not None:
+        switched = take(upgrading, Step.SWITCH, now, clock)
+        return switched and _Way(Phase.SWITCHING, switched, "Its publisher has withdrawn the old version.")
+    replaced = take(life, Step.REPLACE, now, clock)
+    when = " It runs once the subscription is resumed." if life.state is State.SUSPENDED else ""
+    return replaced and _Way(Phase.SWITCHED, replaced, f"Nothing ran that it could be compared with.{when}")
+
+
+async def _put_in_place(connection: Connection, found: Subscription, plan: _Plan) -> None:
+    """The subscription is to the new version from now on."""
+    await subscriptions.grant(connection, found.name, plan.tags)
+    await store.change_version(connection, found.name, plan.listed.version, plan.listed.manifest, plan.manifest.scopes)
+    await subscriptions.update(connection, replace(found, configuration=plan.configuration, roles=plan.roles))
 
 
 async def _put_canary(connection: Connection, found: Subscription, new: Upgrade, plan: _Plan) -> None:
@@ -183,7 +230,7 @@ async def _put_canary(connection: Connection, found: Subscription, new: Upgrade,
 
 
 async def _target(connection: Connection, found: Subscription, version: str) -> Listed:
-    """The version to go to, which is newer than what runs."""
+    """The version to go to, which is newer; from one that its publisher has withdrawn, any that is published."""
     if version:
         listed = await listings.find_version(connection, found.app_id, version)
         if listed is None:
@@ -193,7 +240,8 @@ async def _target(connection: Connection, found: Subscription, version: str) -> 
         if listed is None:
             raise listing_not_found(found.app_id)
     had, wanted = Version.parse(found.version), Version.parse(listed.version)
-    if had is None or wanted is None or not had < wanted:
+    leaves = found.life.cause is Cause.WITHDRAWN
+    if had is None or wanted is None or not (had < wanted or leaves):
         raise not_newer(found.version, version) if version else no_newer(found.version)
     return listed
 

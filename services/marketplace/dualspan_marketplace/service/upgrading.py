@@ -13,8 +13,9 @@ from dualspan_marketplace.service.upgrade_messages import upgrade_message
 from dualspan_marketplace.store import deployments, subscriptions
 from dualspan_marketplace.store import upgrades as store
 from dualspan_marketplace.store.deployments import Deployment
+from dualspan_marketplace.store.upgrades import Barred
 from dualspan_marketplace.subscriptions import life as lives
-from dualspan_marketplace.subscriptions.life import Clock, take
+from dualspan_marketplace.subscriptions.life import Cause, Clock, take
 from dualspan_marketplace.subscriptions.model import Subscription, SubscriptionName
 from dualspan_marketplace.upgrades.comparison import Compared, judge
 from dualspan_marketplace.upgrades.errors import abandoned, rolled_back
@@ -32,6 +33,7 @@ from dualspan_marketplace.upgrades.model import (
     RollBack,
     Seen,
     Settled,
+    Shelve,
     Step,
     Switch,
     Wait,
@@ -50,6 +52,7 @@ _AT_ONCE = 500
 _MOST_STEPS = 6
 # What was seen well so long ago may be well no more.
 _FRESH = timedelta(seconds=30)
+_NONE_BARRED = Barred()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,30 +100,30 @@ class Upgrading:
         """Take whatever steps can be taken now."""
         async with self._database.platform_transaction() as connection:
             found = await store.unsettled(connection, _AT_ONCE)
-        for name, number, withdrawn in found:
+        for name, number, barred in found:
             with on_its_own("an upgrade", name):
-                await self.follow(name, number, withdrawn=withdrawn)
+                await self.follow(name, number, barred)
 
-    async def follow(self, name: SubscriptionName, number: int, *, withdrawn: bool = False) -> None:
+    async def follow(self, name: SubscriptionName, number: int, barred: Barred = _NONE_BARRED) -> None:
         """Take steps of one upgrade until it has to wait, or is settled; see `turn`."""
         for _ in range(_MOST_STEPS):
-            step = await self.turn(name, number, withdrawn=withdrawn)
+            step = await self.turn(name, number, barred)
             if step is None or isinstance(step, Wait | Settled):
                 return
 
-    async def turn(self, name: SubscriptionName, number: int, *, withdrawn: bool = False) -> Step | None:
+    async def turn(self, name: SubscriptionName, number: int, barred: Barred = _NONE_BARRED) -> Step | None:
         """Take one step; None if there is no such upgrade, or another worker is at it.
 
         Args:
             name: Of the subscription.
             number: Of the upgrade.
-            withdrawn: The publisher has withdrawn the new version, which only a platform transaction sees.
+            barred: What its publisher has withdrawn.
 
         Raises:
             Unavailable, AioRpcError: A service that is asked does not answer.
         """
         async with self._database.transaction(name.tenant, readonly=True) as connection:
-            view = await self._view(connection, await store.find(connection, name, number), withdrawn=withdrawn)
+            view = await self._view(connection, await store.find(connection, name, number), barred)
         if view is None or isinstance(view.step, Wait):
             return view.step if view else None
         compared: Sequence[Compared] | None = None
@@ -132,7 +135,7 @@ class Upgrading:
             # The subscription first, as people do; what was seen before may be another worker's past.
             await subscriptions.find(connection, name, lock=True)
             held = await store.hold(connection, name, number)
-            view = await self._view(connection, held, compared, withdrawn=withdrawn)
+            view = await self._view(connection, held, barred, compared)
             if view is None:
                 return None
             set_call(Principal(PrincipalKind.SERVICE, "services/marketplace"), name.tenant)
@@ -144,9 +147,8 @@ class Upgrading:
         self,
         connection: Connection,
         found: Upgrade | None,
+        barred: Barred,
         compared: Sequence[Compared] | None = None,
-        *,
-        withdrawn: bool,
     ) -> _View | None:
         if found is None:
             return None
@@ -166,7 +168,8 @@ class Upgrading:
             place=_place(found, subscription, known, now),
             span=found.canary_seconds,
             called_off=found.called_off or stopped,
-            withdrawn=withdrawn,
+            withdrawn=barred.new,
+            outdated=barred.old,
             verdict=judge(compared, seconds) if compared is not None else None,
         )
         return _View(found, subscription, canary, next_step(seen))
@@ -199,7 +202,10 @@ class Upgrading:
                 changed = replace(upgrade, compared=tuple(compared) or upgrade.compared)
                 await self._end(connection, changed, Phase.ROLLED_BACK, why)
             case Revert(why):
-                await self._revert(connection, view, self._stays(upgrade, why))
+                await self._put_back(connection, view, lives.Step.REVERT, self._stays(upgrade, why))
+                await self._end(connection, upgrade, Phase.ROLLED_BACK, why)
+            case Shelve(why):
+                await self._put_back(connection, view, lives.Step.SHELVE, self._stays(upgrade, why))
                 await self._end(connection, upgrade, Phase.ROLLED_BACK, why)
             case Abandon():
                 await self._end_canary(connection, view)
@@ -224,20 +230,21 @@ class Upgrading:
         await self._move(connection, changed, lives.Step.SWITCH)
         await self._end_canary(connection, view)
 
-    async def _revert(self, connection: Connection, view: _View, reason: str) -> None:
+    async def _put_back(self, connection: Connection, view: _View, step: lives.Step, reason: str) -> None:
         """The subscription becomes what it was."""
         name, old = view.upgrade.name, view.upgrade.snapshot
         await subscriptions.grant(connection, name, old.grant)
         await store.change_version(connection, name, old.version, old.manifest, old.scopes)
         changed = replace(view.subscription, configuration=old.configuration, roles=old.roles)
-        await self._move(connection, changed, lives.Step.REVERT, reason)
+        await self._move(connection, changed, step, reason)
 
     async def _end_canary(self, connection: Connection, view: _View) -> None:
         if view.canary is not None and not view.canary.life.state.is_over:
             await self._move(connection, view.canary, lives.Step.CANCEL)
 
     async def _move(self, connection: Connection, found: Subscription, step: lives.Step, reason: str = "") -> None:
-        life = take(found.life, step, datetime.now(UTC), self._clock, reason=reason)
+        cause = Cause.WITHDRAWN if step is lives.Step.SHELVE else Cause.ASKED
+        life = take(found.life, step, datetime.now(UTC), self._clock, cause=cause, reason=reason)
         if life is None:
             return
         await subscriptions.update(connection, replace(found, life=life))
@@ -262,7 +269,7 @@ class Upgrading:
 
     async def _tell(self, view: _View) -> None:
         """Whoever runs apps hears of what changed; what it does not hear, it finds."""
-        if isinstance(view.step, Switch | Revert):
+        if isinstance(view.step, Switch | Revert | Shelve):
             await self._outputs.settle_if_possible(view.upgrade.name)
         if not isinstance(view.step, Mark | Judge | Wait | Settled):
             for name in (view.upgrade.name, view.upgrade.canary):

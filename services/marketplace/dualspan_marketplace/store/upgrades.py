@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from asyncpg import Record
@@ -25,7 +25,8 @@ async def insert(connection: Connection, new: Upgrade) -> None:
     """Make an upgrade; a subscription has one at a time that goes on."""
     await connection.execute(
         """INSERT INTO upgrade (tenant_id, subscription_id, number, phase, canary_id, snapshot, from_version,
-            to_version, canary_seconds, operation) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)""",
+            to_version, canary_seconds, operation, reason, switch_time, end_time)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)""",
         new.name.tenant,
         new.name.subscription_id,
         new.number,
@@ -36,6 +37,9 @@ async def insert(connection: Connection, new: Upgrade) -> None:
         new.to_version,
         new.canary_seconds,
         new.operation,
+        new.reason,
+        new.switch_time,
+        new.end_time,
     )
 
 
@@ -104,18 +108,29 @@ async def settle(connection: Connection, settled: Upgrade) -> None:
     await connection.execute(query, name.tenant, name.subscription_id, settled.number)
 
 
-async def unsettled(connection: Connection, limit: int) -> list[tuple[SubscriptionName, int, bool]]:
-    """Upgrades of all tenants of which something is left to do, and whether the new version must not run; in a platform
+@dataclass(frozen=True, slots=True)
+class Barred:
+    """Which of an upgrade's versions its publisher has withdrawn, which only a platform transaction sees."""
+
+    new: bool = False
+    old: bool = False
+
+
+async def unsettled(connection: Connection, limit: int) -> list[tuple[SubscriptionName, int, Barred]]:
+    """Upgrades of all tenants of which something is left to do, and which of their versions must not run; in a platform
     transaction.
     """
     rows = await connection.fetch(
-        """SELECT u.tenant_id, u.subscription_id, u.number, coalesce(v.state = 'withdrawn', false) FROM upgrade AS u
-        JOIN subscription AS s USING (tenant_id, subscription_id)
-        LEFT JOIN app_version AS v ON (v.tenant_id, v.app_id, v.version) = (s.publisher, s.app_id, u.to_version)
+        """SELECT u.tenant_id, u.subscription_id, u.number, coalesce(new.state = 'withdrawn', false),
+            coalesce(old.state = 'withdrawn', false)
+        FROM upgrade AS u JOIN subscription AS s USING (tenant_id, subscription_id)
+        LEFT JOIN app_version AS new ON (new.tenant_id, new.app_id, new.version) = (s.publisher, s.app_id, u.to_version)
+        LEFT JOIN app_version AS old
+            ON (old.tenant_id, old.app_id, old.version) = (s.publisher, s.app_id, u.from_version)
         WHERE NOT u.settled ORDER BY u.tenant_id, u.subscription_id, u.number LIMIT $1""",
         limit,
     )
-    return [(SubscriptionName(row[0], row[1]), row[2], row[3]) for row in rows]
+    return [(SubscriptionName(row[0], row[1]), row[2], Barred(row[3], row[4])) for row in rows]
 
 
 async def change_version(

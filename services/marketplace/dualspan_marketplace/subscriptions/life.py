@@ -46,6 +46,8 @@ class Step(Enum):
     SWITCH = "switch"
     ROLL_BACK = "roll-back"
     REVERT = "revert"
+    SHELVE = "shelve"
+    REPLACE = "replace"
     CANCEL = "cancel"
     CLEARED = "cleared"
 
@@ -63,11 +65,18 @@ _LIFE: dict[tuple[State, Step], State] = {
     # A change while nothing runs waits for it to run again.
     (State.SUSPENDED, Step.CHANGE): State.SUSPENDED,
     (State.SUSPENDED, Step.RESUME): State.PROVISIONING,
+    # What its publisher withdrew goes on as another version. What is stopped for another cause stays so, and is another
+    # version once it is resumed.
+    (State.SUSPENDED, Step.UPGRADE): State.UPGRADING,
+    (State.SUSPENDED, Step.REPLACE): State.SUSPENDED,
+    (State.FAILED, Step.REPLACE): State.PROVISIONING,
     # The old version runs until the new one is put in its place.
     (State.UPGRADING, Step.SWITCH): State.UPGRADING,
     (State.UPGRADING, Step.RUN): State.ACTIVE,
     (State.UPGRADING, Step.ROLL_BACK): State.ACTIVE,
     (State.UPGRADING, Step.REVERT): State.ACTIVE,
+    # Back to a version that must not run.
+    (State.UPGRADING, Step.SHELVE): State.SUSPENDED,
     (State.UPGRADING, Step.FAIL): State.FAILED,
     (State.CANCELLING, Step.CLEARED): State.CANCELLED,
 } | {
@@ -77,7 +86,9 @@ _LIFE: dict[tuple[State, Step], State] = {
 }  # fmt: skip
 
 # Steps that a person is told the reason of.
-_TOLD = frozenset({Step.FAIL, Step.SUSPEND, Step.ROLL_BACK, Step.REVERT})
+_TOLD = frozenset({Step.FAIL, Step.SUSPEND, Step.ROLL_BACK, Step.REVERT, Step.SHELVE})
+# Steps after which something else is to run.
+_RENEWED = frozenset({Step.CHANGE, Step.SWITCH, Step.REVERT, Step.SHELVE, Step.REPLACE})
 
 
 def after(state: State, step: Step) -> State | None:
@@ -149,22 +160,30 @@ def take(
         reason: Of a failure, a suspension or a roll-back, in words.
     """
     state = after(life.state, step)
-    if state is None:
-        return None
-    if step is Step.RESUME and life.cause is Cause.WITHDRAWN:
+    if state is None or _is_barred(life, step):
         return None
     suspended = state is State.SUSPENDED
-    begins = step is Step.SUSPEND
+    begins = step in {Step.SUSPEND, Step.SHELVE}
     return replace(
         life,
         state=state,
-        generation=life.generation + (step in {Step.CHANGE, Step.SWITCH, Step.REVERT}),
+        generation=life.generation + (step in _RENEWED),
         cause=cause if begins else life.cause if suspended else Cause.NONE,
         reason=reason if step in _TOLD else life.reason if suspended else "",
         trial_end=None if state.is_over else life.trial_end,
         grace_end=_grace_end(now, clock, cause) if begins else life.grace_end if suspended else None,
         hand_back_end=now + clock.hand_back if state is State.CANCELLED else None,
     )
+
+
+def _is_barred(life: Life, step: Step) -> bool:
+    """Whether the cause of a suspension forbids a step: what was withdrawn runs as another version or not at all, and
+    what is stopped for another cause runs only once it is resumed.
+    """
+    withdrawn = life.cause is Cause.WITHDRAWN
+    if step is Step.UPGRADE:
+        return life.state is State.SUSPENDED and not withdrawn
+    return withdrawn and step in {Step.RESUME, Step.REPLACE}
 
 
 def without_trial(life: Life) -> Life:

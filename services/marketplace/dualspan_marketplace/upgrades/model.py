@@ -100,6 +100,7 @@ class Seen:
         span: Seconds that the canary runs for.
         called_off: A person wants it no more.
         withdrawn: The publisher has withdrawn the new version: it must not run.
+        outdated: The publisher has withdrawn the old version: it must not run, and nothing is compared with it.
         verdict: Of a comparison that was just made; None as long as none was.
     """
 
@@ -110,6 +111,7 @@ class Seen:
     span: float = 0.0
     called_off: bool = False
     withdrawn: bool = False
+    outdated: bool = False
     verdict: Verdict | None = None
 
 
@@ -155,6 +157,13 @@ class Revert:
 
 
 @dataclass(frozen=True, slots=True)
+class Shelve:
+    """Put the old version back in its place and do not run it, for a reason."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Abandon:
     """Leave off: the subscription is another by now."""
 
@@ -176,10 +185,13 @@ class Settled:
     """Nothing is left to do."""
 
 
-Step: TypeAlias = Begin | Mark | Judge | Switch | Finish | RollBack | Revert | Abandon | EndCanary | Wait | Settled
+Step: TypeAlias = (
+    Begin | Mark | Judge | Switch | Finish | RollBack | Revert | Shelve | Abandon | EndCanary | Wait | Settled
+)
 
 _SOON = 1.0
 _WITHDRAWN = "Its publisher has withdrawn the new version."
+_OUTDATED = "Its publisher has withdrawn the old version: nothing was compared with it."
 
 
 def next_step(seen: Seen) -> Step:
@@ -190,7 +202,8 @@ def next_step(seen: Seen) -> Step:
     if seen.state is not State.UPGRADING:
         return Abandon()
     if seen.phase is Phase.SWITCHING:
-        return Revert(_WITHDRAWN) if seen.withdrawn else _in_place(seen.place)
+        step = Revert(_WITHDRAWN) if seen.withdrawn else _in_place(seen.place)
+        return Shelve(step.why) if isinstance(step, Revert) and seen.outdated else step
     if seen.called_off:
         return RollBack("It was called off.")
     if seen.withdrawn:
@@ -198,7 +211,7 @@ def next_step(seen: Seen) -> Step:
     return _beside(seen)
 
 
-def _in_place(place: Place) -> Step:
+def _in_place(place: Place) -> Finish | Revert | Wait:
     if place.is_well:
         return Finish()
     last = f" Its last words: {place.words}" if place.words else ""
@@ -231,6 +244,8 @@ def _running(seen: Seen, canary: Canary) -> Step:
         return Mark()
     if canary.trouble:
         return RollBack(f"The new version ran for {canary.since:.0f} s beside the old one. {canary.trouble}")
+    if seen.outdated and canary.answers:
+        return Switch(_OUTDATED)
     if canary.since < seen.span:
         return Wait(seen.span - canary.since)
     if not canary.answers:
