@@ -52,6 +52,22 @@ async def boil(loop, dish):
 @app.task(name="kitchen.cook")
 def cook(dish):
     runner.run(lambda loop: boil(loop, dish))
+
+
+async def simmer(dish):
+    notes.rpush("notes", dish)
+    try:
+        while not notes.get("served"):
+            await asyncio.sleep(0.01)
+        if dish == "burnt":
+            raise RuntimeError(dish)
+    finally:
+        notes.rpush("notes", "no more " + dish)
+
+
+@app.task(name="kitchen.simmer")
+def put_on(dish):
+    runner.start(dish, lambda loop: simmer(dish))
 """
 
 
@@ -107,3 +123,21 @@ def test_a_task_whose_worker_process_is_killed_runs_again(
     wait_for(lambda: notes.get("pid"))
     os.kill(int(str(notes.get("pid"))), signal.SIGKILL)
     wait_for(lambda: "egg" in notes.lrange("notes", 0, -1))
+
+
+def test_what_is_started_goes_on_beside_other_tasks_and_once(
+    app: Celery, worker: "subprocess.Popen[bytes]", notes: "redis.Redis"
+) -> None:
+    for dish in ("stock", "stock", "burnt"):
+        app.send_task("kitchen.simmer", [dish])
+    app.send_task("kitchen.cook", ["rice"])
+    wait_for(lambda: "rice" in notes.lrange("notes", 0, -1))
+    assert notes.lrange("notes", 0, -1) == ["opened", "stock", "burnt", "rice"]
+    notes.set("served", 1)
+    wait_for(lambda: notes.llen("notes") == 6)
+    notes.delete("served")
+    app.send_task("kitchen.simmer", ["stock"])
+    wait_for(lambda: notes.llen("notes") == 7)
+    worker.terminate()
+    assert worker.wait(30) == 0
+    assert notes.lrange("notes", 6, -1) == ["stock", "no more stock", "closed"]
