@@ -5,15 +5,18 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
+from dualspan.identity.v1.account_service_pb2_grpc import add_AccountServiceServicer_to_server
 from dualspan.identity.v1.app_token_service_pb2_grpc import add_AppTokenServiceServicer_to_server
 from dualspan.identity.v1.service_pb2_grpc import add_IdentityServiceServicer_to_server
 from dualspan.identity.v1.session_service_pb2_grpc import add_SessionServiceServicer_to_server
 from dualspan.identity.v1.statement_service_pb2_grpc import add_StatementServiceServicer_to_server
+from dualspan_identity.account_servicer import AccountServicer
 from dualspan_identity.app_token_servicer import AppTokenServicer
 from dualspan_identity.errors import CONSTRAINTS
 from dualspan_identity.migrations import MIGRATIONS
 from dualspan_identity.passwords import PasswordHasher
 from dualspan_identity.sealing import Sealer
+from dualspan_identity.service.account import OwnAccount
 from dualspan_identity.service.accounts import ApiTokens, Tenants, Users
 from dualspan_identity.service.app_tokens import AppTokens
 from dualspan_identity.service.audit import AuditLog
@@ -53,6 +56,8 @@ async def build(settings: IdentitySettings) -> AsyncGenerator[Server]:
             lifetime=timedelta(days=settings.session_days),
             idle=timedelta(days=settings.session_idle_days),
         )
+        own = OwnAccount(database, timedelta(days=settings.session_idle_days))
+        page_tokens = PageTokens(secret)
         servicer = IdentityServicer(
             tenants=Tenants(database),
             users=Users(database, passwords, throttle),
@@ -61,13 +66,14 @@ async def build(settings: IdentitySettings) -> AsyncGenerator[Server]:
             keys=keys,
             authority=authority,
             audit_log=AuditLog(database),
-            page_tokens=PageTokens(secret),
+            page_tokens=page_tokens,
         )
         statements = StatementServicer(Statements(database, sealer, authority))
         bindings = [
             Binding(add_IdentityServiceServicer_to_server, servicer),
             Binding(add_StatementServiceServicer_to_server, statements),
             Binding(add_AppTokenServiceServicer_to_server, AppTokenServicer(AppTokens(keys))),
+            Binding(add_AccountServiceServicer_to_server, AccountServicer(own, page_tokens)),
             Binding(add_SessionServiceServicer_to_server, SessionServicer(sessions)),
         ]
         listener = Listener.people(settings, bindings)

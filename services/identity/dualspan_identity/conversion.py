@@ -5,12 +5,14 @@ from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from dualspan.identity.v1 import account_service_pb2 as account_contract
 from dualspan.identity.v1 import resources_pb2 as resources
 from dualspan_identity.certification import IssuedCertificate
 from dualspan_identity.errors import malformed
-from dualspan_identity.model import Account, AccountChange, ApiToken, AuditEvent, Tenant
+from dualspan_identity.model import SESSION, Account, AccountChange, ApiToken, AuditEvent, Session, Tenant
+from dualspan_identity.service.account import Caller
 from dualspan_runtime.names import AUDIT_EVENT, TENANT
-from dualspan_runtime.roles import role_name, role_number
+from dualspan_runtime.roles import ROLE_PERMISSIONS, role_name, role_number
 
 _CHANGEABLE = ("display_name", "roles", "disabled")
 
@@ -80,6 +82,41 @@ def api_token_message(token: ApiToken) -> resources.ApiToken:
     if token.revoked_at is not None:
         message.revoke_time.FromDatetime(token.revoked_at)
     return message
+
+
+def own_account_message(caller: Caller) -> account_contract.Account:
+    """Returns who calls."""
+    principal, account = caller.principal, caller.account
+    session = ""
+    if account is not None and principal.session:
+        session = SESSION.format(tenant=account.tenant_id, user=account.user_id, session=principal.session)
+    permissions = frozenset[str]().union(*(ROLE_PERMISSIONS.get(role, frozenset()) for role in principal.roles))
+    return account_contract.Account(
+        tenant=TENANT.format(tenant=caller.tenant.tenant_id),
+        tenant_display_name=caller.tenant.display_name,
+        actor=f"{TENANT.format(tenant=caller.tenant.tenant_id)}/{principal.actor}",
+        user=None if account is None else user_message(account),
+        permissions=sorted(permissions),
+        session=session,
+    )
+
+
+def session_message(session: Session, current: str) -> account_contract.SignInSession:
+    """Returns the resource.
+
+    Args:
+        session: Of a person.
+        current: The id of the one that is asked in.
+    """
+    return account_contract.SignInSession(
+        name=session.name,
+        create_time=timestamp(session.created_at),
+        use_time=timestamp(session.used_at),
+        expire_time=timestamp(session.expires_at),
+        user_agent=session.user_agent,
+        address=session.address,
+        current=session.session_id == current,
+    )
 
 
 def event_message(event: AuditEvent) -> resources.AuditEvent:

@@ -92,6 +92,21 @@ def not_your_password() -> PermissionDenied:
     return PermissionDenied("PERMISSION_MISSING", "Another user's password needs the permission identity.users.manage.")
 
 
+def no_account() -> PermissionDenied:
+    """Services have no account."""
+    return PermissionDenied("NO_ACCOUNT", "Only people and API tokens have an account. Sign in as one.")
+
+
+def not_your_sessions() -> PermissionDenied:
+    """Others' sessions need a permission."""
+    return PermissionDenied("PERMISSION_MISSING", "Another user's sessions need the permission identity.users.manage.")
+
+
+def session_not_found() -> NotFound:
+    """No such session of that user."""
+    return NotFound("SESSION_NOT_FOUND", "There is no such session; it may have ended meanwhile.")
+
+
 def bad_csr(why: str) -> InvalidArgument:
     """A signing request cannot be signed."""
     return InvalidArgument("BAD_CSR", f"The certificate signing request {why}.")

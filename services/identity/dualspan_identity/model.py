@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from dualspan_identity.errors import malformed, platform_admin_protected, role_not_grantable
-from dualspan_runtime.names import API_TOKEN, USER
+from dualspan_runtime.names import API_TOKEN, USER, ResourceName
 from dualspan_runtime.principal import Principal
 from dualspan_runtime.roles import PLATFORM_ADMIN, ROLE_PERMISSIONS
 
@@ -16,6 +16,11 @@ FREE_ATTEMPTS = 5
 FIRST_BLOCK = timedelta(seconds=10)
 LONGEST_BLOCK = timedelta(minutes=5)
 LONGEST_API_TOKEN = timedelta(days=366)
+LONGEST_USER_AGENT = 300
+LONGEST_ADDRESS = 60
+SESSION = ResourceName(
+    "tenants/{tenant}/users/{user}/sessions/{session}", session="[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+)
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}")
 _NOT_SLUG = re.compile(r"[^a-z0-9]+")
 
@@ -86,6 +91,33 @@ class ApiToken:
 
 
 @dataclass(frozen=True, slots=True)
+class SignInOrigin:
+    """What signs in and where from, as it is told; for the list of sessions alone."""
+
+    user_agent: str = ""
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Where a person is signed in."""
+
+    tenant_id: str
+    user_id: str
+    session_id: str
+    created_at: datetime
+    used_at: datetime
+    expires_at: datetime
+    user_agent: str
+    address: str
+
+    @property
+    def name(self) -> str:
+        """The resource name."""
+        return SESSION.format(tenant=self.tenant_id, user=self.user_id, session=self.session_id)
+
+
+@dataclass(frozen=True, slots=True)
 class AuditEvent:
     """What somebody did. `event_id` and `event_time` are set when it is stored."""
 
@@ -139,6 +171,13 @@ def check_email(email: str) -> str:
     if _EMAIL.fullmatch(stripped) is None:
         raise malformed("email", "must be an address such as ada@example.com")
     return stripped
+
+
+def sign_in_origin(user_agent: str, address: str) -> SignInOrigin:
+    """Returns where somebody signs in from, cut to what a list can show and cleared of what no screen should."""
+    kept = ("".join(letter for letter in word if letter.isprintable()) for word in (user_agent, address))
+    agent, where = kept
+    return SignInOrigin(agent[:LONGEST_USER_AGENT], where[:LONGEST_ADDRESS])
 
 
 def check_text(value: str, field_name: str, *, required: bool = True, longest: int = 200) -> str:

@@ -11,7 +11,7 @@ from dualspan.identity.v1 import resources_pb2 as resources
 from dualspan.identity.v1 import service_pb2 as messages
 from dualspan.identity.v1.service_pb2_grpc import IdentityServiceServicer
 from dualspan_identity import conversion
-from dualspan_identity.model import AuditEvent, NewAccount
+from dualspan_identity.model import AuditEvent, NewAccount, sign_in_origin
 from dualspan_identity.service.accounts import ApiTokens, Tenants, Users
 from dualspan_identity.service.audit import AuditLog
 from dualspan_identity.service.authority import GatewayAuthority
@@ -50,7 +50,8 @@ class IdentityServicer(IdentityServiceServicer):
 
     async def SignIn(self, request: messages.SignInRequest, context: Context) -> messages.SignInResponse:
         """Begins a session."""
-        signed_in = await self._sessions.sign_in(request.email, request.password)
+        origin = sign_in_origin(request.user_agent, request.address)
+        signed_in = await self._sessions.sign_in(request.email, request.password, origin)
         return messages.SignInResponse(
             access_token=signed_in.access.token,
             expire_time=conversion.timestamp(signed_in.access.expires_at),

@@ -26,8 +26,10 @@ from integration.rls.belongings import (
 from integration.rls.market import marketplace_of, subscription_of
 from integration.rls.production import analytics_of
 
+from dualspan.identity.v1 import account_service_pb2 as account_messages
 from dualspan.identity.v1 import resources_pb2 as identity_resources
 from dualspan.identity.v1 import service_pb2 as identity_messages
+from dualspan.identity.v1.account_service_pb2_grpc import AccountServiceStub
 from dualspan.onboarding.v1 import gateway_service_pb2 as gateway_messages
 from dualspan.onboarding.v1 import resources_pb2 as resources
 from dualspan.onboarding.v1 import service_pb2 as onboarding_messages
@@ -136,6 +138,9 @@ async def running(database: ClonedDatabase, redis_url: str, free_port: Callable[
         )
         request.api_token.expire_time.FromDatetime(datetime.now(UTC) + timedelta(days=1))
         token = (await identity.stub.CreateApiToken(request, metadata=await identity.bearer())).api_token
+        own = await AccountServiceStub(to_identity).ListSessions(
+            account_messages.ListSessionsRequest(parent=f"{TENANT}/users/ada"), metadata=await identity.bearer()
+        )
         await subscription_of(database)
         publisher = await identity.add_user("acme", "grace@acme.example", identity_resources.ROLE_PUBLISHER)
         yield Platform(
@@ -166,6 +171,7 @@ async def running(database: ClonedDatabase, redis_url: str, free_port: Callable[
                 **await analytics_of(to_analytics, onboarding.engineer),
                 **await marketplace_of(to_marketplace, publisher),
                 "users": "ada",
+                "sessions": own.sessions[0].name.rpartition("/")[2],
                 "apiTokens": token.name.rpartition("/")[2],
             },
         )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from dualspan_identity.errors import bad_credentials, session_ended
-from dualspan_identity.model import MAXIMUM_PASSWORD, Account, SignedToken
+from dualspan_identity.model import MAXIMUM_PASSWORD, Account, SignedToken, SignInOrigin
 from dualspan_identity.passwords import PasswordHasher
 from dualspan_identity.service.audit import note
 from dualspan_identity.service.keys import SigningKeys
@@ -75,7 +75,7 @@ class Sessions:
         self._lifetime = lifetime
         self._idle = idle
 
-    async def sign_in(self, email: str, password: str) -> SignedIn:
+    async def sign_in(self, email: str, password: str, origin: SignInOrigin = SignInOrigin()) -> SignedIn:  # noqa: B008
         """Begins a session.
 
         Whether the address exists shows neither in the answer nor in the time that it takes.
@@ -96,7 +96,7 @@ class Sessions:
         if self._passwords.needs_rehash(stored):
             await self._rehash(account, password)
         await self._throttle.forget(email)
-        return await self._begin(account)
+        return await self.begin(account, origin)
 
     async def exchange(self, token: str) -> SignedToken:
         """Returns a new access token for a refresh token or an API token's secret.
@@ -147,11 +147,14 @@ class Sessions:
         async with self._database.transaction(account.tenant_id) as connection:
             await accounts.set_password_hash(connection, account.tenant_id, account.user_id, password_hash)
 
-    async def _begin(self, account: Account) -> SignedIn:
+    async def begin(self, account: Account, origin: SignInOrigin) -> SignedIn:
+        """Begins a session of somebody who has proven who they are."""
         tenant = account.tenant_id
         refresh_token, token_hash = new_secret(REFRESH_PREFIX, tenant)
         async with self._database.transaction(tenant) as connection:
-            session = await tokens.insert_session(connection, tenant, account.user_id, token_hash, self._lifetime)
+            session = await tokens.insert_session(
+                connection, tenant, account.user_id, token_hash, self._lifetime, origin
+            )
             await note(connection, tenant, "user.sign_in", account.name)
         access = self._keys.sign(tenant, Bearer(f"users/{account.user_id}", account.roles, session))
         return SignedIn(access, refresh_token, account)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from asyncpg import Record
 
 from dualspan_identity.errors import token_not_found
-from dualspan_identity.model import ApiToken, covered_roles
+from dualspan_identity.model import ApiToken, SignInOrigin, covered_roles
 from dualspan_runtime.database import Connection
 
 _API_TOKEN = "tenant_id, token_id, display_name, roles, created_at, expires_at, revoked_at"  # noqa: S105 - columns
@@ -81,19 +81,26 @@ async def forget_attempts(connection: Connection, email_hash: bytes) -> None:
 
 
 async def insert_session(
-    connection: Connection, tenant_id: str, user_id: str, token_hash: bytes, lifetime: timedelta
+    connection: Connection,
+    tenant_id: str,
+    user_id: str,
+    token_hash: bytes,
+    lifetime: timedelta,
+    origin: SignInOrigin,
 ) -> str:
     """Begins a session and returns its id; clears away the user's ended ones."""
     await connection.execute(
         "DELETE FROM session WHERE tenant_id = $1 AND user_id = $2 AND expires_at < now()", tenant_id, user_id
     )
     return await connection.fetchval(
-        """INSERT INTO session (tenant_id, user_id, token_hash, expires_at)
-        VALUES ($1, $2, $3, now() + $4::interval) RETURNING session_id::text""",
+        """INSERT INTO session (tenant_id, user_id, token_hash, expires_at, user_agent, address)
+        VALUES ($1, $2, $3, now() + $4::interval, $5, $6) RETURNING session_id::text""",
         tenant_id,
         user_id,
         token_hash,
         lifetime,
+        origin.user_agent,
+        origin.address,
     )
 
 
