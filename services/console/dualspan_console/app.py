@@ -18,8 +18,12 @@ from dualspan_console.app_pages import AppPages
 from dualspan_console.catalogue import load_catalogues
 from dualspan_console.pages import Pages
 from dualspan_console.security import Cookies, SecurityHeaders
+from dualspan_console.session_api import SessionApi
 from dualspan_console.sessions import Sessions, Stubs
 from dualspan_console.settings import ConsoleSettings
+from dualspan_console.transcoding.callers import AccessTokens, Callers
+from dualspan_console.transcoding.endpoint import Asked, Endpoint
+from dualspan_console.transcoding.upstream import Upstream
 from dualspan_console.web import STATIC, Web, make_templates
 
 
@@ -32,16 +36,22 @@ async def build(settings: ConsoleSettings) -> AsyncGenerator[Starlette]:
         sessions = Sessions(stubs, platform, settings.open_sessions)
         resources.push_async_callback(sessions.close)
         key = hashlib.sha256(b"console forms:" + platform.service_secret.get_secret_value().encode()).digest()
-        web = Web(sessions, Cookies(settings.https, key), load_catalogues(), make_templates())
-        yield application(web, platform.apps_url)
+        cookies = Cookies(settings.https, key)
+        web = Web(sessions, cookies, load_catalogues(), make_templates())
+        upstream = await resources.enter_async_context(Upstream.open(platform))
+        callers = Callers(cookies, AccessTokens.over(upstream.channels["identity"]))
+        session = SessionApi.over(upstream.channels["identity"], cookies, callers, platform.apps_url)
+        yield application(web, platform.apps_url, session, Endpoint(upstream, callers))
 
 
-def application(web: Web, apps_url: str) -> Starlette:
+def application(web: Web, apps_url: str, session: SessionApi, contracts: Endpoint) -> Starlette:
     """The routes.
 
     Args:
         web: What handlers are given.
         apps_url: Scheme, host and port that all apps are under.
+        session: Who is signed in.
+        contracts: All methods of all contracts, under `/v1`.
     """
     pages, apps = Pages(web), AppPages(web)
     return Starlette(
@@ -57,6 +67,9 @@ def application(web: Web, apps_url: str) -> Starlette:
             Route("/tags/{tag_id:int}", web.for_people(pages.tag)),
             Route("/apps", web.for_people(apps.apps)),
             Route("/apps/{subscription}/open", web.for_people(apps.open), methods=["POST"]),
+            Route("/v1/session", Asked(session.session)),
+            Route("/v1/session/language", Asked(session.language)),
+            Route("/v1/{path:path}", contracts),
             Route("/api/history", web.for_scripts(api.history)),
             Route("/api/live", web.for_scripts(api.live)),
             Mount("/static", StaticFiles(directory=STATIC)),

@@ -67,6 +67,15 @@ def policy(apps: str) -> str:
     )
 
 
+def is_same_origin(request: Request) -> bool:
+    """Whether no other site had a browser send this, as far as the browser says (Fetch Metadata, RFC 6454)."""
+    if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
+        return False
+    origin = request.headers.get("origin")
+    # The scheme may be another one where a proxy ends TLS; host and port are what the browser was at.
+    return origin is None or origin.partition("://")[2] == request.headers.get("host", "")
+
+
 @dataclass(frozen=True, slots=True)
 class Cookies:
     """How cookies are written.
@@ -112,10 +121,18 @@ class Cookies:
 
     def is_own_form(self, request: Request, token: str) -> bool:
         """Whether a POST comes from a page of ours, shown to this very browser."""
-        if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
+        if not is_same_origin(request):
             return False
         visitor = request.cookies.get(self._named(VISITOR_COOKIE), "")
         return bool(visitor) and hmac.compare_digest(self.form_token(visitor).encode(), token.encode())
+
+    def call_token(self, secret: str) -> str:
+        """What a script of our page must send with what changes something; another one for each session."""
+        return hmac.new(self.key, f"call:{secret}".encode(), hashlib.sha256).hexdigest()
+
+    def is_own_call(self, secret: str, token: str) -> bool:
+        """Whether a script shows the token of its session."""
+        return hmac.compare_digest(self.call_token(secret).encode(), token.encode())
 
     def _named(self, name: str) -> str:
         return f"__Host-{name}" if self.https else name

@@ -1,0 +1,146 @@
+"""The HTTP/JSON form of all contracts, as an ASGI application."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+import grpc.aio
+import structlog
+from google.protobuf.message import Message
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from dualspan_console.transcoding.callers import Access, Callers
+from dualspan_console.transcoding.contracts import Route, read_routes
+from dualspan_console.transcoding.events import EVENT_STREAM, events
+from dualspan_console.transcoding.intake import JSON, MEBIBYTE, read_body, read_path, read_query, read_timeout
+from dualspan_console.transcoding.problems import Problem
+from dualspan_console.transcoding.rendering import to_json
+from dualspan_console.transcoding.requests import build_request
+from dualspan_console.transcoding.router import Router
+from dualspan_console.transcoding.upstream import Upstream, problem_of
+from dualspan_runtime.context import bind_request_id, request_id
+
+REQUEST_ID_HEADER = "x-request-id"
+_LARGEST_ANSWER = 64 * MEBIBYTE
+_log = structlog.stdlib.get_logger()
+
+
+class Endpoint:
+    """Passes requests on to the services, and their answers back.
+
+    Args:
+        upstream: The services.
+        callers: Finds out who calls.
+    """
+
+    def __init__(self, upstream: Upstream, callers: Callers) -> None:
+        self._upstream = upstream
+        self._callers = callers
+        self.routes = read_routes()
+        self._router = Router(self.routes)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers a request."""
+        request = Request(scope, receive)
+        response = await guarded(request, self._answer)
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        found = self._router.find(_known_verb(request.method), read_path(request))
+        if not found.allowed:
+            raise Problem(404, "NO_SUCH_ADDRESS", "There is nothing at this address. See /v1/openapi.json.")
+        allowed = allow(found.allowed)
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers={"allow": allowed})
+        if found.route is None:
+            raise Problem(
+                405,
+                "METHOD_NOT_ALLOWED",
+                f"This address does not take {request.method[:20]}, but {allowed}.",
+                headers={"allow": allowed},
+            )
+        access = await self._callers.of(request)
+        message = build_request(found.route, found.fields, read_query(request), await read_body(request))
+        if found.route.method.server_streaming:
+            return await self._stream(request, found.route, message, access)
+        answer = await self._upstream.call(found.route, message, access, read_timeout(request))
+        return _checked(Response(to_json(answer), media_type=JSON))
+
+    async def _stream(self, request: Request, route: Route, message: Message, access: Access) -> Response:
+        call = self._upstream.stream(route, message, access)
+        if request.method == "HEAD":
+            call.cancel()
+            return Response(media_type=EVENT_STREAM)
+        # What is refused at once is refused with a status; the services say first that they let somebody in.
+        await _opened(call)
+        again = partial(self._callers.of, request)
+        return StreamingResponse(events(call, again, request_id()), media_type=EVENT_STREAM)
+
+
+class Asked:
+    """A handler for every method: a route of an application, and no function, is asked for all of them.
+
+    Args:
+        handle: Answers a request.
+    """
+
+    def __init__(self, handle: Callable[[Request], Awaitable[Response]]) -> None:
+        self._handle = handle
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers a request."""
+        response = await self._handle(Request(scope, receive))
+        await response(scope, receive, send)
+
+
+async def guarded(request: Request, handle: Callable[[Request], Awaitable[Response]]) -> Response:
+    """Answers with what a handler says, or with the problem that it has; each answer tells the id of its request."""
+    with bind_request_id() as identifier:
+        try:
+            response = await handle(request)
+        except Problem as problem:
+            response = _refused(request, problem)
+        except grpc.aio.AioRpcError as error:
+            response = _refused(request, problem_of(error))
+        except ClientDisconnect:
+            response = Response(status_code=499)
+        response.headers[REQUEST_ID_HEADER] = identifier
+        return response
+
+
+def _refused(request: Request, problem: Problem) -> Response:
+    _log.info("request refused", path=request.url.path, status=problem.status, reason=problem.reason)
+    return problem.response(request_id())
+
+
+def _known_verb(verb: str) -> str:
+    return "GET" if verb == "HEAD" else verb
+
+
+def allow(verbs: tuple[str, ...]) -> str:
+    """What the header Allow says of an address (RFC 9110, 10.2.1)."""
+    heads = ("HEAD",) if "GET" in verbs else ()
+    return ", ".join(sorted({*verbs, *heads, "OPTIONS"}))
+
+
+async def _opened(call: Any) -> None:
+    """Waits until a stream was let in.
+
+    Raises:
+        grpc.aio.AioRpcError: It was not.
+    """
+    await call.wait_for_connection()
+
+
+def _checked(response: Response) -> Response:
+    if len(response.body) > _LARGEST_ANSWER:
+        raise Problem(
+            413,
+            "ANSWER_TOO_LARGE",
+            f"The answer has more than {_LARGEST_ANSWER // MEBIBYTE} MiB. Ask for a smaller page or a shorter span.",
+        )
+    return response

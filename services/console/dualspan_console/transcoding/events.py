@@ -1,0 +1,74 @@
+"""Streams of messages as server-sent events (HTML, 9.2)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Any, Final
+
+import grpc.aio
+import orjson
+import structlog
+
+from dualspan_console.transcoding.problems import Problem
+from dualspan_console.transcoding.rendering import to_json
+from dualspan_console.transcoding.upstream import problem_of
+
+EVENT_STREAM: Final = "text/event-stream"
+_HEARTBEAT_SECONDS = 15.0
+_RETRY = b"retry: 2000\n\n"
+_STILL_HERE = b": still here\n\n"
+_log = structlog.stdlib.get_logger()
+
+Check = Callable[[], Awaitable[object]]
+"""Fails if whoever reads the stream may no longer."""
+
+
+async def events(call: Any, check: Check, request_id: str) -> AsyncGenerator[bytes]:
+    """The messages of a call as events.
+
+    Nothing is kept for a browser that reads slowly: the next message is taken once the last one has gone, and the
+    service behind is held up by gRPC's own flow control, or says itself what it left out.
+
+    Args:
+        call: A running call that answers as a stream; it ends with the events.
+        check: Asked with each heartbeat.
+        request_id: For the problem, if it fails.
+    """
+    reading: asyncio.Task[Any] | None = None
+    try:
+        yield _RETRY
+        while True:
+            reading = reading or asyncio.create_task(call.read())
+            done, _ = await asyncio.wait((reading,), timeout=_HEARTBEAT_SECONDS)
+            if not done:
+                await check()
+                yield _STILL_HERE
+                continue
+            message, reading = reading.result(), None
+            if message is grpc.aio.EOF:
+                await _raise_if_failed(call)
+                return
+            yield b"data: " + to_json(message) + b"\n\n"
+    except grpc.aio.AioRpcError as error:
+        yield _error(problem_of(error), request_id)
+    except Problem as problem:
+        yield _error(problem, request_id)
+    finally:
+        call.cancel()
+        if reading is not None:
+            reading.cancel()
+
+
+async def _raise_if_failed(call: Any) -> None:
+    """A stream that ends may have ended badly, which only its status tells."""
+    code = await call.code()
+    if code is not grpc.StatusCode.OK:
+        raise grpc.aio.AioRpcError(
+            code, await call.initial_metadata(), await call.trailing_metadata(), details=await call.details()
+        )
+
+
+def _error(problem: Problem, request_id: str) -> bytes:
+    _log.info("stream ended", reason=problem.reason)
+    return b"event: error\ndata: " + orjson.dumps(problem.document(request_id)) + b"\n\n"
