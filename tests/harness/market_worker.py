@@ -96,12 +96,18 @@ class Effects:
 
 
 def _become(number: int, folder: Path) -> NoReturn:
-    task_postrun.connect(lambda **_: os._exit(0), weak=False)
+    task_postrun.connect(_end, weak=False)
     quiet = ["--loglevel=WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat"]
     effects = Effects(number, folder / str(number))
     task_prerun.connect(lambda **_: effects.watch(), weak=False)
     app.worker_main(["worker", "--pool=solo", f"--queues=kill-{number}", f"--hostname=kill-{number}@%h", *quiet])
     sys.exit(1)
+
+
+def _end(**_: Any) -> NoReturn:
+    """What the task has begun comes to its end, and then the process does."""
+    tasks.runner.wait()
+    os._exit(0)
 
 
 def _main(folder: Path, count: int) -> None:

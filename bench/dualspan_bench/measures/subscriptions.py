@@ -7,6 +7,7 @@ import statistics
 import subprocess
 import time
 from collections.abc import Sequence
+from functools import partial
 from uuid import uuid4
 
 from dualspan.marketplace.v1 import subscriptions_pb2 as contract
@@ -142,6 +143,6 @@ async def _sweeps(platform: Platform, many: int, times: int) -> list[float]:
     await asyncio.gather(*(subscribed(each) for each in identifiers))
     settings = worker_settings(platform.here.platform.environment())
     async with open_parts(settings) as parts:
-        seconds = await repeat(deploying(parts).sweep, warm_up=1, times=times)
+        seconds = await repeat(partial(deploying(parts).sweep, _PATIENCE_SECONDS), warm_up=1, times=times)
     await _cancelled(platform, *identifiers)
     return seconds

@@ -1,8 +1,9 @@
 """The worker of the marketplace: `celery --app dualspan_marketplace.tasks worker --beat`, or `dualspan worker
 marketplace`.
 
-A task takes ids, loads the row, calls a use case; it may run twice. What is to happen again and again has an entry in
-the beat's schedule here.
+A task takes ids, begins a use case and does not wait for it: what runs of one subscription must not wait for a slow
+start, a large image or the month's statements of another. Rows say what is to be done, so nothing is lost with the
+process; a use case may run twice. What is to happen again and again has an entry in the beat's schedule here.
 """
 
 from collections.abc import AsyncGenerator
@@ -78,46 +79,50 @@ app.conf.beat_schedule = {
 @app.task(name="marketplace.check_submission")
 def check_submission(tenant: str, app_id: str, version: str) -> None:
     """Run the checks of a submitted version."""
-    runner.run(lambda worker: catalogue.checking(worker.parts).check(tenant, app_id, version))
+    runner.start(
+        f"check {tenant} {app_id} {version}",
+        lambda worker: catalogue.checking(worker.parts).check(tenant, app_id, version),
+    )
 
 
 @app.task(name="marketplace.check_submissions")
 def check_submissions() -> None:
     """Ask for the checks that a crash left behind."""
-    runner.run(lambda worker: catalogue.checking(worker.parts).sweep())
+    runner.start("submissions", lambda worker: catalogue.checking(worker.parts).sweep())
 
 
 @app.task(name="marketplace.subscriptions")
 def sweep_subscriptions() -> None:
     """End trials and grace that are over, and stop what a publisher has withdrawn."""
-    runner.run(lambda worker: subscriptions.use_cases(worker.parts).sweep())
+    runner.start("subscriptions", lambda worker: subscriptions.use_cases(worker.parts).sweep())
 
 
 @app.task(name="marketplace.upgrades")
 def sweep_upgrades() -> None:
     """Take every upgrade a step further that can be."""
-    runner.run(lambda worker: upgrades.upgrading(worker.parts).sweep())
+    runner.start("upgrades", lambda worker: upgrades.upgrading(worker.parts).sweep())
 
 
 @app.task(name="marketplace.outputs")
 def sweep_outputs() -> None:
     """Make and retire the tags of results that a crash left behind."""
-    runner.run(lambda worker: app_runtime.outputs(worker.parts).sweep())
+    runner.start("outputs", lambda worker: app_runtime.outputs(worker.parts).sweep())
 
 
 @app.task(name="marketplace.deploy")
 def deploy(tenant: str, subscription_id: str) -> None:
     """Bring what runs of a subscription to what shall run."""
-    runner.run(lambda worker: worker.deploying.follow(SubscriptionName(tenant, subscription_id)))
+    name = SubscriptionName(tenant, subscription_id)
+    runner.start(f"deploy {tenant} {subscription_id}", lambda worker: worker.deploying.follow(name))
 
 
 @app.task(name="marketplace.usage")
 def sweep_usage() -> None:
     """Count what was used, look at limits, and close the statements of months that are over."""
-    runner.run(lambda worker: worker.accounting.sweep())
+    runner.start("usage", lambda worker: worker.accounting.sweep())
 
 
 @app.task(name="marketplace.deployments")
 def sweep_deployments() -> None:
     """The same for all of them, and for what is there and is nobody's."""
-    runner.run(lambda worker: worker.deploying.sweep())
+    runner.start("deployments", lambda worker: worker.deploying.sweep())

@@ -72,6 +72,7 @@ class Observed:
         attempts: Starts of the desired generation since it was last well.
         rested: Seconds since the last start; large if there was none.
         words: Why the last start failed; "" if it is not known to have.
+        lacks: What is missing around an instance and can be put right beside it; "" if nothing.
     """
 
     instances: tuple[Instance, ...] = ()
@@ -79,11 +80,24 @@ class Observed:
     attempts: int = 0
     rested: float = 1e9
     words: str = ""
+    lacks: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
     """Start one instance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """What a start needs is being fetched: it starts after that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mend:
+    """Put right what is around an instance, for a reason; the instance goes on."""
+
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +126,7 @@ class Settled:
     """All is as it shall be."""
 
 
-Step: TypeAlias = Start | Remove | Wait | GiveUp | Settled
+Step: TypeAlias = Start | Fetch | Mend | Remove | Wait | GiveUp | Settled
 
 
 def desired(life: Life) -> Desired:
@@ -131,7 +145,7 @@ def next_step(wanted: Desired, seen: Observed) -> Step:
         case ():
             return _absent(wanted, seen)
         case (instance,):
-            return _present(wanted, instance)
+            return _present(wanted, instance, seen.lacks)
         case _:
             return Remove("there are more than one")
 
@@ -149,7 +163,7 @@ def _absent(wanted: Desired, seen: Observed) -> Step:
     return Wait(left) if left > 0 else Start()
 
 
-def _present(wanted: Desired, instance: Instance) -> Step:
+def _present(wanted: Desired, instance: Instance, lacks: str) -> Step:
     if instance.generation != wanted.generation:
         return Remove("another generation shall run")
     if instance.altered:
@@ -157,8 +171,8 @@ def _present(wanted: Desired, instance: Instance) -> Step:
     if instance.phase is Phase.ENDED:
         return Remove(f"it ended: {instance.words}" if instance.words else "it ended")
     limit = {Phase.STARTING: START_SECONDS, Phase.UNWELL: UNWELL_SECONDS}.get(instance.phase)
-    if limit is None:
-        return Settled()
-    if instance.seconds >= limit:
+    if limit is not None and instance.seconds >= limit:
         return Remove(f"it did not answer for {limit:.0f} s")
-    return Wait(limit - instance.seconds)
+    if lacks:
+        return Mend(lacks)
+    return Settled() if limit is None else Wait(limit - instance.seconds)

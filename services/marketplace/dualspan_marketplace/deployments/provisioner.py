@@ -78,10 +78,17 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """All that is there of a subscription: instances, and whether anything else is."""
+    """All that is there of a subscription.
+
+    Attributes:
+        instances: What runs, or has ended.
+        remains: Anything is there at all.
+        lacks: What an instance needs around it and has not, and `ensure` puts right; "" if nothing.
+    """
 
     instances: tuple[Found, ...] = ()
     remains: bool = False
+    lacks: str = ""
 
 
 class Provisioner(Protocol):
@@ -104,7 +111,10 @@ class Provisioner(Protocol):
         ...
 
     async def ensure(self, orders: Orders) -> None:
-        """Start an instance if there is none; raises CannotStartError. There are never two."""
+        """Start an instance if there is none, and put right what it lacks; raises CannotStartError.
+
+        There are never two.
+        """
         ...
 
     async def deliver(self, orders: Orders) -> None:
