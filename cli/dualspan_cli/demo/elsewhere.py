@@ -21,13 +21,20 @@ from dualspan_cli.output import messages
 from dualspan_cli.platform import FIRST_EMAIL, FIRST_TENANT
 from dualspan_cli.session import choose_access, open_session
 from dualspan_cli.settings import CliSettings
+from dualspan_runtime.probe import is_serving
+
+# A platform that is started for the first time migrates its database before that.
+_SERVING_S = 300.0
 
 
 async def onboard(ready_file: Path, token_file: Path) -> None:
     """From a platform that knows no gateway to three plants that stream."""
-    await wait_for("the simulated plants", lambda: _all_ready(ready_file))
-    async with open_session(choose_access(CliSettings()), FIRST_TENANT) as session:
-        onboarding = Onboarding(session)
+    access = choose_access(CliSettings())
+    await wait_for("the simulated plants", lambda: _all_ready(ready_file), tell=messages.print)
+    for address in (access.addresses.identity, access.addresses.onboarding, access.addresses.historian):
+        await _until_serving(address)
+    async with open_session(access, FIRST_TENANT) as session:
+        onboarding = Onboarding(session, messages.print)
         if token := await onboarding.enrolment_token(is_known=True):
             write_private(token_file, token)
         await onboarding.until_online()
@@ -40,6 +47,13 @@ async def onboard(ready_file: Path, token_file: Path) -> None:
         tags = await onboarding.until_active(lambda settled, total: None)
         machines = await Places(session).fill(names)
         messages.print(f"{len(tags)} tags of {machines} machines stream. Sign in as {FIRST_EMAIL}.")
+
+
+async def _until_serving(address: str) -> None:
+    async def is_there() -> bool:
+        return await asyncio.to_thread(is_serving, address)
+
+    await wait_for(f"{address} to serve", is_there, _SERVING_S, messages.print)
 
 
 def _plants(ready_file: Path) -> Sequence[PlantServer]:

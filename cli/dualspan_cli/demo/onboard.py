@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
+from typing import TypeAlias
 
 import grpc
 from google.protobuf.field_mask_pb2 import FieldMask
@@ -28,6 +29,14 @@ _PUBLISHING = timedelta(milliseconds=200)
 _CURRENT_READ = 1  # AccessLevel, Part 3, 8.57
 _PATIENCE_S = 90.0
 _POLL_S = 0.25
+_TELL_S = 10.0
+
+Tell: TypeAlias = Callable[[str], None]
+
+
+def _silently(words: str) -> None:
+    """For those who show what goes on in another way."""
+    del words
 
 
 class Onboarding:
@@ -35,10 +44,12 @@ class Onboarding:
 
     Args:
         session: The administrator's.
+        tell: Is given words about what is waited for.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, tell: Tell = _silently) -> None:
         self._session = session
+        self._tell = tell
         self._stub = session.onboarding
         self.gateway = f"{session.tenant}/gateways/{GATEWAY}"
 
@@ -63,7 +74,7 @@ class Onboarding:
         async def is_online() -> bool:
             return (await self._gateway()).state == resources.GATEWAY_STATE_ONLINE
 
-        await wait_for("the gateway to connect", is_online)
+        await self._wait("the gateway to connect", is_online)
 
     async def add_server(self, plant: PlantServer) -> str:
         """Adds a plant's server, or tells the one that is there its present address. Returns its name."""
@@ -96,7 +107,7 @@ class Onboarding:
             server = await self._server(name)
             return bool(server.trusted_certificate_sha256 or waiting_certificate(server))
 
-        await wait_for(f"the gateway to see the certificate of {plant.plant}", has_certificate)
+        await self._wait(f"the gateway to see the certificate of {plant.plant}", has_certificate)
         server = await self._server(name)
         if server.trusted_certificate_sha256 == plant.certificate_sha256:
             return
@@ -116,7 +127,7 @@ class Onboarding:
         async def is_connected() -> bool:
             return (await self._server(name)).status.state == resources.CONNECTION_STATE_CONNECTED
 
-        await wait_for(f"{name.rpartition('/')[2]} to be connected", is_connected)
+        await self._wait(f"{name.rpartition('/')[2]} to be connected", is_connected)
 
     async def browse(self, name: str, progress: Callable[[int], None]) -> int:
         """Browses a server; returns how many variables it has."""
@@ -158,7 +169,7 @@ class Onboarding:
             progress(settled, len(tags))
             return settled == len(tags)
 
-        await wait_for("the gateway to subscribe to all tags", all_settled)
+        await self._wait("the gateway to subscribe to all tags", all_settled)
         refused = [tag for tag in tags if tag.state == resources.TAG_STATE_REFUSED]
         if refused:
             raise CommandError(
@@ -166,6 +177,9 @@ class Onboarding:
                 f"{len(refused)} tags were refused, such as {refused[0].browse_path}: {refused[0].state_detail}",
             )
         return tags
+
+    async def _wait(self, what: str, condition: Callable[[], Awaitable[bool]]) -> None:
+        await wait_for(what, condition, tell=self._tell)
 
     async def _gateway(self) -> resources.Gateway:
         request = service.GetGatewayRequest(name=self.gateway)
@@ -187,16 +201,23 @@ async def unless_there(call: Awaitable[object]) -> bool:
     return True
 
 
-async def wait_for(what: str, condition: Callable[[], Awaitable[bool]], patience: float = _PATIENCE_S) -> None:
-    """Polls until the condition holds.
+async def wait_for(
+    what: str, condition: Callable[[], Awaitable[bool]], patience: float = _PATIENCE_S, tell: Tell = _silently
+) -> None:
+    """Polls until the condition holds, and tells what it waits for, at once and every few seconds.
 
     Raises:
         CommandError: It did not in time.
     """
-    deadline = time.monotonic() + patience
+    begin = time.monotonic()
+    told = begin - _TELL_S
     while not await condition():
-        if time.monotonic() > deadline:
+        now = time.monotonic()
+        if now - begin > patience:
             raise CommandError("TIMED_OUT", f"Waited {patience:.0f} s for {what}. The logs say more.")
+        if now - told >= _TELL_S:
+            told = now
+            tell(f"waiting for {what}, for {now - begin:.0f} s so far")
         await asyncio.sleep(_POLL_S)
 
 

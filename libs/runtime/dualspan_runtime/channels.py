@@ -10,6 +10,7 @@ import grpc.aio
 from pydantic import SecretStr
 
 from dualspan_runtime.context import request_id
+from dualspan_runtime.lasting import LastingChannel, Watch
 from dualspan_runtime.tokens import ServiceToken
 
 AccessTokens: TypeAlias = Callable[[], Awaitable[str]]
@@ -65,13 +66,17 @@ async def open_channel(
         ("grpc.max_reconnect_backoff_ms", 5_000),
         ("grpc.service_config", json.dumps(_RETRY)),
     ]
-    interceptors = [_Unary(token, timeout), _UnaryStream(token), _StreamUnary(token), _StreamStream(token)]
-    channel = (
-        grpc.aio.insecure_channel(address, options=options, interceptors=interceptors)
-        if credentials is None
-        else grpc.aio.secure_channel(address, credentials, options=options, interceptors=interceptors)
-    )
-    async with channel:
+
+    def make(number: int, watch: Watch) -> grpc.aio.Channel:
+        # Connections are shared by channels of the same options: this one is not to have its predecessor's.
+        own = [*options, ("dualspan.number", number)]
+        streams = [kind(token, watch) for kind in (_UnaryStream, _StreamUnary, _StreamStream)]
+        interceptors = [_Unary(token, watch, timeout), *streams]
+        if credentials is None:
+            return grpc.aio.insecure_channel(address, options=own, interceptors=interceptors)
+        return grpc.aio.secure_channel(address, credentials, options=own, interceptors=interceptors)
+
+    async with LastingChannel(address, make) as channel:
         yield channel
 
 
@@ -85,11 +90,17 @@ def _service_tokens(service: str, secret: SecretStr) -> AccessTokens:
 
 
 class _Outgoing:
-    """Adds the token and the request id to a call."""
+    """Adds the token and the request id to a call, and has it watched."""
 
-    def __init__(self, token: AccessTokens | None, timeout: float | None = None) -> None:
+    def __init__(self, token: AccessTokens | None, watch: Watch, timeout: float | None = None) -> None:
         self._token = token
         self._timeout = timeout
+        self._watch = watch
+
+    async def begin(self, continuation: Any, details: grpc.aio.ClientCallDetails, given: Any) -> Any:
+        call = await continuation(await self.details(details), given)
+        self._watch(call)
+        return call
 
     async def details(self, details: grpc.aio.ClientCallDetails) -> grpc.aio.ClientCallDetails:
         metadata = grpc.aio.Metadata(*(details.metadata or ()))
@@ -107,19 +118,19 @@ class _Outgoing:
 # grpc.aio asks for one class per kind of call, and finds out the kind by the class.
 class _Unary(_Outgoing, grpc.aio.UnaryUnaryClientInterceptor):
     async def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
-        return await continuation(await self.details(client_call_details), request)
+        return await self.begin(continuation, client_call_details, request)
 
 
 class _UnaryStream(_Outgoing, grpc.aio.UnaryStreamClientInterceptor):
     async def intercept_unary_stream(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
-        return await continuation(await self.details(client_call_details), request)
+        return await self.begin(continuation, client_call_details, request)
 
 
 class _StreamUnary(_Outgoing, grpc.aio.StreamUnaryClientInterceptor):
     async def intercept_stream_unary(self, continuation: Any, client_call_details: Any, request_iterator: Any) -> Any:
-        return await continuation(await self.details(client_call_details), request_iterator)
+        return await self.begin(continuation, client_call_details, request_iterator)
 
 
 class _StreamStream(_Outgoing, grpc.aio.StreamStreamClientInterceptor):
     async def intercept_stream_stream(self, continuation: Any, client_call_details: Any, request_iterator: Any) -> Any:
-        return await continuation(await self.details(client_call_details), request_iterator)
+        return await self.begin(continuation, client_call_details, request_iterator)
