@@ -472,6 +472,94 @@ async def test_a_figure_of_a_line_an_order_and_a_product_opens_down_to_its_inter
     assert await refused(stub.GetKpi(opening("own", "hall"))) == "BAD_KPI_QUERY"
 
 
+async def shifts_with_a_stop(platform: AnalyticsPlatform, stop: tuple[int, int], told: int, **profile: object) -> Plant:
+    """A machine with one stop, whose reason is told so long behind the first of two shifts; µs from its end."""
+    names = [STATE.property, GOOD.property, "stop-reason"]
+    plant = await platform.plant([site("works"), machine("m1", "injection-moulding-machine", names, "works")])
+    end, minutes = T0 + 8 * HOUR, np.arange(24 * 60)
+    await plant.ingest(
+        {
+            STATE: ([T0 - HOUR, end + stop[0], end + stop[1]], [0, 3, 0]),
+            GOOD: (T0 + minutes * 60_000_000, minutes),
+            PropertyRef("m1", "stop-reason"): ([T0 - HOUR, end + told, end + stop[1]], [0, 7, 0]),
+        }
+    )
+    given = Profile(
+        name=f"{plant.parent}/machineProfiles/p",
+        models=["injection-moulding-machine"],
+        values=Profile.ValueSource(
+            values=[Profile.StateValue(value="0", state="running"), Profile.StateValue(value="3", state="fault")]
+        ),
+        **profile,  # pyright: ignore[reportArgumentType]
+    )
+    await states(plant).UpdateMachineProfile(states_pb2.UpdateMachineProfileRequest(machine_profile=given))
+    calendar = shift_calendar(plant, ("a", "00:00", "08:00"), ("b", "08:00", "16:00"))
+    await CalendarServiceStub(plant.channel).UpdateCalendar(calendars_pb2.UpdateCalendarRequest(calendar=calendar))
+    return plant
+
+
+async def times_of(plant: Plant, start: int, end: int, *, skip_rollups: bool = False) -> list[dict[str, float]]:
+    """Seconds of the time elements by shift."""
+    request = kpis_pb2.QueryKpisRequest(
+        parent=plant.parent,
+        start_time=stamp(start),
+        end_time=stamp(end),
+        kpis=["availability"],
+        group_by=[kpis_pb2.DIMENSION_SHIFT],
+        include_sums=True,
+        skip_rollups=skip_rollups,
+    )
+    answer = await KpiServiceStub(plant.channel).QueryKpis(request)
+    wanted = [each for each in answer.sums if each.sum in {"APT", "ADET", "ADOT", "PDOT"}]
+    return [{each.sum: each.values[row] for each in wanted if each.values[row]} for row in range(answer.row_count)]
+
+
+async def elements_of(plant: Plant, start: int, end: int) -> tuple[dict[str, float], dict[str, float]]:
+    """The same of a figure that is opened, and of the losses."""
+    name, span = f"{plant.parent}/kpis/availability", (stamp(start), stamp(end))
+    request = kpis_pb2.GetKpiRequest(name=name, asset="m1", start_time=span[0], end_time=span[1])
+    opened = await KpiServiceStub(plant.channel).GetKpi(request)
+    names = {"APT", "ADET", "ADOT", "PDOT"}
+    lost = await states(plant).ListLosses(
+        states_pb2.ListLossesRequest(
+            parent=plant.parent,
+            start_time=span[0],
+            end_time=span[1],
+            include_planned=True,
+            key=states_pb2.LOSS_KEY_ELEMENT,
+        )
+    )
+    sums = {each.sum: each.values[0] for each in opened.sums if each.sum in names and each.values[0]}
+    return sums, {loss.key: loss.duration.ToMicroseconds() / 1e6 for loss in lost.losses}
+
+
+@pytest.mark.parametrize("told_hours", [1, 30, 60])
+async def test_a_reason_that_is_told_in_a_later_shift_holds_for_the_whole_stop_however_it_is_asked(
+    platform: AnalyticsPlatform, told_hours: int
+) -> None:
+    reason = Profile.Reason(code="7", display_name="maintenance", element=states_pb2.TIME_ELEMENT_PLANNED_DOWN)
+    stop = -HOUR // 2, (told_hours + 1) * HOUR
+    plant = await shifts_with_a_stop(platform, stop, told_hours * HOUR, reasons=[reason])
+    end, later = T0 + 8 * HOUR, T0 + 16 * HOUR
+    alone = await times_of(plant, T0, end)
+    assert alone == [{"APT": 27_000, "PDOT": 1800}]
+    assert await elements_of(plant, T0, end) == (alone[0], {"PDOT": 1800})
+    both = await times_of(plant, T0, later, skip_rollups=True)
+    assert both[0] == alone[0]
+    assert await times_of(plant, T0, later) == both
+
+
+async def test_a_minor_stop_at_the_begin_of_a_shift_counts_the_same_however_it_is_asked(
+    platform: AnalyticsPlatform,
+) -> None:
+    minute = 60_000_000
+    plant = await shifts_with_a_stop(platform, (-4 * minute, 3 * minute), 0, minor_stop={"seconds": 300})
+    end, later = T0 + 8 * HOUR, T0 + 16 * HOUR
+    found = await times_of(plant, end, later)
+    assert found == [{"APT": 28_620, "ADOT": 180}]  # seven minutes in all
+    assert await elements_of(plant, end, later) == (found[0], {"ADOT": 180})
+
+
 async def test_batches_of_packml_are_no_failures_and_a_profile_may_say_what_its_states_are(
     platform: AnalyticsPlatform,
 ) -> None:

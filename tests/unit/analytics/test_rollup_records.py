@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from dualspan_analytics.calendars.model import Calendar, Daily, Shift
+from dualspan_analytics.intervals import Intervals
 from dualspan_analytics.kpis.measures import MEASURES
 from dualspan_analytics.kpis.planning import Machine
-from dualspan_analytics.kpis.slots import MARGIN_US, QUARTER_US, DataVersions, Slots
+from dualspan_analytics.kpis.slots import LATE_US, MARGIN_US, QUARTER_US, DataVersions, Needs, Slots, reaching_on
 from dualspan_analytics.kpis.table import CellTable, joined
 from dualspan_analytics.service.rollup_records import Held, earliest, held, rollups_of, slots_between
 from dualspan_analytics.store.production import Note, Rollup, StoredRollups
@@ -86,13 +87,22 @@ class Plant:
                 each,
                 table,
                 self.slots[each.id],
-                self.slots[each.id].start - HOUR,
+                Needs(self.slots[each.id].start - HOUR, self.until(each.id)),
                 self.versions[each.id],
                 (),
                 END + 2 * MARGIN_US,
             )
             for each, table in zip(self.machines, self.tables, strict=True)
         ]
+
+    def until(self, asset: str) -> np.ndarray:
+        """All is known at the end of a slot, but for two of `m3`."""
+        end = self.slots[asset].end
+        if asset != "m3":
+            return end
+        # One ends in a stop that was given its reason hours later, one in a stop that never was.
+        waits = Intervals.of([(int(end[2]) - HOUR, int(end[2]) + 3 * HOUR), (int(end[5]) - HOUR, int(end[5]) + HOUR)])
+        return reaching_on(end, waits, int(end[5]) + HOUR)
 
     def held(self, **instead: Sequence[DataVersions]) -> Held:
         known = {**self.versions, **instead}
@@ -116,6 +126,19 @@ def test_what_was_packed_comes_back_in_order() -> None:
     assert kept.sum() > 20
     everything = stored(plant.rollups)
     assert earliest(everything, END) == min(each.start_us for own in plant.rollups for each in own) - HOUR
+
+
+def test_a_stop_that_a_slot_ends_in_keeps_it_open_until_its_reason_is_told() -> None:
+    plant = Plant()
+    slots, before = plant.slots["m3"], plant.held().fits[2]
+    assert np.flatnonzero(~before).tolist() == [0, 5, len(slots) - 1]
+    for hours, stale in ((1, [2, 3]), (2, [2, 3]), (4, [3])):
+        touched = int(slots.end[2] + hours * HOUR) // QUARTER_US
+        after = plant.held(m3=[versions(6, {touched: 6})]).fits[2]
+        assert np.flatnonzero(before & ~after).tolist() == stale, hours
+    late = Intervals.of([(0, LATE_US + 2 * HOUR)])
+    needs = [Needs(np.array([0]), reaching_on(np.array([hours * HOUR]), late, 1 << 60)) for hours in (1, 3)]
+    assert [bool(each.is_known[0]) for each in needs] == [False, True]
 
 
 def test_a_later_commit_makes_only_what_it_touched_stale() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dualspan_analytics.columns import Series
 from dualspan_analytics.expressions.instants import Work, conditions
@@ -14,11 +15,20 @@ from dualspan_analytics.kpis.counters import Increments, difference, increments,
 from dualspan_analytics.kpis.errors import not_a_number
 from dualspan_analytics.kpis.measures import PIECE, Measure
 from dualspan_analytics.kpis.profile import Counter
-from dualspan_analytics.kpis.slots import NO_SHIFT, Slots
+from dualspan_analytics.kpis.slots import NO_SHIFT, Slots, reaching_on
 from dualspan_analytics.states.losses import unseen_starts
 from dualspan_analytics.states.model import PACKML, Element, State, StopNote, StopReason
-from dualspan_analytics.states.stops import with_minor_stops, with_notes, with_reasons
-from dualspan_analytics.states.timeline import Steps, Timeline, from_rules, from_values, labels, steps, with_ways_out
+from dualspan_analytics.states.stops import untold, with_minor_stops, with_notes, with_reasons
+from dualspan_analytics.states.timeline import (
+    NO_REASON,
+    Steps,
+    Timeline,
+    from_rules,
+    from_values,
+    labels,
+    steps,
+    with_ways_out,
+)
 
 _HOUR_US = 3.6e9
 
@@ -92,6 +102,11 @@ class Plan:
         return tuple(dict.fromkeys(wanted))
 
     @property
+    def reasons_decide(self) -> bool:
+        """What the time of a stop counts as may follow from its reason."""
+        return bool(self.reason_property) and any(each.element for each in self.reasons.values())
+
+    @property
     def properties(self) -> tuple[Property, ...]:
         """All that is to be read."""
         plain = [self.product_property, self.order_property]
@@ -155,6 +170,7 @@ class Computed:
         product: When which product was made.
         order: Likewise.
         counters: What each counter counted, by property.
+        untold: When it stood without a reason; none where no reason decides what its time counts as.
     """
 
     line: Timeline
@@ -164,6 +180,7 @@ class Computed:
     product: Steps
     order: Steps
     counters: Mapping[str, Increments]
+    untold: Intervals
 
     @property
     def is_doubtful(self) -> bool:
@@ -172,13 +189,36 @@ class Computed:
 
     @property
     def is_unseen(self) -> bool:
-        """Nothing is known of its state at the start, and then it is down: only what was before says since when."""
-        return self.line.element[0] == Element.UNKNOWN and self.line.start[0] in unseen_starts(self.line).start
+        """It takes what was before: it is down behind time without a state, or stands, and why was told then."""
+        line = self.line
+        if line.element[0] == Element.UNKNOWN:
+            return line.start[0] in unseen_starts(line).start
+        return line.reason[0] == NO_REASON and line.start[0] in self.untold.start
+
+    def until(self, end_us: NDArray[np.int64]) -> NDArray[np.int64]:
+        """int64[n]: up to where data matter to slots that end then; see `slots.reaching_on`."""
+        return reaching_on(end_us, self.untold, int(self.line.end[-1]))
 
     @property
     def around(self) -> list[Intervals]:
-        """Times whose beginnings say what is true at their ends: of each counter, and of its states."""
-        return [*(each.around for each in self.counters.values()), unseen_starts(self.line)]
+        """Times whose beginnings say what is true at their ends: of each counter, of its states, of why it stood."""
+        place = np.searchsorted(self.line.start, self.untold.start)
+        before = np.maximum(place - 1, 0)
+        since = np.where(self.line.told[before], self.line.start[before], self.untold.start)
+        stood = Intervals(since, self.untold.end)
+        return [*(each.around for each in self.counters.values()), unseen_starts(self.line), stood]
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """How much around a span is looked at too, µs."""
+
+    before_us: int
+    after_us: int
+
+    def of(self, span: tuple[int, int]) -> tuple[int, int]:
+        """The span with what is around it."""
+        return span[0] - self.before_us, span[1] + self.after_us
 
 
 def compute(
@@ -189,7 +229,7 @@ def compute(
     planned: Intervals,
     span: tuple[int, int],
     work: Work,
-    back_us: int = 0,
+    around: Around | None = None,
 ) -> Computed:
     """Everything about one machine in a span.
 
@@ -201,20 +241,21 @@ def compute(
         planned: Planned stops of the calendar.
         span: Start and end, µs.
         work: What the question may still do.
-        back_us: So long before the span its states are looked at too: a failure may have begun there.
+        around: So much around the span its states are looked at too: a failure may have begun there.
 
     Raises:
         FailedPrecondition: A counter has text for values.
         ResourceExhausted: The rules of its states are more than that.
     """
     start_us, end_us = span
-    line = timeline_of(plan, values, notes, (start_us - back_us, end_us), work)
+    line = timeline_of(plan, values, notes, span if around is None else around.of(span), work)
     product, products = _labelled(values, plan.product_property, start_us, end_us)
     order, orders = _labelled(values, plan.order_property, start_us, end_us)
     counters = _counters(plan, values, start_us, end_us)
     counted = Counted(_quantities(plan, counters), _run_time(plan, values, product, products), _energy(plan, counters))
     frame = Frame(slots.start, slots.end, slots.shift != NO_SHIFT, planned, product, order)
-    return Computed(line, cells(line, frame, counted), products, orders, product, order, counters)
+    waits = untold(line) if plan.reasons_decide else Intervals.none()
+    return Computed(line, cells(line, frame, counted), products, orders, product, order, counters, waits)
 
 
 def _labelled(values: Values, name: str, start_us: int, end_us: int) -> tuple[Steps, tuple[str, ...]]:

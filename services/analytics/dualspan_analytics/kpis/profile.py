@@ -6,6 +6,7 @@ from typing import Literal
 from dualspan_analytics.expressions.instants import Work, condition
 from dualspan_analytics.expressions.parsing import parse
 from dualspan_analytics.kpis.errors import bad_profile
+from dualspan_analytics.kpis.slots import MARGIN_US
 from dualspan_analytics.states.model import UNKNOWN_STATE, State, StopReason
 
 MOST_RULES = 32
@@ -132,6 +133,8 @@ def check(profile: Profile) -> None:
         expression = parse(rule.when)
         # Without data all is unknown; what is no condition shows nevertheless.
         condition(expression, dict.fromkeys(expression.properties), 0, 1, Work())
+    if not 0 <= profile.minor_stop_us <= MARGIN_US:
+        raise bad_profile("a minor stop is shorter than 15 minutes; what takes longer is a failure")
     if any(run_time.per_item_us <= 0 for run_time in profile.run_times):
         raise bad_profile("a planned run time per item must be more than 0")
     for counter in (profile.good, profile.scrap, profile.rework, profile.total, profile.energy):

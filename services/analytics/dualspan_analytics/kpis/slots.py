@@ -16,7 +16,12 @@ QUARTER_US = 900_000_000
 """The historian tells changes in quarters of an hour."""
 
 MARGIN_US = QUARTER_US
-"""So much around a slot is read too: a reason that is told late, a stop that began before."""
+"""So much around a slot is read too: a stop that began before, and may be a minor one."""
+
+LATE_US = 4 * 86_400_000_000
+"""So long after the end of a slot the reason of a stop that it ends in may be told: behind a weekend, say."""
+
+_NEVER_US = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +90,7 @@ def untouched(
     Args:
         known: Of the gateway, all quarters from the earliest `depends_us` to the latest `end_us` and its margin.
         depends_us: int64[n], from here on data matter.
-        end_us: int64[n], ends of the slots; data up to `MARGIN_US` later matter too.
+        end_us: int64[n], up to there data matter, and up to `MARGIN_US` later.
         versions: int64[n], of the data when the result was computed.
     """
     first = np.searchsorted(known.quarters, depends_us // QUARTER_US, side="left")
@@ -130,3 +135,40 @@ def reaching_back(depends_us: Micros, start_us: Micros, around: Sequence[Interva
             within = (spans.start[place] < begin) & (begin <= spans.end[place])
             depends = np.where(within, np.minimum(depends, spans.start[place]), depends)
     return depends
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """Which data matter to slots, but for the margin.
+
+    Attributes:
+        since: int64[n], µs: from here on.
+        until: int64[n]: up to here.
+    """
+
+    since: Micros
+    until: Micros
+
+    @property
+    def is_known(self) -> NDArray[np.bool_]:
+        """bool[n]: all of these data are there."""
+        return self.until < _NEVER_US
+
+
+def reaching_on(end_us: Micros, untold: Intervals, known_us: int) -> Micros:
+    """int64[n]: up to where data matter to each slot.
+
+    A slot that ends in a stop without a reason depends on what is told later in this stop.
+
+    Args:
+        end_us: int64[n], ends of the slots.
+        untold: When it stood without a reason.
+        known_us: What comes from here on was not looked at: a stop that lasts until then may still be given a reason.
+    """
+    if not len(untold):
+        return end_us
+    place = np.maximum(np.searchsorted(untold.start, end_us, side="left") - 1, 0)
+    told = untold.end[place]
+    within = (untold.start[place] < end_us) & (end_us < told)
+    is_open = (told >= known_us) | (told > end_us + LATE_US)
+    return np.where(within, np.where(is_open, _NEVER_US, told), end_us)

@@ -1,4 +1,4 @@
-"""What a property showed before a span, where that says what its first values mean."""
+"""What a property showed around a span, where that says what its first values mean, or its last ones."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,9 @@ import numpy as np
 
 from dualspan_analytics.columns import PropertyRef, Series
 from dualspan_analytics.kpis.counters import increments
+from dualspan_analytics.kpis.slots import LATE_US
 from dualspan_analytics.plant_data import PlantData
+from dualspan_runtime.errors import ResourceExhausted
 
 _HOUR_US = 3_600_000_000
 DAY_US = 24 * _HOUR_US
@@ -49,6 +51,10 @@ async def with_earlier(
     return found
 
 
+LATER_US = (2 * _HOUR_US, DAY_US, LATE_US)
+"""So far behind a span it is looked for the reason of a stop, and then, if that does not say it."""
+
+
 async def with_day_before(
     plant: PlantData, tenant: str, refs: Sequence[PropertyRef], series: Mapping[PropertyRef, Series], start_us: int
 ) -> dict[PropertyRef, Series]:
@@ -62,6 +68,29 @@ async def with_day_before(
     return {**series, **{ref: _joined(earlier[ref], series[ref]) for ref in refs}}
 
 
+async def with_later(
+    plant: PlantData,
+    tenant: str,
+    refs: Sequence[PropertyRef],
+    series: Mapping[PropertyRef, Series],
+    span: tuple[int, int],
+) -> tuple[dict[PropertyRef, Series], int]:
+    """The same series, some of them with what comes in a span behind them, and up to where they are known now.
+
+    What is too much to be read is not waited for: then nothing more is known.
+
+    Raises:
+        Unavailable: The historian cannot be asked.
+    """
+    if not refs or span[1] <= span[0]:
+        return dict(series), span[0]
+    try:
+        later = await plant.read(tenant, refs, *span)
+    except ResourceExhausted:
+        return dict(series), span[0]
+    return {**series, **{ref: _followed(series[ref], later[ref], span[0]) for ref in refs}}, span[1]
+
+
 def _doubtful(
     counters: Mapping[PropertyRef, float], series: Mapping[PropertyRef, Series], span: tuple[int, int]
 ) -> Sequence[PropertyRef]:
@@ -71,12 +100,15 @@ def _doubtful(
 
 def _joined(earlier: Series, later: Series) -> Series:
     """What is in the second, and what is before that in the first."""
-    if not len(later):
-        return earlier
-    before = earlier.timestamp < later.timestamp[0]
+    return _followed(earlier, later, int(later.timestamp[0])) if len(later) else earlier
+
+
+def _followed(earlier: Series, later: Series, at_us: int) -> Series:
+    """What is in the first before a time, and in the second from then on."""
+    before, behind = earlier.timestamp < at_us, later.timestamp >= at_us
     return Series(
-        np.concatenate([earlier.timestamp[before], later.timestamp]),
-        np.concatenate([earlier.value[before], later.value]),
-        np.concatenate([earlier.status[before], later.status]),
+        np.concatenate([earlier.timestamp[before], later.timestamp[behind]]),
+        np.concatenate([earlier.value[before], later.value[behind]]),
+        np.concatenate([earlier.status[before], later.status[behind]]),
         later.unit,
     )

@@ -4,7 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,18 +16,18 @@ from dualspan_analytics.columns import PropertyRef, Series
 from dualspan_analytics.expressions.instants import Work
 from dualspan_analytics.intervals import Intervals
 from dualspan_analytics.kpis.errors import bad_query, too_many_intervals, too_many_notes
-from dualspan_analytics.kpis.machine import Computed
+from dualspan_analytics.kpis.machine import Around, Computed
 from dualspan_analytics.kpis.planning import Machine, all_planned, machines_of, planned
 from dualspan_analytics.kpis.profile import Profile
-from dualspan_analytics.kpis.slots import MARGIN_US, DataVersions, Slots
+from dualspan_analytics.kpis.slots import LATE_US, MARGIN_US, DataVersions, Slots
 from dualspan_analytics.kpis.table import CellTable, joined
 from dualspan_analytics.plant_data import PlantData
+from dualspan_analytics.service import opened_machines
 from dualspan_analytics.service.clock import now_us
-from dualspan_analytics.service.counter_history import DAY_US, with_day_before, with_earlier
+from dualspan_analytics.service.counter_history import DAY_US, LATER_US, with_day_before, with_earlier, with_later
 from dualspan_analytics.service.definitions import ProductionDefinitions
-from dualspan_analytics.service.passes import Batch, Passed, Passes, computed_of
+from dualspan_analytics.service.passes import Batch, Look, Passed, Passes
 from dualspan_analytics.service.rollup_records import earliest, held, slots_between
-from dualspan_analytics.states.stops import parts_within
 from dualspan_analytics.states.timeline import Timeline, merged
 from dualspan_analytics.store import production
 from dualspan_analytics.store.production import Note, StoredRollups
@@ -188,16 +188,13 @@ class Production:
         end_us = min(end_us, now_us())
         if end_us <= start_us:
             raise bad_query("it begins after now")
-        span = start_us, end_us
-        series = await self._plant.read(tenant, machine.refs, *span)
-        series = await with_earlier(self._plant, tenant, machine.counters, series, span)
-        slots = slots_between(machine.calendar, *span)
-        found = await asyncio.to_thread(computed_of, machine, series, notes, span, slots, work)
-        if not found.is_unseen:
-            return found
-        series = await with_day_before(self._plant, tenant, machine.states, series, start_us)
-        found = await asyncio.to_thread(computed_of, machine, series, notes, span, slots, work, DAY_US)
-        return replace(found, line=parts_within(found.line, Intervals.of([span])))
+        return await opened_machines.computed(self._plant, tenant, machine, notes, (start_us, end_us), work)
+
+    async def lines(
+        self, tenant: str, machines: Sequence[Machine], notes: Mapping[str, Sequence[Note]], start_us: int, end_us: int
+    ) -> list[Timeline]:
+        """What each machine did, as its figures have it; raises what `computed` does."""
+        return await opened_machines.lines(self._plant, tenant, machines, notes, (start_us, end_us))
 
     async def values(
         self, tenant: str, refs: Sequence[PropertyRef], start_us: int, end_us: int
@@ -271,7 +268,8 @@ class Production:
         flat = [tag for each in tags.values() for tag in each]
         if not flat:
             return {machine: [] for machine in tags}
-        gateways, places = await self._changes.versions(tenant, flat, max(start_us, 0), end_us + MARGIN_US)
+        until_us = end_us + LATE_US + MARGIN_US
+        gateways, places = await self._changes.versions(tenant, flat, max(start_us, 0), until_us)
         at = iter(places)
         return {
             machine: [gateways[place] for place in sorted({next(at) for _ in each})] for machine, each in tags.items()
@@ -290,7 +288,7 @@ class Production:
         """Compute slots from samples, and roll up those that are whole and over, if they are to be kept."""
         wanted = [(place, slots[asked.machines[place].id].take(which)) for place, which in missing]
         parts: list[CellTable] = []
-        passes = Passes(asked.machines, asked.notes, versions if keep else {}, Work())
+        passes = Passes(asked.machines, asked.notes, versions if keep else {}, Work(), now_us())
         for low, high in _reads([each for _, each in wanted]):
             end = min(high + MARGIN_US, now_us())
             mine = [(place, each.take((each.start >= low) & (each.end <= high))) for place, each in wanted]
@@ -312,13 +310,21 @@ class Production:
         series: Mapping[PropertyRef, Series],
         span: tuple[int, int],
     ) -> list[Passed]:
-        """A batch, and what of it is computed again with earlier samples."""
-        found = await asyncio.to_thread(passes.over, batch, series, span[1], None)
-        if not found.doubtful:
-            return [found]
-        more = await with_earlier(self._plant, tenant, passes.counters(found.doubtful), series, span)
-        more = await with_day_before(self._plant, tenant, found.unseen, more, span[0])
-        return [found, await asyncio.to_thread(passes.over, found.doubtful, more, span[1], DAY_US)]
+        """A batch, and what of it is computed again with earlier and with later samples."""
+        found = [await asyncio.to_thread(passes.over, batch, series, span[1], Look(Around(0, 0), True, False))]
+        more = series
+        if found[0].doubtful:
+            more = await with_earlier(self._plant, tenant, passes.counters(found[0].doubtful), series, span)
+            more = await with_day_before(self._plant, tenant, found[0].unseen, more, span[0])
+        for later in LATER_US:
+            last = found[-1]
+            if not last.doubtful:
+                break
+            until = min(span[1] + later, passes.now_us)
+            more, known = await with_later(self._plant, tenant, last.untold, more, (span[1], until))
+            look = Look(Around(DAY_US, known - span[1]), False, known < until or later == LATER_US[-1])
+            found.append(await asyncio.to_thread(passes.over, last.doubtful, more, span[1], look))
+        return found
 
     async def _read(
         self, tenant: str, asked: Asked, batches: Sequence[Batch], start_us: int, end_us: int

@@ -19,7 +19,7 @@ from dualspan_analytics.calendars.expansion import expand
 from dualspan_analytics.calendars.model import Calendar
 from dualspan_analytics.kpis.measures import MEASURES
 from dualspan_analytics.kpis.planning import Machine
-from dualspan_analytics.kpis.slots import MARGIN_US, DataVersions, Slots, slots_of, untouched
+from dualspan_analytics.kpis.slots import MARGIN_US, DataVersions, Needs, Slots, slots_of, untouched
 from dualspan_analytics.kpis.table import CellTable
 from dualspan_analytics.store.production import Note, Rollup, StoredRollups
 
@@ -44,6 +44,7 @@ class _Head(IntEnum):
         VERSIONS: How many there are.
         CELLS: How many there are.
         BYTES: Of the text.
+        UNTIL: Up to here, and the margin, samples mattered.
     """
 
     MACHINE = 0
@@ -56,6 +57,7 @@ class _Head(IntEnum):
     VERSIONS = 7
     CELLS = 8
     BYTES = 9
+    UNTIL = 10
 
 
 def slots_between(calendar: Calendar, start_us: int, end_us: int) -> Slots:
@@ -178,7 +180,7 @@ def _untouched(known: _Known, stored: StoredRollups, heads: Longs, machine: Long
         fine = np.ones(len(mine), np.bool_)
         for column, each in enumerate(gateways):
             at = stored.words[stored.offsets[mine] + len(_Head) + column]
-            fine &= untouched(each, heads[mine, _Head.DEPENDS], heads[mine, _Head.END], at)
+            fine &= untouched(each, heads[mine, _Head.DEPENDS], heads[mine, _Head.UNTIL], at)
         holds[mine] = fine
     return holds
 
@@ -271,15 +273,16 @@ def rollups_of(
     machine: Machine,
     table: CellTable,
     slots: Slots,
-    depends: Longs,
+    needs: Needs,
     versions: Sequence[DataVersions],
     notes: Sequence[Note],
     until_us: int,
 ) -> list[Rollup]:
-    """What is to be stored: of whole slots that are over, together with their margin."""
+    """What is to be stored: of whole slots that are over, together with their margin, and of which all is known."""
     whole = slots_between(machine.calendar, int(slots.start[0]) - _DAY_US, int(slots.end[-1]) + _DAY_US)
     where = np.minimum(np.searchsorted(whole.start, slots.start), len(whole) - 1)
     over = (whole.start[where] == slots.start) & (whole.end[where] == slots.end) & (slots.end + MARGIN_US <= until_us)
+    over &= needs.is_known
     told = _told(versions, notes, slots.start, slots.end)
     newest = np.array([each.newest for each in versions], np.int64).tobytes()
     keys = key_of(machine.id), _plan_key(machine)
@@ -295,7 +298,8 @@ def rollups_of(
         text = labels.encode()
         start, end = int(slots.start[slot]), int(slots.end[slot])
         counts = [len(versions), len(cells), len(text)]
-        head = [*keys, start, end, int(depends[slot]), int(told[slot]), key_of(labels), *counts]
+        since, until = int(needs.since[slot]), int(needs.until[slot])
+        head = [*keys, start, end, since, int(told[slot]), key_of(labels), *counts, until]
         filled = text.ljust(-(-len(text) // _WORD) * _WORD, b"\0")
         record = np.array(head, np.int64).tobytes() + newest + cells.tobytes() + filled
         found.append(Rollup(machine.id, start, end, record))

@@ -8,14 +8,11 @@ from datetime import UTC, datetime
 import numpy as np
 
 from dualspan_analytics.calendars.expansion import expand, planned_stops
-from dualspan_analytics.expressions.instants import Work
 from dualspan_analytics.intervals import Intervals
 from dualspan_analytics.kpis.errors import bad_query, too_many_notes
-from dualspan_analytics.kpis.machine import timeline_of
 from dualspan_analytics.kpis.planning import Machine
 from dualspan_analytics.service.clock import now_us
 from dualspan_analytics.service.kpis import MOST_DETAIL_DAYS, check_span
-from dualspan_analytics.service.passes import said, values_of
 from dualspan_analytics.service.production import Production, shown
 from dualspan_analytics.states.losses import Pareto, pareto, within
 from dualspan_analytics.states.model import Element
@@ -110,13 +107,8 @@ class Stops:
         """
         end_us = _checked(start_us, end_us)
         machine, notes = await self._production.machine(tenant, asset, start_us, end_us)
-        series = await self._production.values(tenant, machine.refs, start_us, end_us)
-        values = values_of(machine, series)
-
-        def work() -> Timeline:
-            return shown(timeline_of(machine.plan, values, said(notes), (start_us, end_us), Work()))
-
-        return machine, await asyncio.to_thread(work)
+        found = await self._production.lines(tenant, [machine], {machine.id: notes}, start_us, end_us)
+        return machine, await asyncio.to_thread(shown, found[0])
 
     async def losses(
         self, tenant: str, assets: Sequence[str], start_us: int, end_us: int, key: str, *, planned: bool
@@ -138,18 +130,14 @@ class Stops:
         """
         end_us = _checked(start_us, end_us)
         asked = await self._production.asked(tenant, assets, start_us, end_us)
-        refs = [ref for machine in asked.machines for ref in machine.refs]
-        series = await self._production.values(tenant, refs, start_us, end_us) if refs else {}
+        lines = await self._production.lines(tenant, asked.machines, asked.notes, start_us, end_us)
 
         def work() -> Losses:
             names: dict[tuple[str, str], int] = {}
             keys: list[int] = []
             durations: list[int] = []
             known = whole = 0
-            may = Work()
-            for machine in asked.machines:
-                notes = said(asked.notes.get(machine.id, ()))
-                line = timeline_of(machine.plan, values_of(machine, series), notes, (start_us, end_us), may)
+            for machine, line in zip(asked.machines, lines, strict=True):
                 windows = _working(machine, start_us, end_us)
                 unknown = line.element == Element.UNKNOWN
                 whole += windows.total

@@ -51,9 +51,9 @@ def with_reasons(line: Timeline, given: Steps, texts: Sequence[str], catalogue: 
     stands = _stands(line)
     none = np.array([text in {"", "0"} for text in texts])
     code = given.at(line.start)
-    reason = np.where(stands & ~none[code], code, NO_REASON).astype(np.int32)
-    reason = _filled(reason, _runs(stands))
-    return _counted(replace(line, reason=reason, reasons=("", *texts[1:])), catalogue)
+    told = stands & ~none[code]
+    reason = _filled(np.where(told, code, NO_REASON).astype(np.int32), _runs(stands))
+    return _counted(replace(line, reason=reason, reasons=("", *texts[1:]), told=told), catalogue)
 
 
 def with_notes(line: Timeline, notes: Sequence[StopNote], catalogue: Mapping[str, StopReason]) -> Timeline:
@@ -68,11 +68,18 @@ def with_notes(line: Timeline, notes: Sequence[StopNote], catalogue: Mapping[str
     line = _cut(line, edges[(edges > low) & (edges < high)])
     stands = _stands(line)
     reasons = [*line.reasons, *dict.fromkeys(note.code for note in notes if note.code not in line.reasons)]
-    reason, by_hand = line.reason.copy(), line.by_hand.copy()
+    reason, by_hand, told = line.reason.copy(), line.by_hand.copy(), line.told.copy()
     for note in notes:
         hit = stands & (line.start >= note.start_us) & (line.end <= note.end_us)
-        reason[hit], by_hand[hit] = reasons.index(note.code), True
-    return _counted(replace(line, reason=reason, by_hand=by_hand, reasons=tuple(reasons)), catalogue)
+        reason[hit], by_hand[hit], told[hit] = reasons.index(note.code), True, True
+    return _counted(replace(line, reason=reason, by_hand=by_hand, reasons=tuple(reasons), told=told), catalogue)
+
+
+def untold(line: Timeline) -> Intervals:
+    """When a machine stood without a reason: what is told later in the same stop holds then too, or else before."""
+    state = np.array([state.element for state in line.states], np.int8)[line.state]
+    waits = (state != Element.APT) & (state != Element.UNKNOWN) & ~line.told
+    return Intervals.joined(line.start[waits], line.end[waits])
 
 
 def with_minor_stops(line: Timeline, shorter_than_us: int) -> Timeline:
@@ -123,6 +130,7 @@ def parts_within(line: Timeline, spans: Intervals) -> Timeline:
         element=line.element[keep],
         reason=line.reason[keep],
         by_hand=line.by_hand[keep],
+        told=line.told[keep],
     )
 
 
@@ -177,4 +185,5 @@ def _cut(line: Timeline, edges: Micros) -> Timeline:
         element=line.element[part],
         reason=line.reason[part],
         by_hand=line.by_hand[part],
+        told=line.told[part],
     )

@@ -27,6 +27,7 @@ class Timeline:
         states: What the indexes mean; the first is "unknown".
         reasons: Codes; the first is "", no reason was given.
         by_hand: bool[n]: a person gave the reason.
+        told: bool[n]: a reason was given for this part itself; any other is that of another part of the stop.
     """
 
     start: Micros
@@ -37,6 +38,7 @@ class Timeline:
     states: tuple[State, ...]
     reasons: tuple[str, ...]
     by_hand: NDArray[np.bool_]
+    told: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.start)
@@ -55,6 +57,7 @@ def merged(line: Timeline) -> Timeline:
         element=line.element[first],
         reason=line.reason[first],
         by_hand=line.by_hand[first],
+        told=line.told[first],
     )
 
 
@@ -176,6 +179,7 @@ def timeline(found: Steps, end_us: int, states: Sequence[State]) -> Timeline:
         states=tuple(states),
         reasons=("",),
         by_hand=np.zeros(count, np.bool_),
+        told=np.zeros(count, np.bool_),
     )
 
 

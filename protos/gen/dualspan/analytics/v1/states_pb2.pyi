@@ -397,7 +397,7 @@ class MachineProfile(_message.Message):
 
     @_builtins.property
     def minor_stop(self) -> _duration_pb2.Duration:
-        """Failures shorter than this are delays (minor stops)."""
+        """Failures shorter than this are delays (minor stops); 15 minutes at most."""
 
     @_builtins.property
     def good(self) -> Global___MachineProfile.Counter:
