@@ -11,6 +11,7 @@ from celery import Celery
 
 from dualspan.historian.v1 import service_pb2_grpc
 from dualspan.historian.v1.changes_pb2_grpc import add_ChangeServiceServicer_to_server
+from dualspan.historian.v1.chart_pb2_grpc import add_ChartServiceServicer_to_server
 from dualspan.historian.v1.completeness_pb2_grpc import add_CompletenessServiceServicer_to_server
 from dualspan.historian.v1.coverage_pb2_grpc import add_CoverageServiceServicer_to_server
 from dualspan.historian.v1.event_service_pb2_grpc import add_EventServiceServicer_to_server
@@ -37,6 +38,7 @@ from dualspan_historian.report.service import CompletenessReports
 from dualspan_historian.report.signing import IdentitySigner
 from dualspan_historian.service import HistorianService
 from dualspan_historian.servicer.changes import ChangeServicer
+from dualspan_historian.servicer.chart import ChartServicer
 from dualspan_historian.servicer.completeness import CompletenessServicer
 from dualspan_historian.servicer.coverage import CoverageServicer
 from dualspan_historian.servicer.events import EventServicer
@@ -99,6 +101,7 @@ async def build_trusting(settings: HistorianSettings, trust: Trust) -> AsyncGene
                     settings,
                     historian,
                     ChangeServicer(snapshots),
+                    ChartServicer(snapshots, MissingSpans(database), reads),
                     CompletenessServicer(reports, MissingSpans(database)),
                     CoverageServicer(GatewayCoverage(database)),
                     EventServicer(snapshots, tokens),
@@ -119,6 +122,7 @@ def _listeners(
     settings: HistorianSettings,
     historian: HistorianServicer,
     changes: ChangeServicer,
+    charts: ChartServicer,
     completeness: CompletenessServicer,
     coverage: CoverageServicer,
     events: EventServicer,
@@ -127,6 +131,7 @@ def _listeners(
     for_people = [
         Binding(service_pb2_grpc.add_HistorianServiceServicer_to_server, historian),
         Binding(add_ChangeServiceServicer_to_server, changes),
+        Binding(add_ChartServiceServicer_to_server, charts),
         Binding(add_CompletenessServiceServicer_to_server, completeness),
         Binding(add_CoverageServiceServicer_to_server, coverage),
         Binding(add_EventServiceServicer_to_server, events),

@@ -122,6 +122,11 @@ def kind_is_fixed(tag_id: int) -> FailedPrecondition:
     )
 
 
+def source_busy(source: str) -> Aborted:
+    """Its segments are being merged, or somebody else deletes them."""
+    return Aborted("SOURCE_BUSY", f"Samples of {source} are being worked on. Ask again shortly.")
+
+
 def invalid_registration(detail: str) -> InvalidArgument:
     """A registration that makes no sense."""
     return InvalidArgument("INVALID_REGISTRATION", detail)

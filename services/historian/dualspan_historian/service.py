@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 
-from dualspan_historian.errors import foreign_tag, invalid_registration, kind_is_fixed
+from dualspan_historian.errors import foreign_tag, invalid_registration, kind_is_fixed, source_busy
 from dualspan_historian.ingest.registry import TagRegistry
 from dualspan_historian.model import Gap, QuarantinedFrame, StorageTotals, Tag
-from dualspan_historian.storage import ledger_store, repair_store, tag_store
+from dualspan_historian.storage import ledger_store, repair_store, segment_store, source_store, tag_store
 from dualspan_runtime.database import Database
 
 _MOST_TAGS = 10_000
+_SEGMENTS_AT_ONCE = 1000
 
 
 class HistorianService:
@@ -55,6 +56,36 @@ class HistorianService:
         async with self._database.transaction(tenant) as connection:
             await tag_store.retire(connection, tenant, tag_ids)
         self._registry.forget(tenant)
+
+    async def forget(self, tenant: str, source: str) -> None:
+        """Delete everything of an app's; safe to repeat, and after a crash at any point.
+
+        Args:
+            tenant: Whose.
+            source: `subscriptions/{subscription}`; samples of a gateway are never deleted so.
+
+        Raises:
+            Aborted: Its segments are being merged (`SOURCE_BUSY`): asked again, it goes on.
+        """
+        async with self._database.transaction(tenant) as connection:
+            await source_store.retire(connection, tenant, source)
+        self._registry.forget(tenant)
+        while await self._forget_some(tenant, source):
+            pass
+        self._registry.forget(tenant)
+
+    async def _forget_some(self, tenant: str, source: str) -> bool:
+        """Delete some of it; returns whether there may be more."""
+        async with self._database.transaction(tenant) as connection:
+            if not await segment_store.try_lock_upkeep(connection, tenant, source):
+                raise source_busy(source)
+            await source_store.delete_frames(connection, tenant, source)
+            gone = await source_store.segments(connection, tenant, source, _SEGMENTS_AT_ONCE)
+            if gone:
+                await segment_store.delete(connection, tenant, gone)
+            else:
+                await source_store.delete_rest(connection, tenant, source)
+            return bool(gone)
 
     async def gaps(self, tenant: str, before: int, most: int, tag_id: int = 0) -> list[Gap]:
         """Return gaps with ids below `before`, newest first; of one tag if it is not 0, as gaps of that tag."""

@@ -58,6 +58,11 @@ class HistorianServicer(service_pb2_grpc.HistorianServiceServicer):
         await self._service.retire(current_tenant(), list(request.tag_ids))
         return Empty()
 
+    async def ForgetSource(self, request: service_pb2.ForgetSourceRequest, context: Any) -> Empty:  # noqa: N802
+        """See the contract."""
+        await self._service.forget(current_tenant(), requests.app_source(request.name))
+        return Empty()
+
     async def ReadRaw(  # noqa: N802
         self, request: service_pb2.ReadRawRequest, context: Any
     ) -> service_pb2.ReadRawResponse:

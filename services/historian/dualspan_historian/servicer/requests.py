@@ -105,6 +105,11 @@ def read_source(tenant: str, name: str) -> str:
     return APP_PREFIX + names["subscription"] if app else names["gateway"]
 
 
+def app_source(name: str) -> str:
+    """Return an app as the store has it; raises InvalidArgument for what is no subscription."""
+    return APP_PREFIX + _SUBSCRIPTION.parse(name)["subscription"]
+
+
 def write_source(tenant: str, source: str) -> str:
     """Return the resource name of who sends samples."""
     if source.startswith(APP_PREFIX):

@@ -357,6 +357,28 @@ class RetireTagsRequest(_message.Message):
 Global___RetireTagsRequest: _TypeAlias = RetireTagsRequest  # noqa: Y015
 
 @_typing.final
+class ForgetSourceRequest(_message.Message):
+    """Deletes what an app has written."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """`tenants/{tenant}/subscriptions/{subscription}`."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ForgetSourceRequest: _TypeAlias = ForgetSourceRequest  # noqa: Y015
+
+@_typing.final
 class ReadRawRequest(_message.Message):
     """Asks for raw samples."""
 
@@ -667,6 +689,7 @@ class SubscribeRequest(_message.Message):
     PARENT_FIELD_NUMBER: _builtins.int
     TAG_IDS_FIELD_NUMBER: _builtins.int
     INCLUDE_LATEST_FIELD_NUMBER: _builtins.int
+    NEWEST_EVERY_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
     """`tenants/{tenant}`."""
     include_latest: _builtins.bool
@@ -675,16 +698,23 @@ class SubscribeRequest(_message.Message):
     def tag_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """1 to 10 000 tags."""
 
+    @_builtins.property
+    def newest_every(self) -> _duration_pb2.Duration:
+        """Only the newest sample of each tag, and nothing more often than this: for
+        who shows values and keeps none. 0.05 s to 60 s; every sample if unset.
+        """
+
     def __init__(
         self,
         *,
         parent: _builtins.str = ...,
         tag_ids: _abc.Iterable[_builtins.int] | None = ...,
         include_latest: _builtins.bool = ...,
+        newest_every: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["newest_every", b"newest_every"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["include_latest", b"include_latest", "parent", b"parent", "tag_ids", b"tag_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["include_latest", b"include_latest", "newest_every", b"newest_every", "parent", b"parent", "tag_ids", b"tag_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

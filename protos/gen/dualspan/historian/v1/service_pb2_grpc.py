@@ -174,6 +174,11 @@ class HistorianServiceStub:
                 request_serializer=dualspan_dot_historian_dot_v1_dot_service__pb2.RetireTagsRequest.SerializeToString,
                 response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
                 _registered_method=True)
+        self.ForgetSource = channel.unary_unary(
+                '/dualspan.historian.v1.HistorianService/ForgetSource',
+                request_serializer=dualspan_dot_historian_dot_v1_dot_service__pb2.ForgetSourceRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
         self.ReadRaw = channel.unary_unary(
                 '/dualspan.historian.v1.HistorianService/ReadRaw',
                 request_serializer=dualspan_dot_historian_dot_v1_dot_service__pb2.ReadRawRequest.SerializeToString,
@@ -235,6 +240,15 @@ class HistorianServiceServicer:
     def RetireTags(self, request, context):
         """Stops accepting samples of these tags. What is stored stays until its
         retention ends.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ForgetSource(self, request, context):
+        """Deletes everything that an app has written, and its tags, when what was to
+        be handed back has been; safe to repeat. ABORTED while the store works on
+        its samples: asked again, it goes on.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -318,6 +332,11 @@ def add_HistorianServiceServicer_to_server(servicer, server):
             'RetireTags': grpc.unary_unary_rpc_method_handler(
                     servicer.RetireTags,
                     request_deserializer=dualspan_dot_historian_dot_v1_dot_service__pb2.RetireTagsRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
+            'ForgetSource': grpc.unary_unary_rpc_method_handler(
+                    servicer.ForgetSource,
+                    request_deserializer=dualspan_dot_historian_dot_v1_dot_service__pb2.ForgetSourceRequest.FromString,
                     response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
             ),
             'ReadRaw': grpc.unary_unary_rpc_method_handler(
@@ -420,6 +439,33 @@ class HistorianService:
             target,
             '/dualspan.historian.v1.HistorianService/RetireTags',
             dualspan_dot_historian_dot_v1_dot_service__pb2.RetireTagsRequest.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ForgetSource(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dualspan.historian.v1.HistorianService/ForgetSource',
+            dualspan_dot_historian_dot_v1_dot_service__pb2.ForgetSourceRequest.SerializeToString,
             google_dot_protobuf_dot_empty__pb2.Empty.FromString,
             options,
             channel_credentials,

@@ -108,6 +108,11 @@ class HistorianServiceStub:
     """Stops accepting samples of these tags. What is stored stays until its
     retention ends.
     """
+    ForgetSource: _grpc.UnaryUnaryMultiCallable[_service_pb2.ForgetSourceRequest, _empty_pb2.Empty]
+    """Deletes everything that an app has written, and its tags, when what was to
+    be handed back has been; safe to repeat. ABORTED while the store works on
+    its samples: asked again, it goes on.
+    """
     ReadRaw: _grpc.UnaryUnaryMultiCallable[_service_pb2.ReadRawRequest, _service_pb2.ReadRawResponse]
     """Samples as they came, in order of tag and time, one page."""
     ReadProcessed: _grpc.UnaryUnaryMultiCallable[_service_pb2.ReadProcessedRequest, _service_pb2.ReadProcessedResponse]
@@ -144,6 +149,11 @@ class HistorianServiceAsyncStub(HistorianServiceStub):
     RetireTags: _aio.UnaryUnaryMultiCallable[_service_pb2.RetireTagsRequest, _empty_pb2.Empty]  # type: ignore[assignment]
     """Stops accepting samples of these tags. What is stored stays until its
     retention ends.
+    """
+    ForgetSource: _aio.UnaryUnaryMultiCallable[_service_pb2.ForgetSourceRequest, _empty_pb2.Empty]  # type: ignore[assignment]
+    """Deletes everything that an app has written, and its tags, when what was to
+    be handed back has been; safe to repeat. ABORTED while the store works on
+    its samples: asked again, it goes on.
     """
     ReadRaw: _aio.UnaryUnaryMultiCallable[_service_pb2.ReadRawRequest, _service_pb2.ReadRawResponse]  # type: ignore[assignment]
     """Samples as they came, in order of tag and time, one page."""
@@ -190,6 +200,17 @@ class HistorianServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
         """Stops accepting samples of these tags. What is stored stays until its
         retention ends.
+        """
+
+    @_abc_1.abstractmethod
+    def ForgetSource(
+        self,
+        request: _service_pb2.ForgetSourceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
+        """Deletes everything that an app has written, and its tags, when what was to
+        be handed back has been; safe to repeat. ABORTED while the store works on
+        its samples: asked again, it goes on.
         """
 
     @_abc_1.abstractmethod
