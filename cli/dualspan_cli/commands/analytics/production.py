@@ -157,7 +157,9 @@ def set_profile(
     run_time: Annotated[
         list[str] | None, typer.Option(help="Planned run time per item: HA-1180=42s, or 42s for every product.")
     ] = None,
-    minor_stop: Annotated[str, typer.Option(help="Failures shorter than this are delays, such as 30s; 15m at most.")] = "",
+    minor_stop: Annotated[
+        str, typer.Option(help="Failures shorter than this are delays, such as 30s; 15m at most.")
+    ] = "",
     counter: Annotated[
         list[str] | None,
         typer.Option(help="good=PROPERTY, or good=PROPERTY@65536 where it rolls over; scrap, rework, total, energy."),
