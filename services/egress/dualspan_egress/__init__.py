@@ -1,0 +1,1 @@
+"""A proxy that opens tunnels to declared hosts only."""

@@ -1,0 +1,30 @@
+"""What can be set; without the platform's own library, which has more than this needs."""
+
+import os
+from dataclasses import dataclass
+
+from dualspan_egress.rules import Rules, read_hosts, read_networks
+
+_PREFIX = "DUALSPAN_EGRESS_"
+
+
+@dataclass(frozen=True, slots=True)
+class EgressSettings:
+    """Settings of one app's way out (prefix `DUALSPAN_EGRESS_`).
+
+    Attributes:
+        host: To listen on.
+        port: To listen on.
+        rules: `HOSTS` (host:port, with commas) and `PRIVATE` (networks, with commas).
+    """
+
+    host: str
+    port: int
+    rules: Rules
+
+
+def read() -> EgressSettings:
+    """From the environment; raises ValueError."""
+    host, _, port = os.environ.get(f"{_PREFIX}LISTEN", "0.0.0.0:3128").rpartition(":")
+    hosts = read_hosts(os.environ.get(f"{_PREFIX}HOSTS", ""))
+    return EgressSettings(host, int(port), Rules(hosts, read_networks(os.environ.get(f"{_PREFIX}PRIVATE", ""))))

@@ -1,0 +1,127 @@
+"""What an app reaches through its way out, and what it does not, word for word; over real sockets."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+from dualspan_egress.proxy import Proxy, listen
+from dualspan_egress.rules import RefusedError, Rules, read_hosts, read_networks
+
+
+@dataclass
+class Way:
+    """A running proxy, before a server that sends back what it gets."""
+
+    port: int
+    target: int
+    noted: list[tuple[str, int, str]] = field(default_factory=list[tuple[str, int, str]])
+
+    async def ask(self, head: str, more: bytes = b"") -> bytes:
+        """All that comes back."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        writer.write(head.replace("TARGET", str(self.target)).encode() + b"\r\n\r\n" + more)
+        writer.write_eof()
+        async with asyncio.timeout(10):
+            answer = await reader.read()
+        writer.close()
+        return answer
+
+
+async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(await reader.read())
+    writer.close()
+
+
+@asynccontextmanager
+async def way(found: Sequence[str] = ("127.0.0.1",), private: Sequence[str] = ("127.0.0.0/8",)) -> AsyncGenerator[Way]:
+    async def resolve(host: str) -> Sequence[str]:
+        if host != "api.test":
+            raise OSError(host)
+        return found
+
+    target = await asyncio.start_server(echo, "127.0.0.1", 0)
+    there = target.sockets[0].getsockname()[1]
+    made = Way(0, there)
+    rules = Rules(read_hosts(f"api.test:{there},gone.test:{there},api.test:1"), read_networks(",".join(private)))
+    proxy = Proxy(rules, lambda *refusal: made.noted.append(refusal), resolve)
+    async with target, await listen("127.0.0.1", 0, proxy) as server:
+        made.port = server.sockets[0].getsockname()[1]
+        yield made
+
+
+async def test_a_declared_host_is_reached_and_bytes_go_both_ways() -> None:
+    async with way() as at:
+        # More than sockets hold: nothing of it is lost when one side has ended.
+        sent = bytes(range(256)) * 65536
+        answer = await at.ask("CONNECT API.test.:TARGET HTTP/1.1\r\nHost: api.test", sent)
+        assert answer == b"HTTP/1.1 200 Connection established\r\n\r\n" + sent
+        assert at.noted == []
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "why"),
+    [
+        ("CONNECT other.test:TARGET HTTP/1.1", 403, "does not declare it"),
+        ("CONNECT api.test:2 HTTP/1.1", 403, "does not declare it"),
+        ("CONNECT 127.0.0.1:TARGET HTTP/1.1", 403, "does not declare it"),
+        ("CONNECT [::1]:TARGET HTTP/1.1", 403, "does not declare it"),
+        ("CONNECT gone.test:TARGET HTTP/1.1", 502, "no address"),
+        ("CONNECT api.test:1 HTTP/1.1", 502, "does not answer"),
+        ("GET http://api.test:TARGET/ HTTP/1.1", 405, "only CONNECT"),
+    ],
+)
+async def test_what_is_refused_is_noted(line: str, status: int, why: str) -> None:
+    async with way() as at:
+        answer = await at.ask(line)
+        assert answer.startswith(f"HTTP/1.1 {status} ".encode())
+        ((_, _, noted),) = at.noted
+        assert why in noted
+
+
+@pytest.mark.parametrize("head", ["", "CONNECT", "CONNECT api.test HTTP/1.1", "CONNECT api.test:x HTTP/1.1", "é"])
+async def test_what_is_no_request_ends(head: str) -> None:
+    async with way() as at:
+        assert (await at.ask(head)).startswith(b"HTTP/1.1 400 ")
+
+
+async def test_a_head_without_end_ends() -> None:
+    async with way() as at:
+        assert (await at.ask("CONNECT " + "a" * 20_000)).startswith(b"HTTP/1.1 400 ")
+
+
+async def test_a_declared_name_leads_nowhere_inside() -> None:
+    async with way(private=()) as at:
+        assert (await at.ask("CONNECT api.test:TARGET HTTP/1.1")).startswith(b"HTTP/1.1 403 ")
+        assert at.noted[0][2] == "it is 127.0.0.1, no address on the internet"
+
+
+async def test_one_address_inside_closes_the_way() -> None:
+    async with way(found=("127.0.0.1", "10.0.0.1")) as at:
+        assert (await at.ask("CONNECT api.test:TARGET HTTP/1.1")).startswith(b"HTTP/1.1 403 ")
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1",
+     "255.255.255.255", "198.18.0.1", "240.0.0.1"],
+)  # fmt: skip
+def test_addresses_that_are_not_the_internets(address: str) -> None:
+    with pytest.raises(RefusedError, match=address):
+        Rules(()).open([address])
+    Rules((), read_networks("0.0.0.0/0")).open([address])
+
+
+def test_an_address_of_the_internet() -> None:
+    Rules(()).open(["93.184.215.14"])
+
+
+def test_what_is_read() -> None:
+    assert read_hosts(" Api.test:443, b.test:80,") == {("api.test", 443), ("b.test", 80)}
+    assert read_hosts("") == frozenset()
+    with pytest.raises(ValueError, match="invalid literal"):
+        read_hosts("api.test")
+    with pytest.raises(ValueError, match="10"):
+        read_networks("10.0.0.1/8")
