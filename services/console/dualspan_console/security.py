@@ -47,7 +47,8 @@ class SecurityHeaders:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in self._headers.items():
-                    headers[name] = value
+                    # A file has a stricter policy of its own.
+                    headers.setdefault(name, value)
                 if scope["path"].startswith("/static/"):
                     # Addresses of static files carry their content's digest.
                     headers["cache-control"] = "public, max-age=31536000, immutable"

@@ -74,6 +74,13 @@ def invalid_interval() -> InvalidArgument:
     return InvalidArgument("INVALID_PROCESSING_INTERVAL", "processing_interval must be 0 or more.")
 
 
+def invalid_pause(shortest: float, longest: float) -> InvalidArgument:
+    """The pause between newest samples is out of its range."""
+    return InvalidArgument(
+        "INVALID_PAUSE", f"newest_every must be {shortest:g} to {longest:g} seconds; leave it out for every sample."
+    )
+
+
 def invalid_percentages() -> InvalidArgument:
     """AggregateConfiguration out of its range (Part 13, 4.2.1.2)."""
     return InvalidArgument(

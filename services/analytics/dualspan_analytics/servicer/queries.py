@@ -15,6 +15,13 @@ from dualspan_analytics.queries.xlsx_file import check_workbook, xlsx_pieces
 from dualspan_analytics.service.queries import Queries
 from dualspan_analytics.servicer.query_mapping import Asked, read_query
 
+_WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+_FILES = {
+    Form.ARROW: ("application/vnd.apache.arrow.stream", "arrows"),
+    Form.CSV: ("text/csv; charset=utf-8", "csv"),
+    Form.XLSX: (_WORKBOOK, "xlsx"),
+}
+
 
 class QueryServicer(query_pb2_grpc.QueryServiceServicer):
     """See the contract.
@@ -34,7 +41,10 @@ class QueryServicer(query_pb2_grpc.QueryServiceServicer):
         table = await self._queries.table(asked.tenant, asked.query)
         pieces = _pieces(table, asked, asked.zone)
         data = await asyncio.to_thread(next, pieces, b"")
-        yield query_pb2.QueryResponse(columns=_columns(table), total_rows=len(table), data=data)
+        media_type, ending = _FILES[asked.form]
+        yield query_pb2.QueryResponse(
+            columns=_columns(table), total_rows=len(table), data=data, media_type=media_type, file_name=f"data.{ending}"
+        )
         while data := await asyncio.to_thread(next, pieces, b""):
             yield query_pb2.QueryResponse(data=data)
 

@@ -16,7 +16,7 @@ from google.protobuf.descriptor import Descriptor, FileDescriptor, MethodDescrip
 from google.protobuf.message import Message
 
 import dualspan
-from dualspan.runtime.v1.access_pb2 import permission as permission_option
+from dualspan.runtime.v1 import access_pb2
 from dualspan_console.transcoding.templates import Template, parse_template
 
 AUTHENTICATED: Final = "authenticated"
@@ -47,6 +47,12 @@ class Route:
     template: Template
     body: str
     permission: str
+
+    @property
+    def file(self) -> access_pb2.File | None:
+        """Which fields of the answer make it a file; None if it is JSON."""
+        options = self.method.GetOptions()
+        return options.Extensions[access_pb2.file] if options.HasExtension(access_pb2.file) else None
 
     @property
     def address(self) -> str:
@@ -95,7 +101,7 @@ def all_methods() -> Iterator[MethodDescriptor]:
 def read_routes() -> list[Route]:
     """Every address of every method."""
     routes = [
-        _route(method, rule, method.GetOptions().Extensions[permission_option])
+        _route(method, rule, method.GetOptions().Extensions[access_pb2.permission])
         for method in all_methods()
         for rule in _rules(http_rule(method))
     ]

@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 from dualspan_console.transcoding.callers import Access, Callers
 from dualspan_console.transcoding.contracts import Route, read_routes
 from dualspan_console.transcoding.events import EVENT_STREAM, events
+from dualspan_console.transcoding.files import file_response, file_stream
 from dualspan_console.transcoding.intake import JSON, MEBIBYTE, read_body, read_path, read_query, read_timeout
 from dualspan_console.transcoding.problems import Problem
 from dualspan_console.transcoding.rendering import to_json
@@ -68,6 +69,8 @@ class Endpoint:
         if found.route.method.server_streaming:
             return await self._stream(request, found.route, message, access)
         answer = await self._upstream.call(found.route, message, access, read_timeout(request))
+        if found.route.file is not None:
+            return file_response(found.route.file, answer)
         return _checked(Response(to_json(answer), media_type=JSON))
 
     async def _stream(self, request: Request, route: Route, message: Message, access: Access) -> Response:
@@ -77,6 +80,8 @@ class Endpoint:
             return Response(media_type=EVENT_STREAM)
         # What is refused at once is refused with a status; the services say first that they let somebody in.
         await _opened(call)
+        if route.file is not None:
+            return await file_stream(route.file, call)
         again = partial(self._callers.of, request)
         return StreamingResponse(events(call, again, request_id()), media_type=EVENT_STREAM)
 

@@ -12,7 +12,7 @@ import structlog
 
 from dualspan_console.transcoding.problems import Problem
 from dualspan_console.transcoding.rendering import to_json
-from dualspan_console.transcoding.upstream import problem_of
+from dualspan_console.transcoding.upstream import problem_of, raise_if_failed
 
 EVENT_STREAM: Final = "text/event-stream"
 _HEARTBEAT_SECONDS = 15.0
@@ -47,7 +47,7 @@ async def events(call: Any, check: Check, request_id: str) -> AsyncGenerator[byt
                 continue
             message, reading = reading.result(), None
             if message is grpc.aio.EOF:
-                await _raise_if_failed(call)
+                await raise_if_failed(call)
                 return
             yield b"data: " + to_json(message) + b"\n\n"
     except grpc.aio.AioRpcError as error:
@@ -58,15 +58,6 @@ async def events(call: Any, check: Check, request_id: str) -> AsyncGenerator[byt
         call.cancel()
         if reading is not None:
             reading.cancel()
-
-
-async def _raise_if_failed(call: Any) -> None:
-    """A stream that ends may have ended badly, which only its status tells."""
-    code = await call.code()
-    if code is not grpc.StatusCode.OK:
-        raise grpc.aio.AioRpcError(
-            code, await call.initial_metadata(), await call.trailing_metadata(), details=await call.details()
-        )
 
 
 def _error(problem: Problem, request_id: str) -> bytes:

@@ -90,6 +90,19 @@ class Upstream:
         return await method(request, metadata=access.metadata, timeout=seconds)
 
 
+async def raise_if_failed(call: Any) -> None:
+    """Looks how a stream ended, which only its status tells.
+
+    Raises:
+        grpc.aio.AioRpcError: Badly.
+    """
+    code = await call.code()
+    if code is not grpc.StatusCode.OK:
+        raise grpc.aio.AioRpcError(
+            code, await call.initial_metadata(), await call.trailing_metadata(), details=await call.details()
+        )
+
+
 def problem_of(error: grpc.aio.AioRpcError) -> Problem:
     """What a failed call is in HTTP."""
     code = error.code().name

@@ -18,11 +18,15 @@ from dualspan.frame.v1 import frame_pb2
 from dualspan_frame import Frame, FrameError, decode_frame
 from dualspan_historian.live.channel import channel_of, check_cancelled, tenant_of, unpack
 from dualspan_historian.read.frames import weigh_block
+from dualspan_historian.storage.order import sort_samples
+from dualspan_historian.storage.segments import newest_of_each_tag
 
 _log = structlog.stdlib.get_logger()
 _WIDEST_TABLE = 1 << 22
 _READY_SECONDS = 5.0
 _MOST_BYTES = 64 << 20
+# Frames that wait until they are merged, for who wants the newest only.
+_FEW_WAITING = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +44,17 @@ class Watcher:
         tag_ids: The tags that it wants.
         most_waiting: Frames that it may lag behind; then the oldest are skipped.
         max_bytes: What these may weigh decoded, unless it is a single one.
+        only_newest: What waits is kept as the newest sample of each tag, so that nothing is skipped.
     """
 
-    def __init__(self, tag_ids: NDArray[np.int64], most_waiting: int, max_bytes: int = _MOST_BYTES) -> None:
+    def __init__(
+        self,
+        tag_ids: NDArray[np.int64],
+        most_waiting: int,
+        max_bytes: int = _MOST_BYTES,
+        *,
+        only_newest: bool = False,
+    ) -> None:
         self._low, self._high = int(tag_ids.min()), int(tag_ids.max())
         self._tags = tag_ids
         width = self._high - self._low + 1
@@ -51,6 +63,7 @@ class Watcher:
             self._table[tag_ids - self._low] = True
         self._most_waiting = most_waiting
         self._max_bytes = max_bytes
+        self._only_newest = only_newest
         self._waiting: deque[tuple[Frame, int]] = deque()
         self._weight = 0
         self._skipped = 0
@@ -61,6 +74,8 @@ class Watcher:
         wanted = self._select(frame)
         if not wanted.sample_count:
             return
+        if self._only_newest and len(self._waiting) >= _FEW_WAITING:
+            wanted = self._merged(wanted)
         weight = sum(map(weigh_block, wanted.blocks))
         while self._waiting and (len(self._waiting) >= self._most_waiting or self._weight + weight > self._max_bytes):
             self._take()
@@ -81,6 +96,22 @@ class Watcher:
                 await self._filled.wait()
             skipped, self._skipped = self._skipped, 0
             yield Delivery(self._take(), skipped)
+
+    async def newest(self, every: float) -> AsyncIterator[Delivery]:
+        """Yield the newest sample of each tag that has a new one, not more often than every so many seconds."""
+        while True:
+            while not self._waiting:
+                self._filled.clear()
+                await self._filled.wait()
+            skipped, self._skipped = self._skipped, 0
+            yield Delivery(self._merged(), skipped)
+            await asyncio.sleep(every)
+
+    def _merged(self, *more: Frame) -> Frame:
+        """Take all that waits, and some more, as the newest sample of each tag."""
+        taken = [self._take() for _ in range(len(self._waiting))]
+        blocks = Frame.concat([*taken, *more]).blocks
+        return Frame(tuple(newest_of_each_tag(sort_samples(block)) for block in blocks if len(block)))
 
     def _take(self) -> Frame:
         frame, weight = self._waiting.popleft()
@@ -117,9 +148,9 @@ class Hub:
         self._changed = asyncio.Event()
 
     @contextmanager
-    def watch(self, tenant: str, tag_ids: NDArray[np.int64]) -> Generator[Watcher]:
+    def watch(self, tenant: str, tag_ids: NDArray[np.int64], *, only_newest: bool = False) -> Generator[Watcher]:
         """Register a watcher while the context lasts."""
-        watcher = Watcher(tag_ids, self._most_waiting)
+        watcher = Watcher(tag_ids, self._most_waiting, only_newest=only_newest)
         self._watchers[tenant].add(watcher)
         self._changed.set()
         try:

@@ -3,11 +3,12 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dualspan_frame import BinaryColumn, Block
+from dualspan_frame import BinaryColumn, Block, Values, value_dtype
 from dualspan_historian.model import BAD_NO_DATA, Tag
 from dualspan_historian.read.aggregates import CALCULATED, UNCERTAIN_DATA_SUB_NORMAL
 from dualspan_historian.read.frames import cut
@@ -77,6 +78,7 @@ async def read_chart(snapshots: Snapshots, tenant: str, query: ChartQuery) -> li
         frames = await snapshot.frames([key for key in scope.frames if key.t_min < query.end])
         sources, width = _plan(scope, frames, query)
         wanted = [info for each in sources for info in each.decoded]
+        snapshot.check(sum(info.sample_count for info in wanted))
         blocks = await snapshot.blocks(wanted)
         lines = await _lines(snapshot, sources, blocks, query, width)
     by_tag = {line.tag_id: line for line in lines}
@@ -179,12 +181,9 @@ def _told_block(tag: Tag, told: Sequence[SegmentInfo]) -> Block:
     times = np.array([(info.t_min, info.t_max) for info in told], np.int64).ravel()
     values = np.array([(info.v_min or 0.0, info.v_max or 0.0) for info in told]).ravel()
     status = np.array([_told_status(info) for info in told], np.uint32).repeat(2)
-    column = empty_block(tag.kind).value
     # Only numbers have statistics.
-    assert not isinstance(column, BinaryColumn)  # noqa: S101 - `_is_told` has seen to it
-    return Block(
-        tag.kind, np.broadcast_to(np.int64(tag.tag_id), times.shape), times, status, values.astype(column.dtype)
-    )
+    column = cast("Values", values.astype(value_dtype(tag.kind)))
+    return Block(tag.kind, np.broadcast_to(np.int64(tag.tag_id), times.shape), times, status, column)
 
 
 def _told_status(info: SegmentInfo) -> int:

@@ -1,4 +1,4 @@
-"""Which of a tag's samples a chart needs: M4 (Jugel et al., VLDB 2014), and the worst quality. Arrays in, arrays out."""
+"""Which samples of a tag a chart needs: M4 (Jugel et al., VLDB 2014), and the worst quality. Arrays in and out."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ _SEVERITY_SHIFT = 30
 
 
 def columns_of(start: int, end: int, points: int) -> NDArray[np.int64]:
-    """Return the edges of `points` columns of equal width from `start` to `end`, shape (points + 1,), in microseconds."""
+    """Return the edges of columns of equal width from `start` to `end`, in microseconds, shape (points + 1,)."""
     # In Python's integers: a span of centuries times the number of a column does not fit into 64 bits.
     return np.array([start + (end - start) * place // points for place in range(points + 1)], np.int64)
 

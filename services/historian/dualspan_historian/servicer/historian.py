@@ -107,7 +107,12 @@ class HistorianServicer(service_pb2_grpc.HistorianServiceServicer):
     ) -> AsyncIterator[service_pb2.SubscribeResponse]:
         """See the contract."""
         ids = requests.tag_ids(request.tag_ids, requests.MOST_TAGS_LATEST)
-        deliveries = self._subscriptions.subscribe(current_tenant(), ids, include_latest=request.include_latest)
+        deliveries = self._subscriptions.subscribe(
+            current_tenant(),
+            ids,
+            include_latest=request.include_latest,
+            newest_every=requests.newest_every(request),
+        )
         async with aclosing(deliveries):
             async for delivery in deliveries:
                 self._reads.count(delivery.frame.sample_count)

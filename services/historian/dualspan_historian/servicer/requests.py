@@ -10,6 +10,7 @@ from dualspan_historian.errors import (
     empty_interval,
     gap_count,
     invalid_interval,
+    invalid_pause,
     invalid_percentages,
     invalid_registration,
     reversed_interval,
@@ -34,6 +35,7 @@ MOST_TAGS_LATEST = 10_000
 MOST_AGGREGATES = 16
 MOST_RESULTS = 2_000_000
 _LONGEST_CLASS = 40
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.05, 60.0
 _SUBSCRIPTION = ResourceName("tenants/{tenant}/subscriptions/{subscription}")
 GAP = ResourceName("tenants/{tenant}/gaps/{gap}")
 # The largest has 19 digits.
@@ -90,6 +92,20 @@ def before_time(request: service_pb2.ReadLatestRequest) -> int | None:
         InvalidArgument: It is out of its range.
     """
     return read_time(request, "before_time") if request.HasField("before_time") else None
+
+
+def newest_every(request: service_pb2.SubscribeRequest) -> float:
+    """Return how many seconds pass between the newest samples at least; 0 if all samples are wanted.
+
+    Raises:
+        InvalidArgument: It is out of its range.
+    """
+    if not request.HasField("newest_every"):
+        return 0.0
+    seconds = request.newest_every.seconds + request.newest_every.nanos / 1e9
+    if not _SHORTEST_PAUSE <= seconds <= _LONGEST_PAUSE:
+        raise invalid_pause(_SHORTEST_PAUSE, _LONGEST_PAUSE)
+    return seconds
 
 
 def read_source(tenant: str, name: str) -> str:

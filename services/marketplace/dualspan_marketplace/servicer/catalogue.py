@@ -59,7 +59,7 @@ class CatalogueServicer(catalogue_pb2_grpc.CatalogueServiceServicer):
         """See the contract."""
         name = LISTING.parse(request.name)
         found = await self._listings.picture(name["tenant"], name["app"], request.path)
-        return apps_pb2.AppPicture(path=found.path, content=found.content)
+        return apps_pb2.AppPicture(path=found.path, content=found.content, media_type=found.media_type)
 
 
 def _listing(tenant: str, given: Listed) -> contract.Listing:

@@ -18,6 +18,11 @@ from dualspan_onboarding.transfer.targets import NewServer
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 _Change = transfer_pb2.ImportChange
 _NEW = TagSettings()
+_FILES = {
+    FileFormat.CSV: ("text/csv; charset=utf-8", "tags.csv"),
+    FileFormat.XLSX: ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "tags.xlsx"),
+    FileFormat.PUBLISHED_NODES: ("application/json", "published-nodes.json"),
+}
 
 
 def _format(value: int) -> FileFormat | None:
@@ -173,7 +178,13 @@ class TransferServicer(transfer_pb2_grpc.TransferServiceServicer):
         server = ServerName.parse(request.server) if request.server else None
         _own(gateway, tenant)
         _own(server, tenant)
-        exported = await self._transfers.export(tenant, _format(request.format) or FileFormat.CSV, gateway, server)
+        form = _format(request.format) or FileFormat.CSV
+        exported = await self._transfers.export(tenant, form, gateway, server)
+        media_type, file_name = _FILES[form]
         return transfer_pb2.ExportTagsResponse(
-            content=exported.content, tags=exported.tags, remarks=[_remark(remark) for remark in exported.remarks]
+            content=exported.content,
+            tags=exported.tags,
+            remarks=[_remark(remark) for remark in exported.remarks],
+            media_type=media_type,
+            file_name=file_name,
         )

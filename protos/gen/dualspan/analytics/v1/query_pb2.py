@@ -31,7 +31,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!dualspan/analytics/v1/query.proto\x12\x15\x64ualspan.analytics.v1\x1a\x1d\x64ualspan/frame/v1/frame.proto\x1a%dualspan/historian/v1/resources.proto\x1a dualspan/runtime/v1/access.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xca\x01\n\x0bQueryColumn\x12\x13\n\x05\x61sset\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08property\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\r\n\x05index\x18\x03 \x01(\x05\x12\x0c\n\x04unit\x18\x04 \x01(\t\x12\x33\n\taggregate\x18\x05 \x01(\x0e\x32 .dualspan.historian.v1.Aggregate\x12-\n\x04join\x18\x06 \x01(\x0e\x32\x1f.dualspan.analytics.v1.JoinKind\x12\r\n\x05title\x18\x07 \x01(\t\"\x85\x04\n\x0cQueryRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x39\n\x07\x63olumns\x18\x02 \x03(\x0b\x32\".dualspan.analytics.v1.QueryColumnB\x04\xe2\x41\x01\x02\x12\x34\n\nstart_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x02\x12\x32\n\x08\x65nd_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x02\x12-\n\x08interval\x18\x05 \x01(\x0b\x32\x19.google.protobuf.DurationH\x00\x12\x18\n\x0erows_of_column\x18\x06 \x01(\x05H\x00\x12-\n\x04join\x18\x07 \x01(\x0e\x32\x1f.dualspan.analytics.v1.JoinKind\x12,\n\ttolerance\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x36\n\x07quality\x18\t \x01(\x0e\x32%.dualspan.analytics.v1.QualityColumns\x12.\n\x04\x66orm\x18\n \x01(\x0e\x32 .dualspan.analytics.v1.TableForm\x12\x11\n\ttime_zone\x18\x0b \x01(\t\x12\x11\n\tpage_rows\x18\x0c \x01(\x05\x42\x06\n\x04rows\"~\n\x0fQueryColumnInfo\x12\r\n\x05title\x18\x01 \x01(\t\x12\x0c\n\x04unit\x18\x02 \x01(\t\x12*\n\x04kind\x18\x03 \x01(\x0e\x32\x1c.dualspan.frame.v1.ValueKind\x12\x12\n\ngood_share\x18\x04 \x01(\x01\x12\x0e\n\x06values\x18\x05 \x01(\x03\"j\n\rQueryResponse\x12\x37\n\x07\x63olumns\x18\x01 \x03(\x0b\x32&.dualspan.analytics.v1.QueryColumnInfo\x12\x12\n\ntotal_rows\x18\x02 \x01(\x03\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c*f\n\x08JoinKind\x12\x19\n\x15JOIN_KIND_UNSPECIFIED\x10\x00\x12\x12\n\x0eJOIN_KIND_LAST\x10\x01\x12\x14\n\x10JOIN_KIND_LINEAR\x10\x02\x12\x15\n\x11JOIN_KIND_NEAREST\x10\x03*m\n\x0eQualityColumns\x12\x1f\n\x1bQUALITY_COLUMNS_UNSPECIFIED\x10\x00\x12\x1a\n\x16QUALITY_COLUMNS_STATUS\x10\x01\x12\x1e\n\x1aQUALITY_COLUMNS_GOOD_SHARE\x10\x02*f\n\tTableForm\x12\x1a\n\x16TABLE_FORM_UNSPECIFIED\x10\x00\x12\x14\n\x10TABLE_FORM_ARROW\x10\x01\x12\x12\n\x0eTABLE_FORM_CSV\x10\x02\x12\x13\n\x0fTABLE_FORM_XLSX\x10\x03\x32\xad\x01\n\x0cQueryService\x12\x9c\x01\n\x05Query\x12#.dualspan.analytics.v1.QueryRequest\x1a$.dualspan.analytics.v1.QueryResponse\"F\xca\xc1\x18\x16\x61nalytics.queries.read\x82\xd3\xe4\x93\x02&\"!/v1/{parent=tenants/*}/data:query:\x01*0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!dualspan/analytics/v1/query.proto\x12\x15\x64ualspan.analytics.v1\x1a\x1d\x64ualspan/frame/v1/frame.proto\x1a%dualspan/historian/v1/resources.proto\x1a dualspan/runtime/v1/access.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xca\x01\n\x0bQueryColumn\x12\x13\n\x05\x61sset\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08property\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\r\n\x05index\x18\x03 \x01(\x05\x12\x0c\n\x04unit\x18\x04 \x01(\t\x12\x33\n\taggregate\x18\x05 \x01(\x0e\x32 .dualspan.historian.v1.Aggregate\x12-\n\x04join\x18\x06 \x01(\x0e\x32\x1f.dualspan.analytics.v1.JoinKind\x12\r\n\x05title\x18\x07 \x01(\t\"\x85\x04\n\x0cQueryRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x39\n\x07\x63olumns\x18\x02 \x03(\x0b\x32\".dualspan.analytics.v1.QueryColumnB\x04\xe2\x41\x01\x02\x12\x34\n\nstart_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x02\x12\x32\n\x08\x65nd_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x02\x12-\n\x08interval\x18\x05 \x01(\x0b\x32\x19.google.protobuf.DurationH\x00\x12\x18\n\x0erows_of_column\x18\x06 \x01(\x05H\x00\x12-\n\x04join\x18\x07 \x01(\x0e\x32\x1f.dualspan.analytics.v1.JoinKind\x12,\n\ttolerance\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x36\n\x07quality\x18\t \x01(\x0e\x32%.dualspan.analytics.v1.QualityColumns\x12.\n\x04\x66orm\x18\n \x01(\x0e\x32 .dualspan.analytics.v1.TableForm\x12\x11\n\ttime_zone\x18\x0b \x01(\t\x12\x11\n\tpage_rows\x18\x0c \x01(\x05\x42\x06\n\x04rows\"~\n\x0fQueryColumnInfo\x12\r\n\x05title\x18\x01 \x01(\t\x12\x0c\n\x04unit\x18\x02 \x01(\t\x12*\n\x04kind\x18\x03 \x01(\x0e\x32\x1c.dualspan.frame.v1.ValueKind\x12\x12\n\ngood_share\x18\x04 \x01(\x01\x12\x0e\n\x06values\x18\x05 \x01(\x03\"\x91\x01\n\rQueryResponse\x12\x37\n\x07\x63olumns\x18\x01 \x03(\x0b\x32&.dualspan.analytics.v1.QueryColumnInfo\x12\x12\n\ntotal_rows\x18\x02 \x01(\x03\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x12\x12\n\nmedia_type\x18\x04 \x01(\t\x12\x11\n\tfile_name\x18\x05 \x01(\t*f\n\x08JoinKind\x12\x19\n\x15JOIN_KIND_UNSPECIFIED\x10\x00\x12\x12\n\x0eJOIN_KIND_LAST\x10\x01\x12\x14\n\x10JOIN_KIND_LINEAR\x10\x02\x12\x15\n\x11JOIN_KIND_NEAREST\x10\x03*m\n\x0eQualityColumns\x12\x1f\n\x1bQUALITY_COLUMNS_UNSPECIFIED\x10\x00\x12\x1a\n\x16QUALITY_COLUMNS_STATUS\x10\x01\x12\x1e\n\x1aQUALITY_COLUMNS_GOOD_SHARE\x10\x02*f\n\tTableForm\x12\x1a\n\x16TABLE_FORM_UNSPECIFIED\x10\x00\x12\x14\n\x10TABLE_FORM_ARROW\x10\x01\x12\x12\n\x0eTABLE_FORM_CSV\x10\x02\x12\x13\n\x0fTABLE_FORM_XLSX\x10\x03\x32\xce\x01\n\x0cQueryService\x12\xbd\x01\n\x05Query\x12#.dualspan.analytics.v1.QueryRequest\x1a$.dualspan.analytics.v1.QueryResponse\"g\xca\xc1\x18\x16\x61nalytics.queries.read\xd2\xc1\x18\x1d\n\x04\x64\x61ta\x12\nmedia_type\x1a\tfile_name\x82\xd3\xe4\x93\x02&\"!/v1/{parent=tenants/*}/data:query:\x01*0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -51,21 +51,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_QUERYREQUEST'].fields_by_name['end_time']._loaded_options = None
   _globals['_QUERYREQUEST'].fields_by_name['end_time']._serialized_options = b'\342A\001\002'
   _globals['_QUERYSERVICE'].methods_by_name['Query']._loaded_options = None
-  _globals['_QUERYSERVICE'].methods_by_name['Query']._serialized_options = b'\312\301\030\026analytics.queries.read\202\323\344\223\002&\"!/v1/{parent=tenants/*}/data:query:\001*'
-  _globals['_JOINKIND']._serialized_start=1253
-  _globals['_JOINKIND']._serialized_end=1355
-  _globals['_QUALITYCOLUMNS']._serialized_start=1357
-  _globals['_QUALITYCOLUMNS']._serialized_end=1466
-  _globals['_TABLEFORM']._serialized_start=1468
-  _globals['_TABLEFORM']._serialized_end=1570
+  _globals['_QUERYSERVICE'].methods_by_name['Query']._serialized_options = b'\312\301\030\026analytics.queries.read\322\301\030\035\n\004data\022\nmedia_type\032\tfile_name\202\323\344\223\002&\"!/v1/{parent=tenants/*}/data:query:\001*'
+  _globals['_JOINKIND']._serialized_start=1293
+  _globals['_JOINKIND']._serialized_end=1395
+  _globals['_QUALITYCOLUMNS']._serialized_start=1397
+  _globals['_QUALITYCOLUMNS']._serialized_end=1506
+  _globals['_TABLEFORM']._serialized_start=1508
+  _globals['_TABLEFORM']._serialized_end=1610
   _globals['_QUERYCOLUMN']._serialized_start=293
   _globals['_QUERYCOLUMN']._serialized_end=495
   _globals['_QUERYREQUEST']._serialized_start=498
   _globals['_QUERYREQUEST']._serialized_end=1015
   _globals['_QUERYCOLUMNINFO']._serialized_start=1017
   _globals['_QUERYCOLUMNINFO']._serialized_end=1143
-  _globals['_QUERYRESPONSE']._serialized_start=1145
-  _globals['_QUERYRESPONSE']._serialized_end=1251
-  _globals['_QUERYSERVICE']._serialized_start=1573
-  _globals['_QUERYSERVICE']._serialized_end=1746
+  _globals['_QUERYRESPONSE']._serialized_start=1146
+  _globals['_QUERYRESPONSE']._serialized_end=1291
+  _globals['_QUERYSERVICE']._serialized_start=1613
+  _globals['_QUERYSERVICE']._serialized_end=1819
 # @@protoc_insertion_point(module_scope)

@@ -292,10 +292,18 @@ class QueryResponse(_message.Message):
     COLUMNS_FIELD_NUMBER: _builtins.int
     TOTAL_ROWS_FIELD_NUMBER: _builtins.int
     DATA_FIELD_NUMBER: _builtins.int
+    MEDIA_TYPE_FIELD_NUMBER: _builtins.int
+    FILE_NAME_FIELD_NUMBER: _builtins.int
     total_rows: _builtins.int
     """How many rows the table has; in the first answer."""
     data: _builtins.bytes
     """The next bytes of the file."""
+    media_type: _builtins.str
+    """`application/vnd.apache.arrow.stream`, `text/csv; charset=utf-8` or that of
+    a workbook; in the first answer.
+    """
+    file_name: _builtins.str
+    """A name for it, such as `data.csv`; in the first answer."""
     @_builtins.property
     def columns(self) -> _containers.RepeatedCompositeFieldContainer[Global___QueryColumnInfo]:
         """The columns with values, in the order of the request; in the first answer."""
@@ -306,10 +314,12 @@ class QueryResponse(_message.Message):
         columns: _abc.Iterable[Global___QueryColumnInfo] | None = ...,
         total_rows: _builtins.int = ...,
         data: _builtins.bytes = ...,
+        media_type: _builtins.str = ...,
+        file_name: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "data", b"data", "total_rows", b"total_rows"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "data", b"data", "file_name", b"file_name", "media_type", b"media_type", "total_rows", b"total_rows"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -465,10 +465,16 @@ class ExportTagsResponse(_message.Message):
     CONTENT_FIELD_NUMBER: _builtins.int
     TAGS_FIELD_NUMBER: _builtins.int
     REMARKS_FIELD_NUMBER: _builtins.int
+    MEDIA_TYPE_FIELD_NUMBER: _builtins.int
+    FILE_NAME_FIELD_NUMBER: _builtins.int
     content: _builtins.bytes
     """The file."""
     tags: _builtins.int
     """How many tags are in it."""
+    media_type: _builtins.str
+    """`text/csv; charset=utf-8`, `application/json` or that of a workbook."""
+    file_name: _builtins.str
+    """A name for it, such as `tags.csv`."""
     @_builtins.property
     def remarks(self) -> _containers.RepeatedCompositeFieldContainer[Global___ImportRemark]:
         """What the format has no place for."""
@@ -479,10 +485,12 @@ class ExportTagsResponse(_message.Message):
         content: _builtins.bytes = ...,
         tags: _builtins.int = ...,
         remarks: _abc.Iterable[Global___ImportRemark] | None = ...,
+        media_type: _builtins.str = ...,
+        file_name: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "remarks", b"remarks", "tags", b"tags"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "file_name", b"file_name", "media_type", b"media_type", "remarks", b"remarks", "tags", b"tags"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -25,11 +25,13 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n dualspan/runtime/v1/access.proto\x12\x13\x64ualspan.runtime.v1\x1a google/protobuf/descriptor.proto:4\n\npermission\x12\x1e.google.protobuf.MethodOptions\x18\x99\x88\x03 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n dualspan/runtime/v1/access.proto\x12\x13\x64ualspan.runtime.v1\x1a google/protobuf/descriptor.proto\">\n\x04\x46ile\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\t\x12\x12\n\nmedia_type\x18\x02 \x01(\t\x12\x11\n\tfile_name\x18\x03 \x01(\t:4\n\npermission\x12\x1e.google.protobuf.MethodOptions\x18\x99\x88\x03 \x01(\t:I\n\x04\x66ile\x12\x1e.google.protobuf.MethodOptions\x18\x9a\x88\x03 \x01(\x0b\x32\x19.dualspan.runtime.v1.Fileb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'dualspan.runtime.v1.access_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_FILE']._serialized_start=91
+  _globals['_FILE']._serialized_end=153
 # @@protoc_insertion_point(module_scope)
