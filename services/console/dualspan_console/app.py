@@ -16,6 +16,7 @@ from starlette.staticfiles import StaticFiles
 from dualspan_console import api
 from dualspan_console.app_pages import AppPages
 from dualspan_console.catalogue import load_catalogues
+from dualspan_console.client_files import Client
 from dualspan_console.pages import Pages
 from dualspan_console.security import Cookies, SecurityHeaders
 from dualspan_console.session_api import SessionApi
@@ -53,7 +54,7 @@ def application(web: Web, apps_url: str, session: SessionApi, contracts: Endpoin
         session: Who is signed in.
         contracts: All methods of all contracts, under `/v1`.
     """
-    pages, apps = Pages(web), AppPages(web)
+    pages, apps, client = Pages(web), AppPages(web), Client()
     return Starlette(
         routes=[
             Route("/", pages.home),
@@ -73,6 +74,8 @@ def application(web: Web, apps_url: str, session: SessionApi, contracts: Endpoin
             Route("/api/history", web.for_scripts(api.history)),
             Route("/api/live", web.for_scripts(api.live)),
             Mount("/static", StaticFiles(directory=STATIC)),
+            Route("/assets/{digest}/{path:path}", client.file),
+            Route("/{path:path}", client.page),
         ],
         middleware=[Middleware(SecurityHeaders, apps=apps_url)],
         exception_handlers={404: pages.not_found},

@@ -1,0 +1,99 @@
+// The words of the person's language, and numbers, dates and sizes as that language writes them.
+const tongue = document.documentElement.lang;
+
+/** `en` or `zh`. */
+export const language = tongue.startsWith("zh") ? "zh" : "en";
+
+const { default: words } = await import(`../words/${language}.js`);
+
+/**
+ * A text by its key, with `{name}` replaced. Where `count` is 1 and there is a key with `_one`, that one.
+ * @param {string} key such as "home.title"
+ * @param {Record<string, string | number>} [values]
+ */
+export function t(key, values) {
+  const text = (values?.count === 1 && words[`${key}_one`]) || words[key];
+  if (text === undefined) throw new Error(`There are no words for ${key}.`);
+  if (!values) return text;
+  return text.replace(/\{(\w+)\}/g, (whole, name) => {
+    const value = values[name];
+    return value === undefined ? whole : typeof value === "number" ? number(value) : String(value);
+  });
+}
+
+/** The same for keys that are made of data: the fallback if there are no such words. */
+export const tOr = (key, fallback) => words[key] ?? fallback;
+
+/** Of a text in both languages, `{en, zh}`, the person's; the other one rather than nothing. */
+export const local = (pair) => (language === "zh" ? pair?.zh || pair?.en : pair?.en || pair?.zh) ?? "";
+
+const whole = new Intl.NumberFormat(tongue, { maximumFractionDigits: 0 });
+const precise = new Intl.NumberFormat(tongue, { maximumSignificantDigits: 6 });
+const percents = new Intl.NumberFormat(tongue, { style: "percent", maximumFractionDigits: 1 });
+
+/** A number with at most six significant digits; `–` for none. */
+export function number(value) {
+  if (value === null || value === undefined || value === "" || Number.isNaN(value)) return "–";
+  if (Number.isInteger(value)) return whole.format(value);
+  const size = Math.abs(value);
+  if (size !== 0 && (size < 1e-4 || size >= 1e15)) return value.toExponential(3);
+  return precise.format(value);
+}
+
+/** A share from 0 to 1 as percent. */
+export const percent = (share) => (share === null || share === undefined ? "–" : percents.format(share));
+
+/** A price: an amount in millionths of the currency's unit. */
+export const money = (micros, currency) =>
+  new Intl.NumberFormat(tongue, { style: "currency", currency }).format(Number(micros) / 1e6);
+
+const BYTES = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+
+/** A size in bytes with its unit. */
+export function bytes(size) {
+  const step = Math.min(BYTES.length - 1, size > 0 ? Math.floor(Math.log2(size) / 10) : 0);
+  return `${number(Number((size / 2 ** (10 * step)).toPrecision(3)))} ${BYTES[step]}`;
+}
+
+const moments = new Intl.DateTimeFormat(tongue, { dateStyle: "medium", timeStyle: "medium" });
+const days = new Intl.DateTimeFormat(tongue, { dateStyle: "medium" });
+const clocks = new Intl.DateTimeFormat(tongue, { timeStyle: "medium" });
+const ages = new Intl.RelativeTimeFormat(tongue, { numeric: "auto", style: "long" });
+
+/** A date, from milliseconds since 1970, a `Date` or RFC 3339. */
+const asDate = (time) => (time instanceof Date ? time : new Date(time));
+
+/** Date and time of day. */
+export const dateTime = (time) => (time ? moments.format(asDate(time)) : "–");
+
+/** Date alone. */
+export const day = (time) => (time ? days.format(asDate(time)) : "–");
+
+/** Time of day; with its date if that is not today. */
+export function clock(time) {
+  const date = asDate(time);
+  return date.toDateString() === new Date().toDateString() ? clocks.format(date) : moments.format(date);
+}
+
+const UNITS = [["year", 31557600], ["month", 2629800], ["week", 604800], ["day", 86400], ["hour", 3600], ["minute", 60]];
+
+/** How long ago or how far ahead: "3 minutes ago". */
+export function ago(time, now = Date.now()) {
+  const seconds = (asDate(time).getTime() - now) / 1000;
+  const [unit, size] = UNITS.find(([, length]) => Math.abs(seconds) >= length) ?? ["second", 1];
+  return ages.format(Math.round(seconds / size), unit);
+}
+
+/** A length of time: "2 h 5 min", "350 ms". */
+export function duration(milliseconds) {
+  if (milliseconds < 1000) return `${number(Math.round(milliseconds))} ms`;
+  const parts = [];
+  let left = Math.round(milliseconds / 1000);
+  for (const [unit, size] of [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]]) {
+    const count = Math.floor(left / size);
+    if (count > 0 && parts.length < 2) parts.push(`${number(count)} ${unit}`);
+    left -= count * size;
+    if (parts.length === 2) break;
+  }
+  return parts.join(" ") || "0 s";
+}
