@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
+from typing import TYPE_CHECKING
 
-from dualspan_runtime.migrations import Migrations, migrate
+if TYPE_CHECKING:
+    from dualspan_runtime.migrations import Migrations
 
 SERVICES_WITH_SCHEMA = ("identity", "onboarding", "historian", "analytics", "marketplace")
 
@@ -25,6 +27,8 @@ async def migrate_all(
         services: Which.
         report: Told of each service that is up to date.
     """
+    from dualspan_runtime.migrations import migrate
+
     for name in services:
         migrations: Migrations = import_module(f"dualspan_{name}.migrations").MIGRATIONS
         await migrate(admin_url, migrations, password=password)

@@ -21,12 +21,12 @@ from dualspan_cli.failures import EXIT_UNAUTHENTICATED, EXIT_UNAVAILABLE
 from dualspan_cli.local import RunningPlatform, write_private
 from dualspan_cli.settings import CliSettings
 from dualspan_runtime.channels import open_channel
-from dualspan_sdk import ExchangedCredentials
 
-if TYPE_CHECKING:  # these exist in the stub files only
+if TYPE_CHECKING:  # the SDK brings NumPy, which no sign-in needs; the others exist in the stub files only
     from dualspan.historian.v1.service_pb2_grpc import HistorianServiceAsyncStub
     from dualspan.identity.v1.service_pb2_grpc import IdentityServiceAsyncStub
     from dualspan.onboarding.v1.service_pb2_grpc import OnboardingServiceAsyncStub
+    from dualspan_sdk import ExchangedCredentials
 
 SERVICE_NAME = "cli"
 DEFAULT_ANALYTICS = "127.0.0.1:7404"
@@ -227,6 +227,8 @@ async def open_session(access: Access, tenant: str = "") -> AsyncGenerator[Sessi
 
 async def _credentials(stack: AsyncExitStack, access: Access) -> ExchangedCredentials:
     """Makes access tokens of the secret, and new ones as they end: a command may run for days."""
+    from dualspan_sdk import ExchangedCredentials
+
     channel = await stack.enter_async_context(open_channel(access.addresses.identity))
     return ExchangedCredentials(IdentityServiceStub(channel), access.exchange_secret)
 
