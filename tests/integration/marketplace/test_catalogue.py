@@ -78,6 +78,9 @@ async def test_a_version_is_published_and_found_by_others_in_both_languages(mark
     assert (listing.version, listing.publisher.en, listing.plans[0].price_micros) == ("1.2.0", maker.title(), 120_000)
     assert list(listing.egress) == ["api.example.com:443"]
     assert listing.plans[0].state == apps_pb2.PLAN_STATE_OFFERED
+    needed = {each.property for role in listing.roles for each in role.properties}
+    assert needed, "what is read is said before anybody subscribes"
+    assert listing.configuration["type"] == "object"
 
 
 async def test_drafts_and_withdrawn_versions_are_nobody_elses(marketplace: Marketplace) -> None:
@@ -148,7 +151,7 @@ async def test_a_crash_before_the_worker_heard_of_it_is_mended_by_the_sweep(mark
         async def request(self, task: str, *ids: str) -> None:
             asked.append((task, *ids))
 
-    checking = catalogue.checking(marketplace.parts)
+    checking = catalogue.checking(marketplace.parts, ())
     checking._jobs = Heard()  # type: ignore[assignment]
     await checking.sweep()
     assert ("marketplace.check_submission", maker, app, "1.2.0") in asked

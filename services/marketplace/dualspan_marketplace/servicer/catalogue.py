@@ -7,7 +7,7 @@ from typing import Any
 
 from dualspan.marketplace.v1 import apps_pb2, catalogue_pb2_grpc
 from dualspan.marketplace.v1 import catalogue_pb2 as contract
-from dualspan_manifest import LocalText, parse
+from dualspan_manifest import LocalText, Manifest, parse
 from dualspan_marketplace.names import LISTING
 from dualspan_marketplace.service.listings import Listings
 from dualspan_marketplace.servicer.app_mapping import plan_message
@@ -53,6 +53,7 @@ class CatalogueServicer(catalogue_pb2_grpc.CatalogueServiceServicer):
         message.description.CopyFrom(_text(_read(found.manifest).description))
         message.manifest = found.manifest
         message.plans.extend(plan_message(each) for each in plans)
+        _needs(message, _read(found.manifest))
         return message
 
     async def GetListingPicture(self, request: contract.GetListingPictureRequest, context: Any) -> apps_pb2.AppPicture:
@@ -80,6 +81,17 @@ def _listing(tenant: str, given: Listed) -> contract.Listing:
     )
     message.publish_time.FromDatetime(given.publish_time)
     return message
+
+
+def _needs(message: contract.Listing, manifest: Manifest) -> None:
+    """What a person sees before they subscribe: the form of the settings, and what is read."""
+    message.configuration.update(dict(manifest.configuration))
+    for each in manifest.requires:
+        properties = [
+            contract.NeededProperty(property=need.property, unit=need.unit, optional=need.optional)
+            for need in each.properties
+        ]
+        message.roles.add(role=each.role, models=each.models, properties=properties)
 
 
 def _text(given: LocalText) -> apps_pb2.MarketText:

@@ -26,10 +26,11 @@ from dualspan.marketplace.v1 import apps_pb2 as dualspan_dot_marketplace_dot_v1_
 from dualspan.runtime.v1 import access_pb2 as dualspan_dot_runtime_dot_v1_dot_access__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
+from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'dualspan/marketplace/v1/catalogue.proto\x12\x17\x64ualspan.marketplace.v1\x1a\"dualspan/marketplace/v1/apps.proto\x1a dualspan/runtime/v1/access.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfc\x03\n\x07Listing\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x39\n\x0c\x64isplay_name\x18\x02 \x01(\x0b\x32#.dualspan.marketplace.v1.MarketText\x12\x34\n\x07summary\x18\x03 \x01(\x0b\x32#.dualspan.marketplace.v1.MarketText\x12\x38\n\x0b\x64\x65scription\x18\x04 \x01(\x0b\x32#.dualspan.marketplace.v1.MarketText\x12\x36\n\tpublisher\x18\x05 \x01(\x0b\x32#.dualspan.marketplace.v1.MarketText\x12\x12\n\nindustries\x18\x06 \x03(\t\x12\x0f\n\x07\x64omains\x18\x07 \x03(\t\x12\x0f\n\x07version\x18\x08 \x01(\t\x12\x0f\n\x07license\x18\t \x01(\t\x12\x0c\n\x04icon\x18\n \x01(\t\x12\x13\n\x0bscreenshots\x18\x0b \x03(\t\x12\x0e\n\x06scopes\x18\x0c \x03(\t\x12\x0e\n\x06\x65gress\x18\r \x03(\t\x12\x10\n\x08manifest\x18\x0e \x01(\t\x12,\n\x05plans\x18\x0f \x03(\x0b\x32\x1d.dualspan.marketplace.v1.Plan\x12\x30\n\x0cpublish_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x83\x01\n\x13ListListingsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\r\n\x05query\x18\x02 \x01(\t\x12\x10\n\x08industry\x18\x03 \x01(\t\x12\x0e\n\x06\x64omain\x18\x04 \x01(\t\x12\x11\n\tpage_size\x18\x05 \x01(\x05\x12\x12\n\npage_token\x18\x06 \x01(\t\"c\n\x14ListListingsResponse\x12\x32\n\x08listings\x18\x01 \x03(\x0b\x32 .dualspan.marketplace.v1.Listing\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\'\n\x11GetListingRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"B\n\x18GetListingPictureRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\x04path\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x32\xc1\x04\n\x10\x43\x61talogueService\x12\xb2\x01\n\x0cListListings\x12,.dualspan.marketplace.v1.ListListingsRequest\x1a-.dualspan.marketplace.v1.ListListingsResponse\"E\xca\xc1\x18\x1amarketplace.catalogue.read\x82\xd3\xe4\x93\x02!\x12\x1f/v1/{parent=tenants/*}/listings\x12\xa1\x01\n\nGetListing\x12*.dualspan.marketplace.v1.GetListingRequest\x1a .dualspan.marketplace.v1.Listing\"E\xca\xc1\x18\x1amarketplace.catalogue.read\x82\xd3\xe4\x93\x02!\x12\x1f/v1/{name=tenants/*/listings/*}\x12\xd3\x01\n\x11GetListingPicture\x12\x31.dualspan.marketplace.v1.GetListingPictureRequest\x1a#.dualspan.marketplace.v1.AppPicture\"f\xca\xc1\x18\x1amarketplace.catalogue.read\xd2\xc1\x18\x15\n\x07\x63ontent\x12\nmedia_type\x82\xd3\xe4\x93\x02)\x12\'/v1/{name=tenants/*/listings/*}:pictureb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'dualspan/marketplace/v1/catalogue.proto\x12\x17\x64ualspan.marketplace.v1\x1a\"dualspan/marketplace/v1/apps.proto\x1a dualspan/runtime/v1/access.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"B\n\x0eNeededProperty\x12\x10\n\x08property\x18\x01 \x01(\t\x12\x0c\n\x04unit\x18\x02 \x01(\t\x12\x10\n\x08optional\x18\x03 \x01(\x08\"g\n\nNeededRole\x12\x0c\n\x04role\x18\x01 \x01(\t\x12\x0e\n\x06models\x18\x02 \x03(\t\x12;\n\nproperties\x18\x03 \x03(\x0b\x32\'.dualspan.marketplace.v1.NeededProperty\"\xe0\x04\n\x07Listing\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x39\n\x0c\x64isplay_name\x18\x02 \x01(\x0b\x32#.dualspan.marketplace.v1.MarketText\x12\x34\n\x07summary\x18\x03 \x01(\x0b\x32#.dualspan.marketplace.v1.MarketText\x12\x38\n\x0b\x64\x65scription\x18\x04 \x01(\x0b\x32#.dualspan.marketplace.v1.MarketText\x12\x36\n\tpublisher\x18\x05 \x01(\x0b\x32#.dualspan.marketplace.v1.MarketText\x12\x12\n\nindustries\x18\x06 \x03(\t\x12\x0f\n\x07\x64omains\x18\x07 \x03(\t\x12\x0f\n\x07version\x18\x08 \x01(\t\x12\x0f\n\x07license\x18\t \x01(\t\x12\x0c\n\x04icon\x18\n \x01(\t\x12\x13\n\x0bscreenshots\x18\x0b \x03(\t\x12\x0e\n\x06scopes\x18\x0c \x03(\t\x12\x0e\n\x06\x65gress\x18\r \x03(\t\x12\x10\n\x08manifest\x18\x0e \x01(\t\x12,\n\x05plans\x18\x0f \x03(\x0b\x32\x1d.dualspan.marketplace.v1.Plan\x12\x30\n\x0cpublish_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\rconfiguration\x18\x11 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x32\n\x05roles\x18\x12 \x03(\x0b\x32#.dualspan.marketplace.v1.NeededRole\"\x83\x01\n\x13ListListingsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\r\n\x05query\x18\x02 \x01(\t\x12\x10\n\x08industry\x18\x03 \x01(\t\x12\x0e\n\x06\x64omain\x18\x04 \x01(\t\x12\x11\n\tpage_size\x18\x05 \x01(\x05\x12\x12\n\npage_token\x18\x06 \x01(\t\"c\n\x14ListListingsResponse\x12\x32\n\x08listings\x18\x01 \x03(\x0b\x32 .dualspan.marketplace.v1.Listing\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\'\n\x11GetListingRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"B\n\x18GetListingPictureRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\x04path\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x32\xc1\x04\n\x10\x43\x61talogueService\x12\xb2\x01\n\x0cListListings\x12,.dualspan.marketplace.v1.ListListingsRequest\x1a-.dualspan.marketplace.v1.ListListingsResponse\"E\xca\xc1\x18\x1amarketplace.catalogue.read\x82\xd3\xe4\x93\x02!\x12\x1f/v1/{parent=tenants/*}/listings\x12\xa1\x01\n\nGetListing\x12*.dualspan.marketplace.v1.GetListingRequest\x1a .dualspan.marketplace.v1.Listing\"E\xca\xc1\x18\x1amarketplace.catalogue.read\x82\xd3\xe4\x93\x02!\x12\x1f/v1/{name=tenants/*/listings/*}\x12\xd3\x01\n\x11GetListingPicture\x12\x31.dualspan.marketplace.v1.GetListingPictureRequest\x1a#.dualspan.marketplace.v1.AppPicture\"f\xca\xc1\x18\x1amarketplace.catalogue.read\xd2\xc1\x18\x15\n\x07\x63ontent\x12\nmedia_type\x82\xd3\xe4\x93\x02)\x12\'/v1/{name=tenants/*/listings/*}:pictureb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -52,16 +53,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CATALOGUESERVICE'].methods_by_name['GetListing']._serialized_options = b'\312\301\030\032marketplace.catalogue.read\202\323\344\223\002!\022\037/v1/{name=tenants/*/listings/*}'
   _globals['_CATALOGUESERVICE'].methods_by_name['GetListingPicture']._loaded_options = None
   _globals['_CATALOGUESERVICE'].methods_by_name['GetListingPicture']._serialized_options = b'\312\301\030\032marketplace.catalogue.read\322\301\030\025\n\007content\022\nmedia_type\202\323\344\223\002)\022\'/v1/{name=tenants/*/listings/*}:picture'
-  _globals['_LISTING']._serialized_start=235
-  _globals['_LISTING']._serialized_end=743
-  _globals['_LISTLISTINGSREQUEST']._serialized_start=746
-  _globals['_LISTLISTINGSREQUEST']._serialized_end=877
-  _globals['_LISTLISTINGSRESPONSE']._serialized_start=879
-  _globals['_LISTLISTINGSRESPONSE']._serialized_end=978
-  _globals['_GETLISTINGREQUEST']._serialized_start=980
-  _globals['_GETLISTINGREQUEST']._serialized_end=1019
-  _globals['_GETLISTINGPICTUREREQUEST']._serialized_start=1021
-  _globals['_GETLISTINGPICTUREREQUEST']._serialized_end=1087
-  _globals['_CATALOGUESERVICE']._serialized_start=1090
-  _globals['_CATALOGUESERVICE']._serialized_end=1667
+  _globals['_NEEDEDPROPERTY']._serialized_start=264
+  _globals['_NEEDEDPROPERTY']._serialized_end=330
+  _globals['_NEEDEDROLE']._serialized_start=332
+  _globals['_NEEDEDROLE']._serialized_end=435
+  _globals['_LISTING']._serialized_start=438
+  _globals['_LISTING']._serialized_end=1046
+  _globals['_LISTLISTINGSREQUEST']._serialized_start=1049
+  _globals['_LISTLISTINGSREQUEST']._serialized_end=1180
+  _globals['_LISTLISTINGSRESPONSE']._serialized_start=1182
+  _globals['_LISTLISTINGSRESPONSE']._serialized_end=1281
+  _globals['_GETLISTINGREQUEST']._serialized_start=1283
+  _globals['_GETLISTINGREQUEST']._serialized_end=1322
+  _globals['_GETLISTINGPICTUREREQUEST']._serialized_start=1324
+  _globals['_GETLISTINGPICTUREREQUEST']._serialized_end=1390
+  _globals['_CATALOGUESERVICE']._serialized_start=1393
+  _globals['_CATALOGUESERVICE']._serialized_end=1970
 # @@protoc_insertion_point(module_scope)

@@ -7,6 +7,7 @@ from collections import abc as _abc
 from dualspan.marketplace.v1 import apps_pb2 as _apps_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 import builtins as _builtins
@@ -19,6 +20,70 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+@_typing.final
+class NeededProperty(_message.Message):
+    """A property that an app reads of each asset of a role."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROPERTY_FIELD_NUMBER: _builtins.int
+    UNIT_FIELD_NUMBER: _builtins.int
+    OPTIONAL_FIELD_NUMBER: _builtins.int
+    property: _builtins.str
+    """As asset models call it."""
+    unit: _builtins.str
+    """UCUM code of what the app gets; empty for none."""
+    optional: _builtins.bool
+    """The app works without it."""
+    def __init__(
+        self,
+        *,
+        property: _builtins.str = ...,
+        unit: _builtins.str = ...,
+        optional: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["optional", b"optional", "property", b"property", "unit", b"unit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NeededProperty: _TypeAlias = NeededProperty  # noqa: Y015
+
+@_typing.final
+class NeededRole(_message.Message):
+    """Assets that play a part in an app."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROLE_FIELD_NUMBER: _builtins.int
+    MODELS_FIELD_NUMBER: _builtins.int
+    PROPERTIES_FIELD_NUMBER: _builtins.int
+    role: _builtins.str
+    """What the app calls them, such as `machine`."""
+    @_builtins.property
+    def models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Asset models, and those that extend them; empty: any that has the properties."""
+
+    @_builtins.property
+    def properties(self) -> _containers.RepeatedCompositeFieldContainer[Global___NeededProperty]:
+        """What is read of each."""
+
+    def __init__(
+        self,
+        *,
+        role: _builtins.str = ...,
+        models: _abc.Iterable[_builtins.str] | None = ...,
+        properties: _abc.Iterable[Global___NeededProperty] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["models", b"models", "properties", b"properties", "role", b"role"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NeededRole: _TypeAlias = NeededRole  # noqa: Y015
 
 @_typing.final
 class Listing(_message.Message):
@@ -42,6 +107,8 @@ class Listing(_message.Message):
     MANIFEST_FIELD_NUMBER: _builtins.int
     PLANS_FIELD_NUMBER: _builtins.int
     PUBLISH_TIME_FIELD_NUMBER: _builtins.int
+    CONFIGURATION_FIELD_NUMBER: _builtins.int
+    ROLES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`tenants/{tenant}/listings/{app}`; the tenant is who looks."""
     version: _builtins.str
@@ -96,6 +163,16 @@ class Listing(_message.Message):
     def publish_time(self) -> _timestamp_pb2.Timestamp:
         """When the version was published."""
 
+    @_builtins.property
+    def configuration(self) -> _struct_pb2.Struct:
+        """JSON Schema (draft 2020-12, the part that forms are made of) of what a
+        subscriber can set; of one listing only.
+        """
+
+    @_builtins.property
+    def roles(self) -> _containers.RepeatedCompositeFieldContainer[Global___NeededRole]:
+        """Assets that it needs; of one listing only."""
+
     def __init__(
         self,
         *,
@@ -115,10 +192,12 @@ class Listing(_message.Message):
         manifest: _builtins.str = ...,
         plans: _abc.Iterable[_apps_pb2.Plan] | None = ...,
         publish_time: _timestamp_pb2.Timestamp | None = ...,
+        configuration: _struct_pb2.Struct | None = ...,
+        roles: _abc.Iterable[Global___NeededRole] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "display_name", b"display_name", "publish_time", b"publish_time", "publisher", b"publisher", "summary", b"summary"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["configuration", b"configuration", "description", b"description", "display_name", b"display_name", "publish_time", b"publish_time", "publisher", b"publisher", "summary", b"summary"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "display_name", b"display_name", "domains", b"domains", "egress", b"egress", "icon", b"icon", "industries", b"industries", "license", b"license", "manifest", b"manifest", "name", b"name", "plans", b"plans", "publish_time", b"publish_time", "publisher", b"publisher", "scopes", b"scopes", "screenshots", b"screenshots", "summary", b"summary", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["configuration", b"configuration", "description", b"description", "display_name", b"display_name", "domains", b"domains", "egress", b"egress", "icon", b"icon", "industries", b"industries", "license", b"license", "manifest", b"manifest", "name", b"name", "plans", b"plans", "publish_time", b"publish_time", "publisher", b"publisher", "roles", b"roles", "scopes", b"scopes", "screenshots", b"screenshots", "summary", b"summary", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

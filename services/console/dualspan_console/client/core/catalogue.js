@@ -61,10 +61,13 @@ function measuredOf(asset, properties, path) {
     const words = [...path, asset.displayName, id, property, known?.displayName?.en, known?.displayName?.zh].join(" ");
     return {
       key: `${id}/${property}${index ? `:${index}` : ""}`, asset: id, property, index, tagId: idOf(tag), factor: factor ?? 1, offset: offset ?? 0,
-      unit: known?.unit ?? "", kind: known?.kind ?? "VALUE_KIND_FLOAT64", title, where: [...path, nameOf(asset)].join(" / "), search: words.toLowerCase(),
+      unit: known?.unit ?? "", kind: kindOf(known, index), title, where: [...path, nameOf(asset)].join(" / "), search: words.toLowerCase(),
     };
   });
 }
+
+/** What the samples are: a tag that has all of an indexed property has them as an array, which comes as text. */
+const kindOf = (known, index) => (known?.indexed && !index ? "VALUE_KIND_BYTES" : known?.kind ?? "VALUE_KIND_FLOAT64");
 
 /** Names of what an asset is part of, the highest first. */
 function pathOf(asset, byName) {

@@ -9,6 +9,15 @@ import { Loaded } from "../../parts/states.js";
 import { Table } from "../../parts/table.js";
 import { attempt } from "../../parts/toasts.js";
 
+const BROWSERS = [["Edg/", "Edge"], ["OPR/", "Opera"], ["Firefox/", "Firefox"], ["Chrome/", "Chrome"], ["Safari/", "Safari"]];
+const SYSTEMS = [["Android", "Android"], ["iPhone", "iPhone"], ["iPad", "iPad"], ["Windows", "Windows"], ["Mac OS", "macOS"], ["Linux", "Linux"]];
+
+/** A browser and its system, as people call them, from what it says of itself. */
+function browser(userAgent) {
+  const [name, system] = [BROWSERS, SYSTEMS].map((list) => list.find(([mark]) => userAgent.includes(mark))?.[1]);
+  return name ? [name, system].filter(Boolean).join(" · ") : userAgent || t("account.browser");
+}
+
 export default function Account() {
   const { actor, email, displayName, roles, session: current } = session.value;
   const loaded = useLoad((signal) => get(`${actor}/sessions`, { pageSize: 100 }, signal), [actor]);
@@ -22,10 +31,10 @@ export default function Account() {
     loaded.again();
   };
   const columns = [
-    { id: "where", title: t("account.where"), cell: (row) => html`<span class="leaf">${row.userAgent || row.client || t("account.browser")}</span>${row.name === current && html`<${Badge} tone="good">${t("account.this")}<//>`}` },
+    { id: "where", title: t("account.where"), cell: (row) => html`<span class="leaf">${browser(row.userAgent)}</span><span class="under">${row.address}</span>${row.current && html`<${Badge} tone="good">${t("account.this")}<//>`}` },
     { id: "since", title: t("account.since"), sort: (row) => row.createTime, cell: (row) => dateTime(row.createTime) },
-    { id: "used", title: t("account.used"), sort: (row) => row.useTime ?? row.lastUseTime, cell: (row) => ((row.useTime ?? row.lastUseTime) ? ago(row.useTime ?? row.lastUseTime) : "–") },
-    { id: "end", title: "", cell: (row) => html`<button class="button" onClick=${() => end(row.name)}>${row.name === current ? t("nav.sign_out") : t("account.end")}</button>` },
+    { id: "used", title: t("account.used"), sort: (row) => row.useTime, cell: (row) => (row.useTime ? ago(row.useTime) : "–") },
+    { id: "end", title: "", cell: (row) => html`<button class="button" onClick=${() => end(row.name)}>${row.current ? t("nav.sign_out") : t("account.end")}</button>` },
   ];
   return html`<${PageHead} title=${t("account.title")} />
     <div class="stack"><section class="card"><dl class="facts"><dt>${t("account.name")}</dt><dd>${displayName || "–"}</dd><dt>${t("sign_in.email")}</dt><dd>${email}</dd>

@@ -4,11 +4,12 @@ import { iconOf, idOf, nameOf } from "../../core/catalogue.js";
 import { useLoad } from "../../core/load.js";
 import { may, ofTenant } from "../../core/session.js";
 import { html, useEffect, useMemo, useState } from "../../core/view.js";
-import { t } from "../../core/words.js";
+import { language, t } from "../../core/words.js";
 import { unitText } from "../../core/units.js";
 import { Search, Tabs } from "../../parts/layout.js";
 import { Empty, Loaded } from "../../parts/states.js";
 import { Tree } from "../../parts/tree.js";
+import { TEXTS } from "./series.js";
 
 const TAGS_SHOWN = 50;
 const SETTLE_MS = 200;
@@ -17,7 +18,10 @@ const SETTLE_MS = 200;
 function nodes(catalogue) {
   const leaves = new Map();
   for (const each of catalogue.measured.values()) leaves.set(each.asset, [...(leaves.get(each.asset) ?? []), each]);
-  const leafOf = ({ key, title, where, unit, search }) => ({ id: key, text: title, icon: "chart", aside: unitText(unit), detail: `${where} / ${title}`, search });
+  const rank = ({ kind }) => (TEXTS.has(kind) ? 1 : 0);
+  const byText = new Intl.Collator(language, { numeric: true });
+  for (const list of leaves.values()) list.sort((a, b) => rank(a) - rank(b) || byText.compare(a.title, b.title));
+  const leafOf = ({ key, title, where, unit, search, kind }) => ({ id: key, text: title, icon: TEXTS.has(kind) ? "text" : "chart", aside: unitText(unit), detail: `${where} / ${title}`, search });
   const branchOf = (asset) => ({
     id: `asset:${idOf(asset.name)}`, text: nameOf(asset), icon: iconOf(asset), search: `${nameOf(asset)} ${idOf(asset.name)}`,
     children: [...(catalogue.below.get(asset.name) ?? []).map(branchOf), ...(leaves.get(idOf(asset.name)) ?? []).map(leafOf)],

@@ -55,7 +55,7 @@ export function lineOf(answer, { factor, offset, shift }) {
   const line = nothing();
   line.thinned = answer.thinned;
   line.stored = Number(answer.storedSamples ?? 0);
-  line.gaps = (answer.gaps ?? []).map(({ startMs, endMs }) => [(Number(startMs) + shift) / 1000, (Number(endMs) + shift) / 1000]);
+  line.gaps = (answer.gaps ?? []).map(({ startTime, endTime }) => [(Date.parse(startTime) + shift) / 1000, (Date.parse(endTime) + shift) / 1000]);
   for (const part of [answer.before, answer.samples]) if (part) append(line, part, { factor, offset, shift });
   return breakInGaps(line);
 }

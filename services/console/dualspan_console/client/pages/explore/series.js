@@ -7,7 +7,8 @@ import { unitText } from "../../core/units.js";
 import { parted } from "./state.js";
 import { seriesColour } from "./plot.js";
 
-const TEXTS = new Set(["VALUE_KIND_TEXT", "VALUE_KIND_BYTES"]);
+/** Kinds of values that no line is drawn of. */
+export const TEXTS = new Set(["VALUE_KIND_TEXT", "VALUE_KIND_BYTES"]);
 const tags = new Map();
 
 async function tagOf(id, signal) {

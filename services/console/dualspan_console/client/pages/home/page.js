@@ -18,7 +18,7 @@ export default function Home() {
   const whole = useLoad(figures, []);
   useEvery(REFRESH_MS, () => { needs.again(); whole.again(); });
   const name = session.value.displayName;
-  return html`<${PageHead} title=${name ? t("home.hello", { name }) : t("home.title")} says=${t("home.says")} />
+  return html`<${PageHead} title=${name && !name.includes("@") ? t("home.hello", { name }) : t("home.title")} says=${t("home.says")} />
     <div class="home"><section aria-labelledby="needs"><h2 id="needs">${t("home.needs")}</h2>
       <${Loaded} of=${needs}>${(found) => html`<${Needs} found=${found} again=${needs.again} />`}<//></section>
     <section aria-labelledby="plants"><h2 id="plants">${t("home.plants")}</h2>

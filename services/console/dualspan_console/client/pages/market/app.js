@@ -1,7 +1,7 @@
 // One app: what it does, what it needs, what it would be granted, what it costs.
 import { ask, get } from "../../core/api.js";
 import { useLoad } from "../../core/load.js";
-import { may, ofTenant } from "../../core/session.js";
+import { may, ofTenant, tenant } from "../../core/session.js";
 import { html } from "../../core/view.js";
 import { day, local, t, tOr } from "../../core/words.js";
 import { unitText } from "../../core/units.js";
@@ -15,7 +15,7 @@ import { offered, planId, planName, price } from "./plans.js";
 async function read(app, signal) {
   const [listing, proposal] = await Promise.all([
     get(ofTenant(`listings/${app}`), {}, signal),
-    may("marketplace.subscriptions.read") ? ask(`${ofTenant("")}`.replace(/\/$/, "") + ":proposeBinding", { app }, signal) : null,
+    may("marketplace.subscriptions.read") ? ask(`${tenant()}:proposeBinding`, { app }, signal) : null,
   ]);
   return { listing, proposal };
 }
@@ -32,7 +32,7 @@ function Page({ app, listing, proposal }) {
       <section class="card"><${Markdown} text=${local(listing.description)} /></section>
       ${listing.screenshots.length > 0 && html`<section class="shots" aria-label=${t("market.pictures")}>${listing.screenshots.map((path, place) => html`<img src=${picture(listing, path)} alt=${t("market.picture", { number: place + 1 })} loading="lazy" />`)}</section>`}
       <${Needs} listing=${listing} proposal=${proposal} /></div>
-    <aside class="stack"><section class="card"><h2>${t("market.plans")}</h2><ul class="plans">${offered(listing).map((plan) => html`<li key=${planId(plan)}><strong>${planName(plan)}</strong><span class="dim">${price(plan)}</span></li>`)}</ul></section>
+    <aside class="stack"><section class="card"><h2>${t("market.plans")}</h2><ul class="plans">${offered(listing).map((plan) => html`<li key=${planId(plan)}><strong>${planName(plan)}</strong>${price(plan) !== planName(plan) && html`<span class="dim">${price(plan)}</span>`}</li>`)}</ul></section>
       <section class="card"><dl class="facts"><dt>${t("market.publisher")}</dt><dd>${local(listing.publisher)}</dd><dt>${t("market.version")}</dt><dd>${listing.version}</dd>
         <dt>${t("market.published")}</dt><dd>${day(listing.publishTime)}</dd><dt>${t("market.license")}</dt><dd>${listing.license}</dd>
         <dt>${t("market.industries")}</dt><dd>${listing.industries.map((each) => tOr(`industry.${each}`, each)).join(", ")}</dd></dl></section></aside></div>`;

@@ -74,7 +74,7 @@ function Form({ app, listing, proposal, taken }) {
   return html`<${PageHead} title=${t("market.subscribe_to", { name })} crumbs=${[[t("nav.market"), "/market"], [name, `/market/${app}`], [t("market.subscribe")]]} />
     <form class="stack narrow" onSubmit=${submit} novalidate>
       <fieldset class="card stack tight"><legend>${t("market.plan")}</legend>${offered(listing).map((each) => html`<label class="tick"><input type="radio" name="plan" value=${planId(each)} checked=${plan === planId(each)} onChange=${() => setPlan(planId(each))} />
-        <span class="grow"><strong>${planName(each)}</strong> <span class="dim">${price(each)}</span></span></label>`)}</fieldset>
+        <span class="grow"><strong>${planName(each)}</strong> ${price(each) !== planName(each) && html`<span class="dim">${price(each)}</span>`}</span></label>`)}</fieldset>
       <fieldset class="card stack"><legend>${t("market.machines_to_use")}</legend><p class="dim">${t("market.machines_hint")}</p>
         ${proposal.roles.map((role) => html`<${Fits} key=${role.role} role=${role} chosen=${assets.get(role.role)} toggle=${(asset) => toggle(role.role, asset)} />`)}</fieldset>
       <fieldset class="card stack"><legend>${t("market.settings")}</legend>

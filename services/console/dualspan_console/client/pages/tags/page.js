@@ -62,9 +62,9 @@ const Value = ({ of }) => {
 const When = ({ of }) => html`<span class="dim mono small nowrap">${of.value ? clock(of.value.time) : ""}</span>`;
 
 const columns = (values) => [
-  { id: "name", title: t("tags.name"), sort: text, cell: (tag) => html`<a href="/explore?s=tag/${tag.tagId}"><span class="leaf">${text(tag).slice(text(tag).lastIndexOf("/") + 1)}</span></a>
+  { id: "name", title: t("tags.name"), sort: text, cell: (tag) => html`<a class="tag-names" href="/explore?s=tag/${tag.tagId}"><span class="leaf">${text(tag).slice(text(tag).lastIndexOf("/") + 1)}</span></a>
     <span class="under">${[idOf(tag.server), ...text(tag).split("/").slice(0, -1)].filter(Boolean).join(" / ")}</span>` },
-  { id: "value", title: t("tags.value"), number: true, cell: (tag) => html`<${Value} of=${values.get(String(tag.tagId))} /> <span class="dim small">${tag.unit}</span>` },
+  { id: "value", title: t("tags.value"), number: true, cell: (tag) => html`<${Value} of=${values.get(String(tag.tagId))} /> <span class="dim small nowrap">${tag.unit}</span>` },
   { id: "time", title: t("tags.time"), cell: (tag) => html`<${When} of=${values.get(String(tag.tagId))} />` },
   { id: "type", title: t("tags.type"), sort: (tag) => tag.dataType, cell: (tag) => html`<span class="dim">${tag.dataType}</span>` },
   { id: "state", title: t("plants.state"), sort: (tag) => tag.state, cell: (tag) => html`<${Badge} tone=${TONES[tag.state]} title=${tag.stateDetail}>${t(`tags.${tag.state}`)}<//>` },
