@@ -30,6 +30,7 @@ from dualspan_marketplace.deployments.helm.cli import Access, Helm
 from dualspan_marketplace.deployments.helm.names import Names
 from dualspan_marketplace.deployments.helm.outlook import Outlook
 from dualspan_marketplace.deployments.helm.provisioner import HelmProvisioner
+from dualspan_marketplace.deployments.helm.rendering import Rendering
 from dualspan_marketplace.deployments.helm.spaces import Account, Quota
 from dualspan_marketplace.deployments.provisioner import (
     CannotStartError,
@@ -224,7 +225,7 @@ async def cluster(
             prefix,
             Kubernetes(access),
             Helm(helm, access),
-            Charts([Registry.of(store.url)]),
+            Rendering(Charts([Registry.of(store.url)]), Helm(helm, access)),
             Outlook(namespace, {"app.kubernetes.io/instance": "dualspan"}, services, lambda _: ["10.96.200.1"]),
             Quota("2", "2Gi", 5),
             Account(namespace, "dualspan-apps", f"dualspan-{namespace}-apps"),

@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 
 from dualspan_manifest import parse
 from dualspan_marketplace.catalogue.asking import what_is_new
-from dualspan_marketplace.catalogue.checks import LICENCE, PERMISSIONS, SIGNATURE, Submission, artefacts, read_manifest
+from dualspan_marketplace.catalogue.checks import LICENCE, PERMISSIONS, Submission, artefacts, read_manifest
 from dualspan_marketplace.catalogue.model import (
-    CheckResult,
     Outcome,
     Plan,
     PlanModel,
@@ -131,14 +130,6 @@ def test_what_one_role_reads_is_news_for_another() -> None:
     before, second = parse(MANIFEST), parse(MANIFEST.replace("role: machine", "role: line"))
     now = replace(before, requires=(*before.requires, *second.requires))
     assert "new: reads good-count of each line" in list(what_is_new(before, now))
-
-
-async def test_an_image_without_a_key_is_not_called_signed() -> None:
-    assert (await SIGNATURE.run(submission(), parse(MANIFEST))) == CheckResult(
-        "signature",
-        Outcome.SKIPPED,
-        ("The publisher has no signing key: who runs the image trusts the digest and the review.",),
-    )
 
 
 @pytest.mark.parametrize("pem", ["", "x", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"])

@@ -17,7 +17,7 @@ from dualspan_marketplace.deployments.helm.checks import RefusedChartError, chec
 from dualspan_marketplace.deployments.helm.cli import Access, Helm
 from dualspan_marketplace.deployments.helm.names import Names
 from dualspan_marketplace.deployments.helm.outlook import Outlook
-from dualspan_marketplace.deployments.helm.provisioner import OWN_CHART
+from dualspan_marketplace.deployments.helm.rendering import OWN_CHART
 from dualspan_marketplace.deployments.helm.sealing import packed, seal
 from dualspan_marketplace.deployments.helm.seeing import Seen, holding, runs
 from dualspan_marketplace.deployments.helm.spaces import is_as

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from dualspan_manifest import InvalidManifestError, Manifest, parse
 from dualspan_marketplace.catalogue.asking import what_is_new
 from dualspan_marketplace.catalogue.model import CheckResult, Outcome, Signature, VersionName
-from dualspan_marketplace.catalogue.signatures import problem_with
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,19 +84,6 @@ def artefacts(process_publishers: Sequence[str]) -> Check:
     return Check("artefacts", run)
 
 
-async def _signature(submission: Submission, manifest: Manifest) -> CheckResult:
-    image = manifest.run.image
-    if not image:
-        return CheckResult("signature", Outcome.SKIPPED, ("There is no image.",))
-    if not submission.signing_key:
-        finding = "The publisher has no signing key: who runs the image trusts the digest and the review."
-        return CheckResult("signature", Outcome.SKIPPED, (finding,))
-    problem = problem_with(image, submission.signatures, submission.signing_key)
-    if problem:
-        return CheckResult("signature", Outcome.FAILED, (f"{problem} Sign it: cosign sign --key cosign.key {image}",))
-    return CheckResult("signature", Outcome.PASSED)
-
-
 async def _licence(submission: Submission, manifest: Manifest) -> CheckResult:
     own = "LicenseRef-" in manifest.license
     findings = (f"{manifest.license} is the publisher's own: read it.",) if own else (manifest.license,)
@@ -110,6 +96,5 @@ async def _permissions(submission: Submission, manifest: Manifest) -> CheckResul
     return CheckResult("permissions", Outcome.PASSED, tuple(what_is_new(submission.published, manifest)))
 
 
-SIGNATURE = Check("signature", _signature)
 LICENCE = Check("licence", _licence)
 PERMISSIONS = Check("permissions", _permissions)

@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from dualspan_marketplace.catalogue.model import Signature
 
 _TYPE = "cosign container image signature"
+_NONE = "No signature was sent with the version."
+_ANOTHER = "The signature is of another image."
 
 
 class BadKeyError(ValueError):
@@ -41,7 +43,7 @@ def problem_with(reference: str, signatures: Sequence[Signature], pem: str) -> s
     """Why an image is not shown to be signed with a key; empty if it is.
 
     Args:
-        reference: `host/path@sha256:…`.
+        reference: `host/path@sha256:…`, of an image or a chart.
         signatures: One of them must be right.
         pem: The publisher's key.
     """
@@ -49,7 +51,8 @@ def problem_with(reference: str, signatures: Sequence[Signature], pem: str) -> s
     reasons = [_problem(reference, each, key) for each in signatures]
     if "" in reasons:
         return ""
-    return reasons[0] if reasons else "No signature was sent with the version."
+    # What is wrong with one of this very image says more than that others are of others.
+    return next((each for each in reasons if each != _ANOTHER), reasons[0] if reasons else _NONE)
 
 
 def _problem(reference: str, given: Signature, key: EllipticCurvePublicKey) -> str:
@@ -57,13 +60,15 @@ def _problem(reference: str, given: Signature, key: EllipticCurvePublicKey) -> s
         key.verify(given.signature, given.payload, ECDSA(SHA256()))
     except InvalidSignature:
         return "The signature was not made with the publisher's key, or the signed text was changed."
-    repository, _, digest = reference.partition("@")
+    named, _, digest = reference.partition("@")
+    # A tag beside the digest says nothing; a port comes before a path.
+    repository = named if "/" in named.rpartition(":")[2] else named.rpartition(":")[0] or named
     critical = _critical(given.payload)
     if critical is None or critical.get("type") != _TYPE:
         return "The signed text is not what cosign signs."
     if _inside(critical, "image", "docker-manifest-digest") != digest:
-        return "The signature is of another image."
-    if _inside(critical, "identity", "docker-reference") not in {repository, reference}:
+        return _ANOTHER
+    if _inside(critical, "identity", "docker-reference") not in {repository, named, reference}:
         return "The signature is of the same image in another repository."
     return ""
 

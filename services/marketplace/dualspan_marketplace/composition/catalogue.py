@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 from dualspan.marketplace.v1.catalogue_pb2_grpc import add_CatalogueServiceServicer_to_server
 from dualspan.marketplace.v1.publishing_pb2_grpc import add_PublishingServiceServicer_to_server
-from dualspan_marketplace.catalogue.checks import LICENCE, MANIFEST, PERMISSIONS, SIGNATURE, Check, artefacts
+from dualspan_marketplace.catalogue.checks import LICENCE, MANIFEST, PERMISSIONS, Check, artefacts
+from dualspan_marketplace.catalogue.images import chart, signature
+from dualspan_marketplace.composition.clusters import rendering
 from dualspan_marketplace.parts import Concern, Parts
 from dualspan_marketplace.service.checking import Checking
 from dualspan_marketplace.service.listings import Listings
@@ -32,7 +34,8 @@ def compose(parts: Parts) -> Concern:
 def checks(settings: MarketplaceSettings) -> Sequence[Check]:
     """What is checked of a submission once its manifest was read, in order."""
     own = [each.strip() for each in settings.process_publishers.split(",") if each.strip()]
-    return (artefacts(own), SIGNATURE, LICENCE, PERMISSIONS)
+    charts = rendering(settings)
+    return (artefacts(own), chart(charts), signature(charts), LICENCE, PERMISSIONS)
 
 
 def checking(parts: Parts) -> Checking:

@@ -111,6 +111,13 @@ def _whole(objects: Sequence[Object], manifest: Manifest) -> Iterator[str]:
     yield from _resources(deployments, manifest.resources)
 
 
+def images(objects: Sequence[Object]) -> list[str]:
+    """Every image that objects which were checked name, in order."""
+    pods = [_pod(each) for each in objects if each["kind"] == "Deployment"]
+    containers = [each for pod in pods for each in (*pod.get("initContainers", ()), *pod.get("containers", ()))]
+    return list(dict.fromkeys(str(each["image"]) for each in containers if "image" in each))
+
+
 def serves(deployment: Object, port: int) -> bool:
     """Whether a Deployment listens on a port."""
     containers = _pod(deployment).get("containers", ())

@@ -1,35 +1,25 @@
 """Releases, one to a subscription, in a namespace of the tenant's own."""
 
-import asyncio
-import tempfile
 import time
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any, TypeVar
-
-import requests
+from collections.abc import Sequence
+from typing import Any
 
 from dualspan_manifest import Manifest
 from dualspan_marketplace.deployments.helm import names as marks
 from dualspan_marketplace.deployments.helm import spaces, statistics
 from dualspan_marketplace.deployments.helm.api import Kubernetes
-from dualspan_marketplace.deployments.helm.charts import Charts
-from dualspan_marketplace.deployments.helm.checks import RefusedChartError, check, read
 from dualspan_marketplace.deployments.helm.cli import Helm
 from dualspan_marketplace.deployments.helm.kubelets import Kubelets
 from dualspan_marketplace.deployments.helm.names import Names
 from dualspan_marketplace.deployments.helm.outlook import Outlook
-from dualspan_marketplace.deployments.helm.sealing import health_port, packed, seal
+from dualspan_marketplace.deployments.helm.rendering import Rendering, asked
+from dualspan_marketplace.deployments.helm.sealing import packed, seal
 from dualspan_marketplace.deployments.helm.seeing import DEPLOYED, Seen, holding, runs
 from dualspan_marketplace.deployments.helm.spaces import Account, Quota
 from dualspan_marketplace.deployments.provisioner import CannotStartError, Holding, Orders, UnreachableError
 from dualspan_marketplace.subscriptions.model import SubscriptionName
 from dualspan_marketplace.usage.counters import Observation
 
-T = TypeVar("T")
-
-# Of an app that comes with an image only.
-OWN_CHART = Path(__file__).with_name("chart")
 _RELEASED = ("Deployment", "Service", "ConfigMap", "NetworkPolicy")
 _GONE_SECONDS = 35.0
 _RIGHTS_SECONDS = 5.0
@@ -43,7 +33,7 @@ class HelmProvisioner:
         platform: Tells this platform's namespaces from others of the cluster; 16 characters at the most.
         cluster: The API.
         helm: The command.
-        charts: Where charts come from.
+        rendering: Makes objects of what apps come with.
         outlook: What apps may reach.
         quota: Of each tenant.
         account: Given its role in each tenant's namespace; None: it needs none there.
@@ -57,7 +47,7 @@ class HelmProvisioner:
         platform: str,
         cluster: Kubernetes,
         helm: Helm,
-        charts: Charts,
+        rendering: Rendering,
         outlook: Outlook,
         quota: Quota,
         account: Account | None = None,
@@ -66,7 +56,7 @@ class HelmProvisioner:
         self._platform = platform
         self._cluster = cluster
         self._helm = helm
-        self._charts = charts
+        self._rendering = rendering
         self._outlook = outlook
         self._quota = quota
         self._account = account
@@ -75,42 +65,37 @@ class HelmProvisioner:
     def refuses(self, manifest: Manifest, publisher: str) -> str:
         """Why an app cannot be run here; "" if it can."""
         del publisher  # whoever's it is
-        if manifest.run.helm:
-            return self._charts.refusal(manifest.run.helm.chart)
-        if not manifest.run.image:
-            return "It comes with neither a chart nor an image."
-        return "" if "@sha256:" in manifest.run.image else "Its image is not named by digest."
+        return self._rendering.refusal(manifest)
 
     async def prepare(self, manifest: Manifest) -> None:
         """Fetch the chart, if it has one; images are fetched by the nodes."""
-        if manifest.run.helm:
-            await _asked(lambda: self._archive(manifest))
+        await asked(lambda: self._rendering.fetch(manifest))
 
     async def ensure(self, orders: Orders) -> None:
         """Namespace, files, release; one that runs stays."""
-        await _asked(lambda: self._ensure(orders))
+        await asked(lambda: self._ensure(orders))
 
     async def deliver(self, orders: Orders) -> None:
         """Write the files anew; the nodes bring them to the pods within about a minute."""
         names = Names(self._platform, orders.name)
-        await _asked(lambda: self._cluster.put(spaces.secret(names, orders.files)))
+        await asked(lambda: self._cluster.put(spaces.secret(names, orders.files)))
 
     async def observe(self, name: SubscriptionName) -> Holding:
         """What carries the subscription's labels, and what Helm knows."""
         names = Names(self._platform, name)
-        return await _asked(lambda: holding(self._see(names), names))
+        return await asked(lambda: holding(self._see(names), names))
 
     async def consumption(self, name: SubscriptionName) -> Sequence[Observation]:
         """What the app's containers use, as their nodes count it; nothing where nobody is asked."""
-        return await _asked(lambda: self._consumption(Names(self._platform, name)))
+        return await asked(lambda: self._consumption(Names(self._platform, name)))
 
     async def remove(self, name: SubscriptionName) -> None:
         """The release, then whatever carries the labels, then the files; the namespace stays, it is the tenant's."""
-        await _asked(lambda: self._remove(Names(self._platform, name)))
+        await asked(lambda: self._remove(Names(self._platform, name)))
 
     async def subscriptions(self) -> Sequence[SubscriptionName]:
         """Of all that carries this platform's label."""
-        return await _asked(self._list)
+        return await asked(self._list)
 
     def _ensure(self, orders: Orders) -> None:
         names = Names(self._platform, orders.name)
@@ -127,23 +112,9 @@ class HelmProvisioner:
 
     def _sealed(self, orders: Orders, names: Names) -> bytes:
         """The chart that installs what was rendered and checked, and nothing else."""
-        manifest = orders.manifest
-        reach = self._outlook.reach(manifest)
-        values = manifest.run.helm.values if manifest.run.helm else _own_values(manifest)
-        with tempfile.TemporaryDirectory(prefix="dualspan-chart-") as folder:
-            chart = OWN_CHART
-            if manifest.run.helm:
-                chart = Path(folder, "chart.tgz")
-                chart.write_bytes(self._archive(manifest))
-            rendered = self._helm.render(chart, names.release, values)
-        objects = read(rendered)
-        check(objects, manifest, names.release)
-        return packed(seal(objects, _told(orders, self._outlook), names, reach), manifest.version)
-
-    def _archive(self, manifest: Manifest) -> bytes:
-        if manifest.run.helm is None:
-            raise CannotStartError("It comes with no chart.")
-        return self._charts.fetch(manifest.run.helm.chart)
+        reach = self._outlook.reach(orders.manifest)
+        objects = self._rendering.objects(orders.manifest, names.release)
+        return packed(seal(objects, _told(orders, self._outlook), names, reach), orders.manifest.version)
 
     def _ensure_space(self, names: Names) -> None:
         wanted = spaces.namespace(names)
@@ -233,18 +204,3 @@ def _told(orders: Orders, outlook: Outlook) -> Orders:
     """The same orders, with the platform's services as pods reach them."""
     environment = {**orders.environment, **outlook.services}
     return Orders(orders.name, orders.generation, orders.publisher, orders.manifest, environment, orders.files)
-
-
-def _own_values(manifest: Manifest) -> dict[str, Any]:
-    limits = {"cpu": f"{manifest.resources.cpu}m", "memory": str(manifest.resources.memory)}
-    return {"image": manifest.run.image, "port": health_port(manifest), "limits": limits}
-
-
-async def _asked(question: Callable[[], T]) -> T:
-    """What the cluster says, asked beside the event loop."""
-    try:
-        return await asyncio.to_thread(question)
-    except RefusedChartError as err:
-        raise CannotStartError(str(err)) from err
-    except requests.RequestException as err:
-        raise UnreachableError(f"The charts' registry does not answer: {err}") from err
