@@ -198,7 +198,7 @@ class Repairer:
         pieces = {part.tag.tag_id: part for part in parts if part.tag.field_path and not part.why}
         if not pieces:
             return
-        asked = [PlannedTag(part.tag, part.node, "") for part in pieces.values()]
+        asked = [PlannedTag(part.tag, part.node, b"") for part in pieces.values()]
         planned, unusable = await with_parts(self._connection, asked)
         for report in unusable:
             pieces[report.tag_id].why = report.detail

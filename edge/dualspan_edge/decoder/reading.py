@@ -141,6 +141,11 @@ def _attribute(cursor: Cursor) -> Attribute:
     value = cursor.variant() if mask & _VALUE_BIT else None
     status = cursor.uint32() if mask & _STATUS_BIT else 0
     cursor.skip(sum(size for bit, size in _REST_SIZES if mask & bit))
+    return _judged(status, value)
+
+
+def _judged(status: int, value: object) -> Attribute:
+    """A value behind a bad status is none."""
     return Attribute(status, None if status & 0x80000000 else value)
 
 
@@ -155,22 +160,26 @@ def _layout(mask: int, built_in: int, form: int) -> "np.dtype[Any] | None":
     """
     rest = sum(size for bit, size in _REST_SIZES if mask & bit)
     parts: dict[str, tuple[int, str]] = {"mask": (0, "u1")}
-    match mask & (_VALUE_BIT | _STATUS_BIT):
-        case 0x01 if built_in in _FORMATS:
-            parts |= {"type": (1, "u1"), "value": (2, _FORMATS[built_in])}
+    size = 1
+    if mask & _VALUE_BIT:
+        parts["type"] = (1, "u1")
+        if built_in in _FORMATS:
+            parts["value"] = (2, _FORMATS[built_in])
             size = 2 + np.dtype(_FORMATS[built_in]).itemsize
-        case 0x01 if built_in == _NODE_ID and form == 0:
-            parts |= {"type": (1, "u1"), "form": (2, "u1"), "id": (3, "u1")}
+        elif built_in == _NODE_ID and form == 0:
+            parts |= {"form": (2, "u1"), "id": (3, "u1")}
             size = 4
-        case 0x01 if built_in == _NODE_ID and form in _NODE_ID_FORMS:
+        elif built_in == _NODE_ID and form in _NODE_ID_FORMS:
             namespace, identifier, length = _NODE_ID_FORMS[form]
-            parts |= {"type": (1, "u1"), "form": (2, "u1"), "namespace": (3, namespace), "id": identifier}
+            parts |= {"form": (2, "u1"), "namespace": (3, namespace), "id": identifier}
             size = 2 + length
-        case 0x02:
-            parts |= {"status": (1, "<u4")}
-            size = 5
-        case _:
+        else:
             return None
+    if mask & _STATUS_BIT:
+        parts["status"] = (size, "<u4")
+        size += 4
+    if size == 1:
+        return None
     offsets, formats = zip(*parts.values(), strict=True)
     return np.dtype({"names": list(parts), "formats": formats, "offsets": offsets, "itemsize": size + rest})
 
@@ -194,11 +203,16 @@ def _run(body: bytes, cursor: Cursor, most: int) -> tuple[list[Attribute], int]:
 
 def _attributes(rows: NDArray[Any]) -> list[Attribute]:
     names = rows.dtype.names or ()
-    if "status" in names:
+    if "type" not in names:
         return [Attribute(status, None) for status in rows["status"].tolist()]
     if "id" not in names:
-        return [Attribute(0, value) for value in rows["value"].tolist()]
-    namespaces = rows["namespace"].tolist() if "namespace" in names else [0] * len(rows)
-    pairs = list(zip(namespaces, rows["id"].tolist(), strict=True))
-    known: dict[tuple[int, int], Attribute] = {pair: Attribute(0, numeric_key(*pair)) for pair in set(pairs)}
-    return [known[pair] for pair in pairs]
+        found = [Attribute(0, value) for value in rows["value"].tolist()]
+    else:
+        namespaces = rows["namespace"].tolist() if "namespace" in names else [0] * len(rows)
+        pairs = list(zip(namespaces, rows["id"].tolist(), strict=True))
+        known: dict[tuple[int, int], Attribute] = {pair: Attribute(0, numeric_key(*pair)) for pair in set(pairs)}
+        found = [known[pair] for pair in pairs]
+    # Some servers say with each value that it is good.
+    if "status" not in names or not rows["status"].any():
+        return found
+    return [_judged(status, each.value) for status, each in zip(rows["status"].tolist(), found, strict=True)]

@@ -5,9 +5,8 @@ take it long would hold them up. The messages are encoded and decoded here, beca
 """
 
 import asyncio
-import contextlib
 import struct
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from typing import TypeAlias
 
 from asyncua import ua
@@ -21,12 +20,13 @@ from dualspan_edge.decoder.reading import (
     decode_read_response,
     decode_value_shapes,
 )
-from dualspan_edge.errors import ServiceRefusedError
 from dualspan_edge.opcua.connection import Connection
 from dualspan_edge.opcua.findings import Findings
+from dualspan_edge.opcua.requests import READ_REQUEST, behind_node, read_parameters
+from dualspan_edge.opcua.services import refusals
 
 AttributeOf: TypeAlias = "tuple[NodeKey, int]"
-_BROWSE_REQUEST, _BROWSE_NEXT_REQUEST, _READ_REQUEST = 527, 533, 631
+_BROWSE_REQUEST, _BROWSE_NEXT_REQUEST = 527, 533
 _ANSWER_SECONDS = 0.2
 _TIMEOUT_SECONDS = 15.0
 _FIRST_PORTION = 100
@@ -49,8 +49,6 @@ _TOO_MUCH = frozenset(
 )
 # No view; Timestamp and version of none (Part 4, 7.45).
 _NO_VIEW = b"\x00\x00" + bytes(12)
-_ATTRIBUTE_END = struct.Struct("<IiHi")
-_HEAD = struct.Struct("<dii")
 
 
 class Pace:
@@ -111,7 +109,7 @@ class Asker:
         if not following:
             self.browses.answered(asked, asyncio.get_running_loop().time() - started)
         # Twice what was asked for: a server that rounds up does no harm.
-        with _refusals():
+        with refusals():
             answer = decode_browse_response(body, 2 * asked * per_node, following=following)
         self._findings.repaired_texts += answer.repaired
         if answer.unread:
@@ -137,9 +135,9 @@ class Asker:
 
     async def _read(self, part: Sequence[AttributeOf]) -> ReadAnswer:
         started = asyncio.get_running_loop().time()
-        body = await self._call(_READ_REQUEST, _read_parameters(part))
+        body = await self._call(READ_REQUEST, _read_parameters(part))
         self._reads.answered(len(part), asyncio.get_running_loop().time() - started)
-        with _refusals():
+        with refusals():
             return decode_read_response(body, len(part))
 
     async def value_shapes(self, nodes: Sequence[NodeKey]) -> list[ValueShape]:
@@ -148,8 +146,8 @@ class Asker:
         portion = min(_VALUES_AT_ONCE, self._reads.limit)
         for start in range(0, len(nodes), portion):
             part = [(node, int(ua.AttributeIds.Value)) for node in nodes[start : start + portion]]
-            body = await self._call(_READ_REQUEST, _read_parameters(part))
-            with _refusals():
+            body = await self._call(READ_REQUEST, _read_parameters(part))
+            with refusals():
                 shapes += decode_value_shapes(body, len(part))
         return shapes
 
@@ -165,33 +163,8 @@ class Asker:
         return timeouts + silent
 
     async def _call(self, request: int, parameters: bytes) -> bytes:
-        posted = self._connection.protocol.post_encoded(request, parameters, _TIMEOUT_SECONDS)
-        try:
-            async with asyncio.timeout(_TIMEOUT_SECONDS):
-                body = await posted
-        except TimeoutError:
-            raise TimeoutError(
-                f"the server did not answer within {_TIMEOUT_SECONDS:.0f} s; check how busy it is, then try again"
-            ) from None
-        return bytes(body)
-
-
-@contextlib.contextmanager
-def _refusals() -> Generator[None]:
-    """A refused call as asyncua's own error, which all others handle already."""
-    try:
-        yield
-    except ServiceRefusedError as error:
-        raise ua.UaStatusCodeError(error.code) from error
+        return await self._connection.ask(request, parameters, _TIMEOUT_SECONDS)
 
 
 def _read_parameters(attributes: Sequence[AttributeOf]) -> bytes:
-    """MaxAge 0, no timestamps, and the nodes; no index range, no data encoding."""
-    parts = [_HEAD.pack(0.0, 3, len(attributes))]
-    ends: dict[int, bytes] = {}
-    for node, attribute in attributes:
-        end = ends.get(attribute)
-        if end is None:
-            end = ends[attribute] = _ATTRIBUTE_END.pack(attribute, -1, 0, -1)
-        parts += (node, end)
-    return b"".join(parts)
+    return read_parameters([(node, behind_node(attribute)) for node, attribute in attributes])

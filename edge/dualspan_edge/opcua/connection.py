@@ -59,6 +59,25 @@ class Connection:
         """The socket, for requests that are not waited for."""
         return bounded(self._client).bounded
 
+    async def ask(self, request_type: int, parameters: bytes, seconds: float = _REQUEST_TIMEOUT) -> bytes:
+        """The answer to a request that is encoded already, from its TypeId on.
+
+        Args:
+            request_type: Identifier of the request's binary encoding, in namespace 0.
+            parameters: What follows the RequestHeader.
+            seconds: How long it is waited for.
+
+        Raises:
+            TimeoutError, ConnectionError: It does not come.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                return bytes(await self.protocol.post_encoded(request_type, parameters, seconds))
+        except TimeoutError:
+            raise TimeoutError(
+                f"the server did not answer within {seconds:.0f} s; check how busy it is, then try again"
+            ) from None
+
     @property
     def ticket(self) -> SessionTicket:
         """For a later connection."""

@@ -6,7 +6,6 @@ same sample and is not stored again.
 """
 
 import asyncio
-import struct
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -26,16 +25,15 @@ from dualspan_edge.opcua.items import report
 from dualspan_edge.opcua.nodekeys import key_of
 from dualspan_edge.opcua.plan import PlannedTag, sampling_ms
 from dualspan_edge.opcua.planning import find_nodes
+from dualspan_edge.opcua.requests import BOTH_TIMESTAMPS, READ_REQUEST, behind_node, read_parameters
 from dualspan_edge.samples import TagTable
 from dualspan_frame import ValueKind
 
 _log = structlog.get_logger(__name__)
-_READ_REQUEST = 631
 _TIMEOUT_SECONDS = 15.0
 # "As fast as the server can" is no interval to read in.
 _DEFAULT_MS, _SHORTEST_MS = 1000.0, 50.0
 _MOST_VALUES = 5000
-_BOTH_TIMESTAMPS = 2
 _NEVER = np.iinfo(np.int64).min
 _TOO_MUCH = frozenset(
     {
@@ -198,9 +196,7 @@ class CyclicReads:
             self._tell_late(cycle.tag_ids, since, now_microseconds(), words)
 
     async def _read(self, connection: Connection, cycle: _Cycle, portion: _Portion) -> None:
-        posted = connection.protocol.post_encoded(_READ_REQUEST, portion.request, _TIMEOUT_SECONDS)
-        async with asyncio.timeout(_TIMEOUT_SECONDS):
-            body = bytes(await posted)
+        body = await connection.ask(READ_REQUEST, portion.request, _TIMEOUT_SECONDS)
         try:
             change = decode_values(body, len(portion.handles), now_microseconds())
         except ServiceRefusedError as error:
@@ -249,12 +245,6 @@ def _portions(members: Sequence[tuple[PlannedTag, int]], most: int) -> list[_Por
 
 
 def _request(members: Sequence[PlannedTag]) -> bytes:
-    """The parameters of a Read (Part 4, 5.10.2): no cache, both timestamps, the values."""
-    parts = [struct.pack("<dii", 0.0, _BOTH_TIMESTAMPS, len(members))]
-    for member in members:
-        index_range = member.tag.index_range.encode()
-        length = struct.pack("<i", len(index_range) or -1)
-        attribute = struct.pack("<I", int(ua.AttributeIds.Value))
-        # No data encoding: a null QualifiedName.
-        parts += (key_of(member.node), attribute, length, index_range, struct.pack("<Hi", 0, -1))
-    return b"".join(parts)
+    value = int(ua.AttributeIds.Value)
+    nodes = [(key_of(member.node), behind_node(value, member.tag.index_range)) for member in members]
+    return read_parameters(nodes, BOTH_TIMESTAMPS)

@@ -4,29 +4,30 @@ from collections.abc import Sequence
 
 from asyncua import ua
 from asyncua.ua.uaerrors import UaStatusCodeError
-from google.protobuf.duration_pb2 import Duration
 
 from dualspan.onboarding.v1 import gateway_service_pb2 as gateway
 from dualspan.onboarding.v1 import resources_pb2 as onboarding
 from dualspan.onboarding.v1 import sampling_pb2 as sampling
+from dualspan_edge.decoder.monitoring import ItemResult, decode_item_results
+from dualspan_edge.errors import ServiceRefusedError
 from dualspan_edge.opcua.connection import Connection
-from dualspan_edge.opcua.events import event_filter
-from dualspan_edge.opcua.plan import PlannedTag, queue_size, sampling_ms
+from dualspan_edge.opcua.requests import (
+    CREATE_ITEMS_REQUEST,
+    MODIFY_ITEMS_REQUEST,
+    AskedTag,
+    created_item,
+    items_parameters,
+    modified_item,
+)
 from dualspan_edge.opcua.services import in_portions
 from dualspan_edge.opcua.words import status_words
 
 # Calls under way at once: a server that is far away, or takes few items in a call, is not waited for each time.
 _TOGETHER = 4
+# While the server makes so many, the next are on their way.
+_PORTION = 2500
 BAD_NODE_ID_UNKNOWN = 0x80340000
 BAD_UNEXPECTED_ERROR = 0x80010000
-_TRIGGERS = {
-    sampling.DATA_CHANGE_TRIGGER_STATUS: ua.DataChangeTrigger.Status,
-    sampling.DATA_CHANGE_TRIGGER_STATUS_VALUE_TIMESTAMP: ua.DataChangeTrigger.StatusValueTimestamp,
-}
-_DEADBANDS = {
-    sampling.DEADBAND_TYPE_ABSOLUTE: ua.DeadbandType.Absolute,
-    sampling.DEADBAND_TYPE_PERCENT: ua.DeadbandType.Percent,
-}
 _FILTER_CODES = frozenset(
     {
         ua.StatusCodes.BadDeadbandFilterInvalid,
@@ -37,81 +38,40 @@ _FILTER_CODES = frozenset(
 )
 
 
-def item_request(member: PlannedTag, handle: int) -> ua.MonitoredItemCreateRequest:
-    """How a tag is asked for."""
-    request = ua.MonitoredItemCreateRequest()
-    request.ItemToMonitor.NodeId = member.node
-    attribute = ua.AttributeIds.EventNotifier if member.is_events else ua.AttributeIds.Value
-    request.ItemToMonitor.AttributeId = attribute  # pyright: ignore[reportAttributeAccessIssue]  # an IntEnum
-    request.ItemToMonitor.IndexRange = ua.String(member.tag.index_range) if member.tag.index_range else None
-    request.MonitoringMode = ua.MonitoringMode.Reporting
-    request.RequestedParameters = parameters(member, handle)
-    return request
+async def create_items(connection: Connection, subscription_id: int, members: Sequence[AskedTag]) -> list[ItemResult]:
+    """CreateMonitoredItems: one result for each."""
+    portion = min(connection.limits.items_per_call, _PORTION)
 
+    async def create(part: Sequence[AskedTag]) -> list[ItemResult]:
+        items = [created_item(asked) for asked in part]
+        return await _ask(connection, subscription_id, items)
 
-def parameters(member: PlannedTag, handle: int) -> ua.MonitoringParameters:
-    """Sampling, queue and filter of a tag."""
-    tag = member.tag
-    asked = ua.MonitoringParameters()
-    asked.ClientHandle = ua.UInt32(handle)
-    # Events are not sampled; 0 is what the standard has for them (Part 4, 5.13.1.2).
-    asked.SamplingInterval = ua.Double(0.0 if member.is_events else sampling_ms(tag))
-    asked.QueueSize = ua.UInt32(queue_size(tag))
-    asked.DiscardOldest = not tag.acquisition.discard_newest
-    asked.Filter = event_filter(tag.acquisition.minimum_severity) if member.is_events else _data_filter(tag)
-    return asked
-
-
-def _data_filter(tag: gateway.TagConfiguration) -> ua.DataChangeFilter | None:
-    """The filter of a variable; None where it is the standard's default, which every server has."""
-    how = tag.acquisition
-    if how.trigger not in _TRIGGERS and how.deadband_type not in _DEADBANDS:
-        return None
-    chosen = ua.DataChangeFilter()
-    chosen.Trigger = _TRIGGERS.get(how.trigger, ua.DataChangeTrigger.StatusValue)
-    chosen.DeadbandType = ua.UInt32(_DEADBANDS.get(how.deadband_type, ua.DeadbandType.None_))
-    chosen.DeadbandValue = ua.Double(how.deadband_value)
-    return chosen
-
-
-async def create_items(
-    connection: Connection, subscription_id: int, requests: Sequence[ua.MonitoredItemCreateRequest]
-) -> list[ua.MonitoredItemCreateResult]:
-    """CreateMonitoredItems: one result for each request."""
-
-    async def create(part: Sequence[ua.MonitoredItemCreateRequest]) -> list[ua.MonitoredItemCreateResult]:
-        asked = ua.CreateMonitoredItemsParameters()
-        asked.SubscriptionId = ua.UInt32(subscription_id)
-        asked.TimestampsToReturn = ua.TimestampsToReturn.Both
-        asked.ItemsToCreate = list(part)
-        try:
-            return await connection.session.create_monitored_items(asked)
-        except UaStatusCodeError as error:
-            if len(part) > 1:
-                raise
-            return [ua.MonitoredItemCreateResult(StatusCode=ua.StatusCode(ua.UInt32(error.code)))]
-
-    return await in_portions(create, requests, connection.limits.items_per_call, _TOGETHER)
+    return await in_portions(create, members, portion, _TOGETHER)
 
 
 async def modify_items(
-    connection: Connection, subscription_id: int, requests: Sequence[ua.MonitoredItemModifyRequest]
-) -> list[ua.MonitoredItemModifyResult]:
-    """ModifyMonitoredItems: one result for each request."""
+    connection: Connection, subscription_id: int, members: Sequence[tuple[int, AskedTag]]
+) -> list[ItemResult]:
+    """ModifyMonitoredItems: one result for each item's id and what becomes of it."""
 
-    async def modify(part: Sequence[ua.MonitoredItemModifyRequest]) -> list[ua.MonitoredItemModifyResult]:
-        asked = ua.ModifyMonitoredItemsParameters()
-        asked.SubscriptionId = ua.UInt32(subscription_id)
-        asked.TimestampsToReturn = ua.TimestampsToReturn.Both
-        asked.ItemsToModify = list(part)
-        try:
-            return await connection.session.modify_monitored_items(asked)
-        except UaStatusCodeError as error:
-            if len(part) > 1:
-                raise
-            return [ua.MonitoredItemModifyResult(StatusCode=ua.StatusCode(ua.UInt32(error.code)))]
+    async def modify(part: Sequence[tuple[int, AskedTag]]) -> list[ItemResult]:
+        items = [modified_item(item_id, asked) for item_id, asked in part]
+        return await _ask(connection, subscription_id, items, modified=True)
 
-    return await in_portions(modify, requests, connection.limits.items_per_call)
+    return await in_portions(modify, members, connection.limits.items_per_call)
+
+
+async def _ask(
+    connection: Connection, subscription_id: int, items: Sequence[bytes], *, modified: bool = False
+) -> list[ItemResult]:
+    request = MODIFY_ITEMS_REQUEST if modified else CREATE_ITEMS_REQUEST
+    body = await connection.ask(request, items_parameters(subscription_id, items))
+    try:
+        return decode_item_results(body, len(items), modified=modified)
+    except ServiceRefusedError as error:
+        if len(items) > 1:
+            raise UaStatusCodeError(error.code) from error
+        return [ItemResult(error.code)]
 
 
 async def delete_items(connection: Connection, subscription_id: int, item_ids: Sequence[int]) -> None:
@@ -141,23 +101,17 @@ def is_modifiable(old: gateway.TagConfiguration, new: gateway.TagConfiguration) 
     return place(old) == place(new)
 
 
-def active(
-    tag: gateway.TagConfiguration,
-    result: ua.MonitoredItemCreateResult | ua.MonitoredItemModifyResult,
-    detail: str = "",
-) -> gateway.TagReport:
-    """The server monitors a tag."""
-    wanted = queue_size(tag)
-    if int(result.RevisedQueueSize) < wanted:
+def active(tag: gateway.TagConfiguration, result: ItemResult, wanted: int) -> gateway.TagReport:
+    """The server monitors a tag; `wanted` is the size of the queue that it was asked for."""
+    detail = ""
+    if result.queue_size < wanted:
         detail = (
-            f"the server keeps {result.RevisedQueueSize} values instead of {wanted} between two notifications: "
+            f"the server keeps {result.queue_size} values instead of {wanted} between two notifications: "
             "publish more often or sample less often, or values may be lost"
         )
-    told = report(tag, onboarding.TAG_STATE_ACTIVE, int(result.StatusCode.value), detail)
-    revised = Duration()
-    revised.FromMicroseconds(int(max(float(result.RevisedSamplingInterval), 0.0) * 1000))
-    told.revised_sampling_interval.CopyFrom(revised)
-    told.revised_queue_size = int(result.RevisedQueueSize)
+    told = report(tag, onboarding.TAG_STATE_ACTIVE, result.status, detail)
+    told.revised_sampling_interval.FromMicroseconds(int(result.sampling_ms * 1000))
+    told.revised_queue_size = result.queue_size
     return told
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from asyncua import ua
+from google.protobuf.duration_pb2 import Duration
 
 from dualspan.onboarding.v1 import gateway_service_pb2 as gateway
 from dualspan.onboarding.v1 import sampling_pb2 as sampling
@@ -41,7 +42,7 @@ class GroupKey:
 
     publishing_ms: float
     kind: int = 0
-    data_type: str = ""
+    data_type: bytes = b""
     sampling_ms: float = -1.0
 
 
@@ -52,14 +53,14 @@ class PlannedTag:
     Attributes:
         tag: The tag; of several, the one whose settings count.
         node: The node, as the server knows it now; a registered one where that was asked for.
-        data_type: Of the node.
+        data_type: Of the node, as it is sent; empty if it is not known.
         expansion: How the parts are taken out of each value; None if the tag is the whole value, or events.
         sharers: The tags that are parts, `tag` among them.
     """
 
     tag: gateway.TagConfiguration
     node: ua.NodeId
-    data_type: str
+    data_type: bytes
     expansion: Expansion | None = None
     sharers: tuple[gateway.TagConfiguration, ...] = ()
 
@@ -83,12 +84,16 @@ class PlannedTag:
 
 def publishing_ms(tag: gateway.TagConfiguration) -> float:
     """The publishing interval of a tag in milliseconds."""
-    return tag.publishing_interval.ToMicroseconds() / 1000 or _DEFAULT_PUBLISHING_MS
+    return _milliseconds(tag.publishing_interval) or _DEFAULT_PUBLISHING_MS
 
 
 def sampling_ms(tag: gateway.TagConfiguration) -> float:
     """The sampling interval of a tag in milliseconds; 0 is as fast as the server can (Part 4, 5.13.1.2)."""
-    return tag.sampling_interval.ToMicroseconds() / 1000
+    return _milliseconds(tag.sampling_interval)
+
+
+def _milliseconds(interval: Duration) -> float:
+    return interval.seconds * 1000 + interval.nanos / 1e6
 
 
 def queue_size(tag: gateway.TagConfiguration) -> int:
@@ -110,7 +115,7 @@ def group_key(planned: PlannedTag, coarseness: Coarseness) -> GroupKey:
             return GroupKey(publishing_ms(tag), planned.kind)
         case Coarseness.PUBLISHING:
             # A burst of events must not hold up values, nor they the events.
-            return GroupKey(publishing_ms(tag), data_type="events" if planned.is_events else "")
+            return GroupKey(publishing_ms(tag), data_type=b"events" if planned.is_events else b"")
 
 
 def choose_coarseness(tags: Iterable[PlannedTag], subscriptions: int) -> Coarseness:

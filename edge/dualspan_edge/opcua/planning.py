@@ -5,22 +5,28 @@ from dataclasses import replace
 
 import structlog
 from asyncua import ua
+from asyncua.ua.ua_binary import nodeid_to_binary
 from asyncua.ua.uaerrors import UaStatusCodeError
 
 from dualspan.onboarding.v1 import gateway_service_pb2 as gateway
 from dualspan.onboarding.v1 import resources_pb2 as onboarding
 from dualspan.onboarding.v1 import sampling_pb2 as sampling
+from dualspan_edge.decoder.cursor import NodeKey
+from dualspan_edge.decoder.reading import Attribute, decode_read_response
 from dualspan_edge.opcua.connection import Connection
 from dualspan_edge.opcua.items import BAD_NODE_ID_UNKNOWN, BAD_UNEXPECTED_ERROR, refused, report
 from dualspan_edge.opcua.nodeids import NodeIdError, parse_node_id
 from dualspan_edge.opcua.plan import PlannedTag
-from dualspan_edge.opcua.services import in_portions, read_attributes, value_of
+from dualspan_edge.opcua.requests import READ_REQUEST, behind_node, read_parameters
+from dualspan_edge.opcua.services import in_portions, refusals
 from dualspan_edge.opcua.structures import with_parts
 from dualspan_edge.opcua.words import status_words
 from dualspan_frame import ValueKind
 
 _log = structlog.get_logger(__name__)
 _KINDS = frozenset(ValueKind)
+# While the server reads so many, the next are on their way.
+_PORTION, _TOGETHER = 2500, 4
 _SUBSCRIBE_TO_EVENTS = 1  # Part 3, 8.59
 _NO_EVENTS = "the node gives no events; choose an event notifier, such as the Server object (i=2253)"
 _TOO_NEW = "this gateway does not know the kind of the tag; update the gateway"
@@ -48,20 +54,23 @@ async def find_nodes(
 async def _look_up(
     connection: Connection, found: Sequence[tuple[gateway.TagConfiguration, ua.NodeId]]
 ) -> tuple[list[PlannedTag], list[gateway.TagReport]]:
-    attributes = [
-        (node, ua.AttributeIds.EventNotifier if _is_events(tag) else ua.AttributeIds.DataType) for tag, node in found
-    ]
-    answers = await read_attributes(connection.session, attributes, connection.limits.nodes_per_read)
+    data_type, notifier = behind_node(ua.AttributeIds.DataType), behind_node(ua.AttributeIds.EventNotifier)
+    asked = [(nodeid_to_binary(node), notifier if _is_events(tag) else data_type) for tag, node in found]
+
+    async def read(part: Sequence[tuple[bytes, bytes]]) -> list[Attribute]:
+        with refusals():
+            return decode_read_response(await connection.ask(READ_REQUEST, read_parameters(part)), len(part)).attributes
+
+    answers = await in_portions(read, asked, min(connection.limits.nodes_per_read, _PORTION), _TOGETHER)
     planned: list[PlannedTag] = []
     reports: list[gateway.TagReport] = []
-    for (tag, node), answer in zip(found, answers, strict=True):
-        status, value = answer.StatusCode, value_of(answer)
-        if status is not None and status.value == BAD_NODE_ID_UNKNOWN:
+    for (tag, node), (status, value) in zip(found, answers, strict=True):
+        if status == BAD_NODE_ID_UNKNOWN:
             reports.append(refused(tag, BAD_NODE_ID_UNKNOWN))
         elif _is_events(tag) and not (isinstance(value, int) and value & _SUBSCRIBE_TO_EVENTS):
             reports.append(report(tag, onboarding.TAG_STATE_REFUSED, ua.StatusCodes.BadNotSupported, _NO_EVENTS))
         else:
-            planned.append(PlannedTag(tag, node, value.to_string() if isinstance(value, ua.NodeId) else ""))
+            planned.append(PlannedTag(tag, node, value if isinstance(value, NodeKey) else NodeKey()))
     return planned, reports
 
 

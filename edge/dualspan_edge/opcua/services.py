@@ -1,8 +1,9 @@
 """Services on many nodes: in as many calls as the server's limits ask for."""
 
 import asyncio
+import contextlib
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -12,6 +13,7 @@ from asyncua.ua.ua_binary import struct_from_binary
 from asyncua.ua.uaerrors import UaStatusCodeError
 
 from dualspan_edge.decoder import check_read_response
+from dualspan_edge.errors import ServiceRefusedError
 from dualspan_edge.opcua.nodeids import standard_node
 
 _T = TypeVar("_T")
@@ -80,6 +82,15 @@ async def in_portions(
 def _cut(calls: Iterable[range], portion: int) -> deque[range]:
     """The same items in calls of `portion` at most."""
     return deque(call[start : start + portion] for call in calls for start in range(0, len(call), portion))
+
+
+@contextlib.contextmanager
+def refusals() -> Generator[None]:
+    """A refused call as asyncua's own error, which all others handle already."""
+    try:
+        yield
+    except ServiceRefusedError as error:
+        raise UaStatusCodeError(error.code) from error
 
 
 async def read_attributes(

@@ -20,14 +20,13 @@ from dualspan_edge.opcua.items import (
     create_items,
     delete_items,
     is_modifiable,
-    item_request,
     modify_items,
-    parameters,
     refused,
     report,
 )
-from dualspan_edge.opcua.plan import Coarseness, GroupKey, PlannedTag, choose_coarseness, in_groups
+from dualspan_edge.opcua.plan import Coarseness, GroupKey, PlannedTag, choose_coarseness, in_groups, queue_size
 from dualspan_edge.opcua.planning import find_nodes
+from dualspan_edge.opcua.requests import AskedTag
 from dualspan_edge.opcua.subscription import MonitoredItem, Subscription, create_subscription
 from dualspan_edge.opcua.words import status_words
 from dualspan_edge.samples import TagTable
@@ -35,6 +34,11 @@ from dualspan_frame import ValueKind
 
 _log = structlog.get_logger(__name__)
 _ON_ITS_WAY = 1.0
+
+
+def _as_changed(item: MonitoredItem, tag: gateway.TagConfiguration) -> AskedTag:
+    """An item that is the tag's alone, as the tag is now to be monitored."""
+    return AskedTag(PlannedTag(tag, item.planned.node, item.planned.data_type), item.handle, queue_size(tag))
 
 
 class Subscriptions:
@@ -143,21 +147,16 @@ class Subscriptions:
         subscription: Subscription,
         changes: Sequence[tuple[MonitoredItem, gateway.TagConfiguration]],
     ) -> list[gateway.TagReport]:
-        requests: list[ua.MonitoredItemModifyRequest] = []
-        planned = [PlannedTag(tag, item.planned.node, item.planned.data_type) for item, tag in changes]
-        for (item, _), member in zip(changes, planned, strict=True):
-            request = ua.MonitoredItemModifyRequest(MonitoredItemId=ua.UInt32(item.item_id))
-            request.RequestedParameters = parameters(member, item.handle)
-            requests.append(request)
-        results = await modify_items(connection, subscription.identifier, requests)
+        asked = [(item.item_id, _as_changed(item, tag)) for item, tag in changes]
+        results = await modify_items(connection, subscription.identifier, asked)
         reports: list[gateway.TagReport] = []
-        for (item, tag), member, result in zip(changes, planned, results, strict=True):
-            if not result.StatusCode.is_good():
-                reports.append(change_refused(tag, int(result.StatusCode.value)))
-                continue
-            changed = MonitoredItem(member, {tag.tag_id: tag}, item.handle, item.item_id)
-            subscription.items[item.handle] = changed
-            reports.append(active(tag, result))
+        for (item_id, (member, handle, queue)), result in zip(asked, results, strict=True):
+            tag = member.tag
+            if result.is_good:
+                subscription.items[handle] = MonitoredItem(member, {tag.tag_id: tag}, handle, item_id)
+                reports.append(active(tag, result, queue))
+            else:
+                reports.append(change_refused(tag, result.status))
         return reports
 
     async def _move(
@@ -294,20 +293,19 @@ class Subscriptions:
     async def _monitor(
         self, connection: Connection, subscription: Subscription, group: list[PlannedTag]
     ) -> list[gateway.TagReport]:
-        requests = [item_request(member, self._handle(member)) for member in group]
-        results = await create_items(connection, subscription.identifier, requests)
+        asked = [AskedTag(member, self._handle(member), queue_size(member.tag)) for member in group]
+        results = await create_items(connection, subscription.identifier, asked)
         reports: list[gateway.TagReport] = []
-        for member, request, result in zip(group, requests, results, strict=True):
-            handle = int(request.RequestedParameters.ClientHandle)
-            if result.StatusCode.is_good():
+        for (member, handle, queue), result in zip(asked, results, strict=True):
+            if result.is_good:
                 tags = {tag.tag_id: tag for tag in member.all_tags}
-                subscription.items[handle] = MonitoredItem(member, tags, handle, int(result.MonitoredItemId))
+                subscription.items[handle] = MonitoredItem(member, tags, handle, result.item_id)
                 # Conditions that were raised before the item was there have not been told over it.
                 subscription.refreshed &= not member.is_events
-                reports += [active(tag, result) for tag in member.all_tags]
+                reports += [active(tag, result, queue) for tag in member.all_tags]
             else:
                 self.table.remove(handle)
-                reports += [refused(tag, int(result.StatusCode.value)) for tag in member.all_tags]
+                reports += [refused(tag, result.status) for tag in member.all_tags]
         return reports
 
     def _handle(self, member: PlannedTag) -> int:

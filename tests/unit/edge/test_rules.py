@@ -14,6 +14,7 @@ from dualspan.onboarding.v1 import resources_pb2 as onboarding
 from dualspan_edge.backoff import Backoff
 from dualspan_edge.clock import ClockWatch, SendingTime, offset_from
 from dualspan_edge.configuration import ReportLedger
+from dualspan_edge.decoder.cursor import numeric_key
 from dualspan_edge.enrolment import EnrolmentToken
 from dualspan_edge.errors import EnrolmentError, ServerRefusedError, UntrustedServerError
 from dualspan_edge.opcua.datatypes import kind_of
@@ -65,7 +66,7 @@ def test_the_queue_holds_what_is_sampled(sampling: int, publishing: int, configu
 def test_grouping_is_as_fine_as_the_server_allows() -> None:
     node = ua.NodeId(1, 1)  # pyright: ignore[reportArgumentType]
     tags = [
-        PlannedTag(_tag(number, kind=1 + number % 2, sampling=100 * (1 + number % 3)), node, f"i={number % 4}")
+        PlannedTag(_tag(number, kind=1 + number % 2, sampling=100 * (1 + number % 3)), node, numeric_key(0, number % 4))
         for number in range(24)
     ]
     assert len(in_groups(tags, choose_coarseness(tags, 100))) == 12
