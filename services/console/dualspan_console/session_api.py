@@ -13,13 +13,13 @@ from dualspan.identity.v1 import account_service_pb2 as contract
 from dualspan.identity.v1.account_service_pb2_grpc import AccountServiceStub
 from dualspan.identity.v1.service_pb2 import SignInRequest, SignOutRequest
 from dualspan.identity.v1.service_pb2_grpc import IdentityServiceStub
-from dualspan_console.catalogue import LANGUAGES, choose_language
+from dualspan_console.languages import LANGUAGES, choose_language
 from dualspan_console.security import Cookies
 from dualspan_console.transcoding.callers import Access, Callers, check_same_origin
-from dualspan_console.transcoding.endpoint import allow, guarded
-from dualspan_console.transcoding.intake import read_body, read_query
+from dualspan_console.transcoding.endpoint import guarded, refuse_method
+from dualspan_console.transcoding.intake import read_body
 from dualspan_console.transcoding.problems import FieldProblem, Problem
-from dualspan_console.transcoding.requests import decode_object
+from dualspan_console.transcoding.requests import check_known, check_no_query, decode_object
 from dualspan_runtime.roles import role_name
 
 _NOT_SIGNED_IN = {"signedIn": False, "csrf": ""}
@@ -57,14 +57,14 @@ class SessionApi:
         return await guarded(request, self._choose_language)
 
     async def _session(self, request: Request) -> Response:
-        _check_no_query(request)
+        check_no_query(request)
         if request.method in {"GET", "HEAD"}:
             return JSONResponse(await self._told(request))
         if request.method == "POST":
             return await self._sign_in(request)
         if request.method == "DELETE":
             return await self._sign_out(request)
-        return _other_method(request, ("GET", "POST", "DELETE"))
+        return refuse_method(request, ("GET", "POST", "DELETE"))
 
     async def _told(self, request: Request) -> dict[str, Any]:
         """Who is signed in; a session that has ended is none."""
@@ -90,7 +90,7 @@ class SessionApi:
         check_same_origin(request)
         document = decode_object(await read_body(request))
         email, password = (_text(document, name) for name in ("email", "password"))
-        _check_known(document, ("email", "password"))
+        check_known(document, ("email", "password"))
         signed_in = await self.identity.SignIn(
             SignInRequest(
                 email=email,
@@ -123,12 +123,12 @@ class SessionApi:
 
     async def _choose_language(self, request: Request) -> Response:
         if request.method != "PUT":
-            return _other_method(request, ("PUT",))
-        _check_no_query(request)
+            return refuse_method(request, ("PUT",))
+        check_no_query(request)
         check_same_origin(request)
         document = decode_object(await read_body(request))
         language = _text(document, "language")
-        _check_known(document, ("language",))
+        check_known(document, ("language",))
         if language not in LANGUAGES:
             raise _wrong("language", f"must be one of {', '.join(LANGUAGES)}")
         response = Response(status_code=204)
@@ -149,33 +149,6 @@ def session_document(account: contract.Account) -> dict[str, Any]:
         "permissions": list(account.permissions),
         "session": account.session,
     }
-
-
-def _other_method(request: Request, verbs: tuple[str, ...]) -> Response:
-    allowed = allow(verbs)
-    if request.method == "OPTIONS":
-        return Response(status_code=204, headers={"allow": allowed})
-    raise Problem(
-        405,
-        "METHOD_NOT_ALLOWED",
-        f"This address does not take {request.method[:20]}, but {allowed}.",
-        headers={"allow": allowed},
-    )
-
-
-def _check_no_query(request: Request) -> None:
-    _check_known(dict(read_query(request)), ())
-
-
-def _check_known(document: dict[str, Any], names: tuple[str, ...]) -> None:
-    for name in document:
-        if name not in names:
-            raise Problem(
-                400,
-                "UNKNOWN_FIELD",
-                f"There is no field {name[:100]} here. Leave it out.",
-                fields=[FieldProblem(name[:100], "is not known")],
-            )
 
 
 def _text(document: dict[str, Any], name: str) -> str:

@@ -54,16 +54,8 @@ class Endpoint:
         found = self._router.find(_known_verb(request.method), read_path(request))
         if not found.allowed:
             raise Problem(404, "NO_SUCH_ADDRESS", "There is nothing at this address. See /v1/openapi.json.")
-        allowed = allow(found.allowed)
-        if request.method == "OPTIONS":
-            return Response(status_code=204, headers={"allow": allowed})
         if found.route is None:
-            raise Problem(
-                405,
-                "METHOD_NOT_ALLOWED",
-                f"This address does not take {request.method[:20]}, but {allowed}.",
-                headers={"allow": allowed},
-            )
+            return refuse_method(request, found.allowed)
         access = await self._callers.of(request)
         message = build_request(found.route, found.fields, read_query(request), await read_body(request))
         if found.route.method.server_streaming:
@@ -126,10 +118,18 @@ def _known_verb(verb: str) -> str:
     return "GET" if verb == "HEAD" else verb
 
 
-def allow(verbs: tuple[str, ...]) -> str:
-    """What the header Allow says of an address (RFC 9110, 10.2.1)."""
+def refuse_method(request: Request, verbs: tuple[str, ...]) -> Response:
+    """Answers to another method than an address takes: OPTIONS is told which those are (RFC 9110, 9.3.7).
+
+    Raises:
+        Problem: It was no OPTIONS (`METHOD_NOT_ALLOWED`).
+    """
     heads = ("HEAD",) if "GET" in verbs else ()
-    return ", ".join(sorted({*verbs, *heads, "OPTIONS"}))
+    headers = {"allow": ", ".join(sorted({*verbs, *heads, "OPTIONS"}))}
+    if request.method == "OPTIONS":
+        return Response(status_code=204, headers=headers)
+    words = f"This address does not take {request.method[:20]}, but {headers['allow']}."
+    raise Problem(405, "METHOD_NOT_ALLOWED", words, headers=headers)
 
 
 async def _opened(call: Any) -> None:

@@ -16,7 +16,7 @@ TIMEOUT_HEADER: Final = "request-timeout"
 # What people import and publish comes in one request, as base64: three bytes take four.
 _LARGEST_BODY = 24 * MEBIBYTE
 _LONGEST_QUERY = 64 << 10
-_LONGEST_SECONDS = 120.0
+LONGEST_SECONDS: Final = 120.0
 _SECONDS = re.compile(r"[0-9]{1,4}(\.[0-9]{1,3})?")
 
 
@@ -70,10 +70,10 @@ def read_timeout(request: Request) -> float | None:
     word = request.headers.get(TIMEOUT_HEADER, "")
     if not word:
         return None
-    if not _SECONDS.fullmatch(word) or not 0 < float(word) <= _LONGEST_SECONDS:
+    if not _SECONDS.fullmatch(word) or not 0 < float(word) <= LONGEST_SECONDS:
         raise Problem(
             400,
             "BAD_TIMEOUT",
-            f"{TIMEOUT_HEADER} must be a number of seconds, more than 0 and {_LONGEST_SECONDS:g} at most.",
+            f"{TIMEOUT_HEADER} must be a number of seconds, more than 0 and {LONGEST_SECONDS:g} at most.",
         )
     return float(word)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from google.protobuf import field_mask_pb2, json_format
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
+from starlette.requests import Request
 
 from dualspan_console.transcoding.contracts import Route
+from dualspan_console.transcoding.intake import read_query
 from dualspan_console.transcoding.problems import FieldProblem, Problem
 
 _MASK = field_mask_pb2.FieldMask.DESCRIPTOR.full_name
@@ -53,6 +55,25 @@ def build_request(route: Route, fields: Mapping[str, str], query: Sequence[tuple
     if route.verb == "PATCH":
         _complete_mask(route, request, sent)
     return request
+
+
+def check_no_query(request: Request) -> None:
+    """Refuses parameters where none are known.
+
+    Raises:
+        Problem: There are some (`UNKNOWN_FIELD`).
+    """
+    check_known([name for name, _ in read_query(request)], ())
+
+
+def check_known(names: Iterable[str], known: Collection[str]) -> None:
+    """Refuses what is not known.
+
+    Raises:
+        Problem: There is some (`UNKNOWN_FIELD`).
+    """
+    if strangers := [name for name in names if name not in known]:
+        raise _unknown(strangers)
 
 
 def _read_body(route: Route, request: Message, body: bytes) -> Sequence[str]:
@@ -173,9 +194,13 @@ def _field_path(descriptor: Descriptor, name: str) -> list[FieldDescriptor] | No
         if field is None:
             return None
         fields.append(field)
-        is_message = field.message_type is not None and field.message_type.full_name not in _AS_WORDS
-        place = field.message_type if is_message else None
+        place = None if is_parameter(field) else field.message_type
     return fields if place is None else None
+
+
+def is_parameter(field: FieldDescriptor) -> bool:
+    """Whether a parameter of a query can be this field: a value, or several, that each are one word."""
+    return field.message_type is None or field.message_type.full_name in _AS_WORDS
 
 
 def _word(field: FieldDescriptor, name: str, word: str) -> Any:
