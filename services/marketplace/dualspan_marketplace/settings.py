@@ -1,11 +1,16 @@
 """What can be set about the marketplace."""
 
-from typing import Literal
+import ipaddress
+from datetime import timedelta
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from dualspan_marketplace.subscriptions.life import Clock
 from dualspan_runtime.settings import ServiceSettings
+
+_SHORTEST_SECRET = 16
 
 
 class MarketplaceSettings(ServiceSettings):
@@ -25,6 +30,15 @@ class MarketplaceSettings(ServiceSettings):
     hand_back_days: float = Field(
         default=30.0, ge=0, description="Results of a cancelled subscription can be fetched for so long."
     )
+    fulfilment_url: str = Field(
+        default="", description="URL of a payment side that is told of subscriptions, https://…; empty: none is."
+    )
+    fulfilment_secret: SecretStr = Field(
+        default=SecretStr(""), description="What it and we sign with, 16 characters or more; empty: it may ask nothing."
+    )
+    private_webhooks: bool = Field(
+        default=False, description="The payment side may have a private address, and plain HTTP."
+    )
     access_hours: float = Field(
         default=12.0, gt=0, description="An app's pages have to be opened again after so long, whatever the session."
     )
@@ -35,6 +49,12 @@ class MarketplaceSettings(ServiceSettings):
     meter_seconds: float = Field(default=60.0, ge=1, description="Usage is counted so often.")
     statement_delay_hours: float = Field(
         default=24.0, ge=0, description="A statement is closed so long after its month, so that what comes late is in."
+    )
+    trial_start_seconds: float = Field(
+        default=120.0, gt=0, description="A version that is tried has to be healthy within so long."
+    )
+    trial_watch_seconds: float = Field(
+        default=3.0, ge=0, description="A version that is tried has to stay healthy for so long."
     )
     apps_folder: str = Field(
         default="apps", description="Folder of apps that run as local processes; relative to the working directory."
@@ -65,6 +85,15 @@ class MarketplaceSettings(ServiceSettings):
         default="",
         description="Folder with historian.sock and marketplace.sock, which containers then use in place of the two "
         "addresses: where the platform runs on the engine's machine and not in containers. Empty: none.",
+    )
+    docker_egress_image: str = Field(
+        default="",
+        description="Image, by a name that the engine knows, of what opens ways to the hosts that an app declares; "
+        "empty: apps that declare any do not run as containers.",
+    )
+    docker_egress_private: str = Field(
+        default="",
+        description="Networks with commas, 10.20.0.0/16, that declared hosts may be in besides the internet.",
     )
     app_authority_file: str = Field(
         default="", description="PEM of who signed the platform's certificates, for apps; empty: they speak plaintext."
@@ -113,3 +142,25 @@ class MarketplaceSettings(ServiceSettings):
         default="", description="Where charts of apps may come from, with commas: ghcr.io, or http://registry:5000."
     )
     helm: str = Field(default="helm", description="The helm command, 3.6 or later.")
+
+    @field_validator("docker_egress_private")
+    @classmethod
+    def _are_networks(cls, value: str) -> str:
+        for each in filter(None, (part.strip() for part in value.split(","))):
+            ipaddress.IPv4Network(each)
+        return value
+
+    @property
+    def clock(self) -> Clock:
+        """How long a subscription is borne with."""
+        return Clock(timedelta(days=self.grace_days), timedelta(days=self.hand_back_days))
+
+    @model_validator(mode="after")
+    def _check_fulfilment(self) -> Self:
+        secret = self.fulfilment_secret.get_secret_value()
+        if (secret or self.fulfilment_url) and len(secret) < _SHORTEST_SECRET:
+            words = f"FULFILMENT_SECRET needs {_SHORTEST_SECRET} characters or more: both sides sign with it."
+            raise ValueError(words)
+        if self.fulfilment_url and not self.fulfilment_url.startswith("https://") and not self.private_webhooks:
+            raise ValueError("FULFILMENT_URL must begin with https://, unless PRIVATE_WEBHOOKS is true.")
+        return self

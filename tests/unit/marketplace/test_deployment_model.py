@@ -12,6 +12,7 @@ from dualspan_marketplace.deployments.model import (
     Desired,
     GiveUp,
     Instance,
+    Mend,
     Observed,
     Phase,
     Remove,
@@ -132,3 +133,20 @@ def test_the_reason_of_a_failure_has_its_last_words() -> None:
     assert isinstance(step, GiveUp)
     assert "started 3 times" in step.reason
     assert "no such module" in step.reason
+
+
+@pytest.mark.parametrize("phase", [Phase.WELL, Phase.STARTING, Phase.UNWELL])
+def test_what_is_missing_around_it_is_put_right_beside_it(phase: Phase) -> None:
+    wanted, instance = Desired(runs=True, generation=1, gives_up=False), Instance("a", 1, phase, 1.0)
+    assert next_step(wanted, Observed((instance,), remains=True, lacks="no way out")) == Mend("no way out")
+    assert not isinstance(next_step(wanted, Observed((instance,), remains=True)), Mend)
+    late = replace(instance, seconds=1000.0)
+    step = next_step(wanted, Observed((late,), remains=True, lacks="no way out"))
+    assert isinstance(step, Mend if phase is Phase.WELL else Remove)
+    for gone in (
+        replace(instance, phase=Phase.ENDED),
+        replace(instance, altered=True),
+        replace(instance, generation=2),
+    ):
+        assert isinstance(next_step(wanted, Observed((gone,), remains=True, lacks="no way out")), Remove)
+    assert isinstance(next_step(replace(wanted, runs=False), Observed((instance,), lacks="no way out")), Remove)

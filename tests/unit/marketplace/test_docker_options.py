@@ -12,11 +12,15 @@ from dualspan_manifest import parse
 from dualspan_marketplace.deployments.docker.options import (
     LIMITS,
     Names,
+    Outward,
     altered,
     app,
-    bridge,
     confinement,
+    egress,
     files,
+    inside,
+    is_inside,
+    outside,
     port_of,
     refusal,
     subnets,
@@ -31,6 +35,7 @@ NAME = SubscriptionName("acme", "oee")
 NAMES = Names("here", NAME)
 GIVEN = [Given("TOKEN_FILE", "token", b"the secret")]
 ORDERS = Orders(NAME, 3, "maker", SAMPLE, {"HISTORIAN": "historian:7403"}, GIVEN)
+NONE, OUTWARD = Outward(), Outward("dualspan/egress", "10.20.0.0/16")
 LABELS = {
     "io.dualspan.platform": "here",
     "io.dualspan.tenant": "acme",
@@ -51,10 +56,12 @@ def test_the_confinement_word_for_word() -> None:
         "memswap_limit": 256 << 20,
         "nano_cpus": 500_000_000,
         "pids_limit": resources.pids,
-        "ulimits": [{"Name": "nofile", "Soft": 1024, "Hard": 1024}],
+        "ulimits": [{"Name": "nofile", "Soft": 1024, "Hard": 1024}, {"Name": "core", "Soft": 0, "Hard": 0}],
         "ipc_mode": "private",
-        "shm_size": "16m",
+        "shm_size": 16 << 20,
         "oom_score_adj": 500,
+        "dns": ["127.0.0.1"],
+        "dns_opt": ["timeout:1", "attempts:1"],
     }
 
 
@@ -70,7 +77,8 @@ def test_an_app_word_for_word() -> None:
             **LABELS,
             "io.dualspan.part": "app",
             "io.dualspan.generation": "3",
-            "io.dualspan.limits": f"{256 << 20} 500 {SAMPLE.resources.pids} 8080",
+            "io.dualspan.limits": f"500 {256 << 20} {SAMPLE.resources.pids} {SAMPLE.resources.disk} 8080",
+            "io.dualspan.egress": "no",
         },
         "environment": {
             "DUALSPAN_APP_DATA": "/tmp/dualspan-app",
@@ -125,13 +133,49 @@ def test_names_are_a_subscriptions_own() -> None:
     [({"image": ""}, "no image"), ({"image": "registry.example.com/app:latest"}, "by digest"), ({}, "")],
 )
 def test_what_cannot_be_run_says_why(changes: dict[str, str], words: str) -> None:
-    found = refusal(replace(SAMPLE, run=replace(SAMPLE.run, **changes)))  # pyright: ignore[reportArgumentType]
+    found = refusal(replace(SAMPLE, run=replace(SAMPLE.run, **changes)), NONE)  # pyright: ignore[reportArgumentType]
     assert words in found
     assert bool(words) == bool(found)
 
 
-def test_nothing_but_the_platform_is_reached() -> None:
-    assert "api.example.com:443" in refusal(parse(MANIFEST))
+def test_declared_hosts_need_a_way_out() -> None:
+    assert "api.example.com:443" in refusal(parse(MANIFEST), NONE)
+    assert not refusal(parse(MANIFEST), OUTWARD)
+
+
+def test_the_way_out_of_an_app_that_declares_hosts() -> None:
+    declaring = replace(ORDERS, manifest=parse(MANIFEST), environment={"HISTORIAN": "historian:7403"})
+    variables = app(declaring, NAMES)["environment"]
+    assert {key: value for key, value in variables.items() if not key.startswith("DUALSPAN_")} == {
+        "HTTPS_PROXY": "http://egress:3128",
+        "https_proxy": "http://egress:3128",
+        "NO_PROXY": "127.0.0.1,historian,localhost",
+        "no_proxy": "127.0.0.1,historian,localhost",
+    }
+    made = egress("sha256:12", declaring, NAMES, OUTWARD)
+    for key, value in confinement(SAMPLE.resources).items():
+        if key not in {"dns", "dns_opt", "mem_limit", "memswap_limit", "nano_cpus", "pids_limit", "tmpfs"}:
+            assert made.pop(key) == value
+    assert {key: made[key] for key in ("image", "name", "network", "environment", "mem_limit", "pids_limit")} == {
+        "image": "sha256:12",
+        "name": NAMES.egress,
+        "network": NAMES.outside,
+        "environment": {
+            "DUALSPAN_EGRESS_HOSTS": "api.example.com:443",
+            "DUALSPAN_EGRESS_PRIVATE": "10.20.0.0/16",
+            "DUALSPAN_EGRESS_LISTEN": "0.0.0.0:3128",
+        },
+        "mem_limit": 64 << 20,
+        "pids_limit": 32,
+    }
+    assert "volumes" not in made
+    assert len({NAMES.key, NAMES.outside, NAMES.egress, NAMES.files}) == 4
+
+
+def test_volumes_that_an_image_wants_are_temporary_files() -> None:
+    made = app(ORDERS, NAMES, volumes=["/data", "/run/dualspan/", "/tmp", "/var/cache"])
+    assert set(made["tmpfs"]) == {"/tmp", "/data", "/var/cache"}
+    assert len(set(made["tmpfs"].values())) == 1
 
 
 def inspected() -> dict[str, Any]:
@@ -150,12 +194,27 @@ def inspected() -> dict[str, Any]:
             "NanoCpus": made["nano_cpus"],
             "PidsLimit": made["pids_limit"],
             "IpcMode": "private",
+            "PidMode": "",
+            "UTSMode": "",
+            "UsernsMode": "",
+            "NetworkMode": NAMES.key,
+            "PortBindings": {},
+            "PublishAllPorts": False,
+            "Devices": [],
+            "Dns": ["127.0.0.1"],
+            "Tmpfs": made["tmpfs"],
+            "Ulimits": [*made["ulimits"]],
+            "ShmSize": 16 << 20,
+            "OomScoreAdj": 500,
+            "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0},
+            "LogConfig": {"Type": "json-file", "Config": {"max-size": "5m", "max-file": "2"}},
+            "Init": True,
         },
     }
 
 
 def test_one_that_is_as_it_was_made() -> None:
-    assert not altered(inspected())
+    assert not altered(inspected(), NAMES.key)
     assert port_of(inspected()) == 8080
 
 
@@ -165,6 +224,7 @@ def test_one_that_is_as_it_was_made() -> None:
         ("CapDrop", None),
         ("CapAdd", ["SYS_ADMIN"]),
         ("SecurityOpt", None),
+        ("SecurityOpt", ["no-new-privileges:true", "seccomp=unconfined"]),
         ("Privileged", True),
         ("ReadonlyRootfs", False),
         ("Memory", 1 << 40),
@@ -172,26 +232,55 @@ def test_one_that_is_as_it_was_made() -> None:
         ("NanoCpus", 0),
         ("PidsLimit", None),
         ("IpcMode", "host"),
+        ("PidMode", "host"),
+        ("UTSMode", "host"),
+        ("UsernsMode", "host"),
+        ("NetworkMode", "host"),
+        ("PortBindings", {"8080/tcp": [{"HostIp": "", "HostPort": "80"}]}),
+        ("PublishAllPorts", True),
+        ("Devices", [{"PathOnHost": "/dev/sda"}]),
+        ("DeviceRequests", [{"Count": -1}]),
+        ("Dns", ["8.8.8.8"]),
+        ("Tmpfs", {}),
+        ("Tmpfs", {"/tmp": "rw"}),
+        ("Ulimits", None),
+        ("ShmSize", 1 << 30),
+        ("OomScoreAdj", 0),
+        ("OomKillDisable", True),
+        ("RestartPolicy", {"Name": "always", "MaximumRetryCount": 0}),
+        ("LogConfig", {"Type": "json-file", "Config": {}}),
+        ("GroupAdd", ["0"]),
+        ("ExtraHosts", ["historian:10.0.0.1"]),
+        ("VolumesFrom", ["other"]),
+        ("CgroupParent", "/"),
+        ("Init", False),
     ],
 )
 def test_one_that_was_changed_by_hand(key: str, value: object) -> None:
     found = copy.deepcopy(inspected())
     found["HostConfig"][key] = value
-    assert altered(found)
+    assert altered(found, NAMES.key)
 
 
 def test_one_of_another_user_or_without_labels() -> None:
     found = inspected()
     found["Config"]["User"] = "0"
-    assert altered(found)
+    assert altered(found, NAMES.key)
     del (bare := inspected())["Config"]["Labels"][LIMITS]
-    assert altered(bare)
+    assert altered(bare, NAMES.key)
     assert port_of(bare) == 0
 
 
 def test_the_machine_has_an_address_only_where_it_must_ask() -> None:
-    assert bridge(among_peers=True) == {"com.docker.network.bridge.inhibit_ipv4": "true"}
-    assert bridge(among_peers=False) == {}
+    assert inside(among_peers=True)["options"] == {"com.docker.network.bridge.inhibit_ipv4": "true"}
+    assert inside(among_peers=False)["options"] == {}
+    assert inside(among_peers=False)["internal"] is True
+    assert outside()["internal"] is False
+
+
+@pytest.mark.parametrize(("key", "value"), [("Driver", "host"), ("Internal", False), ("EnableIPv6", True), ("", None)])
+def test_a_network_that_leads_nowhere(key: str, value: object) -> None:
+    assert is_inside({"Driver": "bridge", "Internal": True, "EnableIPv6": False, key: value}) is (key == "")
 
 
 def test_networks_of_a_pool_are_all_there_and_apart() -> None:

@@ -1,11 +1,11 @@
 """What runs of subscriptions, for the worker."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 from pathlib import Path
 
 from dualspan_marketplace.composition.app_runtime import runtime
 from dualspan_marketplace.composition.clusters import releases
+from dualspan_marketplace.deployments.docker.options import Outward
 from dualspan_marketplace.deployments.docker.provisioner import DockerProvisioner
 from dualspan_marketplace.deployments.process.provisioner import ProcessProvisioner
 from dualspan_marketplace.deployments.provisioner import Provisioner
@@ -13,18 +13,18 @@ from dualspan_marketplace.parts import Parts
 from dualspan_marketplace.service.briefing import Briefing
 from dualspan_marketplace.service.deploying import Deploying
 from dualspan_marketplace.settings import MarketplaceSettings
-from dualspan_marketplace.subscriptions.life import Clock
 
 
 def deploying(parts: Parts) -> Deploying:
     """What takes the steps; one to a process, for it holds what reaches who runs apps."""
     settings = parts.settings
-    clock = Clock(timedelta(days=settings.grace_days), timedelta(days=settings.hand_back_days))
     platform = settings.platform
     environment = {"HISTORIAN": platform.historian_address, "MARKETPLACE": platform.marketplace_address}
     authority = Path(settings.app_authority_file).read_bytes() if settings.app_authority_file else b""
     briefing = Briefing(runtime(parts), environment, authority)
-    return Deploying(parts.database, parts.operations, parts.audit, clock, provisioners(settings), briefing)
+    return Deploying(
+        parts.database, parts.operations, parts.audit, parts.settings.clock, provisioners(settings), briefing
+    )
 
 
 def provisioners(settings: MarketplaceSettings) -> Sequence[Provisioner]:
@@ -44,6 +44,7 @@ def provisioners(settings: MarketplaceSettings) -> Sequence[Provisioner]:
         peers,
         environment,
         sockets=settings.docker_sockets,
+        outward=Outward(settings.docker_egress_image, settings.docker_egress_private),
     )
     return [containers, process]
 

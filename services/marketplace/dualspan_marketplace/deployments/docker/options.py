@@ -2,9 +2,11 @@
 
 import hashlib
 import ipaddress
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from docker.types import LogConfig, Ulimit  # pyright: ignore[reportMissingTypeStubs]
 
 from dualspan_manifest import Manifest, Resources
 from dualspan_marketplace.deployments.provisioner import Orders
@@ -15,6 +17,8 @@ TENANT = "io.dualspan.tenant"
 SUBSCRIPTION = "io.dualspan.subscription"
 GENERATION = "io.dualspan.generation"
 PART = "io.dualspan.part"
+# Whether an app has a way out: written always, as an image may have labels, too.
+EGRESS = "io.dualspan.egress"
 # What it was made with: labels stay as they are whatever is done to a container by hand.
 LIMITS = "io.dualspan.limits"
 
@@ -26,6 +30,18 @@ _DATA = "/tmp/dualspan-app"  # noqa: S108 - the container is the app's own
 _LOG_SIZE = "5m"
 _LOG_FILES = "2"
 _OPEN_FILES = 1024
+_SHARED_MEMORY = 16 << 20
+_ENDED_FIRST = 500
+# What is no container of its network has no name: the engine asks no server of the machine's for an app, but this
+# address of the app's own, where nobody answers (engines before 23.0.11 pass on questions else, CVE-2024-29018).
+_NO_NAMES = "127.0.0.1"
+_NAMES_QUICKLY = ("timeout:1", "attempts:1")
+# What apps that declare hosts know their way out by.
+EGRESS_NAME = "egress"
+_EGRESS_PORT = 3128
+_APP = "app"
+_YES, _NO = "yes", "no"
+_EGRESS_RESOURCES = Resources(cpu=250, memory=64 << 20, pids=32, disk=1 << 20)
 # Of a subscription: the app, the platform's own, the host and what addresses come to nothing.
 _NETWORK_BITS = 28
 
@@ -47,6 +63,16 @@ class Names:
         return "dualspan-" + hashlib.sha256(whole.encode()).hexdigest()[:24]
 
     @property
+    def outside(self) -> str:
+        """Of the network that leads to the internet, for the container in between alone."""
+        return f"{self.key}-out"
+
+    @property
+    def egress(self) -> str:
+        """Of the container between an app that declares hosts and the internet."""
+        return f"{self.key}-egress"
+
+    @property
     def files(self) -> str:
         """Of the container, never started, that files are written through."""
         return f"{self.key}-files"
@@ -57,15 +83,34 @@ class Names:
         return marks | ({GENERATION: str(generation)} if generation else {})
 
 
-def refusal(manifest: Manifest) -> str:
+@dataclass(frozen=True, slots=True)
+class Outward:
+    """How apps reach the hosts that they declare.
+
+    Attributes:
+        image: Of the container in between, by a name that the engine knows; "": they reach none.
+        private: Networks that are not the internet's and that declared names may lead to, with commas.
+    """
+
+    image: str = ""
+    private: str = ""
+
+
+def labelled(names: Names) -> dict[str, list[str]]:
+    """A filter of the engine's for everything of a subscription."""
+    marks = names.labels("")
+    return {"label": [f"{key}={marks[key]}" for key in (PLATFORM, TENANT, SUBSCRIPTION)]}
+
+
+def refusal(manifest: Manifest, outward: Outward) -> str:
     """Why an app cannot be run as a container; "" if it can."""
     if not manifest.run.image:
         return "It comes with no image."
     if "@sha256:" not in manifest.run.image:
         return "Its image is not named by digest."
-    if manifest.egress:
-        hosts = ", ".join(f"{each.host}:{each.port}" for each in manifest.egress)
-        return f"It wants to reach {hosts}, and containers here reach the platform only."
+    if manifest.egress and not outward.image:
+        words = "and containers here reach the platform only: DUALSPAN_MARKETPLACE_DOCKER_EGRESS_IMAGE is not set."
+        return f"It wants to reach {_hosts(manifest)}, {words}"
     return ""
 
 
@@ -75,13 +120,14 @@ def through(sockets: str) -> dict[str, str]:
     return {key: f"unix:{_SOCKETS}/{name}.sock" for key, name in found.items()} if sockets else {}
 
 
-def app(orders: Orders, names: Names, sockets: str = "") -> dict[str, Any]:
+def app(orders: Orders, names: Names, sockets: str = "", volumes: Sequence[str] = ()) -> dict[str, Any]:
     """Arguments of the container that the app is.
 
     Args:
         orders: What it is, and what it is given.
         names: Of its things.
         sockets: Folder of the platform's Unix sockets; "" where it has peers in its network.
+        volumes: Folders that its image wants to be volumes: they are temporary files, as few as the others.
     """
     told = {
         **orders.environment,
@@ -90,12 +136,20 @@ def app(orders: Orders, names: Names, sockets: str = "") -> dict[str, Any]:
         "PORT": str(health_port(orders.manifest)),
         "DATA": _DATA,
     }
+    limits = _limits(orders.manifest.resources, health_port(orders.manifest))
     return {
         "image": orders.manifest.run.image,
         "name": names.key,
         "hostname": "app",
-        "labels": {**names.labels("app", orders.generation), LIMITS: _limits(orders.manifest)},
-        "environment": {f"DUALSPAN_APP_{key}": value for key, value in sorted(told.items())},
+        "labels": {
+            **names.labels(_APP, orders.generation),
+            LIMITS: limits,
+            EGRESS: _YES if orders.manifest.egress else _NO,
+        },
+        "environment": {
+            **{f"DUALSPAN_APP_{key}": value for key, value in sorted(told.items())},
+            **(_way_out(told) if orders.manifest.egress else {}),
+        },
         "network": names.key,
         "volumes": {
             names.key: {"bind": GIVEN, "mode": "ro"},
@@ -107,11 +161,66 @@ def app(orders: Orders, names: Names, sockets: str = "") -> dict[str, Any]:
         "healthcheck": {"test": ["NONE"]},
         "restart_policy": {"Name": "no"},
         "log_config": {"type": "json-file", "config": {"max-size": _LOG_SIZE, "max-file": _LOG_FILES}},
-        **confinement(orders.manifest.resources),
+        **confinement(orders.manifest.resources, [each for each in volumes if not _is_given(each)]),
     }
 
 
-def confinement(resources: Resources) -> dict[str, Any]:
+def egress(image: str, orders: Orders, names: Names, outward: Outward) -> dict[str, Any]:
+    """Arguments of the container that opens ways to declared hosts."""
+    settings = {
+        "HOSTS": _hosts(orders.manifest),
+        "PRIVATE": outward.private,
+        "LISTEN": f"0.0.0.0:{_EGRESS_PORT}",
+    }
+    confined = confinement(_EGRESS_RESOURCES)
+    # It is the one that asks for names.
+    for each in ("dns", "dns_opt"):
+        confined.pop(each)
+    return {
+        "image": image,
+        "name": names.egress,
+        "hostname": EGRESS_NAME,
+        "labels": {**names.labels("egress", orders.generation), LIMITS: _limits(_EGRESS_RESOURCES, _EGRESS_PORT)},
+        "environment": {f"DUALSPAN_EGRESS_{key}": value for key, value in settings.items()},
+        "network": names.outside,
+        "init": True,
+        "detach": True,
+        "healthcheck": {"test": ["NONE"]},
+        "restart_policy": {"Name": "no"},
+        "log_config": {"type": "json-file", "config": {"max-size": _LOG_SIZE, "max-file": _LOG_FILES}},
+        **confined,
+    }
+
+
+def for_engine(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The same, with the classes that the engine's client wants."""
+    made = dict(arguments)
+    made["log_config"] = LogConfig(**made["log_config"])
+    made["ulimits"] = [Ulimit(**each) for each in made["ulimits"]]
+    return made
+
+
+def _hosts(manifest: Manifest) -> str:
+    return ",".join(f"{each.host}:{each.port}" for each in manifest.egress)
+
+
+def _way_out(told: Mapping[str, str]) -> dict[str, str]:
+    """Variables that clients of HTTP know; the platform itself is reached without it."""
+    proxy = f"http://{EGRESS_NAME}:{_EGRESS_PORT}"
+    hosts = {told[key].rpartition(":")[0] for key in ("HISTORIAN", "MARKETPLACE") if key in told}
+    near = ",".join(sorted({"localhost", "127.0.0.1", *(each for each in hosts if each and each != "unix")}))
+    return {"HTTPS_PROXY": proxy, "https_proxy": proxy, "NO_PROXY": near, "no_proxy": near}
+
+
+def _is_given(folder: str) -> bool:
+    return folder.rstrip("/") in {GIVEN, _SOCKETS, "/tmp"}  # noqa: S108 - its own
+
+
+def _temporary(resources: Resources) -> str:
+    return f"rw,noexec,nosuid,nodev,size={resources.disk},mode=1777"
+
+
+def confinement(resources: Resources, volumes: Sequence[str] = ()) -> dict[str, Any]:
     """What keeps an app within bounds."""
     return {
         "user": USER,
@@ -119,16 +228,22 @@ def confinement(resources: Resources) -> dict[str, Any]:
         "security_opt": ["no-new-privileges:true"],
         "privileged": False,
         "read_only": True,
-        "tmpfs": {"/tmp": f"rw,noexec,nosuid,nodev,size={resources.disk},mode=1777"},  # noqa: S108 - its own
+        "tmpfs": dict.fromkeys(["/tmp", *volumes], _temporary(resources)),  # noqa: S108 - its own
         "mem_limit": resources.memory,
         # No more than the memory: no swap.
         "memswap_limit": resources.memory,
         "nano_cpus": resources.cpu * 1_000_000,
         "pids_limit": resources.pids,
-        "ulimits": [{"Name": "nofile", "Soft": _OPEN_FILES, "Hard": _OPEN_FILES}],
+        "ulimits": [
+            {"Name": "nofile", "Soft": _OPEN_FILES, "Hard": _OPEN_FILES},
+            # What an app was is not written to the machine's disk.
+            {"Name": "core", "Soft": 0, "Hard": 0},
+        ],
         "ipc_mode": "private",
-        "shm_size": "16m",
-        "oom_score_adj": 500,
+        "shm_size": _SHARED_MEMORY,
+        "oom_score_adj": _ENDED_FIRST,
+        "dns": [_NO_NAMES],
+        "dns_opt": list(_NAMES_QUICKLY),
     }
 
 
@@ -147,26 +262,55 @@ def files(image: str, names: Names) -> dict[str, Any]:
     }
 
 
-def altered(attributes: Mapping[str, Any]) -> bool:
-    """Whether a container is not, or no more, as it was made; its attributes are those that the engine tells."""
+def altered(attributes: Mapping[str, Any], network: str) -> bool:
+    """Whether a container is not, or no more, as it was made.
+
+    Args:
+        attributes: Those that the engine tells.
+        network: That it was made in.
+    """
     host, config = attributes["HostConfig"], attributes["Config"]
     try:
-        memory, cpu, pids, _ = map(int, config["Labels"][LIMITS].split())
+        cpu, memory, pids, disk, _ = map(int, config["Labels"][LIMITS].split())
     except (KeyError, ValueError):
         return True
-    is_so: dict[str, object] = {
+    resources = Resources(cpu, memory, pids, disk)
+    temporary = host.get("Tmpfs") or {}
+    so = all((host.get(key) or None) == (value or None) for key, value in _as_made(resources, network).items())
+    is_temporary = "/tmp" in temporary and set(temporary.values()) == {_temporary(resources)}  # noqa: S108 - its own
+    limits = {(each["Name"], each["Soft"], each["Hard"]) for each in host.get("Ulimits") or ()}
+    is_limited = limits == {("nofile", _OPEN_FILES, _OPEN_FILES), ("core", 0, 0)}
+    is_nameless = host.get("Dns") == [_NO_NAMES] or config["Labels"].get(PART) != _APP
+    return not (so and is_temporary and is_limited and is_nameless and config["User"] == USER)
+
+
+def _as_made(resources: Resources, network: str) -> dict[str, object]:
+    """What the engine tells of a container's confinement, where it is the same for all of them."""
+    log = {"Type": "json-file", "Config": {"max-size": _LOG_SIZE, "max-file": _LOG_FILES}}
+    nothing = ("CapAdd", "Devices", "DeviceRequests", "ExtraHosts", "GroupAdd", "Links", "VolumesFrom", "CgroupParent")
+    own = ("PidMode", "UTSMode", "UsernsMode", "PortBindings", "PublishAllPorts", "Privileged", "OomKillDisable")
+    return {
+        **dict.fromkeys((*nothing, *own)),
         "CapDrop": ["ALL"],
-        "CapAdd": None,
         "SecurityOpt": ["no-new-privileges:true"],
-        "Privileged": False,
         "ReadonlyRootfs": True,
-        "Memory": memory,
-        "MemorySwap": memory,
-        "NanoCpus": cpu * 1_000_000,
-        "PidsLimit": pids,
+        "Memory": resources.memory,
+        "MemorySwap": resources.memory,
+        "NanoCpus": resources.cpu * 1_000_000,
+        "PidsLimit": resources.pids,
         "IpcMode": "private",
+        "ShmSize": _SHARED_MEMORY,
+        "OomScoreAdj": _ENDED_FIRST,
+        "NetworkMode": network,
+        "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0},
+        "LogConfig": log,
+        "Init": True,
     }
-    return config["User"] != USER or any((host.get(key) or None) != (value or None) for key, value in is_so.items())
+
+
+def has_egress(attributes: Mapping[str, Any]) -> bool:
+    """Whether an app's container was made with a way out."""
+    return attributes["Config"]["Labels"].get(EGRESS) == _YES
 
 
 def port_of(attributes: Mapping[str, Any]) -> int:
@@ -175,9 +319,8 @@ def port_of(attributes: Mapping[str, Any]) -> int:
     return int(port) if port.isdigit() else 0
 
 
-def _limits(manifest: Manifest) -> str:
-    resources = manifest.resources
-    return f"{resources.memory} {resources.cpu} {resources.pids} {health_port(manifest)}"
+def _limits(resources: Resources, port: int) -> str:
+    return f"{resources.cpu} {resources.memory} {resources.pids} {resources.disk} {port}"
 
 
 def health_port(manifest: Manifest) -> int:
@@ -185,14 +328,25 @@ def health_port(manifest: Manifest) -> int:
     return manifest.port(manifest.health.port)
 
 
-def bridge(*, among_peers: bool) -> dict[str, str]:
-    """Options of a subscription's network.
+def inside(*, among_peers: bool) -> dict[str, Any]:
+    """Arguments of an app's own network, which leads nowhere.
 
     Args:
         among_peers: Whether those who ask the app are in its network. Else they are processes of the machine, which
             then needs an address there, and the app reaches by it whatever listens on all of the machine's addresses.
     """
-    return {"com.docker.network.bridge.inhibit_ipv4": "true"} if among_peers else {}
+    given = {"com.docker.network.bridge.inhibit_ipv4": "true"} if among_peers else {}
+    return {"driver": "bridge", "internal": True, "enable_ipv6": False, "options": given}
+
+
+def outside() -> dict[str, Any]:
+    """Arguments of a network that leads out."""
+    return {"driver": "bridge", "internal": False, "enable_ipv6": False, "options": {}}
+
+
+def is_inside(network: Mapping[str, Any]) -> bool:
+    """Whether a network, as the engine tells of it, leads nowhere."""
+    return network["Driver"] == "bridge" and network["Internal"] is True and not network["EnableIPv6"]
 
 
 def subnets(pool: str, key: str) -> Iterator[str]:

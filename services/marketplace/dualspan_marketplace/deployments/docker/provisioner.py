@@ -2,7 +2,6 @@
 
 import asyncio
 import io
-import itertools
 import tarfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,18 +16,15 @@ from docker.errors import (  # pyright: ignore[reportMissingTypeStubs]
     APIError,
     DockerException,
     ImageNotFound,
-    NotFound,
-)
-from docker.types import (  # pyright: ignore[reportMissingTypeStubs]
-    IPAMConfig,
-    IPAMPool,
-    LogConfig,
-    Ulimit,
 )
 
 from dualspan_manifest import Manifest
-from dualspan_marketplace.deployments.docker import options
-from dualspan_marketplace.deployments.docker.options import Names
+from dualspan_marketplace.deployments.docker import egress, options
+from dualspan_marketplace.deployments.docker.egress import Egress
+from dualspan_marketplace.deployments.docker.images import Images
+from dualspan_marketplace.deployments.docker.networks import Networks
+from dualspan_marketplace.deployments.docker.options import Names, Outward
+from dualspan_marketplace.deployments.docker.repeating import if_there, unless_there
 from dualspan_marketplace.deployments.docker.statistics import observed
 from dualspan_marketplace.deployments.provisioner import (
     CannotStartError,
@@ -44,12 +40,13 @@ from dualspan_marketplace.usage.counters import Observation
 T = TypeVar("T")
 
 _CALL_SECONDS = 30
-_CONFLICT = 409
-# Of networks that overlap with somebody else's.
-_TRIES = 20
+# Requests to the engine at a time; images that are on their way have threads of their own.
+_REQUESTS = 16
+_PULLS = 8
 _STOP_SECONDS = 5
 _LAST_LINES = 20
 _LAST_WORDS = 500
+_LOG_END = 2000
 
 
 class DockerProvisioner:
@@ -64,6 +61,7 @@ class DockerProvisioner:
         environment: What differs for containers, without the prefix `DUALSPAN_APP_`: HISTORIAN and MARKETPLACE, as
             peers.
         sockets: Folder with the Unix sockets of these, which containers then have in place of peers; empty: none.
+        outward: How apps reach the hosts that they declare.
     """
 
     kind = "docker"
@@ -77,131 +75,92 @@ class DockerProvisioner:
         environment: Mapping[str, str],
         *,
         sockets: str = "",
+        outward: Outward | None = None,
     ) -> None:
         self._url = url
         self._platform = platform
-        self._pool = pool
-        self._peers = dict(peers)
+        self._outward = outward or Outward()
+        self._images = Images(self._engine)
+        self._networks = Networks(self._engine, pool, peers)
+        self._egress = Egress(self._engine, self._images, self._networks, self._outward)
+        self._requests = ThreadPoolExecutor(_REQUESTS, thread_name_prefix="engine")
+        self._pulls = ThreadPoolExecutor(_PULLS, thread_name_prefix="pull")
         self._environment = {**environment, **options.through(sockets)}
         self._sockets = sockets
 
     @cached_property
     def _client(self) -> Any:
         # Asks the engine what it speaks: when it is first needed, and again as long as it does not answer.
-        return docker.DockerClient(base_url=self._url, timeout=_CALL_SECONDS)
+        return docker.DockerClient(base_url=self._url, timeout=_CALL_SECONDS, max_pool_size=_REQUESTS + _PULLS)
+
+    def _engine(self) -> Any:
+        return self._client
 
     def refuses(self, manifest: Manifest, publisher: str) -> str:
         """Why an app cannot be run here; "" if it can."""
         del publisher  # whoever's it is
-        return options.refusal(manifest)
+        return options.refusal(manifest, self._outward)
 
     async def prepare(self, manifest: Manifest) -> None:
         """Pull the image, if it is not there."""
-        await _asked(lambda: self._pull(manifest.run.image))
+        await _asked(self._pulls, lambda: self._images.pull(manifest.run.image))
 
     async def ensure(self, orders: Orders) -> None:
-        """Network, files, container; what is there already stays."""
-        await _asked(lambda: self._ensure(orders))
+        """Network, way out, files, container; what is there already stays."""
+        await _asked(self._requests, lambda: self._ensure(orders))
 
     async def deliver(self, orders: Orders) -> None:
         """Write the files anew."""
         names = Names(self._platform, orders.name)
-        await _asked(lambda: self._give(names, orders.files))
+        await _asked(self._requests, lambda: self._give(names, orders.files))
 
     async def observe(self, name: SubscriptionName) -> Holding:
         """What carries the subscription's labels."""
-        return await _asked(lambda: self._observe(Names(self._platform, name)))
+        return await _asked(self._requests, lambda: self._observe(Names(self._platform, name)))
 
     async def consumption(self, name: SubscriptionName) -> Sequence[Observation]:
         """What the app's containers use, as the engine counts it."""
-        return await _asked(lambda: self._consumption(Names(self._platform, name)))
+        return await _asked(self._requests, lambda: self._consumption(Names(self._platform, name)))
+
+    async def last_words(self, name: SubscriptionName) -> str:
+        """The end of its containers' logs."""
+        return await _asked(self._requests, lambda: self._said(Names(self._platform, name)))
 
     async def remove(self, name: SubscriptionName) -> None:
         """Containers, network, volume."""
-        await _asked(lambda: self._remove(Names(self._platform, name)))
+        await _asked(self._requests, lambda: self._remove(Names(self._platform, name)))
 
     async def subscriptions(self) -> Sequence[SubscriptionName]:
         """Of all that carries this platform's label."""
-        return await _asked(self._list)
-
-    def _pull(self, image: str) -> None:
-        if not self._present(image):
-            try:
-                # Bounded by the task, not by a call's time: the engine sends progress all the while.
-                self._client.images.pull(image)
-            except (NotFound, APIError) as err:
-                raise CannotStartError(f"The image {image} cannot be pulled: {err.explanation or err}") from err
-
-    def _present(self, image: str) -> str:
-        """What the engine knows an image by; "" if it is not there.
-
-        One that was built here and never came from a registry has no digest of one: its id is as good, the SHA-256 of
-        the configuration, which names all layers by theirs.
-        """
-        for known in (image, "sha256:" + image.rpartition("@sha256:")[2]):
-            try:
-                self._client.images.get(known)
-            except ImageNotFound:
-                continue
-            return known
-        return ""
+        return await _asked(self._requests, self._list)
 
     def _ensure(self, orders: Orders) -> None:
-        image = self._present(orders.manifest.run.image)
+        image = self._images.present(orders.manifest.run.image)
         if not image:
             raise CannotStartError(f"The image {orders.manifest.run.image} is not there.")
         names = Names(self._platform, orders.name)
-        told = {**orders.environment, **self._environment}
-        arguments = options.app(replace(orders, environment=told), names, self._sockets)
+        told = replace(orders, environment={**orders.environment, **self._environment})
+        arguments = options.app(told, names, self._sockets, self._images.volumes(image))
         arguments["image"] = image
-        arguments["log_config"] = LogConfig(**arguments["log_config"])
-        arguments["ulimits"] = [Ulimit(**each) for each in arguments["ulimits"]]
         try:
             # A network takes the engine as long as all the rest before the start.
             with ThreadPoolExecutor(1) as beside:
-                network = beside.submit(self._ensure_network, names)
+                surroundings = beside.submit(self._ensure_surroundings, orders, names)
                 self._client.volumes.create(names.key, labels=names.labels("volume"))
-                _unless_there(lambda: self._client.containers.create(**options.files(image, names)))
+                unless_there(lambda: self._client.containers.create(**options.files(image, names)))
                 self._give(names, orders.files)
-                network.result()
-            _unless_there(lambda: self._client.containers.create(**arguments))
+                surroundings.result()
+            unless_there(lambda: self._client.containers.create(**options.for_engine(arguments)))
             self._client.containers.get(names.key).start()
         except ImageNotFound as err:
             raise CannotStartError(f"The image {orders.manifest.run.image} is not there.") from err
         except APIError as err:
             raise CannotStartError(f"The engine refuses to start it: {err.explanation or err}") from err
 
-    def _ensure_network(self, names: Names) -> None:
-        if not self._networks(names):
-            self._new_network(names)
-        # The engine takes a name twice when two ask at the same moment: all keep the same one of them.
-        network, *others = sorted(self._networks(names), key=lambda each: (each.attrs["Created"], each.id))
-        for each in others:
-            _if_there(each.remove)
-        network.reload()
-        there = {each["Name"] for each in (network.attrs.get("Containers") or {}).values()}
-        for alias, container in self._peers.items():
-            if container not in there:
-                _unless_there(lambda alias=alias, container=container: network.connect(container, aliases=[alias]))
-
-    def _new_network(self, names: Names) -> None:
-        for subnet in itertools.islice(options.subnets(self._pool, names.key), _TRIES):
-            try:
-                self._client.networks.create(
-                    names.key,
-                    driver="bridge",
-                    internal=True,
-                    enable_ipv6=False,
-                    options=options.bridge(among_peers=bool(self._peers)),
-                    labels=names.labels("network"),
-                    ipam=IPAMConfig(pool_configs=[IPAMPool(subnet=subnet)]),
-                )
-            except APIError as err:
-                if "overlaps" not in str(err.explanation):
-                    raise
-            else:
-                return
-        raise CannotStartError(f"There is no address space left in {self._pool} for another app's network.")
+    def _ensure_surroundings(self, orders: Orders, names: Names) -> None:
+        self._networks.ensure(names)
+        if orders.manifest.egress:
+            self._egress.ensure(orders, names)
 
     def _give(self, names: Names, files: Sequence[Given]) -> None:
         packed = io.BytesIO()
@@ -214,11 +173,26 @@ class DockerProvisioner:
         self._client.containers.get(names.files).put_archive(options.GIVEN, packed.getvalue())
 
     def _observe(self, names: Names) -> Holding:
-        found = self._containers(names)
+        found, networks = self._containers(names), self._networks.found(names)
         apps = [each for each in found if each.labels.get(options.PART) == "app"]
-        instances = tuple(_found(each, names.key) for each in apps)
-        remains = bool(found) or bool(self._networks(names)) or bool(self._volumes(names))
-        return Holding(instances, remains=remains)
+        own = [each for each in networks if each.name == names.key]
+        instances = tuple(_found(each, names.key, is_sealed=self._is_sealed(own)) for each in apps)
+        remains = bool(found) or bool(networks) or bool(self._volumes(names))
+        return Holding(instances, remains, self._lacks(names, found, own) if instances else "")
+
+    @staticmethod
+    def _is_sealed(own: Sequence[Any]) -> bool:
+        return len(own) == 1 and options.is_inside(own[0].attrs)
+
+    def _lacks(self, names: Names, found: list[Any], own: Sequence[Any]) -> str:
+        app = next(each for each in found if each.labels.get(options.PART) == "app")
+        if all(each.name != names.files for each in found):
+            return "the way to its files was not there"
+        if options.has_egress(app.attrs):
+            words = egress.lacks(found, names)
+            if words:
+                return words
+        return self._networks.lacks(names, own[0]) if own else ""
 
     def _consumption(self, names: Names) -> list[Observation]:
         apps = [each for each in self._containers(names) if each.labels.get(options.PART) == "app"]
@@ -229,18 +203,19 @@ class DockerProvisioner:
         ]
         return [each for each in seen if each is not None]
 
+    def _said(self, names: Names) -> str:
+        apps = [each for each in self._containers(names) if each.labels.get(options.PART) == "app"]
+        logs = (each.logs(tail=_LAST_LINES).decode("utf-8", "replace").strip() for each in apps)
+        return "\n".join(logs)[-_LOG_END:]
+
     def _remove(self, names: Names) -> None:
         for each in self._containers(names):
             if each.labels.get(options.PART) == "app":
-                _if_there(lambda each=each: each.stop(timeout=_STOP_SECONDS))
-            _if_there(lambda each=each: each.remove(force=True, v=True))
-        for network in self._networks(names):
-            network.reload()
-            for each in network.attrs.get("Containers") or {}:
-                _if_there(lambda network=network, each=each: network.disconnect(each, force=True))
-            _if_there(network.remove)
+                if_there(lambda each=each: each.stop(timeout=_STOP_SECONDS))
+            if_there(lambda each=each: each.remove(force=True, v=True))
+        self._networks.remove(names)
         for volume in self._volumes(names):
-            _if_there(lambda volume=volume: volume.remove(force=True))
+            if_there(lambda volume=volume: volume.remove(force=True))
 
     def _list(self) -> list[SubscriptionName]:
         wanted = {"label": f"{options.PLATFORM}={self._platform}"}
@@ -255,21 +230,13 @@ class DockerProvisioner:
         )
 
     def _containers(self, names: Names) -> list[Any]:
-        return self._client.containers.list(all=True, filters=_labelled(names), ignore_removed=True)
-
-    def _networks(self, names: Names) -> list[Any]:
-        return self._client.networks.list(filters=_labelled(names))
+        return self._client.containers.list(all=True, filters=options.labelled(names), ignore_removed=True)
 
     def _volumes(self, names: Names) -> list[Any]:
-        return self._client.volumes.list(filters=_labelled(names))
+        return self._client.volumes.list(filters=options.labelled(names))
 
 
-def _labelled(names: Names) -> dict[str, list[str]]:
-    marks = names.labels("")
-    return {"label": [f"{key}={marks[key]}" for key in (options.PLATFORM, options.TENANT, options.SUBSCRIPTION)]}
-
-
-def _found(container: Any, network: str) -> Found:
+def _found(container: Any, network: str, *, is_sealed: bool) -> Found:
     attributes, state = container.attrs, container.attrs["State"]
     alive = bool(state["Running"])
     networks = attributes["NetworkSettings"]["Networks"] or {}
@@ -279,7 +246,10 @@ def _found(container: Any, network: str) -> Found:
         generation=int(container.labels.get(options.GENERATION, "0")),
         started=_time(state["StartedAt"] if alive else attributes["Created"]),
         alive=alive,
-        altered=container.name != network or set(networks) != {network} or options.altered(attributes),
+        altered=not is_sealed
+        or container.name != network
+        or set(networks) != {network}
+        or options.altered(attributes, network),
         address=f"{joined.get('IPAddress', '')}:{options.port_of(attributes)}",
         words="" if alive else _last_words(container, state),
     )
@@ -302,24 +272,9 @@ def _time(text: str) -> datetime:
     return datetime.fromisoformat(text.rstrip("Z")[:26]).replace(tzinfo=UTC)
 
 
-def _unless_there(make: Callable[[], object]) -> None:
-    try:
-        make()
-    except APIError as err:
-        if err.status_code != _CONFLICT and "already exists" not in str(err.explanation):
-            raise
-
-
-def _if_there(end: Callable[[], object]) -> None:
-    try:
-        end()
-    except NotFound:
-        return
-
-
-async def _asked(question: Callable[[], T]) -> T:
+async def _asked(threads: ThreadPoolExecutor, question: Callable[[], T]) -> T:
     """What the engine says, asked beside the event loop."""
     try:
-        return await asyncio.to_thread(question)
+        return await asyncio.get_running_loop().run_in_executor(threads, question)
     except (DockerException, requests.RequestException) as err:
         raise UnreachableError(f"The Docker Engine does not do as it is told: {err}") from err

@@ -1,0 +1,66 @@
+"""The way out of an app that declares hosts: a container between its network and one that leads to the internet."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from dualspan_marketplace.deployments.docker import options
+from dualspan_marketplace.deployments.docker.images import Images
+from dualspan_marketplace.deployments.docker.networks import Networks
+from dualspan_marketplace.deployments.docker.options import Names, Outward
+from dualspan_marketplace.deployments.docker.repeating import unless_there
+from dualspan_marketplace.deployments.provisioner import CannotStartError, Orders
+
+
+@dataclass(frozen=True, slots=True)
+class Egress:
+    """Makes them.
+
+    Attributes:
+        client: Gives the engine's client.
+        images: Of the engine.
+        networks: Of subscriptions.
+        outward: What they are made with.
+    """
+
+    client: Callable[[], Any]
+    images: Images
+    networks: Networks
+    outward: Outward
+
+    def ensure(self, orders: Orders, names: Names) -> None:
+        """Have it run; one that is not as it was made is made anew. The app's own network is there.
+
+        Raises:
+            CannotStartError: Its image is not there.
+        """
+        image = self.images.identity(self.outward.image)
+        if not image:
+            raise CannotStartError(f"The image {self.outward.image}, through which apps reach hosts, is not there.")
+        self.networks.ensure_outside(names)
+        found = self._found(names)
+        if found is not None and options.altered(found.attrs, names.outside):
+            found.remove(force=True)
+        arguments = options.for_engine(options.egress(image, orders, names, self.outward))
+        unless_there(lambda: self.client().containers.create(**arguments))
+        made = self.client().containers.get(names.egress)
+        network = self.networks.get(names.key, names)
+        self.networks.join(network, made.id, options.EGRESS_NAME, made.attrs["NetworkSettings"]["Networks"])
+        made.start()
+
+    def _found(self, names: Names) -> Any | None:
+        containers = self.client().containers.list(all=True, filters=options.labelled(names), ignore_removed=True)
+        return next((each for each in containers if each.name == names.egress), None)
+
+
+def lacks(containers: list[Any], names: Names) -> str:
+    """What is wrong with the one that is there, or missing; "" if all is well."""
+    found = next((each for each in containers if each.name == names.egress), None)
+    if found is None:
+        return "its way out was not there"
+    if not found.attrs["State"]["Running"]:
+        return "its way out had ended"
+    joined = found.attrs["NetworkSettings"]["Networks"] or {}
+    if set(joined) != {names.key, names.outside} or options.altered(found.attrs, names.outside):
+        return "its way out was changed by hand"
+    return ""
