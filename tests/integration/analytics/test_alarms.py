@@ -152,6 +152,22 @@ async def test_a_violated_limit_is_raised_as_soon_as_there_is_a_rule(desk: Desk)
     assert (await desk.transitions())[0].event_time.ToMicroseconds() >= made_us
 
 
+async def test_a_clock_that_is_ahead_is_told_at_the_rule(desk: Desk) -> None:
+    made = await desk.rule("hot", hot_rule())
+    await desk.evaluated()
+
+    async def troubles() -> list[str]:
+        return list((await desk.stub.GetAlarmRule(contract.GetAlarmRuleRequest(name=made.name))).troubles)
+
+    assert not await troubles()
+    await desk.heat(95.0, now_us() + 20 * 60_000_000)
+    words = (
+        "imm01: Its samples come from more than 10 minutes ahead and are not evaluated: set the clock of its server."
+    )
+    await until(troubles, lambda found: found == [words])
+    assert not await desk.alarms()
+
+
 async def test_a_delay_passes_without_samples_and_bad_data_raises_nothing(desk: Desk) -> None:
     await desk.heat(20.0)
     await desk.rule("hot", hot_rule(on_delay=seconds(0.5)))

@@ -15,6 +15,7 @@ from dualspan_frame import ValueKind
 from dualspan_onboarding.assets import AssetLevel
 from dualspan_runtime.errors import error_info
 from harness.analytics import AnalyticsPlatform, Bound, Plant, PlantAsset, line, machine, site
+from harness.historian import stamp
 from plc_sim.plants import make_plant
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -259,6 +260,34 @@ async def test_own_factors_go_before_the_built_in_ones(platform: AnalyticsPlatfo
     await stub.DeleteEmissionFactor(contract.DeleteEmissionFactorRequest(name=own.name))
     again = await stub.QueryEnergyUse(use(plant, "", T0 + 2 * HOUR, region="CN-GD"))
     assert again.total.carbon == pytest.approx(20 * 0.4403)
+
+
+async def test_a_year_has_its_own_emission_factor_and_two_are_told(platform: AnalyticsPlatform) -> None:
+    plant = await platform.plant([machine("m1", "energy-meter", ["active-energy"])])
+    stub = EnergyServiceStub(plant.channel)
+    for year, value in ((2025, 0.1), (2026, 0.2)):
+        factor = contract.EmissionFactor(
+            name=f"{plant.parent}/emissionFactors/y{year}", region="X", year=year, value=value, gas="CO2", source="own"
+        )
+        await stub.UpdateEmissionFactor(contract.UpdateEmissionFactorRequest(emission_factor=factor))
+    new_year = 1_767_225_600_000_000
+    hours = new_year + np.arange(-3, 4) * HOUR
+    await plant.ingest({PropertyRef("m1", "active-energy"): (hours, np.arange(7) * 10.0)})
+
+    async def used(start: int, end: int) -> contract.QueryEnergyUseResponse:
+        request = contract.QueryEnergyUseRequest(
+            parent=plant.parent,
+            start_time=stamp(new_year + start * HOUR),
+            end_time=stamp(new_year + end * HOUR),
+            region="X",
+        )
+        return await stub.QueryEnergyUse(request)
+
+    old = await used(-2, 0)
+    assert (old.emission_factor.year, old.total.carbon, list(old.notes)) == (2025, pytest.approx(2.0), [])
+    both = await used(-2, 2)
+    assert (both.emission_factor.year, both.total.carbon) == (2026, pytest.approx(8.0))
+    assert both.notes == ["The emission factor of 2026 is taken for all of it; ask for 2025 apart."]
 
 
 async def test_what_cannot_be_is_refused_with_a_reason(platform: AnalyticsPlatform) -> None:

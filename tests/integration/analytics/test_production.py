@@ -259,8 +259,8 @@ async def test_custom_kpis(platform: AnalyticsPlatform) -> None:
     plant = await made(platform)
     stub = KpiServiceStub(plant.channel)
 
-    async def put(formula: str, kpi: str = "mine") -> kpis_pb2.Kpi:
-        given = kpis_pb2.Kpi(name=f"{plant.parent}/kpis/{kpi}", formula=formula)
+    async def put(formula: str, kpi: str = "mine", unit: str = "") -> kpis_pb2.Kpi:
+        given = kpis_pb2.Kpi(name=f"{plant.parent}/kpis/{kpi}", formula=formula, unit=unit)
         return await stub.UpdateKpi(kpis_pb2.UpdateKpiRequest(kpi=given))
 
     await put("mean(injection_velocity) * PQ / increase(scrap_count)")
@@ -270,6 +270,12 @@ async def test_custom_kpis(platform: AnalyticsPlatform) -> None:
     assert column.reasons.texts == ["division by zero"]
     await put("mean(injection_velocity)")
     assert list((await asked(plant, *machine_day, kpis=("mine",))).kpis[0].values) == pytest.approx([75.0] * 3)
+    await put("mean(injection_velocity)", unit="m/s")  # the property is in mm/s
+    assert list((await asked(plant, *machine_day, kpis=("mine",))).kpis[0].values) == pytest.approx([0.075] * 3)
+    await put("mean(injection_velocity)", unit="kW")
+    column = (await asked(plant, *machine_day, kpis=("mine",))).kpis[0]
+    assert np.isnan(column.values).all()
+    assert column.reasons.texts == ["injection-velocity is in mm/s, which does not convert to kW"]
     for formula in ("open('/etc/passwd')", "__import__('os')", "injection_velocity", "1 +", "(" * 900):
         assert await refused(put(formula)) in {"BAD_EXPRESSION", "EXPRESSION_TOO_LARGE"}
     assert await refused(put("1", "oee")) == "KPI_IS_STANDARD"

@@ -23,8 +23,11 @@ from dualspan_analytics.alarms.rules import (
     Direction,
     Limit,
     Limits,
+    OpcUaConditions,
     Rate,
     Scope,
+    Signal,
+    SignalKind,
     Stale,
     States,
     Suppression,
@@ -109,6 +112,16 @@ def test_suppression_is_a_condition_of_its_own() -> None:
     assert [(row.measure, row.sign) for row in found] == [(Measure.STATE, -1)]
 
 
+@pytest.mark.parametrize("source", [SignalKind.KPI, SignalKind.ANOMALY])
+def test_a_rule_on_a_kpi_or_a_score_is_suppressed_by_a_property_too(source: SignalKind) -> None:
+    quiet = Suppression("state", States(("idle",)))
+    plan = make_plan([rule(source=source, name="oee", unit="", suppressed_while=quiet)], tree("p1"))
+    found = [row for row in plan.table.rows if row.key.purpose is Purpose.SUPPRESSION]
+    assert [(row.signal, row.key.index) for row in found] == [(Signal(SignalKind.PROPERTY, "p1", "state"), 0)]
+    watched = [row.signal for row in plan.table.rows if row.key.purpose is Purpose.ALARM]
+    assert watched == [Signal(source, "p1", "oee")] * 2
+
+
 def test_texts_numbers_and_truth_have_codes() -> None:
     texts = Texts()
     codes = [texts.code(text) for text in ("idle", "3", "true", "run", "idle")]
@@ -141,6 +154,7 @@ def test_texts_numbers_and_truth_have_codes() -> None:
         (rule(name=""), "property"),
         (rule(index=-1), "index"),
         (rule(suppressed_while=Suppression("", States(("x",)))), "suppressed_while.property"),
+        (rule(OpcUaConditions((1,)), suppressed_while=Suppression("state", States(("x",)))), "suppressed_while"),
     ],
 )
 def test_what_makes_no_sense_is_named(wrong: AlarmRule, field: str) -> None:

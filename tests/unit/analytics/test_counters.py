@@ -29,6 +29,8 @@ def counter(values: Sequence[float], bad: tuple[int, ...] = (), kind: type = np.
         ([65530, 65535, 3, 5], 65536, 5 + 4 + 2, 0, 0, 1),
         ([60000, 3, 5], 65536, 5536 + 3 + 2, 0, 0, 1),
         ([50000, 3, 5], 65536, 3 + 2, 1, 0, 0),  # too far from its end to have rolled over
+        ([32765, 32767, -32767, -32760], 65536, 2 + 2 + 7, 0, 0, 1),  # a signed number of 16 bits
+        ([32765, 32767, -32767, -32760], 0, 2 + 7, 1, 0, 0),
     ],
 )
 def test_falls_of_counters(

@@ -1,3 +1,4 @@
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -13,8 +14,10 @@ from dualspan_analytics.expressions import windows as windows_
 from dualspan_analytics.expressions.instants import Work, condition, evaluate
 from dualspan_analytics.expressions.model import Property
 from dualspan_analytics.expressions.parsing import parse
+from dualspan_analytics.expressions.units import in_unit, mixed
 from dualspan_analytics.expressions.windows import Windows, check_windowed, compute
 from dualspan_analytics.kpis.measures import MEASURES, Measure
+from dualspan_analytics.kpis.ratios import Figures
 from dualspan_runtime.errors import DomainError, InvalidArgument, ResourceExhausted
 
 BAD = 0x80000000
@@ -271,3 +274,41 @@ def test_any_text_is_understood_or_refused(text: str) -> None:
         evaluate(expression.root, expression, {}, np.array([0], np.int64))
     except DomainError:
         pass
+
+
+def test_a_mean_of_a_property_is_in_the_unit_of_its_kpi() -> None:
+    def shown(text: str, have: str, unit: str) -> tuple[float, str]:
+        expression = parse(text)
+        figures = Figures(np.array([20.0]), np.ones(1), np.full(1, "", object))
+        found = in_unit(figures, expression, dict.fromkeys(expression.properties, have), unit)
+        return float(found.value[0]), str(found.reason[0])
+
+    assert shown("mean(power)", "W", "kW") == (pytest.approx(0.02), "")
+    assert shown("max(temperature)", "Cel", "[degF]") == (pytest.approx(68.0), "")
+    assert shown("increase(temperature)", "Cel", "[degF]") == (pytest.approx(36.0), "")  # a difference has no offset
+    value, why = shown("last(power)", "W", "Cel")
+    assert (math.isnan(value), why) == (True, "power is in W, which does not convert to Cel")
+    # Nobody knows what is made of several, or what has no unit is in.
+    for text, have, unit in (("mean(power) * 2", "W", "kW"), ("mean(power)", "", "kW"), ("mean(power)", "W", "")):
+        assert shown(text, have, unit) == (20.0, "")
+
+
+def test_different_units_of_machines_are_told_unless_they_do_not_matter() -> None:
+    def told(text: str, units: set[str], unit: str, counted_in: set[str]) -> str:
+        expression = parse(text)
+        return mixed(expression, dict.fromkeys(expression.properties, units), counted_in, unit)
+
+    one, both = {"W"}, {"W", "kW"}
+    assert told("mean(power) * 2", both, "kW", set()) == "machines have power in W and in kW; ask for each"
+    assert told("duration(power > 5)", both, "s", set()) == "machines have power in W and in kW; ask for each"
+    assert (
+        told("E / PQ", set(), "kW.h", {"kg", "{piece}", ""})
+        == "machines have quantities in kg and in {piece}; ask for each"
+    )
+    for text, units, unit, counted_in in (
+        ("mean(power)", both, "kW", {"kg", "{piece}"}),  # each is converted
+        ("mean(power) / max(power)", both, "1", set[str]()),
+        ("mean(power) * 2", one, "kW", {"kg", ""}),
+        ("E / PQ", one, "kW.h", {"kg", ""}),
+    ):
+        assert told(text, units, unit, counted_in) == ""

@@ -99,6 +99,17 @@ def test_text_and_integers_keep_their_kind() -> None:
     ).missing.all()
 
 
+def test_what_is_no_number_is_not_good_and_no_line_leads_there() -> None:
+    value = np.array([1.0, math.nan, 3.0, math.inf, 5.0])
+    series = Series(np.arange(5) * 10, value, np.zeros(5, np.uint32), "")
+    assert share_of_intervals(series, np.array([0, 10, 20, 40, 50])).tolist() == [1.0, 0.0, 0.5, 1.0]
+    found = join(series, np.array([5, 25, 35, 40]), Join.LINEAR)
+    assert found.missing.tolist() == [True, True, True, False]
+    assert found.status.tolist() == [BAD_NO_DATA] * 3 + [GOOD]
+    # Where it stands a machine has sent it.
+    assert join(series, np.array([10, 30]), Join.LINEAR).missing.tolist() == [False, False]
+
+
 def test_the_last_value_holds_until_now_and_no_longer() -> None:
     series, rows = series_of([(0, 1, GOOD), (10, 2, GOOD)]), np.array([5, 15, 25, 35])
     until = horizon(series, 20)

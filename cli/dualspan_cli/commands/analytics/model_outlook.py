@@ -134,6 +134,9 @@ def remaining(
     if not found.approaching:
         messages.print(f"{slope}: it does not lead to {limit:g}.")
         return
+    if not found.remaining.ToMicroseconds():
+        messages.print(f"{slope}: {limit:g} is reached.")
+        return
     hours = found.remaining.ToMicroseconds() / 3.6e9
     earliest = found.earliest.ToMicroseconds() / 3.6e9
     latest = found.latest.ToMicroseconds() / 3.6e9 if found.HasField("latest") else math.inf

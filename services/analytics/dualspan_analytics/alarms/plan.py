@@ -169,7 +169,10 @@ def watched(rule: AlarmRule, tree: AssetTree, troubles: list[Trouble]) -> Sequen
 def _rows(rule: AlarmRule, asset: Asset, tree: AssetTree, texts: Texts) -> Sequence[ConditionRow]:
     if rule.source is not SignalKind.PROPERTY:
         signal = Signal(rule.source, asset.id, rule.name)
-        return _conditions(rule, signal, Conversion(1.0, 0.0), texts)
+        found = list(_conditions(rule, signal, Conversion(1.0, 0.0), texts))
+        if rule.suppressed_while is not None:
+            found += _suppression(rule, rule.suppressed_while, found[-1], tree, texts)
+        return found
     indexes = _indexes(rule, asset, tree)
     unit = tree.unit(PropertyRef(asset.id, rule.name, indexes[0]))
     scale = conversion(rule.unit or unit, unit)

@@ -231,6 +231,9 @@ def problems(rule: AlarmRule) -> Sequence[Problem]:
             Problem(f"suppressed_while.{problem.field}", problem.text)
             for problem in _state_problems(rule.suppressed_while.states)
         ]
+        if isinstance(rule.condition, OpcUaConditions):
+            words = "Its server says when it means nothing: events of conditions have no asset whose property could."
+            found.append(Problem("suppressed_while", words))
         if not rule.suppressed_while.property:
             found.append(Problem("suppressed_while.property", "Name the property that says so."))
     return found

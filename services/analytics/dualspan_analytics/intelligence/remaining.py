@@ -21,7 +21,7 @@ class Remaining:
         slope_low: Lower end of its confidence interval.
         slope_high: Upper end.
         level: Where the trend stands at the end of the span.
-        us: Time until the limit; NaN if it is not approached. 0 if it is reached already.
+        us: Time until the limit; NaN if it is not approached. 0 if the trend reached it within the span.
         us_low: The earliest time within the confidence; NaN likewise.
         us_high: The latest; infinite if the interval holds slopes that never reach it.
     """
@@ -53,6 +53,8 @@ def remaining(time_us: NDArray[np.int64], value: Floats, limit: float, confidenc
     pick = np.unique(np.linspace(0, len(value) - 1, _MOST_POINTS).astype(np.int64))
     seconds = (time_us[pick] - time_us[-1]) / 1e6
     slope, intercept, low, high = np.asarray(theilslopes(value[pick], seconds, confidence), np.float64).tolist()
+    if (intercept + slope * float(seconds[0]) - limit) * (intercept - limit) <= 0.0:
+        return Remaining(slope, low, high, intercept, 0.0, 0.0, 0.0)
     ways = sorted(
         (_seconds(limit - intercept, each) for each in (low, slope, high)), key=lambda way: (np.isnan(way), way)
     )

@@ -133,11 +133,13 @@ def _looked_at(samples: Samples, start_us: int, modulus: float, bad: Intervals, 
     rolled = np.zeros(len(fall), np.bool_)
     if modulus > 0:
         rolled = fall & (before > _FULL * modulus) & (now < (1.0 - _FULL) * modulus) & (before < modulus)
+        half = 0.5 * modulus  # one that a PLC keeps as a signed number goes on below 0
+        rolled |= fall & (before > _FULL * half) & (before < half) & (now < -_FULL * half)
     reset = fall & ~rolled & (now < _RESET * before)
     most = ordinary.most_of(kept.samples)
     back = fall & ~rolled & ~reset
     lost = (reset & (now > most)) | (back & (-step > ordinary.most))
-    amount = np.where(rolled, step + modulus, np.where(lost, 0.0, np.where(reset, now, step)))
+    amount = np.where(rolled, step + modulus, np.where(lost, 0.0, np.where(reset, np.maximum(now, 0.0), step)))
     far = step > most
     jump = far & ordinary.is_known & (step > ordinary.most_in(np.diff(t)))
     # What comes out of the first values of all may be a total that was there before anybody looked.

@@ -77,13 +77,24 @@ def share_of_intervals(series: Series, edges: NDArray[np.int64], until_us: int =
     if not len(series):
         return np.zeros(len(edges) - 1)
     length, edges = np.diff(edges), np.minimum(edges, until_us)
-    lengths = np.diff(series.timestamp) * series.is_good[:-1]
+    is_good = good_samples(series)
+    lengths = np.diff(series.timestamp) * is_good[:-1]
     good = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
     at = np.searchsorted(series.timestamp, edges, side="right") - 1
     row = np.maximum(at, 0)
-    partly = (edges - series.timestamp[row]) * series.is_good[row]
+    partly = (edges - series.timestamp[row]) * is_good[row]
     until = np.where(at >= 0, good[row] + partly, 0)
     return np.diff(until) / np.maximum(length, 1)
+
+
+def good_samples(series: Series) -> NDArray[np.bool_]:
+    """bool[n]: samples of Good status that are a number, where they are to be one."""
+    return series.is_good & is_number(series.value)
+
+
+def is_number(value: NDArray[Any]) -> NDArray[np.bool_]:
+    """bool[n]: neither NaN nor infinite; what is no float64 is never either."""
+    return np.isfinite(value) if value.dtype.kind == "f" else np.ones(len(value), np.bool_)
 
 
 def _taken(series: Series, at: NDArray[np.integer], found: NDArray[np.bool_]) -> Joined:
@@ -114,7 +125,9 @@ def _on_lines(series: Series, rows: NDArray[np.int64], before: NDArray[np.intege
     with np.errstate(invalid="ignore", over="ignore"):
         line = value[low] + (value[high] - value[low]) * ((rows - ts[low]) / span)
     status = np.where(exact, series.status[low], np.maximum(series.status[low], series.status[high]))
-    status = np.where(exact | near, status, np.uint32(BAD_NO_DATA)).astype(np.uint32)
+    # There is no line to what is no number.
+    drawn = near & np.isfinite(line)
+    status = np.where(exact | drawn, status, np.uint32(BAD_NO_DATA)).astype(np.uint32)
     return Joined(np.where(exact, value[low], line), (status >> 31) == 1, status)
 
 

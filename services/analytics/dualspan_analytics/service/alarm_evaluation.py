@@ -1,6 +1,7 @@
 """The evaluation of one tenant's rules: samples in, transitions and a checkpoint out, in one transaction."""
 
 import asyncio
+import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
@@ -24,7 +25,7 @@ from dualspan_analytics.alarms.documents import stored_rules
 from dualspan_analytics.alarms.evaluation import Changes, Samples, evaluate
 from dualspan_analytics.alarms.model import Event, alarm_id, new_alarm
 from dualspan_analytics.alarms.plan import Plan, Trouble, make_plan
-from dualspan_analytics.alarms.rules import AlarmRule, OpcUaConditions
+from dualspan_analytics.alarms.rules import AlarmRule, OpcUaConditions, Signal
 from dualspan_analytics.alarms.state import Cause
 from dualspan_analytics.alarms.table import Purpose, Standing
 from dualspan_analytics.assets import AssetTree
@@ -43,6 +44,9 @@ _log = structlog.stdlib.get_logger()
 _NEVER = -(1 << 62)
 _SECOND = 1_000_000
 _MOST_TROUBLES = 100
+# So long after the last of them nothing is said any more.
+_EARLY_SECONDS = 60.0
+_EARLY = "Its samples come from more than {:g} minutes ahead and are not evaluated: set the clock of its server."
 T = TypeVar("T")
 _CAUSES = {
     (Purpose.ALARM, True): Cause.RAISED,
@@ -106,6 +110,7 @@ class Evaluation:
         self._horizon = _NEVER
         self._seen: dict[tuple[str, int], Versions] = {}
         self._told: Mapping[str, Sequence[str]] = {}
+        self._early: dict[Signal, float] = {}
 
     async def run(self) -> None:
         """Evaluate until there are no rules any more; at once when another replica does it.
@@ -165,8 +170,13 @@ class Evaluation:
         return True
 
     def _troubles(self) -> Sequence[Trouble]:
-        """What the sources of signals find wrong; more is known once they have looked."""
-        return [each for source in self._sources.signals for each in source.troubles(self._tenant, self._plan)]
+        """What the sources of signals find wrong, and whose clock; more is known once they have looked."""
+        since = time.monotonic() - _EARLY_SECONDS
+        self._early = {signal: at for signal, at in self._early.items() if at > since}
+        rows = {(row.key.rule, row.key.asset) for row in self._plan.table.rows if row.signal in self._early}
+        early = [Trouble(rule, asset, _EARLY.format(self._timing.ahead / 60)) for rule, asset in sorted(rows)]
+        found = [each for source in self._sources.signals for each in source.troubles(self._tenant, self._plan)]
+        return [*found, *early]
 
     async def _in_thread(self, work: Callable[..., T], *given: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, partial(work, *given))
@@ -268,8 +278,11 @@ class Evaluation:
         return now_us() + int(self._timing.ahead * _SECOND)
 
     async def _evaluate(self, samples: Samples, *, must_keep: bool) -> None:
+        latest = self._latest()
+        early = np.unique(samples.signal[samples.timestamp > latest]).tolist()
+        self._early |= dict.fromkeys((self._plan.table.signals[place] for place in early), time.monotonic())
         standing, changes = await self._in_thread(
-            evaluate, self._plan.table, self._standing, samples, self._horizon, self._latest()
+            evaluate, self._plan.table, self._standing, samples, self._horizon, latest
         )
         if must_keep or len(changes):
             await self._commit(self._plan, standing, changes)

@@ -201,11 +201,11 @@ class EnergyUse:
             tariff=priced,
             demand=_demand(priced, when, total, quarters) if priced and when else math.nan,
             factor=factor,
-            notes=(*span.notes, *_notes(nearest, machines, factor, span.end_us)),
+            notes=(*span.notes, *_notes(nearest, machines, factor, (span.start_us, span.end_us))),
         )
 
     async def _factor(self, tenant: str, region: str, end_us: int) -> EmissionFactor:
-        return choose(await self._definitions.factors(tenant), region, _year(end_us))
+        return choose(await self._definitions.factors(tenant), region, _year(end_us - 1))
 
     async def _meters(
         self, tenant: str, tree: AssetTree, assets: Sequence[str], span: Span, edges: Micros
@@ -305,13 +305,16 @@ def _demand(tariff: Tariff, when: Rated, total: Pieces, quarters: Micros) -> flo
 
 
 def _notes(
-    nearest: Sequence[str], machines: Sequence[str], factor: EmissionFactor | None, end_us: int
+    nearest: Sequence[str], machines: Sequence[str], factor: EmissionFactor | None, span: tuple[int, int]
 ) -> tuple[str, ...]:
     notes: list[str] = []
     if set(nearest) != set(machines):
         notes.append(f"The sum is that of {', '.join(nearest)[:200]}; machines without a meter are in it as well.")
-    if factor is not None and factor.year != _year(end_us):
+    first, last = _year(span[0]), _year(span[1] - 1)
+    if factor is not None and factor.year != last:
         notes.append(f"The emission factor is that of {factor.year}, the newest there is.")
+    if factor is not None and first < min(factor.year, last):
+        notes.append(f"The emission factor of {factor.year} is taken for all of it; ask for {first} apart.")
     return tuple(notes)
 
 

@@ -10,13 +10,14 @@ from dualspan_analytics.columns import PropertyRef, Series
 from dualspan_analytics.expressions.instants import Work
 from dualspan_analytics.expressions.model import Expression, Property
 from dualspan_analytics.expressions.parsing import parse
+from dualspan_analytics.expressions.units import in_unit, mixed
 from dualspan_analytics.expressions.windows import Windows, compute, counters_of
 from dualspan_analytics.kpis.errors import bad_query, too_many_machines, too_many_rows, unknown_kpi
 from dualspan_analytics.kpis.grouping import Dimension, Rows, check_dimensions, grouped
 from dualspan_analytics.kpis.measures import PIECE, Measures
 from dualspan_analytics.kpis.opening import Opened, Part, opened, together
 from dualspan_analytics.kpis.planning import Machine
-from dualspan_analytics.kpis.ratios import ALL, COMPOSED, KPIS, Figures, figures, unit_of
+from dualspan_analytics.kpis.ratios import ALL, COMPOSED, KPIS, Figures, also, figures, unit_of
 from dualspan_analytics.service.clock import now_us
 from dualspan_analytics.service.definitions import MOST, CustomKpi, ProductionDefinitions
 from dualspan_analytics.service.production import Asked, Production, checked
@@ -169,7 +170,7 @@ class Kpis:
                 raise bad_query(f"{kpi} is a custom KPI, which is of one machine, and of all that it makes")
             edges = np.array([span[0]], np.int64), np.array([min(span[1], now_us())], np.int64)
             windows = Windows(*edges, machines[0].measures)
-            own = await self._evaluated(tenant, parse(known.formula), machines[0].machine.id, windows, work)
+            own = await self._evaluated(tenant, known, machines[0].machine.id, windows, work)
             counted_in = machines[0].machine.plan.counted_in or PIECE
             return KpiOpened(known, own, machines[0].measures, counted_in, machines, [own], skipped)
         found, measures = together(kpi, machines)
@@ -239,14 +240,14 @@ class Kpis:
                 result.reason[mine] = f"{asset} has no {missing[0]}"
                 continue
             windows = Windows(rows.first[mine], rows.last[mine], rows.measures[mine])
-            found = await self._evaluated(tenant, expression, asset, windows, work)
+            found = await self._evaluated(tenant, kpi, asset, windows, work)
             result.value[mine], result.good_share[mine] = found.value, found.good_share
             result.reason[mine] = found.reason
-        return result
+        doubt = _mixed(kpi, expression, asked, [rows.assets[place] for place in np.unique(rows.asset).tolist()])
+        return replace(result, reason=also(result.reason, np.full(len(rows), doubt, object))) if doubt else result
 
-    async def _evaluated(
-        self, tenant: str, expression: Expression, asset: str, windows: Windows, work: Work
-    ) -> Figures:
+    async def _evaluated(self, tenant: str, kpi: CustomKpi, asset: str, windows: Windows, work: Work) -> Figures:
+        expression = parse(kpi.formula)
         refs = {each: PropertyRef(asset, each.name, each.index) for each in expression.properties}
         span = int(windows.start[0]), int(windows.end[-1])
         series = await self._production.values(tenant, list(refs.values()), *span) if refs else {}
@@ -254,7 +255,16 @@ class Kpis:
         if counters:
             series = await self._production.with_earlier(tenant, counters, series, span)
         values: dict[Property, Series | None] = {each: series[ref] for each, ref in refs.items()}
-        return await asyncio.to_thread(compute, expression, values, windows, work)
+        found = await asyncio.to_thread(compute, expression, values, windows, work)
+        return in_unit(found, expression, {each: series[ref].unit for each, ref in refs.items()}, kpi.unit)
+
+
+def _mixed(kpi: CustomKpi, expression: Expression, asked: Asked, assets: Sequence[str]) -> str:
+    """What is doubtful of a custom KPI, because machines have its properties in different units."""
+    refs = {each: [PropertyRef(asset, each.name, each.index) for asset in assets] for each in expression.properties}
+    have = {each: {asked.tree.unit(ref) for ref in of if asked.tree.is_bound(ref)} for each, of in refs.items()}
+    counted_in = {machine.plan.counted_in for machine in asked.machines if machine.id in set(assets)}
+    return mixed(expression, have, counted_in, kpi.unit)
 
 
 def _standard(kpi: str, rows: Rows, machines: Sequence[Machine]) -> tuple[str, Figures]:

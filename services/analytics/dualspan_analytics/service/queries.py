@@ -13,7 +13,15 @@ from dualspan_analytics.columns import PropertyRef, Series, distinct_texts
 from dualspan_analytics.intervals import Intervals
 from dualspan_analytics.plant_data import Aggregate, PlantData, Processed
 from dualspan_analytics.queries.errors import not_numeric, table_too_large, texts_too_large
-from dualspan_analytics.queries.joins import horizon, join, share_of_intervals, union, without_future
+from dualspan_analytics.queries.joins import (
+    Joined,
+    horizon,
+    is_number,
+    join,
+    share_of_intervals,
+    union,
+    without_future,
+)
 from dualspan_analytics.queries.model import BAD_NO_DATA, Join, Quality, Query, QueryColumn, Table, TableColumn
 from dualspan_analytics.queries.plan import check_query, titles
 from dualspan_analytics.scaling import aggregate_unit, needs_numbers
@@ -175,16 +183,16 @@ def _joined(
         value=value,
         missing=found.missing,
         status=found.status,
-        row_share=_row_share(query, series, rows, found.status, until),
+        row_share=_row_share(query, series, rows, found, until),
         good_share=float(share_of_intervals(series, whole, until)[0]),
     )
 
 
 def _row_share(
-    query: Query, series: Series, rows: NDArray[np.int64], status: NDArray[np.uint32], until_us: int
+    query: Query, series: Series, rows: NDArray[np.int64], found: Joined, until_us: int
 ) -> NDArray[np.float64]:
     if not query.interval_us:
-        return ((status >> 30) == 0).astype(np.float64)
+        return (((found.status >> 30) == 0) & is_number(found.value)).astype(np.float64)
     return share_of_intervals(series, np.append(rows, query.end_us), until_us)
 
 

@@ -56,6 +56,15 @@ def test_a_trend_that_leads_away_never_reaches_the_limit() -> None:
     assert remaining(TIMES[:3], np.arange(3.0), 5.0) is None
 
 
+@pytest.mark.parametrize("limit", [60.0, 90.0])
+def test_a_limit_that_was_passed_is_reached(limit: float) -> None:
+    way = np.linspace(50.0, 100.0, 1000) + 0.2 * RNG.normal(size=1000)
+    for values in (way, way[::-1]):
+        found = remaining(TIMES, values, limit)
+        assert found is not None
+        assert (found.us_low, found.us, found.us_high) == (0.0, 0.0, 0.0)
+
+
 def test_without_a_trend_the_latest_time_is_open() -> None:
     found = remaining(TIMES, RNG.normal(size=1000), 10.0)
     assert found is not None

@@ -1441,7 +1441,7 @@ class EstimateRemainingResponse(_message.Message):
     """Share of the span with good data."""
     @_builtins.property
     def remaining(self) -> _duration_pb2.Duration:
-        """Time left; not set if the trend leads away."""
+        """Time left, 0 if the trend reached it within the span; not set if it leads away."""
 
     @_builtins.property
     def earliest(self) -> _duration_pb2.Duration:
