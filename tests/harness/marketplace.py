@@ -23,6 +23,7 @@ from harness.databases import ClonedDatabase
 from harness.historian import SECRET, Authority
 from harness.tenants import KnownTenants
 
+FULFILMENT_SECRET = "what-both-sides-sign-with"
 MANIFEST = (Path(__file__).parents[1] / "data/manifests/oee-board.yaml").read_text("utf-8")
 
 
@@ -60,7 +61,7 @@ class Marketplace:
 
     async def check(self, tenant: str, app_id: str, version: str) -> None:
         """What the worker does with a submission."""
-        await catalogue.checking(self.parts).check(tenant, app_id, version)
+        await catalogue.checking(self.parts, ()).check(tenant, app_id, version)
 
     async def publish(self, tenant: str, app_id: str, version: str = "1.2.0", text: str = "") -> apps_pb2.AppVersion:
         """Take a version all the way to the catalogue."""
@@ -126,6 +127,7 @@ async def running_marketplace(
             "database_url": database.service_url("marketplace"),
             "database_pool_size": 4,
             "drain_seconds": 0.5,
+            "fulfilment_secret": FULFILMENT_SECRET,
             "platform": {
                 "service_secret": SECRET,
                 "redis_url": redis_url,

@@ -53,13 +53,15 @@ class AppImage:
 
     Attributes:
         name: Of the image, without a tag: `dualspan/oee-board`.
-        distribution: That the app is; empty: it is of Python's own library.
+        distribution: That the app is, or those that it needs, with spaces; empty: it is of Python's own library.
         module: That is run.
+        folder: Of packages that are nowhere installed, such as an app that somebody writes; None: all are.
     """
 
     name: str
     distribution: str
     module: str
+    folder: Path | None = None
 
     def load(self, engine: Engine) -> str:
         """Have the engine hold it; returns it by digest, `name@sha256:…`.
@@ -71,8 +73,10 @@ class AppImage:
             EngineError: The engine does not answer, or does not take it.
         """
         # Once, so that there is bytecode: the image's own root cannot be written to.
-        subprocess.run([sys.executable, "-I", "-c", _IMPORT.format(self.module)], check=True, timeout=_IMPORT_SECONDS)
-        sources = dict(_sources(self.distribution))
+        if self.folder is None:
+            command = [sys.executable, "-I", "-c", _IMPORT.format(self.module)]
+            subprocess.run(command, check=True, timeout=_IMPORT_SECONDS)
+        sources = dict(_sources(self.distribution)) | dict(_packages(self.folder) if self.folder else ())
         tag = f"{self.name}:{_key(sources)}"
         if not engine.image_id(tag):
             with tempfile.TemporaryFile() as archive:
@@ -147,7 +151,7 @@ def _below(folder: Path, left_out: Collection[str]) -> Iterator[Path]:
 def _distributions(name: str) -> Sequence[importlib.metadata.Distribution]:
     """A distribution and all that it needs here, in order of name."""
     found: dict[str, importlib.metadata.Distribution] = {}
-    waiting = [name]
+    waiting = [match[0] for each in name.split() if (match := _REQUIREMENT.match(each))]
     while waiting:
         each = re.sub(r"[-_.]+", "-", waiting.pop()).lower()
         if each in found:

@@ -54,6 +54,9 @@ class ResourceName:
         return name
 
 
+TRIALS = "dualspan-trials"
+"""The tenant of apps that are tried before they are published: no enterprise, and nobody can sign in to it."""
+
 TENANT = ResourceName("tenants/{tenant}")
 USER = ResourceName("tenants/{tenant}/users/{user}")
 API_TOKEN = ResourceName("tenants/{tenant}/apiTokens/{api_token}")

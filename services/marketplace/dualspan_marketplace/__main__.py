@@ -4,7 +4,16 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 
-from dualspan_marketplace.composition import access, app_runtime, catalogue, operations, subscriptions, upgrades, usage
+from dualspan_marketplace.composition import (
+    access,
+    app_runtime,
+    catalogue,
+    fulfilment,
+    operations,
+    subscriptions,
+    upgrades,
+    usage,
+)
 from dualspan_marketplace.parts import Concern, Parts, open_parts
 from dualspan_marketplace.service.granting import Granting
 from dualspan_marketplace.service.own_grants import OwnGrants
@@ -21,6 +30,7 @@ CONCERNS: Sequence[Callable[[Parts], Concern]] = (
     upgrades.compose,
     access.compose,
     usage.compose,
+    fulfilment.compose,
 )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from dualspan.analytics.v1.kpis_pb2_grpc import KpiServiceStub
-from dualspan.historian.v1.service_pb2_grpc import HistorianServiceStub
+from dualspan.historian.v1.service_pb2_grpc import HistorianServiceStub, IngestServiceStub
 from dualspan.identity.v1.app_token_service_pb2_grpc import AppTokenServiceStub
 from dualspan.identity.v1.session_service_pb2_grpc import SessionServiceStub
 from dualspan.onboarding.v1.asset_service_pb2_grpc import AssetServiceStub
@@ -17,6 +17,7 @@ from dualspan_marketplace.migrations import MIGRATIONS
 from dualspan_marketplace.plant import Plant
 from dualspan_marketplace.result_tags import ResultTags
 from dualspan_marketplace.results import Results
+from dualspan_marketplace.samples import Samples
 from dualspan_marketplace.settings import MarketplaceSettings
 from dualspan_marketplace.sign_ins import SignIns
 from dualspan_runtime.audit import Audit
@@ -48,6 +49,7 @@ class Parts:
         plant: Assets of tenants.
         result_tags: Tags for the results of apps.
         results: What apps have written.
+        samples: Of trials, and of apps that have ended.
         app_tokens: Access tokens of apps.
         sign_ins: Who is still signed in.
         kpis: KPIs of machines.
@@ -62,6 +64,7 @@ class Parts:
     plant: Plant
     result_tags: ResultTags
     results: Results
+    samples: Samples
     app_tokens: AppTokens
     sign_ins: SignIns
     kpis: Kpis
@@ -97,6 +100,7 @@ async def open_parts(settings: MarketplaceSettings, *, pool_minimum: int = 1) ->
         connect(platform.onboarding_address, timeout=60.0) as to_onboarding,
         connect(platform.identity_address) as to_identity,
         connect(platform.historian_address) as to_historian,
+        open_channel(platform.historian_address) as as_apps,
         connect(platform.analytics_address, timeout=120.0) as to_analytics,
     ):
         yield Parts(
@@ -107,6 +111,7 @@ async def open_parts(settings: MarketplaceSettings, *, pool_minimum: int = 1) ->
             plant=Plant(AssetServiceStub(to_onboarding)),
             result_tags=ResultTags(ResultTagServiceStub(to_onboarding)),
             results=Results(HistorianServiceStub(to_historian)),
+            samples=Samples(HistorianServiceStub(to_historian), IngestServiceStub(as_apps)),
             app_tokens=AppTokens(AppTokenServiceStub(to_identity)),
             sign_ins=SignIns(SessionServiceStub(to_identity)),
             kpis=Kpis(KpiServiceStub(to_analytics)),

@@ -6,13 +6,23 @@ start, a large image or the month's statements of another. Rows say what is to b
 process; a use case may run twice. What is to happen again and again has an entry in the beat's schedule here.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from celery import Celery
 
-from dualspan_marketplace.composition import app_runtime, catalogue, deployments, subscriptions, upgrades, usage
+from dualspan_marketplace.composition import (
+    app_runtime,
+    catalogue,
+    deployments,
+    fulfilment,
+    subscriptions,
+    trials,
+    upgrades,
+    usage,
+)
+from dualspan_marketplace.deployments.provisioner import Provisioner
 from dualspan_marketplace.parts import Parts, open_parts
 from dualspan_marketplace.service.accounting import Accounting
 from dualspan_marketplace.service.deploying import Deploying
@@ -26,6 +36,7 @@ class Worker:
     """What the tasks of a process share."""
 
     parts: Parts
+    provisioners: Sequence[Provisioner]
     deploying: Deploying
     accounting: Accounting
 
@@ -34,8 +45,9 @@ class Worker:
 async def open_worker() -> AsyncGenerator[Worker]:
     """Open it, and close it when the process ends."""
     async with open_parts(settings, pool_minimum=0) as parts:
-        accounting = usage.accounting(parts, deployments.provisioners(settings))
-        yield Worker(parts, deployments.deploying(parts), accounting)
+        provisioners = deployments.provisioners(settings)
+        accounting = usage.accounting(parts, provisioners)
+        yield Worker(parts, provisioners, deployments.deploying(parts), accounting)
 
 
 # Celery finds its app and its tasks as attributes of a module, hence what is constructed here.
@@ -68,6 +80,21 @@ app.conf.beat_schedule = {
         "schedule": settings.meter_seconds,
         "options": {"expires": settings.meter_seconds},
     },
+    "erasures": {
+        "task": "marketplace.erasures",
+        "schedule": settings.meter_seconds,
+        "options": {"expires": settings.meter_seconds},
+    },
+    "fulfilment": {
+        "task": "marketplace.fulfilment",
+        "schedule": settings.deploy_seconds,
+        "options": {"expires": settings.deploy_seconds},
+    },
+    "trials": {
+        "task": "marketplace.trials",
+        "schedule": settings.deploy_seconds,
+        "options": {"expires": settings.deploy_seconds},
+    },
     "upgrades": {
         "task": "marketplace.upgrades",
         "schedule": settings.deploy_seconds,
@@ -81,20 +108,38 @@ def check_submission(tenant: str, app_id: str, version: str) -> None:
     """Run the checks of a submitted version."""
     runner.start(
         f"check {tenant} {app_id} {version}",
-        lambda worker: catalogue.checking(worker.parts).check(tenant, app_id, version),
+        lambda worker: catalogue.checking(worker.parts, worker.provisioners).check(tenant, app_id, version),
     )
 
 
 @app.task(name="marketplace.check_submissions")
 def check_submissions() -> None:
     """Ask for the checks that a crash left behind."""
-    runner.start("submissions", lambda worker: catalogue.checking(worker.parts).sweep())
+    runner.start("submissions", lambda worker: catalogue.checking(worker.parts, worker.provisioners).sweep())
+
+
+@app.task(name="marketplace.trials")
+def sweep_trials() -> None:
+    """Take every trial of a version a step further that can be."""
+    runner.start("trials", lambda worker: trials.trying(worker.parts, worker.provisioners).sweep())
 
 
 @app.task(name="marketplace.subscriptions")
 def sweep_subscriptions() -> None:
     """End trials and grace that are over, and stop what a publisher has withdrawn."""
     runner.start("subscriptions", lambda worker: subscriptions.use_cases(worker.parts).sweep())
+
+
+@app.task(name="marketplace.erasures")
+def sweep_erasures() -> None:
+    """Delete what could be fetched for as long as was said."""
+    runner.start("erasures", lambda worker: subscriptions.handing_back(worker.parts).sweep())
+
+
+@app.task(name="marketplace.fulfilment")
+def tell_fulfilment() -> None:
+    """Tell a payment side what became of subscriptions."""
+    runner.start("fulfilment", lambda worker: fulfilment.telling(worker.parts).sweep())
 
 
 @app.task(name="marketplace.upgrades")

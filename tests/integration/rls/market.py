@@ -95,5 +95,13 @@ async def subscription_of(database: ClonedDatabase) -> None:
         """INSERT INTO marketplace.access (tenant_id, subscription_id, actor, session, secret_digest, expire_time)
         VALUES ('acme', 'theirs', 'users/of-acme', '', 'x', now() + interval '1 hour')"""
     )
+    await connection.execute(
+        """INSERT INTO marketplace.trial (tenant_id, trial_id, app_id, version, operation, manifest, phase)
+        VALUES ('acme', 'trial-1', 'theirs', '1.0.0', 'of acme', 'id: acme', 'done')"""
+    )
+    await connection.execute(
+        """INSERT INTO marketplace.fulfilment_operation (tenant_id, operation_id, digest, subscription_id, action)
+        VALUES ('acme', 'of-acme', '', 'theirs', 'suspend')"""
+    )
     await connection.execute(_USAGE)
     await connection.close()

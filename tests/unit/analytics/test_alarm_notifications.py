@@ -10,9 +10,10 @@ import pytest
 
 from dualspan.analytics.v1 import alarms_pb2 as contract
 from dualspan_analytics.alarms.model import Alarm, Transition
-from dualspan_analytics.alarms.notifications import body, email, is_public, pause_after, signature, wants
+from dualspan_analytics.alarms.notifications import body, email, wants
 from dualspan_analytics.alarms.rules import AlarmRule, BadData, Priority, Scope
 from dualspan_analytics.alarms.state import AlarmState, Cause
+from dualspan_runtime.webhooks import is_public, pause_after, signature
 
 RULE = AlarmRule("hot", "Too hot\r\nBcc: x@y", Scope(("m1",)), BadData(), "Cool it.", consequence="It melts.")
 ALARM = Alarm("hot.m1", "hot", "m1", "temperature", 0, "HH", RULE.display_name, Priority.HIGH, value=95.0)

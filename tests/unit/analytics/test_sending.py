@@ -11,8 +11,9 @@ from email.message import EmailMessage
 
 import pytest
 
-from dualspan_analytics.service.sending import MailServer, NotNowError, RefusedError, Sending
+from dualspan_analytics.service.sending import MailServer, Sending
 from dualspan_analytics.turns import Turns
+from dualspan_runtime.webhooks import NotNowError, RefusedError
 
 pytestmark = pytest.mark.asyncio
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from dualspan_cli.commands.apps import catalogue, lives, plans
+from dualspan_cli.commands.apps.image import image
 from dualspan_cli.commands.apps.new import new
 from dualspan_cli.commands.apps.run import run
 from dualspan_cli.commands.apps.validate import validate
@@ -15,6 +16,7 @@ apps = typer.Typer(
 apps.command("new")(new)
 apps.command("validate")(validate)
 apps.command("run")(run)
+apps.command("image")(image)
 for command in (
     lives.publisher,
     lives.submit,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from dualspan_cli.commands.subscriptions import lives, opening, showing, upgrading
+from dualspan_cli.commands.subscriptions import exporting, lives, opening, showing, upgrading
 
 subscriptions = typer.Typer(
     help="Subscribe to apps: what they may read, how they are, their end.", no_args_is_help=True
@@ -18,6 +18,7 @@ for command in (
     lives.resume,
     lives.cancel,
     lives.revoke_tokens,
+    exporting.export,
     upgrading.upgrade,
     upgrading.upgrades,
     upgrading.cancel_upgrade,

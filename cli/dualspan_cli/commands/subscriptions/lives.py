@@ -161,12 +161,18 @@ def cancel(
     data: DataOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """End it: the app reads nothing from this moment; its results can be fetched for some weeks."""
+    """End it: the app reads nothing from this moment. What it wrote can be fetched until a day that is said; then all
+    that it had and wrote is deleted, and what it used and cost stays.
+    """
 
     async def ask(session: Session, name: str) -> contract.Subscription:
         return await stub(session).CancelSubscription(contract.CancelSubscriptionRequest(name=name))
 
-    _asked(ask, subscription, wait, tenant, data, as_json=as_json)
+    ended = _asked(ask, subscription, wait, tenant, data, as_json=as_json)
+    if ended.hand_back_end_time.seconds and not as_json:
+        until = f"{ended.hand_back_end_time.ToDatetime():%Y-%m-%d %H:%M} UTC"
+        messages.print(f"Until {until} you can fetch what it had and wrote; then that is deleted:", soft_wrap=True)
+        messages.print(f"  dualspan subscriptions export {subscription}", soft_wrap=True)
 
 
 def revoke_tokens(
@@ -191,11 +197,13 @@ def _asked(
     data: Path | None,
     *,
     as_json: bool,
-) -> None:
+) -> contract.Subscription:
     async def use(session: Session) -> contract.Subscription:
         return await settled(session, await ask(session, full_name(session, subscription)), wait)
 
-    tell(with_session(use, tenant=tenant, data=data), as_json=as_json)
+    found = with_session(use, tenant=tenant, data=data)
+    tell(found, as_json=as_json)
+    return found
 
 
 async def _accepted(

@@ -89,7 +89,8 @@ def _print(whole: _Whole) -> None:
     for label, time in (
         ("the trial ends", given.trial_end_time),
         ("it is cancelled", given.grace_end_time),
-        ("its results are kept at least until", given.hand_back_end_time),
+        ("what it has and wrote can be exported, and is deleted at", given.hand_back_end_time),
+        ("that was done at", given.erase_time),
     ):
         if time.seconds:
             screen.print(f"{label} {time.ToDatetime():%Y-%m-%d %H:%M} UTC")

@@ -1,8 +1,5 @@
-"""What is told of alarms, to whom, and how a receiver knows that it is from us. No I/O."""
+"""What is told of alarms, and to whom. No I/O."""
 
-import hashlib
-import hmac
-import ipaddress
 import json
 import math
 from collections.abc import Iterable, Sequence
@@ -14,11 +11,6 @@ from dualspan_analytics.alarms.model import Alarm, Transition
 from dualspan_analytics.alarms.rules import AlarmRule
 from dualspan_analytics.alarms.state import Cause
 
-SIGNATURE_HEADER = "DualSpan-Signature"
-DELIVERY_HEADER = "DualSpan-Delivery"
-MOST_ATTEMPTS = 12
-_FIRST_PAUSE = timedelta(seconds=10)
-_LONGEST_PAUSE = timedelta(hours=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -55,34 +47,6 @@ def body(tenant: str, alarm: Alarm, transition: Transition, rule: AlarmRule) -> 
 
 def _time(time_us: int) -> str:
     return (_EPOCH + timedelta(microseconds=time_us)).isoformat().replace("+00:00", "Z")
-
-
-def signature(secret: str, delivery: str, content: bytes, at: int) -> str:
-    """The header that proves who sent a call and when: `t=<Unix seconds>,v1=<hex>`.
-
-    `v1` is HMAC-SHA-256 under the channel's secret over time, delivery id and body with dots between them, so that
-    none of the three can be exchanged. A receiver refuses times that are minutes old, and ids that it has had.
-    """
-    signed = b".".join([str(at).encode(), delivery.encode(), content])
-    return f"t={at},v1={hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()}"
-
-
-def pause_after(attempts: int) -> timedelta:
-    """How long to wait after so many attempts: from 10 seconds, twice as long each time, up to an hour."""
-    return min(_FIRST_PAUSE * 2 ** min(attempts - 1, 20), _LONGEST_PAUSE)
-
-
-def is_public(address: str) -> bool:
-    """Whether an IP address is one on the internet: not private, link-local (cloud metadata), loopback, multicast."""
-    ip = ipaddress.ip_address(address)
-    if isinstance(ip, ipaddress.IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
-        # NAT64 (RFC 6052) hides an IPv4 address in the last four bytes.
-        if ip in ipaddress.ip_network("64:ff9b::/96"):
-            inner = ipaddress.IPv4Address(ip.packed[-4:])
-        if inner is not None:
-            ip = inner
-    return ip.is_global and not ip.is_multicast
 
 
 def email(delivery: str, content: bytes, sender: str, addresses: Sequence[str]) -> EmailMessage:

@@ -11,20 +11,22 @@ from cryptography.exceptions import InvalidTag
 from google.protobuf.message import DecodeError
 
 from dualspan.analytics.v1 import alarms_pb2 as contract
-from dualspan_analytics.alarms.notifications import (
-    DELIVERY_HEADER,
-    MOST_ATTEMPTS,
-    SIGNATURE_HEADER,
-    email,
-    pause_after,
-    signature,
-)
+from dualspan_analytics.alarms.notifications import email
 from dualspan_analytics.sealing import Seal
 from dualspan_analytics.service.notification_channels import channel_name
-from dualspan_analytics.service.sending import NotNowError, RefusedError, Sending
+from dualspan_analytics.service.sending import Sending
 from dualspan_analytics.store import notifications
 from dualspan_analytics.store.notifications import DELIVERED, FAILED, DueDelivery, Shares
 from dualspan_runtime.database import Database
+from dualspan_runtime.webhooks import (
+    DELIVERY_HEADER,
+    MOST_ATTEMPTS,
+    SIGNATURE_HEADER,
+    NotNowError,
+    RefusedError,
+    pause_after,
+    signature,
+)
 
 _log = structlog.stdlib.get_logger()
 # A lease is so much longer than an attempt: nobody else begins the same one while what came of it is written down.

@@ -2,34 +2,19 @@
 
 import asyncio
 import contextlib
-import http
 import smtplib
 import socket
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from email.message import EmailMessage
 from typing import TypeVar
-from urllib.parse import SplitResult, quote, urlsplit
 
-from dualspan_analytics.alarms.notifications import is_public
 from dualspan_analytics.turns import Turns
+from dualspan_runtime.webhooks import Caller, Found, NotNowError, RefusedError
 
-_AS_IT_IS = "%/:@!$&'()*+,;=-._~?"
-# Interim answers before the real one.
-_MOST_INTERIM = 5
-# Trying again cannot help; anything else may be better later.
-_FINAL = frozenset({400, 401, 403, 404, 405, 410, 413, 415, 422, 501})
 T = TypeVar("T")
-
-
-class RefusedError(Exception):
-    """It was not taken, and trying again cannot help."""
-
-
-class NotNowError(Exception):
-    """It was not taken; later it may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +55,9 @@ class Sending:
         self._mail = mail
         self._threads = threads
         self._turns = turns
-        self._private_allowed = private_allowed
         self._deadline = deadline
+        setting = "DUALSPAN_ANALYTICS_PRIVATE_WEBHOOKS"
+        self._caller = Caller(self._look_up, setting=setting, private_allowed=private_allowed, deadline=deadline)
 
     @property
     def deadline(self) -> float:
@@ -84,54 +70,11 @@ class Sending:
         return self._mail.sender
 
     async def call(self, tenant: str, url: str, body: bytes, headers: Mapping[str, str]) -> str:
-        """Post to a URL; what was answered, in words.
+        """Post to a URL; what was answered, in words. Raises as `Caller.call`."""
+        return await self._caller.call(tenant, url, body, headers)
 
-        Redirects are not followed, so nobody is led to an address that was not looked at.
-
-        Raises:
-            RefusedError: It will never be taken.
-            NotNowError: It may be taken later.
-        """
-        parts = urlsplit(url)
-        try:
-            async with asyncio.timeout(self._deadline):
-                return _outcome(await self._post(tenant, parts, body, headers))
-        except TimeoutError as err:
-            raise NotNowError(f"{parts.hostname} has not answered within {self._deadline:g} s.") from err
-        except (OSError, EOFError, ValueError, asyncio.LimitOverrunError) as err:
-            raise NotNowError(f"{parts.hostname} cannot be called: {str(err) or type(err).__name__}") from err
-
-    async def _post(self, tenant: str, parts: SplitResult, body: bytes, headers: Mapping[str, str]) -> int:
-        host = parts.hostname or ""
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        family, address = await self._address(tenant, host, port)
-        connection = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            connection.setblocking(False)
-            await asyncio.get_running_loop().sock_connect(connection, address)
-            tls = ssl.create_default_context() if parts.scheme == "https" else None
-            reader, writer = await asyncio.open_connection(
-                sock=connection, ssl=tls, server_hostname=host if tls else None
-            )
-            try:
-                writer.write(_request(parts, body, headers))
-                await writer.drain()
-                return await _status(reader)
-            finally:
-                writer.transport.abort()
-        finally:
-            connection.close()
-
-    async def _address(self, tenant: str, host: str, port: int) -> tuple[int, tuple[str, int]]:
-        """An address that was looked at: the name is not looked up a second time."""
-        found = await self._in_thread(tenant, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-        private = [str(entry[4][0]) for entry in found if not is_public(str(entry[4][0]).partition("%")[0])]
-        if private and not self._private_allowed:
-            raise RefusedError(
-                f"{host} is {private[0]}, which is no address on the internet. Private ones can be called where the "
-                "platform's administrator sets DUALSPAN_ANALYTICS_PRIVATE_WEBHOOKS=true."
-            )
-        return found[0][0], (str(found[0][4][0]), port)
+    async def _look_up(self, tenant: str, host: str, port: int) -> Sequence[Found]:
+        return await self._in_thread(tenant, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
 
     async def write(self, tenant: str, message: EmailMessage) -> str:
         """Hand an e-mail in; what became of it, in words.
@@ -207,41 +150,3 @@ def _handed_in(server: _Client, mail: MailServer, message: EmailMessage) -> Mapp
         if mail.user:
             server.login(mail.user, mail.password)
         return server.send_message(message)
-
-
-def _request(parts: SplitResult, body: bytes, headers: Mapping[str, str]) -> bytes:
-    target = quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe=_AS_IT_IS)
-    host = (parts.hostname or "").encode("idna").decode()
-    host = f"[{host}]" if ":" in host else host
-    fields = {
-        "Host": host if parts.port is None else f"{host}:{parts.port}",
-        "Connection": "close",
-        "Content-Length": str(len(body)),
-        **headers,
-    }
-    lines = [f"POST {target} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items()), "", ""]
-    return "\r\n".join(lines).encode("ascii") + body
-
-
-async def _status(reader: asyncio.StreamReader) -> int:
-    """The status of the answer; ValueError when it is no HTTP."""
-    for _ in range(_MOST_INTERIM):
-        version, _, rest = (await reader.readuntil(b"\n")).decode("latin-1").partition(" ")
-        if not version.startswith("HTTP/1.") or not rest[:3].isdigit():
-            raise ValueError("what answers there is no HTTP server")
-        status = int(rest[:3])
-        if status >= http.HTTPStatus.OK:
-            return status
-        while (await reader.readuntil(b"\n")).strip():
-            continue
-    raise ValueError("it answers again and again that it will answer")
-
-
-def _outcome(status: int) -> str:
-    if 200 <= status < 300:
-        return f"Answered {status}."
-    if 300 <= status < 400:
-        raise RefusedError(f"Answered {status}: redirects are not followed. Give the URL that it leads to.")
-    if status in _FINAL:
-        raise RefusedError(f"Answered {status}.")
-    raise NotNowError(f"Answered {status}.")

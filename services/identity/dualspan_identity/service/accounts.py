@@ -4,7 +4,14 @@ import uuid
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from dualspan_identity.errors import bad_credentials, malformed, no_person, not_your_password, own_account
+from dualspan_identity.errors import (
+    bad_credentials,
+    malformed,
+    no_person,
+    not_your_password,
+    own_account,
+    tenant_exists,
+)
 from dualspan_identity.model import (
     LONGEST_API_TOKEN,
     Account,
@@ -28,7 +35,7 @@ from dualspan_identity.service.throttle import Throttle
 from dualspan_identity.store import accounts, tokens
 from dualspan_runtime.context import current_principal
 from dualspan_runtime.database import Database
-from dualspan_runtime.names import TENANT, check_slug
+from dualspan_runtime.names import TENANT, TRIALS, check_slug
 from dualspan_runtime.principal import Principal, PrincipalKind
 from dualspan_runtime.roles import PLATFORM_ADMIN
 
@@ -49,6 +56,8 @@ class Tenants:
         """
         check_slug(tenant_id, "tenant_id")
         check_text(display_name, "display_name")
+        if tenant_id == TRIALS:
+            raise tenant_exists()
         async with self._database.transaction(tenant_id) as connection:
             tenant = await accounts.insert_tenant(connection, tenant_id, display_name)
             await note(connection, tenant_id, "tenant.create", TENANT.format(tenant=tenant_id))

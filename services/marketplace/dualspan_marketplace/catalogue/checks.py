@@ -22,6 +22,7 @@ class Submission:
         picture_paths: Of the pictures that came with it.
         signing_key: The publisher's, PEM; empty if there is none.
         published: The manifest of the app's newest published version; None for a new app.
+        operation: Of this submission: the next one of the same version has another.
     """
 
     name: VersionName
@@ -31,6 +32,7 @@ class Submission:
     signatures: tuple[Signature, ...]
     signing_key: str
     published: Manifest | None
+    operation: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +41,14 @@ class Check:
 
     Attributes:
         name: As the contract and people call it.
-        run: Finds out. It is given a manifest that was read.
+        run: Finds out. It is given a manifest that was read. A result without an outcome says that it goes on: whoever
+            ends it asks for the checks again.
+        after_the_others: It is run only of what all others have let pass.
     """
 
     name: str
     run: Callable[[Submission, Manifest], Awaitable[CheckResult]]
+    after_the_others: bool = False
 
 
 MANIFEST = "manifest"

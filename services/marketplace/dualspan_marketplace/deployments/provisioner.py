@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from dualspan_manifest import Manifest
 from dualspan_marketplace.subscriptions.model import SubscriptionName
@@ -89,6 +89,15 @@ class Holding:
     instances: tuple[Found, ...] = ()
     remains: bool = False
     lacks: str = ""
+
+
+@runtime_checkable
+class Listening(Protocol):
+    """A provisioner that hears what an app writes to its log while it runs."""
+
+    async def last_words(self, name: SubscriptionName) -> str:
+        """The end of the log of what is there of a subscription, 2000 characters at the most; "" without any."""
+        ...
 
 
 class Provisioner(Protocol):

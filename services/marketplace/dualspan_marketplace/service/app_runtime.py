@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dualspan_manifest import parse
 from dualspan_marketplace.app_tokens import AppToken, AppTokens
 from dualspan_marketplace.bindings.outputs import OutputTag
 from dualspan_marketplace.plant import Granted, Plant
@@ -10,6 +11,7 @@ from dualspan_marketplace.store import app_runtime
 from dualspan_marketplace.store import subscriptions as store
 from dualspan_marketplace.subscriptions import errors
 from dualspan_marketplace.subscriptions.model import Subscription, SubscriptionName
+from dualspan_marketplace.trials import plants
 from dualspan_runtime.database import Connection, Database
 
 _LONGEST_PROBLEM = 500
@@ -54,7 +56,12 @@ class AppRuntime:
             found = await _there(connection, name)
             tags = await store.granted(connection, name)
             outputs = await app_runtime.outputs(connection, name)
-        return AppBinding(await self._plant.granted(name.tenant, tags), outputs, found.life.generation)
+        granted = (
+            plants.shown(parse(found.manifest), tags)
+            if name.tenant == plants.TENANT
+            else await self._plant.granted(name.tenant, tags)
+        )
+        return AppBinding(granted, outputs, found.life.generation)
 
     async def token(self, name: SubscriptionName) -> AppToken:
         """An access token for the credential that is in force: for the app, and for whoever starts it.

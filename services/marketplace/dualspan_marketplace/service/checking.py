@@ -51,7 +51,9 @@ class Checking:
             await self._jobs.request(CHECK, each.name.tenant, each.name.app_id, each.name.version)
 
     async def check(self, tenant: str, app_id: str, version: str) -> None:
-        """Run the checks of a version; does nothing to one that is not submitted."""
+        """Run the checks of a version, as far as they do not have to be waited for; does nothing to one that is not
+        submitted.
+        """
         name = VersionName(tenant, app_id, version)
         async with self._database.transaction(tenant, readonly=True) as connection:
             found = await versions.find(connection, name)
@@ -64,7 +66,10 @@ class Checking:
         if manifest is not None and first.outcome is Outcome.PASSED:
             for each in self._checks:
                 await self._tell(found, results)
-                results.append(await each.run(submission, manifest))
+                result = await _result(each, submission, manifest, results)
+                if result.outcome is None:
+                    return
+                results.append(result)
         await self._conclude(found, manifest, self._all(results))
 
     def _all(self, results: Sequence[CheckResult]) -> list[CheckResult]:
@@ -100,6 +105,15 @@ class Checking:
                 await self._operations.finish(connection, tenant, version.operation, version_message(ended))
 
 
+async def _result(
+    check: Check, submission: Submission, manifest: Manifest, before: Sequence[CheckResult]
+) -> CheckResult:
+    failed = [each.check for each in before if each.outcome is Outcome.FAILED]
+    if check.after_the_others and failed:
+        return CheckResult(check.name, Outcome.SKIPPED, (f"Not run, because of the check {failed[0]}.",))
+    return await check.run(submission, manifest)
+
+
 async def _submission(connection: Connection, version: AppVersion) -> Submission:
     name = version.name
     publisher = await publishers.find_publisher(connection, name.tenant)
@@ -112,6 +126,7 @@ async def _submission(connection: Connection, version: AppVersion) -> Submission
         signatures=version.signatures,
         signing_key=publisher.signing_key if publisher else "",
         published=parse(published) if published else None,
+        operation=version.operation,
     )
 
 

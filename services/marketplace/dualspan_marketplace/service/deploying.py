@@ -51,6 +51,7 @@ from dualspan_marketplace.store.deployments import Deployment
 from dualspan_marketplace.subscriptions import life as lives
 from dualspan_marketplace.subscriptions.life import Clock, State, take
 from dualspan_marketplace.subscriptions.model import Subscription, SubscriptionName
+from dualspan_marketplace.trials import plants
 from dualspan_runtime.audit import Audit
 from dualspan_runtime.context import set_call
 from dualspan_runtime.database import Connection, Database
@@ -318,6 +319,9 @@ class Deploying:
         known, name = view.known, view.known.name
         if known.operation or view.subscription.life.state not in {State.PROVISIONING, State.CANCELLING}:
             return known
+        if name.tenant == plants.TENANT:
+            # Nobody waits for one of a trial.
+            return known
         # What was done before it began is none of its steps.
         known = replace(known, steps=())
         made = await self._operations.create(connection, name.tenant, metadata=progress(known), resource=resource(name))
@@ -342,8 +346,9 @@ class Deploying:
         life = take(found.life, step, datetime.now(UTC), self._clock, reason=reason)
         if life is not None:
             await subscriptions.update(connection, replace(found, life=life))
-            action = f"marketplace.subscriptions.{step.value}"
-            await self._audit.write(connection, seen.name.tenant, action, resource(seen.name))
+            if seen.name.tenant != plants.TENANT:
+                action = f"marketplace.subscriptions.{step.value}"
+                await self._audit.write(connection, seen.name.tenant, action, resource(seen.name))
 
     async def _tell(self, connection: Connection, known: Deployment, then: tuple[lives.Step, str] | None) -> None:
         tenant, told = known.name.tenant, progress(known)

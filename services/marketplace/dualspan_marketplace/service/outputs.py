@@ -9,6 +9,7 @@ from dualspan_marketplace.result_tags import ResultTags
 from dualspan_marketplace.store import app_runtime, subscriptions
 from dualspan_marketplace.subscriptions.life import State
 from dualspan_marketplace.subscriptions.model import Subscription, SubscriptionName
+from dualspan_marketplace.trials import plants
 from dualspan_runtime.database import Database
 
 # Somebody may change the subscription meanwhile; whoever comes later does the rest.
@@ -39,7 +40,8 @@ class Outputs:
             async with self._database.transaction(name.tenant, readonly=True) as connection:
                 found = await subscriptions.find(connection, name)
                 known = await app_runtime.outputs(connection, name)
-            if found is None:
+            # The tags of a trial are its plant's.
+            if found is None or name.tenant == plants.TENANT:
                 return
             wanted = _wanted(found)
             tags = await self._tags.set(name, wanted) if wanted or known else []

@@ -11,18 +11,15 @@ from typing import Any
 from dualspan_manifest import check_configuration, parse
 from dualspan_marketplace.bindings.matching import choose, propose
 from dualspan_marketplace.bindings.model import GrantedTag, RoleProposal
-from dualspan_marketplace.catalogue.errors import listing_not_found
-from dualspan_marketplace.catalogue.model import Plan, PlanModel, PlanState
 from dualspan_marketplace.names import SUBSCRIPTION
 from dualspan_marketplace.plant import Plant
 from dualspan_marketplace.service.sweeping import on_its_own
-from dualspan_marketplace.store import listings, publishers, upgrades
+from dualspan_marketplace.service.terms import check_change, find_listed, find_terms
 from dualspan_marketplace.store import subscriptions as store
-from dualspan_marketplace.store.listings import Listed
+from dualspan_marketplace.store import upgrades
 from dualspan_marketplace.subscriptions import errors
 from dualspan_marketplace.subscriptions.life import Cause, Clock, Life, State, Step, due, take, without_trial
-from dualspan_marketplace.subscriptions.model import Subscription, SubscriptionName, Terms
-from dualspan_marketplace.usage.model import Pricing
+from dualspan_marketplace.subscriptions.model import Subscription, SubscriptionName
 from dualspan_runtime.audit import Audit
 from dualspan_runtime.database import Connection, Database
 from dualspan_runtime.tasks import Jobs
@@ -51,7 +48,7 @@ class Subscriptions:
     async def propose(self, tenant: str, app_id: str) -> tuple[str, Sequence[RoleProposal]]:
         """What the newest version of an app would find in the plant, and which version that is."""
         async with self._database.transaction(tenant, readonly=True) as connection:
-            listed = await _listed(connection, app_id)
+            listed = await find_listed(connection, app_id)
         return listed.version, propose(parse(listed.manifest), await self._plant.assets(tenant))
 
     async def create(
@@ -73,8 +70,8 @@ class Subscriptions:
                 if known.request_digest != digest:
                     raise errors.request_reused()
                 return known
-            listed = await _listed(connection, app_id)
-            terms = await _terms(connection, listed, plan_id)
+            listed = await find_listed(connection, app_id)
+            terms = await find_terms(connection, listed, plan_id)
             if terms.trial_days and await store.tried(connection, name.tenant, app_id):
                 raise errors.trial_was_used(app_id)
             new = Subscription(
@@ -137,8 +134,8 @@ class Subscriptions:
             found = await _seen(connection, name, etag)
             configuration, terms = _configuration(found.manifest, values), found.terms
             if plan_id != terms.plan_id:
-                terms = await _terms(connection, await _listed(connection, found.app_id), plan_id)
-                _check_change(found, terms)
+                terms = await find_terms(connection, await find_listed(connection, found.app_id), plan_id)
+                check_change(found, terms)
             if (terms, configuration) == (found.terms, found.configuration):
                 return found
             life = _taken(found, Step.CHANGE, self._clock)
@@ -275,42 +272,6 @@ async def _seen(connection: Connection, name: SubscriptionName, etag: str) -> Su
     if found.etag != etag:
         raise errors.changed_meanwhile()
     return found
-
-
-async def _listed(connection: Connection, app_id: str) -> Listed:
-    found = await listings.find(connection, app_id)
-    if found is None:
-        raise listing_not_found(app_id)
-    return found
-
-
-async def _terms(connection: Connection, listed: Listed, plan_id: str) -> Terms:
-    plan = await publishers.find_plan(connection, listed.tenant, listed.app_id, plan_id)
-    if plan is None or plan.state is not PlanState.OFFERED:
-        raise errors.no_such_plan(plan_id)
-    return _terms_of(plan)
-
-
-def _terms_of(plan: Plan) -> Terms:
-    return Terms(
-        plan_id=plan.plan_id,
-        max_assets=plan.max_assets,
-        is_paid=plan.model.is_paid,
-        trial_days=plan.trial_days if plan.model is PlanModel.TRIAL else 0,
-        pricing=Pricing(plan.model.value),
-        price_micros=plan.price_micros,
-        currency=plan.currency,
-        limits=plan.limits,
-    )
-
-
-def _check_change(found: Subscription, terms: Terms) -> None:
-    if terms.trial_days:
-        raise errors.trial_was_used(found.app_id)
-    bound = len({asset for assets in found.roles.values() for asset in assets})
-    if terms.max_assets and bound > terms.max_assets:
-        problem = f"The plan allows {terms.max_assets} assets, {bound} are bound. Accept a binding of fewer first."
-        raise errors.bad_binding([problem])
 
 
 def _configuration(manifest: str, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -26,6 +26,11 @@ _STATES = {
 }
 
 
+def state_number(state: State) -> contract.SubscriptionState.ValueType:
+    """Where a subscription stands."""
+    return _STATES[state]
+
+
 def read_roles(given: Iterable[contract.RoleAssets]) -> dict[str, list[str]]:
     """The chosen assets by role; each role once."""
     found: dict[str, list[str]] = {}
@@ -57,6 +62,7 @@ def subscription_message(given: Subscription) -> contract.Subscription:
         health_problem=given.health_problem,
         health_time=_time(given.health_time),
         quota_notice=given.quota_notice,
+        erase_time=_time(given.erase_time),
     )
     message.configuration.update(given.configuration)
     return message

@@ -2,6 +2,8 @@
 
 # ruff: noqa: N802 - the contract's names
 
+from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict
@@ -10,6 +12,7 @@ from dualspan.marketplace.v1 import subscriptions_pb2 as contract
 from dualspan.marketplace.v1 import subscriptions_pb2_grpc
 from dualspan_marketplace.catalogue.errors import invalid
 from dualspan_marketplace.names import SUBSCRIPTION
+from dualspan_marketplace.service.handing_back import HandingBack
 from dualspan_marketplace.service.limiting import Limiting
 from dualspan_marketplace.service.outputs import Outputs
 from dualspan_marketplace.service.subscribing import Subscriptions
@@ -34,11 +37,20 @@ class SubscriptionServicer(subscriptions_pb2_grpc.SubscriptionServiceServicer):
         subscriptions: Use cases.
         outputs: Makes the tags of results.
         limiting: Looks after limits of plans.
+        handing: Hands back what an app has written.
         tokens: Makes page tokens.
     """
 
-    def __init__(self, subscriptions: Subscriptions, outputs: Outputs, limiting: Limiting, tokens: PageTokens) -> None:
+    def __init__(
+        self,
+        subscriptions: Subscriptions,
+        outputs: Outputs,
+        limiting: Limiting,
+        handing: HandingBack,
+        tokens: PageTokens,
+    ) -> None:
         self._subscriptions = subscriptions
+        self._handing = handing
         self._outputs = outputs
         self._limiting = limiting
         self._tokens = tokens
@@ -121,6 +133,14 @@ class SubscriptionServicer(subscriptions_pb2_grpc.SubscriptionServiceServicer):
     ) -> contract.Subscription:
         """See the contract."""
         return subscription_message(await self._subscriptions.cancel(_name(request.name)))
+
+    async def ExportSubscription(
+        self, request: contract.ExportSubscriptionRequest, context: Any
+    ) -> AsyncIterator[contract.ExportSubscriptionResponse]:
+        """See the contract."""
+        async with aclosing(self._handing.export(_name(request.name))) as parts:
+            async for part in parts:
+                yield contract.ExportSubscriptionResponse(content=part)
 
     async def RevokeAppTokens(self, request: contract.RevokeAppTokensRequest, context: Any) -> contract.Subscription:
         """See the contract."""

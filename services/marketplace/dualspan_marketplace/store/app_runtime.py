@@ -1,6 +1,8 @@
 """SQL about what an app has of its own: the tags of its results, its health."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+from asyncpg import Record
 
 from dualspan_manifest import ValueKind
 from dualspan_marketplace.bindings.outputs import Output, OutputTag
@@ -13,23 +15,38 @@ _THIS = "tenant_id = $1 AND subscription_id = $2"
 
 async def outputs(connection: Connection, name: SubscriptionName) -> list[OutputTag]:
     """The tags of an app's results, in order of asset and output."""
-    rows = await connection.fetch(
-        f"SELECT asset_id, output, kind, unit, tag_id FROM output_tag WHERE {_THIS} ORDER BY asset_id, output",
-        name.tenant,
-        name.subscription_id,
+    return output_tags(
+        await connection.fetch(
+            f"""SELECT asset_id, output, kind, unit, tag_id FROM output_tag WHERE {_THIS} AND current
+            ORDER BY asset_id, output""",
+            name.tenant,
+            name.subscription_id,
+        )
     )
+
+
+def output_tags(rows: Iterable[Record]) -> list[OutputTag]:
+    """The tags of rows of asset_id, output, kind, unit and tag_id."""
     return [
         OutputTag(Output(row["asset_id"], row["output"], ValueKind(row["kind"]), row["unit"]), row["tag_id"])
         for row in rows
     ]
 
 
-async def put_outputs(connection: Connection, name: SubscriptionName, tags: Iterable[OutputTag]) -> None:
-    """Have exactly these; whoever follows the grants hears of it when the transaction commits."""
-    await connection.execute(f"DELETE FROM output_tag WHERE {_THIS}", name.tenant, name.subscription_id)
+async def put_outputs(connection: Connection, name: SubscriptionName, tags: Sequence[OutputTag]) -> None:
+    """Have exactly these; others that were are kept as such, for they have what is handed back. Whoever follows the
+    grants hears of it when the transaction commits.
+    """
+    await connection.execute(
+        f"UPDATE output_tag SET current = false WHERE {_THIS} AND current AND NOT tag_id = ANY($3)",
+        name.tenant,
+        name.subscription_id,
+        [each.tag_id for each in tags],
+    )
     await connection.executemany(
         """INSERT INTO output_tag (tenant_id, subscription_id, asset_id, output, kind, unit, tag_id)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)""",
+        VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (tenant_id, subscription_id, tag_id) DO UPDATE
+        SET asset_id = excluded.asset_id, output = excluded.output, unit = excluded.unit, current = true""",
         [
             (
                 name.tenant,
@@ -68,6 +85,17 @@ async def due(connection: Connection, limit: int) -> list[SubscriptionName]:
         "SELECT tenant_id, subscription_id FROM subscription WHERE outputs_due ORDER BY random() LIMIT $1", limit
     )
     return [SubscriptionName(row["tenant_id"], row["subscription_id"]) for row in rows]
+
+
+async def set_scopes(connection: Connection, name: SubscriptionName, scopes: Iterable[str]) -> None:
+    """What the credential is for from now on; whoever follows the grants hears of it when the transaction commits."""
+    await connection.execute(
+        f"UPDATE subscription SET scopes = $3, revision = revision + 1, outputs_due = false WHERE {_THIS}",
+        name.tenant,
+        name.subscription_id,
+        list(scopes),
+    )
+    await connection.execute("SELECT pg_notify($1, '')", GRANTS)
 
 
 async def report_health(connection: Connection, name: SubscriptionName, problem: str) -> None:

@@ -17,7 +17,7 @@ from dualspan_runtime.database import Connection
 _COLUMNS = """tenant_id, subscription_id, publisher, app_id, version, manifest, scopes, plan_id, max_assets, is_paid,
     trial_days, configuration, roles, state, generation, cause, reason, trial_end, grace_end, hand_back_end, revision,
     request_id, request_digest, create_time, credential, health_problem, health_time, plan_model, price_micros,
-    currency, quotas, quota_notice, canary_of"""
+    currency, quotas, quota_notice, canary_of, erase_time"""
 _THIS = "tenant_id = $1 AND subscription_id = $2"
 
 
@@ -202,7 +202,8 @@ async def what_is_granted(connection: Connection, name: SubscriptionName) -> Wha
     row = await connection.fetchrow(
         f"""SELECT scopes, credential, quota_exhausted, ARRAY(
             SELECT g.tag_id FROM granted_tag AS g WHERE g.tenant_id = $1 AND g.subscription_id = $2
-            UNION SELECT o.tag_id FROM output_tag AS o WHERE o.tenant_id = $1 AND o.subscription_id = $2) AS tags
+            UNION SELECT o.tag_id FROM output_tag AS o WHERE o.tenant_id = $1 AND o.subscription_id = $2
+                AND o.current) AS tags
         FROM subscription WHERE {_THIS} AND state IN ('provisioning', 'active', 'upgrading')""",
         name.tenant,
         name.subscription_id,
@@ -300,4 +301,5 @@ def _subscription(row: Record) -> Subscription:
         health_time=row["health_time"],
         canary_of=row["canary_of"],
         quota_notice=row["quota_notice"],
+        erase_time=row["erase_time"],
     )

@@ -1,6 +1,7 @@
 """What can go wrong with subscriptions, in words that say what to do next."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from dualspan_marketplace.subscriptions.life import State, Step
 from dualspan_runtime.errors import Aborted, AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
@@ -48,6 +49,12 @@ def over(state: State) -> FailedPrecondition:
     """Its app has no credential any more."""
     words = f"The subscription is {state.value}: its app can do nothing any more."
     return FailedPrecondition("NOT_POSSIBLE_NOW", words, state=state.value)
+
+
+def erased(since: datetime) -> FailedPrecondition:
+    """Nothing of it is left."""
+    words = f"What the app had and wrote could be fetched until {since:%Y-%m-%d %H:%M} UTC, and is deleted."
+    return FailedPrecondition("SUBSCRIPTION_ERASED", words)
 
 
 def plan_needed() -> FailedPrecondition:

@@ -53,6 +53,7 @@ class Subscription:
         health_time: When it said so.
         canary_of: Of a new version that is tried beside the old one: the subscription that it is tried for; else "".
         quota_notice: What a person should know about the limits of the plan; "" as a rule.
+        erase_time: All that its app had and wrote is deleted since then.
     """
 
     name: SubscriptionName
@@ -74,6 +75,7 @@ class Subscription:
     health_time: datetime | None = None
     canary_of: str = ""
     quota_notice: str = ""
+    erase_time: datetime | None = None
 
     @property
     def etag(self) -> str:

@@ -121,6 +121,7 @@ class Subscription(_message.Message):
     HEALTH_PROBLEM_FIELD_NUMBER: _builtins.int
     HEALTH_TIME_FIELD_NUMBER: _builtins.int
     QUOTA_NOTICE_FIELD_NUMBER: _builtins.int
+    ERASE_TIME_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`tenants/{tenant}/subscriptions/{subscription}`."""
     app: _builtins.str
@@ -165,7 +166,9 @@ class Subscription(_message.Message):
 
     @_builtins.property
     def hand_back_end_time(self) -> _timestamp_pb2.Timestamp:
-        """What it wrote can be fetched until then, at least."""
+        """What it wrote can be fetched until then; then all that the app had and wrote
+        is deleted.
+        """
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
@@ -174,6 +177,10 @@ class Subscription(_message.Message):
     @_builtins.property
     def health_time(self) -> _timestamp_pb2.Timestamp:
         """When the app said so; unset if it never did."""
+
+    @_builtins.property
+    def erase_time(self) -> _timestamp_pb2.Timestamp:
+        """All that the app had and wrote is deleted since then."""
 
     def __init__(
         self,
@@ -196,10 +203,11 @@ class Subscription(_message.Message):
         health_problem: _builtins.str = ...,
         health_time: _timestamp_pb2.Timestamp | None = ...,
         quota_notice: _builtins.str = ...,
+        erase_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["configuration", b"configuration", "create_time", b"create_time", "grace_end_time", b"grace_end_time", "hand_back_end_time", b"hand_back_end_time", "health_time", b"health_time", "trial_end_time", b"trial_end_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["configuration", b"configuration", "create_time", b"create_time", "erase_time", b"erase_time", "grace_end_time", b"grace_end_time", "hand_back_end_time", b"hand_back_end_time", "health_time", b"health_time", "trial_end_time", b"trial_end_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["app", b"app", "cause", b"cause", "configuration", b"configuration", "create_time", b"create_time", "etag", b"etag", "generation", b"generation", "grace_end_time", b"grace_end_time", "hand_back_end_time", b"hand_back_end_time", "health_problem", b"health_problem", "health_time", b"health_time", "name", b"name", "plan", b"plan", "quota_notice", b"quota_notice", "reason", b"reason", "roles", b"roles", "state", b"state", "trial_end_time", b"trial_end_time", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["app", b"app", "cause", b"cause", "configuration", b"configuration", "create_time", b"create_time", "erase_time", b"erase_time", "etag", b"etag", "generation", b"generation", "grace_end_time", b"grace_end_time", "hand_back_end_time", b"hand_back_end_time", "health_problem", b"health_problem", "health_time", b"health_time", "name", b"name", "plan", b"plan", "quota_notice", b"quota_notice", "reason", b"reason", "roles", b"roles", "state", b"state", "trial_end_time", b"trial_end_time", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -648,6 +656,50 @@ class UpdateSubscriptionRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___UpdateSubscriptionRequest: _TypeAlias = UpdateSubscriptionRequest  # noqa: Y015
+
+@_typing.final
+class ExportSubscriptionRequest(_message.Message):
+    """Asks for what an app has and has written."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """`tenants/{tenant}/subscriptions/{subscription}`."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportSubscriptionRequest: _TypeAlias = ExportSubscriptionRequest  # noqa: Y015
+
+@_typing.final
+class ExportSubscriptionResponse(_message.Message):
+    """The next bytes of the archive; the stream that ends well has had all of them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTENT_FIELD_NUMBER: _builtins.int
+    content: _builtins.bytes
+    """The bytes."""
+    def __init__(
+        self,
+        *,
+        content: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportSubscriptionResponse: _TypeAlias = ExportSubscriptionResponse  # noqa: Y015
 
 @_typing.final
 class SuspendSubscriptionRequest(_message.Message):

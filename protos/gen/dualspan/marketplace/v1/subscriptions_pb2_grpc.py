@@ -90,6 +90,11 @@ class SubscriptionServiceStub:
                 request_serializer=dualspan_dot_marketplace_dot_v1_dot_subscriptions__pb2.CancelSubscriptionRequest.SerializeToString,
                 response_deserializer=dualspan_dot_marketplace_dot_v1_dot_subscriptions__pb2.Subscription.FromString,
                 _registered_method=True)
+        self.ExportSubscription = channel.unary_stream(
+                '/dualspan.marketplace.v1.SubscriptionService/ExportSubscription',
+                request_serializer=dualspan_dot_marketplace_dot_v1_dot_subscriptions__pb2.ExportSubscriptionRequest.SerializeToString,
+                response_deserializer=dualspan_dot_marketplace_dot_v1_dot_subscriptions__pb2.ExportSubscriptionResponse.FromString,
+                _registered_method=True)
         self.RevokeAppTokens = channel.unary_unary(
                 '/dualspan.marketplace.v1.SubscriptionService/RevokeAppTokens',
                 request_serializer=dualspan_dot_marketplace_dot_v1_dot_subscriptions__pb2.RevokeAppTokensRequest.SerializeToString,
@@ -180,6 +185,15 @@ class SubscriptionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ExportSubscription(self, request, context):
+        """All that the app has and has written, as a ZIP archive: `subscription.json`
+        and a CSV file of each result. Until `hand_back_end_time`; then all of it is
+        deleted, and what it used and cost stays. Audited.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RevokeAppTokens(self, request, context):
         """Voids every access token that the app has, at once and on live streams too;
         whoever runs it gives it another. Audited.
@@ -240,6 +254,11 @@ def add_SubscriptionServiceServicer_to_server(servicer, server):
                     servicer.CancelSubscription,
                     request_deserializer=dualspan_dot_marketplace_dot_v1_dot_subscriptions__pb2.CancelSubscriptionRequest.FromString,
                     response_serializer=dualspan_dot_marketplace_dot_v1_dot_subscriptions__pb2.Subscription.SerializeToString,
+            ),
+            'ExportSubscription': grpc.unary_stream_rpc_method_handler(
+                    servicer.ExportSubscription,
+                    request_deserializer=dualspan_dot_marketplace_dot_v1_dot_subscriptions__pb2.ExportSubscriptionRequest.FromString,
+                    response_serializer=dualspan_dot_marketplace_dot_v1_dot_subscriptions__pb2.ExportSubscriptionResponse.SerializeToString,
             ),
             'RevokeAppTokens': grpc.unary_unary_rpc_method_handler(
                     servicer.RevokeAppTokens,
@@ -523,6 +542,33 @@ class SubscriptionService:
             '/dualspan.marketplace.v1.SubscriptionService/CancelSubscription',
             dualspan_dot_marketplace_dot_v1_dot_subscriptions__pb2.CancelSubscriptionRequest.SerializeToString,
             dualspan_dot_marketplace_dot_v1_dot_subscriptions__pb2.Subscription.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportSubscription(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/dualspan.marketplace.v1.SubscriptionService/ExportSubscription',
+            dualspan_dot_marketplace_dot_v1_dot_subscriptions__pb2.ExportSubscriptionRequest.SerializeToString,
+            dualspan_dot_marketplace_dot_v1_dot_subscriptions__pb2.ExportSubscriptionResponse.FromString,
             options,
             channel_credentials,
             insecure,

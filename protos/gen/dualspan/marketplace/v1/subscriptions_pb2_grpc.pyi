@@ -67,6 +67,11 @@ class SubscriptionServiceStub:
     """
     CancelSubscription: _grpc.UnaryUnaryMultiCallable[_subscriptions_pb2.CancelSubscriptionRequest, _subscriptions_pb2.Subscription]
     """Ends it: from this moment the app may read nothing. Audited."""
+    ExportSubscription: _grpc.UnaryStreamMultiCallable[_subscriptions_pb2.ExportSubscriptionRequest, _subscriptions_pb2.ExportSubscriptionResponse]
+    """All that the app has and has written, as a ZIP archive: `subscription.json`
+    and a CSV file of each result. Until `hand_back_end_time`; then all of it is
+    deleted, and what it used and cost stays. Audited.
+    """
     RevokeAppTokens: _grpc.UnaryUnaryMultiCallable[_subscriptions_pb2.RevokeAppTokensRequest, _subscriptions_pb2.Subscription]
     """Voids every access token that the app has, at once and on live streams too;
     whoever runs it gives it another. Audited.
@@ -111,6 +116,11 @@ class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
     """
     CancelSubscription: _aio.UnaryUnaryMultiCallable[_subscriptions_pb2.CancelSubscriptionRequest, _subscriptions_pb2.Subscription]  # type: ignore[assignment]
     """Ends it: from this moment the app may read nothing. Audited."""
+    ExportSubscription: _aio.UnaryStreamMultiCallable[_subscriptions_pb2.ExportSubscriptionRequest, _subscriptions_pb2.ExportSubscriptionResponse]  # type: ignore[assignment]
+    """All that the app has and has written, as a ZIP archive: `subscription.json`
+    and a CSV file of each result. Until `hand_back_end_time`; then all of it is
+    deleted, and what it used and cost stays. Audited.
+    """
     RevokeAppTokens: _aio.UnaryUnaryMultiCallable[_subscriptions_pb2.RevokeAppTokensRequest, _subscriptions_pb2.Subscription]  # type: ignore[assignment]
     """Voids every access token that the app has, at once and on live streams too;
     whoever runs it gives it another. Audited.
@@ -212,6 +222,17 @@ class SubscriptionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_subscriptions_pb2.Subscription, _abc.Awaitable[_subscriptions_pb2.Subscription]]:
         """Ends it: from this moment the app may read nothing. Audited."""
+
+    @_abc_1.abstractmethod
+    def ExportSubscription(
+        self,
+        request: _subscriptions_pb2.ExportSubscriptionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_subscriptions_pb2.ExportSubscriptionResponse], _abc.AsyncIterator[_subscriptions_pb2.ExportSubscriptionResponse]]:
+        """All that the app has and has written, as a ZIP archive: `subscription.json`
+        and a CSV file of each result. Until `hand_back_end_time`; then all of it is
+        deleted, and what it used and cost stays. Audited.
+        """
 
     @_abc_1.abstractmethod
     def RevokeAppTokens(

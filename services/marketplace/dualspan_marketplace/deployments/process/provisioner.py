@@ -39,6 +39,7 @@ _KILL_SECONDS = 5.0
 _LOOK_SECONDS = 0.02
 _LOG_BYTES = 4 << 20
 _LAST_WORDS = 500
+_LOG_END = 2000
 _OPEN_FILES = 1024
 _THREAD_STACK = 1 << 20
 _LEAST_FILE = 8 << 20
@@ -105,6 +106,10 @@ class ProcessProvisioner:
     async def remove(self, name: SubscriptionName) -> None:
         """End all of its processes, then remove its folder."""
         await asyncio.to_thread(self._remove, name)
+
+    async def last_words(self, name: SubscriptionName) -> str:
+        """The end of its log."""
+        return await asyncio.to_thread(_last_words, self._folder(name), _LOG_END)
 
     async def consumption(self, name: SubscriptionName) -> Sequence[Observation]:
         """What the app's processes use; nothing once they have ended."""
@@ -275,11 +280,11 @@ def _cut(log: Path) -> None:
         os.truncate(log, 0)
 
 
-def _last_words(folder: Path) -> str:
+def _last_words(folder: Path, most: int = _LAST_WORDS) -> str:
     try:
         with (folder / launch.LOG).open("rb") as file:
             file.seek(0, os.SEEK_END)
-            file.seek(max(0, file.tell() - _LAST_WORDS))
+            file.seek(max(0, file.tell() - most))
             return file.read().decode("utf-8", "replace").strip()
     except FileNotFoundError:
         return ""

@@ -1,0 +1,1 @@
+"""What is handed back of a subscription that ends. Pure."""

@@ -1,0 +1,77 @@
+"""FulfilmentService: the webhook of a payment side."""
+
+# ruff: noqa: N802 - the contract's names
+
+import re
+from typing import Any
+
+from dualspan.marketplace.v1 import fulfilment_pb2 as contract
+from dualspan.marketplace.v1 import fulfilment_pb2_grpc
+from dualspan_marketplace.catalogue.errors import invalid
+from dualspan_marketplace.fulfilment.model import Action, Answer, Operation
+from dualspan_marketplace.names import SUBSCRIPTION
+from dualspan_marketplace.service.fulfilling import Fulfilling
+from dualspan_marketplace.servicer.subscription_mapping import state_number
+from dualspan_marketplace.subscriptions.model import SubscriptionName
+
+_ID = re.compile(r"[!-~]{1,64}")
+_MOST_ASSETS = 10_000
+_ACTIONS = {
+    contract.FULFILMENT_ACTION_CHANGE_PLAN: Action.CHANGE_PLAN,
+    contract.FULFILMENT_ACTION_CHANGE_QUANTITY: Action.CHANGE_QUANTITY,
+    contract.FULFILMENT_ACTION_SUSPEND: Action.SUSPEND,
+    contract.FULFILMENT_ACTION_REINSTATE: Action.REINSTATE,
+    contract.FULFILMENT_ACTION_UNSUBSCRIBE: Action.UNSUBSCRIBE,
+}
+_NUMBERS = {action: number for number, action in _ACTIONS.items()}
+
+
+class FulfilmentServicer(fulfilment_pb2_grpc.FulfilmentServiceServicer):
+    """See the contract.
+
+    Args:
+        fulfilling: Use cases.
+    """
+
+    def __init__(self, fulfilling: Fulfilling) -> None:
+        self._fulfilling = fulfilling
+
+    async def FulfilOperation(
+        self, request: contract.FulfilOperationRequest, context: Any
+    ) -> contract.FulfilmentOperation:
+        """See the contract."""
+        return _message(await self._fulfilling.fulfil(_read(request), request.signature))
+
+
+def _read(request: contract.FulfilOperationRequest) -> Operation:
+    names, action = SUBSCRIPTION.parse(request.name), _ACTIONS.get(request.action, Action.SUSPEND)
+    asked = Operation(
+        SubscriptionName(names["tenant"], names["subscription"]),
+        request.operation_id,
+        action,
+        request.plan,
+        request.quantity,
+    )
+    if request.action not in _ACTIONS:
+        raise invalid("action", "Say which action is asked for.")
+    if _ID.fullmatch(request.operation_id) is None:
+        raise invalid("operation_id", "operation_id has 1 to 64 printable characters of ASCII, without spaces.")
+    if bool(request.plan) != (action is Action.CHANGE_PLAN):
+        raise invalid("plan", "plan is for change-plan, which needs it, and for nothing else.")
+    wanted = action is Action.CHANGE_QUANTITY
+    if not (1 <= request.quantity <= _MOST_ASSETS if wanted else not request.quantity):
+        raise invalid("quantity", f"quantity is for change-quantity, 1 to {_MOST_ASSETS}, and for nothing else.")
+    return asked
+
+
+def _message(given: Answer) -> contract.FulfilmentOperation:
+    message = contract.FulfilmentOperation(
+        operation_id=given.operation_id,
+        action=_NUMBERS[given.action],
+        succeeded=given.succeeded,
+        reason=given.reason,
+        message=given.message,
+        state=state_number(given.state),
+    )
+    message.receive_time.FromDatetime(given.receive_time)
+    return message

@@ -1,0 +1,1 @@
+"""Versions that are tried in the sandbox before anybody reviews them. Pure."""
