@@ -1,9 +1,10 @@
 """What can be set about the marketplace."""
 
+import ipaddress
 from datetime import timedelta
 from typing import Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from dualspan_marketplace.subscriptions.life import Clock
@@ -85,6 +86,15 @@ class MarketplaceSettings(ServiceSettings):
         description="Folder with historian.sock and marketplace.sock, which containers then use in place of the two "
         "addresses: where the platform runs on the engine's machine and not in containers. Empty: none.",
     )
+    docker_egress_image: str = Field(
+        default="",
+        description="Image, by a name that the engine knows, of what opens ways to the hosts that an app declares; "
+        "empty: apps that declare any do not run as containers.",
+    )
+    docker_egress_private: str = Field(
+        default="",
+        description="Networks with commas, 10.20.0.0/16, that declared hosts may be in besides the internet.",
+    )
     app_authority_file: str = Field(
         default="", description="PEM of who signed the platform's certificates, for apps; empty: they speak plaintext."
     )
@@ -132,6 +142,13 @@ class MarketplaceSettings(ServiceSettings):
         default="", description="Where charts of apps may come from, with commas: ghcr.io, or http://registry:5000."
     )
     helm: str = Field(default="helm", description="The helm command, 3.6 or later.")
+
+    @field_validator("docker_egress_private")
+    @classmethod
+    def _are_networks(cls, value: str) -> str:
+        for each in filter(None, (part.strip() for part in value.split(","))):
+            ipaddress.IPv4Network(each)
+        return value
 
     @property
     def clock(self) -> Clock:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from dualspan_marketplace.composition.app_runtime import runtime
 from dualspan_marketplace.composition.clusters import releases
+from dualspan_marketplace.deployments.docker.options import Outward
 from dualspan_marketplace.deployments.docker.provisioner import DockerProvisioner
 from dualspan_marketplace.deployments.process.provisioner import ProcessProvisioner
 from dualspan_marketplace.deployments.provisioner import Provisioner
@@ -43,6 +44,7 @@ def provisioners(settings: MarketplaceSettings) -> Sequence[Provisioner]:
         peers,
         environment,
         sockets=settings.docker_sockets,
+        outward=Outward(settings.docker_egress_image, settings.docker_egress_private),
     )
     return [containers, process]
 
