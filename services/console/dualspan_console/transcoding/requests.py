@@ -169,17 +169,17 @@ def _from_query(descriptor: Descriptor, query: Sequence[tuple[str, str]], taken:
             raise _unknown([name])
         place = document
         for field in fields[:-1]:
-            place = place.setdefault(field.name, {})
+            place = place.setdefault(field.json_name, {})
         last = fields[-1]
         value = _word(last, name, word)
         if last.is_repeated:
-            place.setdefault(last.name, []).append(value)
-        elif last.name in place:
+            place.setdefault(last.json_name, []).append(value)
+        elif last.json_name in place:
             raise Problem(
                 400, "REPEATED_PARAMETER", f"{name} stands there twice.", fields=[FieldProblem(name, "stands twice")]
             )
         else:
-            place[last.name] = value
+            place[last.json_name] = value
     return document
 
 
