@@ -10,6 +10,7 @@ import structlog
 from dualspan_analytics.columns import PropertyRef
 from dualspan_analytics.intelligence import archive
 from dualspan_analytics.plant_data import LiveBatch, PlantData
+from dualspan_analytics.service.clock import now_us
 from dualspan_analytics.service.scoring import Scoring
 from dualspan_analytics.store import models as store
 from dualspan_analytics.store.models import Definition
@@ -118,5 +119,7 @@ class LiveScoring:
 
 
 def _advance(newest: np.ndarray[tuple[int], np.dtype[np.int64]], batch: LiveBatch, followed: _Followed) -> None:
+    # One sample of a clock that is ahead would have steps judged that are not over, and never again.
+    now = now_us()
     for block in batch.blocks:
-        np.maximum.at(newest, followed.owner[block.ref], block.timestamp)
+        np.maximum.at(newest, followed.owner[block.ref], np.minimum(block.timestamp, now))
