@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from dualspan_console.catalogue import LANGUAGES, choose_language
+from dualspan_console.languages import LANGUAGES, choose_language
 
 FOLDER = Path(__file__).parent / "client"
 STYLES = ("tokens", "base", "parts", "shell", "pages")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import secrets
 from dataclasses import dataclass
 
 from starlette.datastructures import MutableHeaders
@@ -13,12 +12,18 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SESSION_COOKIE = "dualspan-session"
-VISITOR_COOKIE = "dualspan-visitor"
 LANGUAGE_COOKIE = "dualspan-language"
 _SESSION_SECONDS = 14 * 24 * 3600
 _YEAR_SECONDS = 365 * 24 * 3600
 
+# Scripts and styles come from this host alone, and nothing is inline: injected markup cannot run.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
 _HEADERS = {
+    "content-security-policy": POLICY,
+    "cache-control": "no-store",
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
     "referrer-policy": "same-origin",
@@ -29,16 +34,14 @@ _HEADERS = {
 
 
 class SecurityHeaders:
-    """Adds the security headers to every response; pages are never cached, static files are.
+    """Adds the security headers to every response; nothing is cached that does not say so itself.
 
     Args:
         app: What is wrapped.
-        apps: Scheme, host and port that all apps are under: a form may lead there, when it opens one.
     """
 
-    def __init__(self, app: ASGIApp, apps: str) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._headers = {"content-security-policy": policy(apps), **_HEADERS}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes on, with headers added."""
@@ -46,26 +49,12 @@ class SecurityHeaders:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in self._headers.items():
+                for name, value in _HEADERS.items():
                     # A file has a stricter policy of its own.
                     headers.setdefault(name, value)
-                if scope["path"].startswith("/static/"):
-                    # Addresses of static files carry their content's digest.
-                    headers["cache-control"] = "public, max-age=31536000, immutable"
-                else:
-                    headers.setdefault("cache-control", "no-store")
             await send(message)
 
         await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
-
-
-def policy(apps: str) -> str:
-    """Scripts and styles come from this host alone, and nothing is inline: injected markup cannot run."""
-    scheme, _, host = apps.rstrip("/").partition("://")
-    return (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
-        f"connect-src 'self'; form-action 'self' {scheme}://*.{host}; base-uri 'none'; frame-ancestors 'none'"
-    )
 
 
 def is_same_origin(request: Request) -> bool:
@@ -86,7 +75,7 @@ class Cookies:
 
     Attributes:
         https: They are sent over https only.
-        key: Signs what proves that a form came from one of our pages.
+        key: Signs what proves that a call came from one of our pages.
     """
 
     https: bool
@@ -107,25 +96,6 @@ class Cookies:
     def remember_language(self, response: Response, language: str) -> None:
         """Remembers the language that was chosen."""
         self._write(response, LANGUAGE_COOKIE, language, _YEAR_SECONDS)
-
-    def visitor(self, request: Request) -> str:
-        """A random word for each browser, which forms are bound to; a new one if it has none."""
-        return request.cookies.get(self._named(VISITOR_COOKIE)) or secrets.token_urlsafe(18)
-
-    def remember_visitor(self, response: Response, visitor: str) -> None:
-        """Keeps the browser's word."""
-        self._write(response, self._named(VISITOR_COOKIE), visitor, _YEAR_SECONDS)
-
-    def form_token(self, visitor: str) -> str:
-        """What a form must bring back."""
-        return hmac.new(self.key, f"form:{visitor}".encode(), hashlib.sha256).hexdigest()
-
-    def is_own_form(self, request: Request, token: str) -> bool:
-        """Whether a POST comes from a page of ours, shown to this very browser."""
-        if not is_same_origin(request):
-            return False
-        visitor = request.cookies.get(self._named(VISITOR_COOKIE), "")
-        return bool(visitor) and hmac.compare_digest(self.form_token(visitor).encode(), token.encode())
 
     def call_token(self, secret: str) -> str:
         """What a script of our page must send with what changes something; another one for each session."""

@@ -18,7 +18,6 @@ class ConsoleSettings(BaseSettings):
     listen: str = Field(default="127.0.0.1:8080", description="host:port of the web pages.")
     https: bool = Field(default=False, description="Browsers come through TLS: cookies are sent over https only.")
     trusted_proxies: str = Field(default="127.0.0.1", description="Whose X-Forwarded-* headers count, comma-separated.")
-    open_sessions: int = Field(default=500, ge=1, description="Signed-in people whose channels are kept open.")
     platform: PlatformSettings = Field(default_factory=_platform_settings)
 
     @property

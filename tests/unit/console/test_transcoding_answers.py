@@ -180,7 +180,7 @@ async def test_messages_are_events_and_a_failure_is_the_last() -> None:
     call = Call(
         [service_pb2.SubscribeResponse(skipped_frames=3)], failure(grpc.StatusCode.UNAVAILABLE, info, message="x")
     )
-    first, message, last = await taken(events(call, allowed, "r"))
+    first, message, last = await taken(events(call, None, allowed, "r"))
     assert first == "retry: 2000\n\n"
     assert message == 'data: {"skippedFrames":"3"}\n\n'
     assert last.startswith("event: error\ndata: ")
@@ -199,7 +199,7 @@ async def test_a_quiet_stream_is_heard_and_ends_with_the_session(monkeypatch: py
             raise Problem(401, "TOKEN_INVALID", "Sign in again.")
 
     call = Call([], endless=True)
-    _, *middle, last = await taken(events(call, session, "r"))
+    _, *middle, last = await taken(events(call, None, session, "r"))
     assert middle == [": still here\n\n"] * 2
     assert "TOKEN_INVALID" in last
     assert call.cancelled
@@ -207,7 +207,7 @@ async def test_a_quiet_stream_is_heard_and_ends_with_the_session(monkeypatch: py
 
 async def test_a_browser_that_leaves_ends_the_call() -> None:
     call = Call([], endless=True)
-    stream = events(call, allowed, "r")
+    stream = events(call, None, allowed, "r")
     await anext(stream)
     reading = asyncio.ensure_future(anext(stream))
     await asyncio.sleep(0)

@@ -16,5 +16,10 @@ try {
   await loadSession();
   render(html`<${Application} base=${base} />`, root);
 } catch (problem) {
-  render(html`<main class="sign-in"><section class="card"><${Failure} problem=${problem} again=${() => location.reload()} /></section></main>`, root);
+  render(
+    html`<main class="sign-in">
+      <section class="card"><${Failure} problem=${problem} again=${() => location.reload()} /></section>
+    </main>`,
+    root,
+  );
 }

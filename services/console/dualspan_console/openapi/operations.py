@@ -16,6 +16,7 @@ from dualspan_console.transcoding.intake import JSON
 from dualspan_console.transcoding.requests import is_parameter
 from dualspan_console.transcoding.templates import ONE, Variable
 
+_EVENT: Schema = {"type": "object", "properties": {"data": {"type": "string"}, "event": {"type": "string"}}}
 _SEGMENT: Schema = {"type": "string", "pattern": "^[^/]+$"}
 _DEEPEST = 3
 PROBLEM: Final = {"$ref": "#/components/responses/Problem"}
@@ -143,6 +144,6 @@ def _answer(route: Route, schemas: Schemas) -> Schema:
                 "A stream of server-sent events: the data of each is one message; an event `error` has a problem, "
                 "and is the last. A comment every 15 s says that the stream lives."
             ),
-            "content": {EVENT_STREAM: {"schema": {"type": "string"}, "x-event-schema": schema}},
+            "content": {EVENT_STREAM: {"schema": _EVENT, "x-event-schema": schema}},
         }
     return {"description": "What was asked for.", "content": {JSON: {"schema": schema}}}

@@ -11,11 +11,12 @@ import structlog
 from google.protobuf.message import Message
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.routing import BaseRoute, Match
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dualspan_console.transcoding.callers import Access, Callers
 from dualspan_console.transcoding.contracts import Route, read_routes
-from dualspan_console.transcoding.events import EVENT_STREAM, events
+from dualspan_console.transcoding.events import EVENT_STREAM, events, first_message
 from dualspan_console.transcoding.files import file_response, file_stream
 from dualspan_console.transcoding.intake import JSON, MEBIBYTE, read_body, read_path, read_query, read_timeout
 from dualspan_console.transcoding.problems import Problem
@@ -75,7 +76,30 @@ class Endpoint:
         if route.file is not None:
             return await file_stream(route.file, call)
         again = partial(self._callers.of, request)
-        return StreamingResponse(events(call, again, request_id()), media_type=EVENT_STREAM)
+        reading = await first_message(call)
+        return StreamingResponse(events(call, reading, again, request_id()), media_type=EVENT_STREAM)
+
+
+class Under(BaseRoute):
+    """Everything under a prefix, whatever is in the rest of the path; Starlette's own patterns leave out line breaks.
+
+    Args:
+        prefix: Of the path.
+        app: Answers.
+    """
+
+    def __init__(self, prefix: str, app: ASGIApp) -> None:
+        self._prefix = prefix
+        self._app = app
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Whether a request is for it."""
+        own = scope["type"] == "http" and scope["path"].startswith(self._prefix)
+        return (Match.FULL if own else Match.NONE), {}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers a request."""
+        await self._app(scope, receive, send)
 
 
 class Asked:

@@ -16,6 +16,7 @@ from dualspan_console.transcoding.upstream import problem_of, raise_if_failed
 
 EVENT_STREAM: Final = "text/event-stream"
 _HEARTBEAT_SECONDS = 15.0
+_FIRST_SECONDS = 0.2
 _RETRY = b"retry: 2000\n\n"
 _STILL_HERE = b": still here\n\n"
 _log = structlog.stdlib.get_logger()
@@ -24,7 +25,23 @@ Check = Callable[[], Awaitable[object]]
 """Fails if whoever reads the stream may no longer."""
 
 
-async def events(call: Any, check: Check, request_id: str) -> AsyncGenerator[bytes]:
+async def first_message(call: Any) -> asyncio.Task[Any]:
+    """Reads the first message of a call, or begins to: what is refused at once is refused with a status.
+
+    Args:
+        call: A running call that answers as a stream.
+
+    Raises:
+        grpc.aio.AioRpcError: It has failed.
+    """
+    reading = asyncio.create_task(call.read())
+    done, _ = await asyncio.wait((reading,), timeout=_FIRST_SECONDS)
+    if done and reading.result() is grpc.aio.EOF:
+        await raise_if_failed(call)
+    return reading
+
+
+async def events(call: Any, reading: asyncio.Task[Any] | None, check: Check, request_id: str) -> AsyncGenerator[bytes]:
     """The messages of a call as events.
 
     Nothing is kept for a browser that reads slowly: the next message is taken once the last one has gone, and the
@@ -32,10 +49,10 @@ async def events(call: Any, check: Check, request_id: str) -> AsyncGenerator[byt
 
     Args:
         call: A running call that answers as a stream; it ends with the events.
+        reading: Of its next message, where that has begun.
         check: Asked with each heartbeat.
         request_id: For the problem, if it fails.
     """
-    reading: asyncio.Task[Any] | None = None
     try:
         yield _RETRY
         while True:

@@ -10,8 +10,12 @@ let csrf = "";
 let onSignedOut = () => {};
 
 /** Keeps what proves that a change comes from one of our pages. */
-export const setCsrf = (token) => { csrf = token; };
-export const whenSignedOut = (handler) => { onSignedOut = handler; };
+export const setCsrf = (token) => {
+  csrf = token;
+};
+export const whenSignedOut = (handler) => {
+  onSignedOut = handler;
+};
 
 /** What went wrong, as RFC 9457 tells it. */
 export class Problem extends Error {
@@ -51,7 +55,14 @@ async function problemOf(answer) {
 const pause = (milliseconds, signal) =>
   new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, milliseconds);
-    signal?.addEventListener("abort", () => { clearTimeout(timer); reject(signal.reason); }, { once: true });
+    signal?.addEventListener(
+      "abort",
+      () => {
+        clearTimeout(timer);
+        reject(signal.reason);
+      },
+      { once: true },
+    );
   });
 
 async function attempt(method, url, body, signal) {
@@ -100,7 +111,8 @@ async function asJson(answer) {
 /** Reads. */
 export const get = async (path, query, signal) => asJson(await call("GET", address(path, query), { signal }));
 /** A question that needs a body: reads, and may be asked again. */
-export const ask = async (path, body, signal) => asJson(await call("POST", address(path), { body, signal, safe: true }));
+export const ask = async (path, body, signal) =>
+  asJson(await call("POST", address(path), { body, signal, safe: true }));
 /** Changes something. */
 export const post = async (path, body = {}, query) => asJson(await call("POST", address(path, query), { body }));
 export const put = async (path, body) => asJson(await call("PUT", address(path), { body }));

@@ -13,7 +13,12 @@ import { language, local } from "./words.js";
  * @property {string} search words in both languages, lower case
  */
 
-const LEVELS = { ASSET_LEVEL_SITE: "site", ASSET_LEVEL_AREA: "area", ASSET_LEVEL_LINE: "line", ASSET_LEVEL_MACHINE: "machine" };
+const LEVELS = {
+  ASSET_LEVEL_SITE: "site",
+  ASSET_LEVEL_AREA: "area",
+  ASSET_LEVEL_LINE: "line",
+  ASSET_LEVEL_MACHINE: "machine",
+};
 export const iconOf = (asset) => LEVELS[asset.level] ?? "machine";
 export const idOf = (name) => name.slice(name.lastIndexOf("/") + 1);
 export const nameOf = (asset) => asset.displayName || idOf(asset.name);
@@ -24,28 +29,38 @@ let kept = { of: "", answer: null };
 export function catalogue() {
   if (kept.of !== tenant() || !kept.answer) {
     kept = { of: tenant(), answer: load() };
-    kept.answer.catch(() => { kept.answer = null; });
+    kept.answer.catch(() => {
+      kept.answer = null;
+    });
   }
   return kept.answer;
 }
-export const forgetCatalogue = () => { kept.answer = null; };
+export const forgetCatalogue = () => {
+  kept.answer = null;
+};
 
 async function load() {
   if (!may("onboarding.assets.read")) return build([], []);
-  const [assets, models] = await Promise.all([all(ofTenant("assets"), "assets"), all(ofTenant("assetModels"), "assetModels")]);
+  const [assets, models] = await Promise.all([
+    all(ofTenant("assets"), "assets"),
+    all(ofTenant("assetModels"), "assetModels"),
+  ]);
   return build(assets, models);
 }
 
 /** Puts assets and models together. */
 export function build(assets, models) {
   const byName = new Map(assets.map((asset) => [asset.name, asset]));
-  const properties = new Map(models.map((model) => [idOf(model.name), new Map(model.properties.map((each) => [each.id, each]))]));
+  const properties = new Map(
+    models.map((model) => [idOf(model.name), new Map(model.properties.map((each) => [each.id, each]))]),
+  );
   const measured = new Map();
   const below = new Map();
   for (const asset of assets) {
     const parent = byName.has(asset.parentAsset) ? asset.parentAsset : "";
     below.set(parent, [...(below.get(parent) ?? []), asset]);
-    for (const each of measuredOf(asset, properties.get(asset.model), pathOf(asset, byName))) measured.set(each.key, each);
+    for (const each of measuredOf(asset, properties.get(asset.model), pathOf(asset, byName)))
+      measured.set(each.key, each);
   }
   const byText = new Intl.Collator(language, { numeric: true });
   for (const children of below.values()) children.sort((a, b) => byText.compare(nameOf(a), nameOf(b)));
@@ -60,18 +75,30 @@ function measuredOf(asset, properties, path) {
     const title = (known ? local(known.displayName) : property) + number;
     const words = [...path, asset.displayName, id, property, known?.displayName?.en, known?.displayName?.zh].join(" ");
     return {
-      key: `${id}/${property}${index ? `:${index}` : ""}`, asset: id, property, index, tagId: idOf(tag), factor: factor ?? 1, offset: offset ?? 0,
-      unit: known?.unit ?? "", kind: kindOf(known, index), title, where: [...path, nameOf(asset)].join(" / "), search: words.toLowerCase(),
+      key: `${id}/${property}${index ? `:${index}` : ""}`,
+      asset: id,
+      property,
+      index,
+      tagId: idOf(tag),
+      factor: factor ?? 1,
+      offset: offset ?? 0,
+      unit: known?.unit ?? "",
+      kind: kindOf(known, index),
+      title,
+      where: [...path, nameOf(asset)].join(" / "),
+      search: words.toLowerCase(),
     };
   });
 }
 
 /** What the samples are: a tag that has all of an indexed property has them as an array, which comes as text. */
-const kindOf = (known, index) => (known?.indexed && !index ? "VALUE_KIND_BYTES" : known?.kind ?? "VALUE_KIND_FLOAT64");
+const kindOf = (known, index) =>
+  known?.indexed && !index ? "VALUE_KIND_BYTES" : (known?.kind ?? "VALUE_KIND_FLOAT64");
 
 /** Names of what an asset is part of, the highest first. */
 function pathOf(asset, byName) {
   const path = [];
-  for (let parent = byName.get(asset.parentAsset); parent && path.length < 8; parent = byName.get(parent.parentAsset)) path.unshift(nameOf(parent));
+  for (let parent = byName.get(asset.parentAsset); parent && path.length < 8; parent = byName.get(parent.parentAsset))
+    path.unshift(nameOf(parent));
   return path;
 }

@@ -11,7 +11,9 @@ const isTyping = (target) => target.closest?.("input, textarea, select, [content
  */
 export function bindKey(key, action) {
   bindings.set(key, action);
-  return () => { if (bindings.get(key) === action) bindings.delete(key); };
+  return () => {
+    if (bindings.get(key) === action) bindings.delete(key);
+  };
 }
 
 export function startKeys() {

@@ -17,7 +17,10 @@ export function follow(path, query, { receive, state = () => {} }) {
 
   const open = () => {
     source = new EventSource(address(path, query));
-    source.onopen = () => { failures = 0; state(true); };
+    source.onopen = () => {
+      failures = 0;
+      state(true);
+    };
     source.onmessage = (event) => receive(JSON.parse(event.data));
     source.onerror = () => {
       state(false);

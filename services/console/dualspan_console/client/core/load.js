@@ -16,10 +16,18 @@ export function useLoad(question, needs) {
   useEffect(() => {
     const abort = new AbortController();
     setState((old) => ({ ...old, busy: true, problem: null, told: "" }));
-    latest.current(abort.signal, (told) => { if (!abort.signal.aborted) setState((old) => ({ ...old, told })); }).then(
-      (data) => { if (!abort.signal.aborted) setState({ data, problem: null, busy: false, told: "" }); },
-      (problem) => { if (!abort.signal.aborted) setState((old) => ({ ...old, problem, busy: false, told: "" })); },
-    );
+    latest
+      .current(abort.signal, (told) => {
+        if (!abort.signal.aborted) setState((old) => ({ ...old, told }));
+      })
+      .then(
+        (data) => {
+          if (!abort.signal.aborted) setState({ data, problem: null, busy: false, told: "" });
+        },
+        (problem) => {
+          if (!abort.signal.aborted) setState((old) => ({ ...old, problem, busy: false, told: "" }));
+        },
+      );
     return () => abort.abort();
   }, [...needs, turn]);
   const again = useCallback(() => setTurn((old) => old + 1), []);
@@ -32,7 +40,9 @@ export function useEvery(milliseconds, action) {
   const latest = useRef(action);
   latest.current = action;
   useEffect(() => {
-    const timer = setInterval(() => { if (!document.hidden) latest.current(); }, milliseconds);
+    const timer = setInterval(() => {
+      if (!document.hidden) latest.current();
+    }, milliseconds);
     return () => clearInterval(timer);
   }, [milliseconds]);
 }

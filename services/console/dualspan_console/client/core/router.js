@@ -9,7 +9,9 @@ export const query = computed(() => new URLSearchParams(place.value.search));
 
 /** May refuse to leave: returns false to stay. A form with unsaved changes sets it. */
 let guard = null;
-export const guardLeaving = (asks) => { guard = asks; };
+export const guardLeaving = (asks) => {
+  guard = asks;
+};
 
 /**
  * Goes to an address of this application.
@@ -64,7 +66,8 @@ export function match(pattern, path) {
 
 /** Links within the application need no other page. */
 function onClick(event) {
-  if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+  if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey)
+    return;
   const link = event.target.closest?.("a[href]");
   if (!link || link.target || link.hasAttribute("download") || link.origin !== location.origin) return;
   if (link.pathname.startsWith("/v1/") || link.getAttribute("href").startsWith("#")) return;
@@ -74,5 +77,7 @@ function onClick(event) {
 
 export function startRouter() {
   document.addEventListener("click", onClick);
-  addEventListener("popstate", () => { place.value = read(); });
+  addEventListener("popstate", () => {
+    place.value = read();
+  });
 }

@@ -8,7 +8,9 @@ const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : syste
 /** Changes when the theme does: what is drawn on a canvas is drawn again. */
 export const dark = signal(isDark());
 
-system.addEventListener("change", () => { dark.value = isDark(); });
+system.addEventListener("change", () => {
+  dark.value = isDark();
+});
 
 export function switchTheme() {
   root.dataset.theme = isDark() ? "light" : "dark";

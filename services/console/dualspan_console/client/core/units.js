@@ -1,7 +1,21 @@
 // Units as people write them, from UCUM codes.
 const NAMES = {
-  Cel: "°C", "[degF]": "°F", Ohm: "Ω", "kW.h": "kWh", "W.h": "Wh", "MW.h": "MWh", "m3/h": "m³/h", "%": "%", "1": "", "/min": "1/min",
-  "{piece}": "pcs", deg: "°", "mm[Hg]": "mmHg", umol: "µmol", um: "µm", us: "µs",
+  Cel: "°C",
+  "[degF]": "°F",
+  Ohm: "Ω",
+  "kW.h": "kWh",
+  "W.h": "Wh",
+  "MW.h": "MWh",
+  "m3/h": "m³/h",
+  "%": "%",
+  1: "",
+  "/min": "1/min",
+  "{piece}": "pcs",
+  deg: "°",
+  "mm[Hg]": "mmHg",
+  umol: "µmol",
+  um: "µm",
+  us: "µs",
 };
 const RAISED = { 2: "²", 3: "³", "-1": "⁻¹", "-2": "⁻²" };
 
@@ -11,6 +25,17 @@ export function unitText(code) {
   if (code in NAMES) return NAMES[code];
   return code
     .split("/")
-    .map((part) => part.split(".").map((each) => NAMES[each] ?? each.replace(/\{(\w+)\}/g, "$1").replace(/([a-z])(-?[0-9])$/i, (_, letter, power) => letter + (RAISED[power] ?? power))).join("·"))
+    .map((part) =>
+      part
+        .split(".")
+        .map(
+          (each) =>
+            NAMES[each] ??
+            each
+              .replace(/\{(\w+)\}/g, "$1")
+              .replace(/([a-z])(-?[0-9])$/i, (_, letter, power) => letter + (RAISED[power] ?? power)),
+        )
+        .join("·"),
+    )
     .join("/");
 }

@@ -4,7 +4,15 @@ import htm from "../vendor/htm/htm.js";
 
 export { render, Fragment, createContext, Component };
 export {
-  useState, useEffect, useLayoutEffect, useMemo, useRef, useCallback, useContext, useId, useErrorBoundary,
+  useState,
+  useEffect,
+  useLayoutEffect,
+  useMemo,
+  useRef,
+  useCallback,
+  useContext,
+  useId,
+  useErrorBoundary,
 } from "../vendor/preact/hooks.js";
 export { signal, computed, effect, batch, untracked, useSignal, useComputed } from "../vendor/signals/signals.js";
 

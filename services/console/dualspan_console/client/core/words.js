@@ -75,7 +75,14 @@ export function clock(time) {
   return date.toDateString() === new Date().toDateString() ? clocks.format(date) : moments.format(date);
 }
 
-const UNITS = [["year", 31557600], ["month", 2629800], ["week", 604800], ["day", 86400], ["hour", 3600], ["minute", 60]];
+const UNITS = [
+  ["year", 31557600],
+  ["month", 2629800],
+  ["week", 604800],
+  ["day", 86400],
+  ["hour", 3600],
+  ["minute", 60],
+];
 
 /** How long ago or how far ahead: "3 minutes ago". */
 export function ago(time, now = Date.now()) {
@@ -89,7 +96,12 @@ export function duration(milliseconds) {
   if (milliseconds < 1000) return `${number(Math.round(milliseconds))} ms`;
   const parts = [];
   let left = Math.round(milliseconds / 1000);
-  for (const [unit, size] of [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]]) {
+  for (const [unit, size] of [
+    ["d", 86400],
+    ["h", 3600],
+    ["min", 60],
+    ["s", 1],
+  ]) {
     const count = Math.floor(left / size);
     if (count > 0 && parts.length < 2) parts.push(`${number(count)} ${unit}`);
     left -= count * size;

@@ -20,8 +20,12 @@ export function Dialog({ title, close, wide, actions, children }) {
     close();
   };
   return html`<dialog ref=${element} class=${wide ? "wide" : ""} aria-labelledby=${id} onCancel=${onCancel}>
-    <header><h2 id=${id}>${title}</h2>
-      <button class="button quiet icon" type="button" aria-label=${t("core.close")} onClick=${close}><${Icon} name="close" /></button></header>
+    <header>
+      <h2 id=${id}>${title}</h2>
+      <button class="button quiet icon" type="button" aria-label=${t("core.close")} onClick=${close}>
+        <${Icon} name="close" />
+      </button>
+    </header>
     <div class="body">${children}</div>
     ${actions && html`<footer>${actions}</footer>`}
   </dialog>`;

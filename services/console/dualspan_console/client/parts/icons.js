@@ -32,14 +32,16 @@ const PATHS = {
   site: "M12 21s-7-6-7-11a7 7 0 0114 0c0 5-7 11-7 11zM12 8a2.2 2.2 0 100 4.4A2.2 2.2 0 0012 8z",
   area: "M4 4h16v16H4zM4 12h16M12 4v16",
   line: "M3 9h4v6H3zM10 9h4v6h-4zM17 9h4v6h-4zM7 12h3M14 12h3",
-  machine: "M12 8.5a3.5 3.5 0 100 7 3.5 3.5 0 000-7zM12 3v3M12 18v3M3 12h3M18 12h3M5.6 5.6l2.2 2.2M16.2 16.2l2.2 2.2M5.6 18.4l2.2-2.2M16.2 7.8l2.2-2.2",
+  machine:
+    "M12 8.5a3.5 3.5 0 100 7 3.5 3.5 0 000-7zM12 3v3M12 18v3M3 12h3M18 12h3M5.6 5.6l2.2 2.2M16.2 16.2l2.2 2.2M5.6 18.4l2.2-2.2M16.2 7.8l2.2-2.2",
   open: "M9 5H5v14h14v-4M13 5h6v6M19 5l-9 9",
   person: "M12 4a4 4 0 100 8 4 4 0 000-8zM4.5 20c1-4 4-5.5 7.5-5.5s6.5 1.5 7.5 5.5",
   theme: "M12 3a9 9 0 100 18zM12 3a9 9 0 010 18",
   language: "M3 12h18M12 3a9 9 0 100 18 9 9 0 000-18zM12 3c-5 5-5 13 0 18M12 3c5 5 5 13 0 18",
   leave: "M10 4H5v16h5M14 8l4 4-4 4M18 12H9",
   again: "M19 12a7 7 0 11-2-5l2 2M19 4v5h-5",
-  coins: "M9 5c3 0 5 1 5 2.5S12 10 9 10 4 9 4 7.5 6 5 9 5zM4 7.5v5C4 14 6 15 9 15M14 7.5V10M15 11c3 0 5 1 5 2.5S18 16 15 16s-5-1-5-2.5 2-2.5 5-2.5zM10 13.5v4c0 1.5 2 2.5 5 2.5s5-1 5-2.5v-4",
+  coins:
+    "M9 5c3 0 5 1 5 2.5S12 10 9 10 4 9 4 7.5 6 5 9 5zM4 7.5v5C4 14 6 15 9 15M14 7.5V10M15 11c3 0 5 1 5 2.5S18 16 15 16s-5-1-5-2.5 2-2.5 5-2.5zM10 13.5v4c0 1.5 2 2.5 5 2.5s5-1 5-2.5v-4",
   stop: "M7 5v14M17 5v14",
   play: "M7 5l12 7-12 7z",
   bin: "M5 7h14M9 7V4h6v3M7 7l1 13h8l1-13",
@@ -49,6 +51,15 @@ const PATHS = {
 
 /** @param {{name: keyof typeof PATHS}} props */
 export function Icon({ name }) {
-  return html`<svg viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="1.7" stroke-linecap="round"
-    stroke-linejoin="round" aria-hidden="true"><path d=${PATHS[name]} /></svg>`;
+  return html`<svg
+    viewBox="0 0 24 24"
+    fill="none"
+    stroke="currentColor"
+    stroke-width="1.7"
+    stroke-linecap="round"
+    stroke-linejoin="round"
+    aria-hidden="true"
+  >
+    <path d=${PATHS[name]} />
+  </svg>`;
 }

@@ -11,7 +11,9 @@ export function Menu({ label, name, class: style = "button", left, children }) {
   const element = useRef(null);
   useEffect(() => {
     if (!open) return undefined;
-    const outside = (event) => { if (!element.current?.contains(event.target)) setOpen(false); };
+    const outside = (event) => {
+      if (!element.current?.contains(event.target)) setOpen(false);
+    };
     document.addEventListener("pointerdown", outside);
     element.current.querySelector(".items :is(button, a, input, select)")?.focus();
     return () => document.removeEventListener("pointerdown", outside);
@@ -23,9 +25,20 @@ export function Menu({ label, name, class: style = "button", left, children }) {
   };
   const close = () => setOpen(false);
   const inner = typeof children === "function" ? children(close) : children;
-  const onItem = (event) => { if (typeof children !== "function" && event.target.closest("button, a")) close(); };
+  const onItem = (event) => {
+    if (typeof children !== "function" && event.target.closest("button, a")) close();
+  };
   return html`<div class="menu ${left ? "left" : ""}" ref=${element} onKeyDown=${onKey}>
-    <button type="button" class=${style} aria-expanded=${open} aria-label=${name} title=${name} onClick=${() => setOpen(!open)}>${label}</button>
+    <button
+      type="button"
+      class=${style}
+      aria-expanded=${open}
+      aria-label=${name}
+      title=${name}
+      onClick=${() => setOpen(!open)}
+    >
+      ${label}
+    </button>
     ${open && html`<div class="items" onKeyDown=${(event) => moveFocus(event, ":scope > button, :scope > a")} onClick=${onItem}>${inner}</div>`}
   </div>`;
 }

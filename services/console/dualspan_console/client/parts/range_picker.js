@@ -10,8 +10,15 @@ const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 /** What one click chooses: the key of its words and its length. */
 export const SPANS = [
-  ["range.10s", 10e3], ["range.1m", MINUTE], ["range.10m", 10 * MINUTE], ["range.1h", HOUR], ["range.8h", 8 * HOUR], ["range.24h", DAY],
-  ["range.7d", 7 * DAY], ["range.30d", 30 * DAY], ["range.1y", 365 * DAY],
+  ["range.10s", 10e3],
+  ["range.1m", MINUTE],
+  ["range.10m", 10 * MINUTE],
+  ["range.1h", HOUR],
+  ["range.8h", 8 * HOUR],
+  ["range.24h", DAY],
+  ["range.7d", 7 * DAY],
+  ["range.30d", 30 * DAY],
+  ["range.1y", 365 * DAY],
 ];
 /** What a chart can show at the least and at the most. */
 export const SHORTEST_MS = 100;
@@ -36,10 +43,34 @@ function spanWords({ from, to, last }) {
  *   times in milliseconds since 1970; `last` is a span that ends now
  */
 export function RangePicker({ range, choose }) {
-  return html`<${Menu} left name=${t("range.choose")} label=${html`<${Icon} name="clock" /><span>${spanWords(range)}</span><${Icon} name="down" />`}>
-    ${(close) => html`${SPANS.map(([words, last]) => html`<button type="button" aria-pressed=${range.last === last} data-span=${last}
-        onClick=${() => { choose({ last }); close(); }}>${t(words)}</button>`)}
-      <${Between} range=${range} choose=${(next) => { choose(next); close(); }} />`}<//>`;
+  return html`<${Menu}
+    left
+    name=${t("range.choose")}
+    label=${html`<${Icon} name="clock" /><span>${spanWords(range)}</span><${Icon} name="down" />`}
+  >
+    ${(close) =>
+      html`${SPANS.map(
+          ([words, last]) =>
+            html`<button
+              type="button"
+              aria-pressed=${range.last === last}
+              data-span=${last}
+              onClick=${() => {
+                choose({ last });
+                close();
+              }}
+            >
+              ${t(words)}
+            </button>`,
+        )}
+        <${Between}
+          range=${range}
+          choose=${(next) => {
+            choose(next);
+            close();
+          }}
+        />`}<//
+  >`;
 }
 
 function Between({ range, choose }) {
@@ -53,8 +84,12 @@ function Between({ range, choose }) {
     if (end - start > LONGEST_MS) return setWrong(t("range.long"));
     return choose({ from: start, to: end });
   };
-  const field = (label, value, set, fault) => html`<${Field} label=${label} wrong=${fault}>
-    ${(bound) => html`<input class="input" type="datetime-local" step="0.001" ...${bound} value=${value} onInput=${(event) => set(event.target.value)} />`}<//>`;
-  return html`<form class="panel" onSubmit=${take}>${field(t("range.from"), from, setFrom)}${field(t("range.to"), to, setTo, wrong)}
-    <button class="button primary">${t("range.apply")}</button></form>`;
+  const field = (label, value, set, fault) =>
+    html`<${Field} label=${label} wrong=${fault}>
+      ${(bound) => html`<input class="input" type="datetime-local" step="0.001" ...${bound} value=${value} onInput=${(event) => set(event.target.value)} />`}<//
+    >`;
+  return html`<form class="panel" onSubmit=${take}>
+    ${field(t("range.from"), from, setFrom)}${field(t("range.to"), to, setTo, wrong)}
+    <button class="button primary">${t("range.apply")}</button>
+  </form>`;
 }

@@ -6,13 +6,21 @@ import { Icon } from "./icons.js";
 
 /** Nothing there yet: says what would be, and how it gets there. */
 export function Empty({ icon = "info", title, children, action }) {
-  return html`<div class="empty"><${Icon} name=${icon} /><h2>${title}</h2><div class="stack tight">${children}</div>${action}</div>`;
+  return html`<div class="empty">
+    <${Icon} name=${icon} />
+    <h2>${title}</h2>
+    <div class="stack tight">${children}</div>
+    ${action}
+  </div>`;
 }
 
 /** A remark: `tone` is "info", "good", "warn" or "bad". */
 export function Note({ tone = "info", children, role }) {
   const icon = { info: "info", good: "check", warn: "warning", bad: "warning" }[tone];
-  return html`<div class="note ${tone}" role=${role}><${Icon} name=${icon} /><div class="grow">${children}</div></div>`;
+  return html`<div class="note ${tone}" role=${role}>
+    <${Icon} name=${icon} />
+    <div class="grow">${children}</div>
+  </div>`;
 }
 
 /**

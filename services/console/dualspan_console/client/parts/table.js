@@ -6,7 +6,8 @@ import { t } from "../core/words.js";
 const MANY_ROWS = 200;
 const SPARE_ROWS = 10;
 
-const compare = (a, b) => (typeof a === "number" && typeof b === "number" ? a - b : String(a ?? "").localeCompare(String(b ?? "")));
+const compare = (a, b) =>
+  typeof a === "number" && typeof b === "number" ? a - b : String(a ?? "").localeCompare(String(b ?? ""));
 
 /** The rows in the order that the person chose. */
 function sorted(rows, columns, order) {
@@ -21,8 +22,10 @@ function Head({ column, order, setOrder }) {
   const mine = order?.id === column.id;
   const direction = mine ? (order.down ? "descending" : "ascending") : "none";
   return html`<th scope="col" class=${column.number ? "number" : ""} aria-sort=${direction}>
-    <button type="button" onClick=${() => setOrder({ id: column.id, down: mine && !order.down })}>${column.title}
-      <span aria-hidden="true">${mine ? (order.down ? "↓" : "↑") : ""}</span></button></th>`;
+    <button type="button" onClick=${() => setOrder({ id: column.id, down: mine && !order.down })}>
+      ${column.title} <span aria-hidden="true">${mine ? (order.down ? "↓" : "↑") : ""}</span>
+    </button>
+  </th>`;
 }
 
 /** Which rows of `count` are in sight of a box that scrolls. */
@@ -58,17 +61,48 @@ export function Table({ columns, rows, rowKey, label, open, rowHeight = 44 }) {
   const box = useRef(null);
   const ordered = useMemo(() => sorted(rows, columns, order), [rows, columns, order]);
   const [first, last] = useWindow(box, ordered.length, rowHeight);
-  const onRowKey = (event, row) => { if (event.key === "Enter" && event.target === event.currentTarget) open(row); };
-  const onRowClick = (event, row) => { if (!event.target.closest("a, button, input, select")) open(row); };
-  const pad = (count) => count > 0 && html`<tr class="pad" aria-hidden="true"><td colspan=${columns.length} style=${{ height: `${count * rowHeight}px` }}></td></tr>`;
-  return html`<div class="table" ref=${box} style=${ordered.length > MANY_ROWS ? { maxHeight: "70vh" } : {}} tabindex=${ordered.length > MANY_ROWS ? 0 : undefined}>
-    <table aria-rowcount=${ordered.length}><caption class="unseen">${label}, ${t("core.rows", { count: ordered.length })}</caption>
-      <thead><tr>${columns.map((column) => html`<${Head} column=${column} order=${order} setOrder=${setOrder} />`)}</tr></thead>
+  const onRowKey = (event, row) => {
+    if (event.key === "Enter" && event.target === event.currentTarget) open(row);
+  };
+  const onRowClick = (event, row) => {
+    if (!event.target.closest("a, button, input, select")) open(row);
+  };
+  const pad = (count) =>
+    count > 0 &&
+    html`<tr class="pad" aria-hidden="true">
+      <td colspan=${columns.length} style=${{ height: `${count * rowHeight}px` }}></td>
+    </tr>`;
+  return html`<div
+    class="table"
+    ref=${box}
+    style=${ordered.length > MANY_ROWS ? { maxHeight: "70vh" } : {}}
+    tabindex=${ordered.length > MANY_ROWS ? 0 : undefined}
+  >
+    <table aria-rowcount=${ordered.length}>
+      <caption class="unseen">
+        ${label}, ${t("core.rows", { count: ordered.length })}
+      </caption>
+      <thead>
+        <tr>
+          ${columns.map((column) => html`<${Head} column=${column} order=${order} setOrder=${setOrder} />`)}
+        </tr>
+      </thead>
       <tbody onKeyDown=${(event) => moveFocus(event, "tr[tabindex]")}>
         ${pad(first)}
-        ${ordered.slice(first, last).map((row) => html`<tr key=${rowKey(row)} data-row=${rowKey(row)} tabindex=${open ? 0 : undefined}
-          onClick=${open && ((event) => onRowClick(event, row))} onKeyDown=${open && ((event) => onRowKey(event, row))}>
-          ${columns.map((column) => html`<td class=${column.number ? "number" : ""}>${column.cell(row)}</td>`)}</tr>`)}
+        ${ordered.slice(first, last).map(
+          (row) =>
+            html`<tr
+              key=${rowKey(row)}
+              data-row=${rowKey(row)}
+              tabindex=${open ? 0 : undefined}
+              onClick=${open && ((event) => onRowClick(event, row))}
+              onKeyDown=${open && ((event) => onRowKey(event, row))}
+            >
+              ${columns.map((column) => html`<td class=${column.number ? "number" : ""}>${column.cell(row)}</td>`)}
+            </tr>`,
+        )}
         ${pad(ordered.length - last)}
-      </tbody></table></div>`;
+      </tbody>
+    </table>
+  </div>`;
 }

@@ -7,7 +7,9 @@ const STAY_MS = 8000;
 const toasts = signal([]);
 let count = 0;
 
-const drop = (id) => { toasts.value = toasts.value.filter((toast) => toast.id !== id); };
+const drop = (id) => {
+  toasts.value = toasts.value.filter((toast) => toast.id !== id);
+};
 
 /**
  * Says something.
@@ -39,8 +41,13 @@ export function Toasts() {
     attempt(undo, t("core.undone"));
   };
   return html`<div class="toasts" role="status" aria-live="polite">
-    ${toasts.value.map((each) => html`<div class="toast" key=${each.id}><span class="grow">${each.text}</span>
-      ${each.undo && html`<button onClick=${() => act(each)}>${each.label ?? t("core.undo")}</button>`}
-      <button aria-label=${t("core.close")} onClick=${() => drop(each.id)}><${Icon} name="close" /></button></div>`)}
+    ${toasts.value.map(
+      (each) =>
+        html`<div class="toast" key=${each.id}>
+          <span class="grow">${each.text}</span>
+          ${each.undo && html`<button onClick=${() => act(each)}>${each.label ?? t("core.undo")}</button>`}
+          <button aria-label=${t("core.close")} onClick=${() => drop(each.id)}><${Icon} name="close" /></button>
+        </div>`,
+    )}
   </div>`;
 }

@@ -53,7 +53,10 @@ export function Tree({ roots, open, setOpen, pick, picked, label, search = "", h
   const wantsFocus = useRef(false);
   const words = useMemo(() => searchWords(search), [search]);
   const rows = useMemo(() => visible(roots, open, words), [roots, open, words]);
-  const current = Math.max(0, rows.findIndex(({ node }) => node.id === at));
+  const current = Math.max(
+    0,
+    rows.findIndex(({ node }) => node.id === at),
+  );
   useLayoutEffect(() => {
     const look = () => setShown(Math.ceil(box.current.clientHeight / height));
     const watch = new ResizeObserver(look);
@@ -89,10 +92,14 @@ export function Tree({ roots, open, setOpen, pick, picked, label, search = "", h
     const row = rows[current];
     const hasChildren = (row.node.children ?? []).length > 0;
     const actions = {
-      ArrowDown: () => move(current + 1), ArrowUp: () => move(current - 1), Home: () => move(0), End: () => move(rows.length - 1),
+      ArrowDown: () => move(current + 1),
+      ArrowUp: () => move(current - 1),
+      Home: () => move(0),
+      End: () => move(rows.length - 1),
       ArrowRight: () => (hasChildren && !row.open ? toggle(row.node.id, true) : move(current + 1)),
       ArrowLeft: () => (row.open && hasChildren ? toggle(row.node.id, false) : move(parentOf(current))),
-      Enter: () => choose(row), " ": () => choose(row),
+      Enter: () => choose(row),
+      " ": () => choose(row),
     };
     if (!actions[event.key]) return;
     event.preventDefault();
@@ -105,10 +112,28 @@ export function Tree({ roots, open, setOpen, pick, picked, label, search = "", h
   };
   const first = Math.max(0, Math.floor(top / height) - SPARE_ROWS);
   const inSight = rows.slice(first, first + shown + 2 * SPARE_ROWS);
-  return html`<div class="tree" role="tree" aria-label=${label} ref=${box} onKeyDown=${onKey} onScroll=${() => setTop(box.current.scrollTop)}>
+  return html`<div
+    class="tree"
+    role="tree"
+    aria-label=${label}
+    ref=${box}
+    onKeyDown=${onKey}
+    onScroll=${() => setTop(box.current.scrollTop)}
+  >
     <div class="whole" role="presentation" style=${{ height: `${rows.length * height}px` }}>
-      ${inSight.map((row, index) => html`<${Row} key=${row.node.id} row=${row} place=${first + index} height=${height} words=${words}
-        isCurrent=${first + index === current} isPicked=${picked.has(row.node.id)} choose=${choose} />`)}
+      ${inSight.map(
+        (row, index) =>
+          html`<${Row}
+            key=${row.node.id}
+            row=${row}
+            place=${first + index}
+            height=${height}
+            words=${words}
+            isCurrent=${first + index === current}
+            isPicked=${picked.has(row.node.id)}
+            choose=${choose}
+          />`,
+      )}
     </div>
     ${rows.length === 0 && html`<p class="dim small">${t("core.nothing_found")}</p>`}
   </div>`;
@@ -118,12 +143,23 @@ function Row({ row, place, height, words, isCurrent, isPicked, choose }) {
   const { node, depth, open } = row;
   const hasChildren = (node.children ?? []).length > 0;
   const style = { top: `${place * height}px`, height: `${height}px`, paddingLeft: `${depth * 16 + 6}px` };
-  return html`<div class="node" role="treeitem" data-node=${node.id} style=${style} tabindex=${isCurrent ? 0 : -1} aria-level=${depth + 1}
-    aria-expanded=${hasChildren ? open : undefined} aria-selected=${isPicked} title=${node.detail ?? node.text} onClick=${() => choose(row)}>
+  return html`<div
+    class="node"
+    role="treeitem"
+    data-node=${node.id}
+    style=${style}
+    tabindex=${isCurrent ? 0 : -1}
+    aria-level=${depth + 1}
+    aria-expanded=${hasChildren ? open : undefined}
+    aria-selected=${isPicked}
+    title=${node.detail ?? node.text}
+    onClick=${() => choose(row)}
+  >
     ${hasChildren ? html`<span class="turn"><${Icon} name="turn" /></span>` : html`<span class="turn-none"></span>`}
     ${node.icon && html`<${Icon} name=${isPicked ? "check" : node.icon} />`}
     <span class="ellipsis grow"><${Marked} text=${node.text} words=${words} /></span>
-    ${node.aside && html`<span class="dim small nowrap">${node.aside}</span>`}</div>`;
+    ${node.aside && html`<span class="dim small nowrap">${node.aside}</span>`}
+  </div>`;
 }
 
 /** A text with the first place of a searched word marked. */

@@ -23,13 +23,26 @@ function Frame({ base }) {
   return html`<a class="skip button" href="#main" onClick=${toMain}>${t("nav.skip")}</a>
     ${busy && html`<div class="bar-of-load" role="progressbar" aria-label=${t("core.asking")}></div>`}
     <div class="shell" onKeyDown=${(event) => event.key === "Escape" && setOpen(false)}>
-      <header class="top"><button class="button quiet icon" type="button" aria-label=${t("nav.menu")} aria-expanded=${open} aria-controls="side"
-        onClick=${() => setOpen(!open)}><${Icon} name="menu" /></button><${Brand} base=${base} /><span class="grow"></span>
-        <button class="button quiet icon" type="button" aria-label=${t("nav.jump")} onClick=${openPalette}><${Icon} name="search" /></button></header>
+      <header class="top">
+        <button
+          class="button quiet icon"
+          type="button"
+          aria-label=${t("nav.menu")}
+          aria-expanded=${open}
+          aria-controls="side"
+          onClick=${() => setOpen(!open)}
+        >
+          <${Icon} name="menu" /></button
+        ><${Brand} base=${base} /><span class="grow"></span>
+        <button class="button quiet icon" type="button" aria-label=${t("nav.jump")} onClick=${openPalette}>
+          <${Icon} name="search" />
+        </button>
+      </header>
       <${Side} base=${base} open=${open} close=${() => setOpen(false)} />
       ${open && html`<button class="side-veil" aria-label=${t("core.close")} onClick=${() => setOpen(false)}></button>`}
       <main id="main" tabindex="-1">${page && html`<${Boundary} key=${place.value.path}>${page}<//>`}</main>
-    </div><${Palette} /><${Toasts} />`;
+    </div>
+    <${Palette} /><${Toasts} />`;
 }
 
 function toMain(event) {
@@ -44,11 +57,21 @@ function usePage(path) {
   useEffect(() => {
     wanted.current = path;
     const found = routeOf(path);
-    if (!found) return setState({ page: html`<${Nothing} title=${t("core.no_page")} words=${t("core.no_page_hint")} />`, busy: false });
-    if (!found.allowed) return setState({ page: html`<${Nothing} title=${t("core.not_allowed")} words=${t("core.not_allowed_hint")} />`, busy: false });
+    if (!found)
+      return setState({
+        page: html`<${Nothing} title=${t("core.no_page")} words=${t("core.no_page_hint")} />`,
+        busy: false,
+      });
+    if (!found.allowed)
+      return setState({
+        page: html`<${Nothing} title=${t("core.not_allowed")} words=${t("core.not_allowed_hint")} />`,
+        busy: false,
+      });
     setState((old) => ({ ...old, busy: true }));
     found.route.load().then(
-      ({ default: Page }) => { if (wanted.current === path) setState({ page: html`<${Page} ...${found.values} />`, busy: false }); },
+      ({ default: Page }) => {
+        if (wanted.current === path) setState({ page: html`<${Page} ...${found.values} />`, busy: false });
+      },
       () => newRelease(),
     );
     return undefined;
@@ -65,6 +88,10 @@ function newRelease() {
 }
 
 function Nothing({ title, words }) {
-  useEffect(() => { document.title = `${title} · DualSpan`; }, [title]);
-  return html`<${Empty} icon="search" title=${title} action=${html`<a class="button" href="/">${t("core.go_home")}</a>`}><p>${words}</p><//>`;
+  useEffect(() => {
+    document.title = `${title} · DualSpan`;
+  }, [title]);
+  return html`<${Empty} icon="search" title=${title} action=${html`<a class="button" href="/">${t("core.go_home")}</a>`}
+    ><p>${words}</p><//
+  >`;
 }

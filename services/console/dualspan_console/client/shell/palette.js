@@ -13,15 +13,26 @@ const MOST_SHOWN = 12;
 const shown = signal(false);
 let assets = null;
 
-export const openPalette = () => { shown.value = true; };
+export const openPalette = () => {
+  shown.value = true;
+};
 
 function commands() {
   const pages = ROUTES.filter((route) => route.nav && may(route.permission)).map(({ path, nav }) => ({
-    id: path, icon: nav.icon, words: t(nav.title), where: t("palette.page"), act: () => go(path),
+    id: path,
+    icon: nav.icon,
+    words: t(nav.title),
+    where: t("palette.page"),
+    act: () => go(path),
   }));
   const actions = [
     { id: "theme", icon: "theme", words: t("nav.theme"), act: switchTheme },
-    { id: "language", icon: "language", words: t("nav.other_language"), act: () => chooseLanguage(language === "zh" ? "en" : "zh") },
+    {
+      id: "language",
+      icon: "language",
+      words: t("nav.other_language"),
+      act: () => chooseLanguage(language === "zh" ? "en" : "zh"),
+    },
     { id: "account", icon: "key", words: t("nav.account"), act: () => go("/account") },
     { id: "sign-out", icon: "leave", words: t("nav.sign_out"), act: signOut },
   ].map((each) => ({ ...each, where: t("palette.action") }));
@@ -34,12 +45,26 @@ async function assetCommands() {
   return (await assets).map(({ name, displayName, level }) => {
     const id = name.split("/").pop();
     const icon = { ASSET_LEVEL_SITE: "site", ASSET_LEVEL_AREA: "area", ASSET_LEVEL_LINE: "line" }[level] ?? "machine";
-    return { id: name, icon, words: displayName || id, search: id, where: t("palette.asset"), act: () => go(`/explore?asset=${encodeURIComponent(id)}`) };
+    return {
+      id: name,
+      icon,
+      words: displayName || id,
+      search: id,
+      where: t("palette.asset"),
+      act: () => go(`/explore?asset=${encodeURIComponent(id)}`),
+    };
   });
 }
 
 export function Palette() {
-  return shown.value && html`<${Open} close=${() => { shown.value = false; }} />`;
+  return (
+    shown.value &&
+    html`<${Open}
+      close=${() => {
+        shown.value = false;
+      }}
+    />`
+  );
 }
 
 function Open({ close }) {
@@ -49,7 +74,12 @@ function Open({ close }) {
   const [found, setFound] = useState(commands);
   useEffect(() => {
     element.current.showModal();
-    assetCommands().then((more) => setFound((old) => [...old, ...more]), () => { assets = null; });
+    assetCommands().then(
+      (more) => setFound((old) => [...old, ...more]),
+      () => {
+        assets = null;
+      },
+    );
   }, []);
   const rows = useMemo(() => {
     const words = searchWords(search);
@@ -70,12 +100,42 @@ function Open({ close }) {
     setSearch(event.target.value);
     setAt(0);
   };
-  return html`<dialog class="palette" ref=${element} aria-label=${t("nav.jump")} onCancel=${close} onClick=${(event) => event.target === element.current && close()}>
-    <input class="input" role="combobox" aria-expanded="true" aria-controls="palette-rows" aria-activedescendant=${rows[at] ? `palette-${at}` : undefined}
-      aria-label=${t("palette.search")} placeholder=${t("palette.search")} value=${search} onInput=${onInput} onKeyDown=${onKey} autofocus />
-    <ul id="palette-rows" role="listbox" aria-label=${t("palette.found")}>${rows.map((row, index) => html`<li key=${row.id} id="palette-${index}" role="option"
-      aria-selected=${index === at} onClick=${() => run(row)} onPointerMove=${() => setAt(index)}><${Icon} name=${row.icon} />
-      <span class="ellipsis">${row.words}</span><span class="where">${row.where}</span></li>`)}</ul>
+  return html`<dialog
+    class="palette"
+    ref=${element}
+    aria-label=${t("nav.jump")}
+    onCancel=${close}
+    onClick=${(event) => event.target === element.current && close()}
+  >
+    <input
+      class="input"
+      role="combobox"
+      aria-expanded="true"
+      aria-controls="palette-rows"
+      aria-activedescendant=${rows[at] ? `palette-${at}` : undefined}
+      aria-label=${t("palette.search")}
+      placeholder=${t("palette.search")}
+      value=${search}
+      onInput=${onInput}
+      onKeyDown=${onKey}
+      autofocus
+    />
+    <ul id="palette-rows" role="listbox" aria-label=${t("palette.found")}>
+      ${rows.map(
+        (row, index) =>
+          html`<li
+            key=${row.id}
+            id="palette-${index}"
+            role="option"
+            aria-selected=${index === at}
+            onClick=${() => run(row)}
+            onPointerMove=${() => setAt(index)}
+          >
+            <${Icon} name=${row.icon} /> <span class="ellipsis">${row.words}</span
+            ><span class="where">${row.where}</span>
+          </li>`,
+      )}
+    </ul>
     ${rows.length === 0 && html`<p class="dim small none">${t("core.nothing_found")}</p>`}
   </dialog>`;
 }

@@ -9,8 +9,21 @@ import { Loaded } from "../../parts/states.js";
 import { Table } from "../../parts/table.js";
 import { attempt } from "../../parts/toasts.js";
 
-const BROWSERS = [["Edg/", "Edge"], ["OPR/", "Opera"], ["Firefox/", "Firefox"], ["Chrome/", "Chrome"], ["Safari/", "Safari"]];
-const SYSTEMS = [["Android", "Android"], ["iPhone", "iPhone"], ["iPad", "iPad"], ["Windows", "Windows"], ["Mac OS", "macOS"], ["Linux", "Linux"]];
+const BROWSERS = [
+  ["Edg/", "Edge"],
+  ["OPR/", "Opera"],
+  ["Firefox/", "Firefox"],
+  ["Chrome/", "Chrome"],
+  ["Safari/", "Safari"],
+];
+const SYSTEMS = [
+  ["Android", "Android"],
+  ["iPhone", "iPhone"],
+  ["iPad", "iPad"],
+  ["Windows", "Windows"],
+  ["Mac OS", "macOS"],
+  ["Linux", "Linux"],
+];
 
 /** A browser and its system, as people call them, from what it says of itself. */
 function browser(userAgent) {
@@ -31,14 +44,50 @@ export default function Account() {
     loaded.again();
   };
   const columns = [
-    { id: "where", title: t("account.where"), cell: (row) => html`<span class="leaf">${browser(row.userAgent)}</span><span class="under">${row.address}</span>${row.current && html`<${Badge} tone="good">${t("account.this")}<//>`}` },
+    {
+      id: "where",
+      title: t("account.where"),
+      cell: (row) =>
+        html`<span class="leaf">${browser(row.userAgent)}</span
+          ><span class="under">${row.address}</span
+          >${row.current && html`<${Badge} tone="good">${t("account.this")}<//>`}`,
+    },
     { id: "since", title: t("account.since"), sort: (row) => row.createTime, cell: (row) => dateTime(row.createTime) },
-    { id: "used", title: t("account.used"), sort: (row) => row.useTime, cell: (row) => (row.useTime ? ago(row.useTime) : "–") },
-    { id: "end", title: "", cell: (row) => html`<button class="button" onClick=${() => end(row.name)}>${row.current ? t("nav.sign_out") : t("account.end")}</button>` },
+    {
+      id: "used",
+      title: t("account.used"),
+      sort: (row) => row.useTime,
+      cell: (row) => (row.useTime ? ago(row.useTime) : "–"),
+    },
+    {
+      id: "end",
+      title: "",
+      cell: (row) =>
+        html`<button class="button" onClick=${() => end(row.name)}>
+          ${row.current ? t("nav.sign_out") : t("account.end")}
+        </button>`,
+    },
   ];
   return html`<${PageHead} title=${t("account.title")} />
-    <div class="stack"><section class="card"><dl class="facts"><dt>${t("account.name")}</dt><dd>${displayName || "–"}</dd><dt>${t("sign_in.email")}</dt><dd>${email}</dd>
-      <dt>${t("account.roles")}</dt><dd>${roles.map((role) => t(`role.${role}`)).join(", ")}</dd></dl></section>
-    <section class="card flush"><header><h2>${t("account.sessions")}</h2><button class="button" onClick=${endOthers}>${t("account.end_others")}</button></header>
-      <${Loaded} of=${loaded}>${({ sessions }) => html`<${Table} label=${t("account.sessions")} rows=${sessions} rowKey=${({ name }) => name} columns=${columns} />`}<//></section></div>`;
+    <div class="stack">
+      <section class="card">
+        <dl class="facts">
+          <dt>${t("account.name")}</dt>
+          <dd>${displayName || "–"}</dd>
+          <dt>${t("sign_in.email")}</dt>
+          <dd>${email}</dd>
+          <dt>${t("account.roles")}</dt>
+          <dd>${roles.map((role) => t(`role.${role}`)).join(", ")}</dd>
+        </dl>
+      </section>
+      <section class="card flush">
+        <header>
+          <h2>${t("account.sessions")}</h2>
+          <button class="button" onClick=${endOthers}>${t("account.end_others")}</button>
+        </header>
+        <${Loaded} of=${loaded}
+          >${({ sessions }) => html`<${Table} label=${t("account.sessions")} rows=${sessions} rowKey=${({ name }) => name} columns=${columns} />`}<//
+        >
+      </section>
+    </div>`;
 }

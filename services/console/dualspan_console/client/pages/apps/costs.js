@@ -11,7 +11,8 @@ export function amount({ currency, minorUnits }) {
 export function costOf(statement, subscription) {
   const sums = new Map();
   for (const line of statement.lines) {
-    if (line.subscription === subscription && line.amount?.currency) sums.set(line.amount.currency, (sums.get(line.amount.currency) ?? 0) + Number(line.amount.minorUnits));
+    if (line.subscription === subscription && line.amount?.currency)
+      sums.set(line.amount.currency, (sums.get(line.amount.currency) ?? 0) + Number(line.amount.minorUnits));
   }
   return [...sums].map(([currency, minorUnits]) => ({ currency, minorUnits }));
 }

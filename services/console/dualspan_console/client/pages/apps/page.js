@@ -17,12 +17,17 @@ const REFRESH_MS = 5000;
 async function read(signal) {
   const [{ openableApps }, { subscriptions }, statement] = await Promise.all([
     get(ofTenant("openableApps"), { pageSize: 1000 }, signal),
-    may("marketplace.subscriptions.read") ? get(ofTenant("subscriptions"), { pageSize: 1000 }, signal) : { subscriptions: [] },
+    may("marketplace.subscriptions.read")
+      ? get(ofTenant("subscriptions"), { pageSize: 1000 }, signal)
+      : { subscriptions: [] },
     may("marketplace.statements.read") ? get(ofTenant("statements/current"), {}, signal).catch(() => null) : null,
   ]);
   const openable = new Map(openableApps.map((each) => [each.name, each]));
   const known = new Set(subscriptions.map(({ name }) => name));
-  const rows = [...subscriptions.filter(({ state }) => !isOver(state)), ...openableApps.filter(({ name }) => !known.has(name))];
+  const rows = [
+    ...subscriptions.filter(({ state }) => !isOver(state)),
+    ...openableApps.filter(({ name }) => !known.has(name)),
+  ];
   return { rows: rows.map((each) => ({ ...each, openable: openable.get(each.name) })), statement };
 }
 
@@ -35,11 +40,20 @@ export async function open(name) {
 export default function Apps() {
   const loaded = useLoad(read, []);
   useEvery(REFRESH_MS, loaded.again);
-  const shop = may("marketplace.catalogue.read") && html`<a class="button" href="/market"><${Icon} name="shop" />${t("apps.to_market")}</a>`;
+  const shop =
+    may("marketplace.catalogue.read") &&
+    html`<a class="button" href="/market"><${Icon} name="shop" />${t("apps.to_market")}</a>`;
   return html`<${PageHead} title=${t("apps.title")} says=${t("apps.says")} actions=${shop} />
-    <${Loaded} of=${loaded}>${({ rows, statement }) => (rows.length === 0
-      ? html`<div class="card"><${Empty} icon="apps" title=${t("apps.none")} action=${shop}><p>${t("apps.none_hint")}</p><//></div>`
-      : html`<ul class="shop">${rows.map((row) => html`<${Row} key=${row.name} row=${row} statement=${statement} />`)}</ul>`)}<//>`;
+    <${Loaded} of=${loaded}
+      >${({ rows, statement }) =>
+        rows.length === 0
+          ? html`<div class="card">
+              <${Empty} icon="apps" title=${t("apps.none")} action=${shop}><p>${t("apps.none_hint")}</p><//>
+            </div>`
+          : html`<ul class="shop">
+              ${rows.map((row) => html`<${Row} key=${row.name} row=${row} statement=${statement} />`)}
+            </ul>`}<//
+    >`;
 }
 
 function Row({ row, statement }) {
@@ -52,8 +66,17 @@ function Row({ row, statement }) {
   };
   const name = local(row.openable?.displayName) || row.app;
   const why = row.reason || row.healthProblem || row.quotaNotice || causeOf(row.cause);
-  return html`<li class="card mine" data-app=${id}><header class="row apart"><h2>${may("marketplace.subscriptions.read") ? html`<a href="/apps/${id}">${name}</a>` : name}</h2><${Badge} tone=${toneOf(row.state)}>${wordsOf(row.state)}<//></header>
-    <p class="dim">${local(row.openable?.summary)}</p>${why && html`<p class="small">${why}</p>`}
-    <div class="row apart">${row.openable ? html`<button class="button primary" data-do="open" disabled=${busy || !row.openable.running} onClick=${enter}><${Icon} name="open" />${row.openable.running ? t("apps.open") : t("apps.not_yet")}</button>` : html`<span></span>`}
-      ${statement && html`<span class="dim small">${t("apps.this_month", { cost: amounts(costOf(statement, id)) })}</span>`}</div></li>`;
+  return html`<li class="card mine" data-app=${id}>
+    <header class="row apart">
+      <h2>${may("marketplace.subscriptions.read") ? html`<a href="/apps/${id}">${name}</a>` : name}</h2>
+      <${Badge} tone=${toneOf(row.state)}>${wordsOf(row.state)}<//>
+    </header>
+    <p class="dim">${local(row.openable?.summary)}</p>
+    ${why && html`<p class="small">${why}</p>`}
+    <div class="row apart">
+      ${row.openable ? html`<button class="button primary" data-do="open" disabled=${busy || !row.openable.running} onClick=${enter}>
+        <${Icon} name="open" />${row.openable.running ? t("apps.open") : t("apps.not_yet")}</button>` : html`<span></span>`}
+      ${statement && html`<span class="dim small">${t("apps.this_month", { cost: amounts(costOf(statement, id)) })}</span>`}
+    </div>
+  </li>`;
 }

@@ -2,7 +2,14 @@
 import { t } from "../../core/words.js";
 
 const TONES = {
-  ACTIVE: "good", PROVISIONING: "info", UPGRADING: "info", PENDING: "warn", SUSPENDED: "warn", CANCELLING: "", CANCELLED: "", FAILED: "bad",
+  ACTIVE: "good",
+  PROVISIONING: "info",
+  UPGRADING: "info",
+  PENDING: "warn",
+  SUSPENDED: "warn",
+  CANCELLING: "",
+  CANCELLED: "",
+  FAILED: "bad",
 };
 const name = (state) => state.replace("SUBSCRIPTION_STATE_", "");
 export const toneOf = (state) => TONES[name(state)] ?? "";

@@ -45,7 +45,8 @@ export function Chart({ series, explored, choose, seen, plotOf }) {
     props.current.seen({ lines, moment, range });
   };
   const draw = () => {
-    const shown = props.current.series.filter(({ isText }) => !isText)
+    const shown = props.current.series
+      .filter(({ isText }) => !isText)
       .map((each) => ({ ...each, dashed: each.shift !== 0, line: state.current.lines.get(each.key) ?? nothing() }));
     plotOf.current?.draw(shown, state.current.range, props.current.explored.last > 0);
     tell();
@@ -83,7 +84,13 @@ export function Chart({ series, explored, choose, seen, plotOf }) {
   };
 
   useEffect(() => {
-    plotOf.current = new Plot(element.current, { zoom, cursor: (moment) => { state.current.moment = moment; requestAnimationFrame(tell); } });
+    plotOf.current = new Plot(element.current, {
+      zoom,
+      cursor: (moment) => {
+        state.current.moment = moment;
+        requestAnimationFrame(tell);
+      },
+    });
     return () => {
       clearTimeout(state.current.timer);
       state.current.asked?.abort();
@@ -107,7 +114,13 @@ export function Chart({ series, explored, choose, seen, plotOf }) {
   const onKey = (event) => {
     const [from, to] = state.current.range;
     const length = to - from;
-    const moves = { ArrowLeft: [-0.2, -0.2], ArrowRight: [0.2, 0.2], "+": [0.2, -0.2], "=": [0.2, -0.2], "-": [-0.4, 0.4] };
+    const moves = {
+      ArrowLeft: [-0.2, -0.2],
+      ArrowRight: [0.2, 0.2],
+      "+": [0.2, -0.2],
+      "=": [0.2, -0.2],
+      "-": [-0.4, 0.4],
+    };
     const move = moves[event.key];
     if (!move || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
@@ -116,7 +129,15 @@ export function Chart({ series, explored, choose, seen, plotOf }) {
   return html`<div class="chart-box">
     ${explored.last > 0 && html`<span class="badge live ${isLive ? "good" : "warn"}" role="status">${isLive ? t("explore.live") : t("explore.connecting")}</span>`}
     ${problem && html`<${Failure} problem=${problem} again=${ask} />`}
-    <div class="chart" ref=${element} tabindex="0" role="application" aria-label=${t("explore.chart_label")} onKeyDown=${onKey}></div></div>`;
+    <div
+      class="chart"
+      ref=${element}
+      tabindex="0"
+      role="application"
+      aria-label=${t("explore.chart_label")}
+      onKeyDown=${onKey}
+    ></div>
+  </div>`;
 }
 
 /** Lets a chart that ends now grow and move. */
@@ -129,19 +150,29 @@ function useLive({ series, keys, explored, state, draw, ask, setIsLive }) {
     const receive = ({ frame }) => {
       for (const block of frame) take(block, byTag, state.current.lines);
     };
-    const stop = byTag.size === 0 ? () => {} : follow(ofTenant("samples:subscribe"), { tagIds: [...byTag.keys()], includeLatest: true }, { receive, state: setIsLive });
+    const stop =
+      byTag.size === 0
+        ? () => {}
+        : follow(
+            ofTenant("samples:subscribe"),
+            { tagIds: [...byTag.keys()], includeLatest: true },
+            { receive, state: setIsLive },
+          );
     const begun = Date.now();
     let asked = begun;
     const step = Math.max(FRAME_MS, last / 2000);
-    const timer = setInterval(() => {
-      if (document.hidden) return;
-      const now = Date.now();
-      state.current.range = [(now - last) / 1000, now / 1000];
-      if (now - asked > last * RENEW_SHARE && now - asked > 2000) {
-        asked = now;
-        ask();
-      } else draw();
-    }, Math.min(step, 1000));
+    const timer = setInterval(
+      () => {
+        if (document.hidden) return;
+        const now = Date.now();
+        state.current.range = [(now - last) / 1000, now / 1000];
+        if (now - asked > last * RENEW_SHARE && now - asked > 2000) {
+          asked = now;
+          ask();
+        } else draw();
+      },
+      Math.min(step, 1000),
+    );
     return () => {
       clearInterval(timer);
       stop();

@@ -11,20 +11,32 @@ import { Menu } from "../../parts/menu.js";
 import { Note } from "../../parts/states.js";
 import { attempt, toast } from "../../parts/toasts.js";
 
-const FORMS = { csv: ["TABLE_FORM_CSV", "csv"], xlsx: ["TABLE_FORM_XLSX", "xlsx"], parquet: ["TABLE_FORM_PARQUET", "parquet"] };
+const FORMS = {
+  csv: ["TABLE_FORM_CSV", "csv"],
+  xlsx: ["TABLE_FORM_XLSX", "xlsx"],
+  parquet: ["TABLE_FORM_PARQUET", "parquet"],
+};
 const STEPS = { "1s": 1, "1m": 60, "15m": 900, "1h": 3600 };
-const stamp = (milliseconds) => new Date(milliseconds).toISOString().slice(0, 19).replace(/[-:]/g, "").replace("T", "-");
+const stamp = (milliseconds) =>
+  new Date(milliseconds).toISOString().slice(0, 19).replace(/[-:]/g, "").replace("T", "-");
 
 /** The buttons. */
 export function Out({ series, range, plotOf }) {
   const [asking, setAsking] = useState(false);
   const copy = () => attempt(() => navigator.clipboard.writeText(fixed(range)), t("explore.link_copied"));
-  const picture = () => attempt(async () => save(await image(plotOf.current.canvas, series, range), `dualspan-${stamp(range[0] * 1000)}.png`));
-  return html`<${Menu} name=${t("explore.share")} label=${html`<${Icon} name="download" /><span class="wide-only">${t("explore.share")}</span>`}>
+  const picture = () =>
+    attempt(async () =>
+      save(await image(plotOf.current.canvas, series, range), `dualspan-${stamp(range[0] * 1000)}.png`),
+    );
+  return html`<${Menu}
+      name=${t("explore.share")}
+      label=${html`<${Icon} name="download" /><span class="wide-only">${t("explore.share")}</span>`}
+    >
       <button type="button" data-do="link" onClick=${copy}><${Icon} name="link" />${t("explore.copy_link")}</button>
       <button type="button" data-do="image" onClick=${picture}><${Icon} name="image" />${t("explore.image")}</button>
-      ${may("analytics.queries.read") && html`<button type="button" data-do="file" onClick=${() => setAsking(true)}><${Icon} name="download" />${t("explore.file")}</button>`}
-    <//>${asking && html`<${FileDialog} series=${series} range=${range} close=${() => setAsking(false)} />`}`;
+      ${may("analytics.queries.read") && html`<button type="button" data-do="file" onClick=${() => setAsking(true)}>
+        <${Icon} name="download" />${t("explore.file")}</button>`} <//
+    >${asking && html`<${FileDialog} series=${series} range=${range} close=${() => setAsking(false)} />`}`;
 }
 
 /** The address of what is seen, with its times as they are now: who opens it later sees the same. */
@@ -38,12 +50,22 @@ export function fixed(range) {
 
 /** The question of `data:query` for what is drawn. */
 export function question(series, range, { form, step }) {
-  const columns = series.filter(({ asset, shift }) => asset && !shift).map(({ asset, property, index }) => ({
-    asset: `${tenant()}/assets/${asset}`, property, index, ...(step ? { aggregate: "AGGREGATE_TIME_AVERAGE2" } : {}),
-  }));
+  const columns = series
+    .filter(({ asset, shift }) => asset && !shift)
+    .map(({ asset, property, index }) => ({
+      asset: `${tenant()}/assets/${asset}`,
+      property,
+      index,
+      ...(step ? { aggregate: "AGGREGATE_TIME_AVERAGE2" } : {}),
+    }));
   return {
-    columns, startTime: new Date(range[0] * 1000).toISOString(), endTime: new Date(range[1] * 1000).toISOString(), form: FORMS[form][0],
-    quality: "QUALITY_COLUMNS_STATUS", timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone, ...(step ? { interval: `${step}s` } : {}),
+    columns,
+    startTime: new Date(range[0] * 1000).toISOString(),
+    endTime: new Date(range[1] * 1000).toISOString(),
+    form: FORMS[form][0],
+    quality: "QUALITY_COLUMNS_STATUS",
+    timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+    ...(step ? { interval: `${step}s` } : {}),
   };
 }
 
@@ -66,14 +88,44 @@ function FileDialog({ series, range, close }) {
     }
   };
   const actions = html`<button class="button" onClick=${close}>${t("core.cancel")}</button>
-    <button class="button primary" data-do="download" disabled=${busy || numbers.length === 0} onClick=${fetchFile}>${busy ? t("explore.preparing") : t("explore.download")}</button>`;
-  return html`<${Dialog} title=${t("explore.file")} close=${close} actions=${actions}><div class="stack">
-    <p>${t("explore.file_of", { count: numbers.length, from: dateTime(range[0] * 1000), to: dateTime(range[1] * 1000) })}</p>
-    <${Segments} label=${t("explore.form")} chosen=${form} choose=${setForm} of=${[["csv", "CSV"], ["xlsx", "Excel (XLSX)"], ["parquet", "Parquet"]]} />
-    <${Segments} label=${t("explore.rows")} chosen=${rows} choose=${setRows}
-      of=${[["raw", t("explore.as_came")], ...(texts ? [] : [["1s", t("explore.each_1s")], ["1m", t("explore.each_1m")], ["15m", t("explore.each_15m")], ["1h", t("explore.each_1h")]])]} />
-    ${left > 0 && html`<${Note}>${t("explore.file_without", { count: left })}<//>`}
-    ${busy && html`<progress aria-label=${t("explore.preparing")} />`}</div><//>`;
+    <button class="button primary" data-do="download" disabled=${busy || numbers.length === 0} onClick=${fetchFile}>
+      ${busy ? t("explore.preparing") : t("explore.download")}
+    </button>`;
+  return html`<${Dialog} title=${t("explore.file")} close=${close} actions=${actions}
+    ><div class="stack">
+      <p>
+        ${t("explore.file_of", { count: numbers.length, from: dateTime(range[0] * 1000), to: dateTime(range[1] * 1000) })}
+      </p>
+      <${Segments}
+        label=${t("explore.form")}
+        chosen=${form}
+        choose=${setForm}
+        of=${[
+          ["csv", "CSV"],
+          ["xlsx", "Excel (XLSX)"],
+          ["parquet", "Parquet"],
+        ]}
+      />
+      <${Segments}
+        label=${t("explore.rows")}
+        chosen=${rows}
+        choose=${setRows}
+        of=${[
+          ["raw", t("explore.as_came")],
+          ...(texts
+            ? []
+            : [
+                ["1s", t("explore.each_1s")],
+                ["1m", t("explore.each_1m")],
+                ["15m", t("explore.each_15m")],
+                ["1h", t("explore.each_1h")],
+              ]),
+        ]}
+      />
+      ${left > 0 && html`<${Note}>${t("explore.file_without", { count: left })}<//>`}
+      ${busy && html`<progress aria-label=${t("explore.preparing")} />`}
+    </div><//
+  >`;
 }
 
 /** The chart with names and times, as PNG. */
@@ -96,8 +148,14 @@ function image(canvas, series, range) {
     ctx.fillStyle = colour(name);
     ctx.fillRect(16 * scale, top - 2 * scale, 16 * scale, 3 * scale);
     ctx.fillStyle = colour("--ink");
-    ctx.fillText(`${where} / ${title}${unitText ? ` (${unitText})` : ""}${before ? ` – ${before}` : ""}`, 40 * scale, top);
+    ctx.fillText(
+      `${where} / ${title}${unitText ? ` (${unitText})` : ""}${before ? ` – ${before}` : ""}`,
+      40 * scale,
+      top,
+    );
   });
   ctx.drawImage(canvas, 16 * scale, head);
-  return new Promise((resolve, reject) => { sheet.toBlob((blob) => (blob ? resolve(blob) : reject(new Error(t("core.failed")))), "image/png"); });
+  return new Promise((resolve, reject) => {
+    sheet.toBlob((blob) => (blob ? resolve(blob) : reject(new Error(t("core.failed")))), "image/png");
+  });
 }

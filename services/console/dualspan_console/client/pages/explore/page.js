@@ -21,8 +21,13 @@ import { MOST_SERIES, moved, read, write } from "./state.js";
 const SETTLE_MS = 250;
 
 export default function Explore() {
-  const loaded = useLoad((signal, tell) => { tell(t("explore.reading_plant")); return catalogue(); }, []);
-  return html`<${PageHead} title=${t("explore.title")} /><${Loaded} of=${loaded}>${(found) => html`<${Body} catalogue=${found} />`}<//>`;
+  const loaded = useLoad((signal, tell) => {
+    tell(t("explore.reading_plant"));
+    return catalogue();
+  }, []);
+  return html`<${PageHead} title=${t("explore.title")} /><${Loaded} of=${loaded}
+      >${(found) => html`<${Body} catalogue=${found} />`}<//
+    >`;
 }
 
 function Body({ catalogue: known }) {
@@ -31,11 +36,18 @@ function Body({ catalogue: known }) {
   const [hidden, setHidden] = useState(new Set());
   const [other, setOther] = useState(null);
   const [picking, setPicking] = useState(explored.series.length === 0);
-  const [seen, setSeen] = useState({ lines: new Map(), moment: null, range: [explored.from / 1000, explored.to / 1000] });
+  const [seen, setSeen] = useState({
+    lines: new Map(),
+    moment: null,
+    range: [explored.from / 1000, explored.to / 1000],
+  });
   const plotOf = useRef(null);
   const timer = useRef(0);
   const resolved = useLoad((signal) => resolve(explored.series, known, signal), [explored.series.join(",")]);
-  const series = useMemo(() => (resolved.data ?? []).map((each) => ({ ...each, hidden: hidden.has(each.key) })), [resolved.data, hidden]);
+  const series = useMemo(
+    () => (resolved.data ?? []).map((each) => ({ ...each, hidden: hidden.has(each.key) })),
+    [resolved.data, hidden],
+  );
 
   const put = (changes) => setQuery(write({ ...read(query.peek(), Date.now()), ...changes }));
   const setSeries = (keys) => put({ series: [...new Set(keys)] });
@@ -50,7 +62,8 @@ function Body({ catalogue: known }) {
     setSeries(before.filter((each) => each !== key));
     toast(t("explore.dropped"), { undo: () => setSeries(before) });
   };
-  const hide = (key) => setHidden((old) => new Set(old.has(key) ? [...old].filter((each) => each !== key) : [...old, key]));
+  const hide = (key) =>
+    setHidden((old) => new Set(old.has(key) ? [...old].filter((each) => each !== key) : [...old, key]));
   const byHand = ({ from, to }) => {
     clearTimeout(timer.current);
     timer.current = setTimeout(() => put({ last: 0, from, to }), SETTLE_MS);
@@ -59,20 +72,45 @@ function Body({ catalogue: known }) {
   const chosen = useMemo(() => new Set(explored.series), [explored.series.join(",")]);
 
   return html`<div class="explore ${picking ? "picking" : ""}">
-    <aside class="card picker" aria-label=${t("explore.sources")}><${Picker} catalogue=${known} chosen=${chosen} toggle=${toggle} asset=${query.value.get("asset") ?? ""} />
-      <button class="button primary phone-only" onClick=${() => setPicking(false)}>${t("explore.done")}</button></aside>
+    <aside class="card picker" aria-label=${t("explore.sources")}>
+      <${Picker} catalogue=${known} chosen=${chosen} toggle=${toggle} asset=${query.value.get("asset") ?? ""} />
+      <button class="button primary phone-only" onClick=${() => setPicking(false)}>${t("explore.done")}</button>
+    </aside>
     <div class="stack explored">
-      <div class="row apart"><div class="row">
-        <button class="button phone-only" onClick=${() => setPicking(true)}><${Icon} name="plus" />${t("explore.add")}</button>
-        <${RangePicker} range=${explored} choose=${(range) => put(range.last ? range : { last: 0, ...range })} />
-        <${Steps} explored=${explored} seen=${seen} put=${put} /></div>
-        ${series.length > 0 && html`<${Out} series=${series} range=${seen.range} plotOf=${plotOf} />`}</div>
-      ${explored.series.length === 0 ? html`<${Teaching} />` : html`
-        <section class="card chart-card"><${Chart} ...${{ series, explored, choose: byHand, seen: setSeen, plotOf }} />
-          <${Legend} ...${{ series, seen, hide, drop, compare: (each, shift) => setSeries([...explored.series, moved(each.key, shift)]), compareOther: setOther }} /></section>
-        <${Texts} series=${series} seen=${seen} />`}
+      <div class="row apart">
+        <div class="row">
+          <button class="button phone-only" onClick=${() => setPicking(true)}>
+            <${Icon} name="plus" />${t("explore.add")}
+          </button>
+          <${RangePicker} range=${explored} choose=${(range) => put(range.last ? range : { last: 0, ...range })} />
+          <${Steps} explored=${explored} seen=${seen} put=${put} />
+        </div>
+        ${series.length > 0 && html`<${Out} series=${series} range=${seen.range} plotOf=${plotOf} />`}
+      </div>
+      ${
+        explored.series.length === 0
+          ? html`<${Teaching} />`
+          : html` <section class="card chart-card">
+                <${Chart} ...${{ series, explored, choose: byHand, seen: setSeen, plotOf }} />
+                <${Legend}
+                  ...${{ series, seen, hide, drop, compare: (each, shift) => setSeries([...explored.series, moved(each.key, shift)]), compareOther: setOther }}
+                />
+              </section>
+              <${Texts} series=${series} seen=${seen} />`
+      }
     </div>
-    ${other && html`<${OtherMachine} series=${other} catalogue=${known} close=${() => setOther(null)} choose=${(key) => { setOther(null); setSeries([...explored.series, key]); }} />`}
+    ${
+      other &&
+      html`<${OtherMachine}
+        series=${other}
+        catalogue=${known}
+        close=${() => setOther(null)}
+        choose=${(key) => {
+          setOther(null);
+          setSeries([...explored.series, key]);
+        }}
+      />`
+    }
   </div>`;
 }
 
@@ -81,26 +119,53 @@ function Steps({ explored, seen, put }) {
   const [from, to] = seen.range.map((moment) => moment * 1000);
   const length = to - from;
   const step = (start, end) => put({ last: 0, from: from + length * start, to: to + length * end });
-  const button = (name, icon, act) => html`<button type="button" class="button icon" aria-label=${name} title=${name} onClick=${act}>${icon}</button>`;
+  const button = (name, icon, act) =>
+    html`<button type="button" class="button icon" aria-label=${name} title=${name} onClick=${act}>${icon}</button>`;
   return html`<div class="row joined" role="group" aria-label=${t("explore.steps")}>
     ${button(t("explore.back"), html`<${Icon} name="back" />`, () => step(-0.5, -0.5))}
     ${button(t("explore.nearer"), "+", () => step(0.25, -0.25))}${button(t("explore.farther"), "−", () => step(-0.5, 0.5))}
     ${button(t("explore.forth"), html`<${Icon} name="turn" />`, () => step(0.5, 0.5))}
-    ${!explored.last && button(t("explore.to_now"), html`<${Icon} name="live" />`, () => put({ last: Math.max(1000, Math.round(length)) }))}</div>`;
+    ${!explored.last && button(t("explore.to_now"), html`<${Icon} name="live" />`, () => put({ last: Math.max(1000, Math.round(length)) }))}
+  </div>`;
 }
 
 function Teaching() {
-  return html`<div class="card"><${Empty} icon="chart" title=${t("explore.empty")}>
-    <ol class="teaching"><li>${t("explore.teach_1")}</li><li>${t("explore.teach_2")}</li><li>${t("explore.teach_3")}</li></ol><//></div>`;
+  return html`<div class="card">
+    <${Empty} icon="chart" title=${t("explore.empty")}>
+      <ol class="teaching">
+        <li>${t("explore.teach_1")}</li>
+        <li>${t("explore.teach_2")}</li>
+        <li>${t("explore.teach_3")}</li>
+      </ol><//
+    >
+  </div>`;
 }
 
 /** The same property of another machine of the same kind. */
 function OtherMachine({ series, catalogue: known, close, choose }) {
   const model = known.assets.find(({ name }) => idOf(name) === series.asset)?.model;
   const suffix = series.base.slice(series.base.indexOf("/"));
-  const others = known.assets.filter((asset) => asset.model === model && idOf(asset.name) !== series.asset && known.measured.has(idOf(asset.name) + suffix));
+  const others = known.assets.filter(
+    (asset) =>
+      asset.model === model && idOf(asset.name) !== series.asset && known.measured.has(idOf(asset.name) + suffix),
+  );
   return html`<${Dialog} title=${t("explore.with_other")} close=${close}>
     ${others.length === 0 && html`<p class="dim">${t("explore.no_other")}</p>`}
-    <ul class="choices">${others.map((asset) => html`<li><button type="button" class="button quiet" data-asset=${idOf(asset.name)} onClick=${() => choose(idOf(asset.name) + suffix)}>
-      <${Icon} name="machine" /><span>${nameOf(asset)}</span><span class="dim small ellipsis">${known.measured.get(idOf(asset.name) + suffix).where}</span></button></li>`)}</ul><//>`;
+    <ul class="choices">
+      ${others.map(
+        (asset) =>
+          html`<li>
+            <button
+              type="button"
+              class="button quiet"
+              data-asset=${idOf(asset.name)}
+              onClick=${() => choose(idOf(asset.name) + suffix)}
+            >
+              <${Icon} name="machine" /><span>${nameOf(asset)}</span
+              ><span class="dim small ellipsis">${known.measured.get(idOf(asset.name) + suffix).where}</span>
+            </button>
+          </li>`,
+      )}
+    </ul><//
+  >`;
 }

@@ -21,10 +21,23 @@ function nodes(catalogue) {
   const rank = ({ kind }) => (TEXTS.has(kind) ? 1 : 0);
   const byText = new Intl.Collator(language, { numeric: true });
   for (const list of leaves.values()) list.sort((a, b) => rank(a) - rank(b) || byText.compare(a.title, b.title));
-  const leafOf = ({ key, title, where, unit, search, kind }) => ({ id: key, text: title, icon: TEXTS.has(kind) ? "text" : "chart", aside: unitText(unit), detail: `${where} / ${title}`, search });
+  const leafOf = ({ key, title, where, unit, search, kind }) => ({
+    id: key,
+    text: title,
+    icon: TEXTS.has(kind) ? "text" : "chart",
+    aside: unitText(unit),
+    detail: `${where} / ${title}`,
+    search,
+  });
   const branchOf = (asset) => ({
-    id: `asset:${idOf(asset.name)}`, text: nameOf(asset), icon: iconOf(asset), search: `${nameOf(asset)} ${idOf(asset.name)}`,
-    children: [...(catalogue.below.get(asset.name) ?? []).map(branchOf), ...(leaves.get(idOf(asset.name)) ?? []).map(leafOf)],
+    id: `asset:${idOf(asset.name)}`,
+    text: nameOf(asset),
+    icon: iconOf(asset),
+    search: `${nameOf(asset)} ${idOf(asset.name)}`,
+    children: [
+      ...(catalogue.below.get(asset.name) ?? []).map(branchOf),
+      ...(leaves.get(idOf(asset.name)) ?? []).map(leafOf),
+    ],
   });
   return (catalogue.below.get("") ?? []).map(branchOf);
 }
@@ -52,16 +65,37 @@ export function Picker({ catalogue, chosen, toggle, asset }) {
   const [search, setSearch] = useState("");
   const roots = useMemo(() => nodes(catalogue), [catalogue]);
   const [open, setOpen] = useState(() => openAtFirst(roots, asset));
-  useEffect(() => { if (asset) setOpen((old) => new Set([...old, ...openAtFirst(roots, asset)])); }, [asset, roots]);
-  const tabs = [["assets", t("explore.machines")], ...(may("onboarding.tags.read") ? [["tags", t("explore.tags")]] : [])];
-  const pick = ({ id }) => { if (!id.startsWith("asset:")) toggle(id); };
+  useEffect(() => {
+    if (asset) setOpen((old) => new Set([...old, ...openAtFirst(roots, asset)]));
+  }, [asset, roots]);
+  const tabs = [
+    ["assets", t("explore.machines")],
+    ...(may("onboarding.tags.read") ? [["tags", t("explore.tags")]] : []),
+  ];
+  const pick = ({ id }) => {
+    if (!id.startsWith("asset:")) toggle(id);
+  };
   return html`<${Tabs} of=${tabs} chosen=${tab} choose=${setTab} label=${t("explore.sources")} />
-    <${Search} value=${search} search=${setSearch} label=${tab === "assets" ? t("explore.search") : t("explore.search_tags")} />
-    ${tab === "tags"
-      ? html`<${Tags} search=${search} chosen=${chosen} toggle=${toggle} />`
-      : roots.length === 0
-        ? html`<${Empty} icon="machine" title=${t("explore.no_assets")}><p>${t("explore.no_assets_hint")}</p><//>`
-        : html`<${Tree} roots=${roots} open=${open} setOpen=${setOpen} picked=${chosen} pick=${pick} search=${search} label=${t("explore.machines")} />`}`;
+    <${Search}
+      value=${search}
+      search=${setSearch}
+      label=${tab === "assets" ? t("explore.search") : t("explore.search_tags")}
+    />
+    ${
+      tab === "tags"
+        ? html`<${Tags} search=${search} chosen=${chosen} toggle=${toggle} />`
+        : roots.length === 0
+          ? html`<${Empty} icon="machine" title=${t("explore.no_assets")}><p>${t("explore.no_assets_hint")}</p><//>`
+          : html`<${Tree}
+              roots=${roots}
+              open=${open}
+              setOpen=${setOpen}
+              picked=${chosen}
+              pick=${pick}
+              search=${search}
+              label=${t("explore.machines")}
+            />`
+    }`;
 }
 
 /** Tags by words of their names; they have names of the machine's programmer. */
@@ -72,13 +106,30 @@ function Tags({ search, chosen, toggle }) {
     return () => clearTimeout(timer);
   }, [search]);
   const found = useLoad((signal) => get(ofTenant("tags"), { query: wanted, pageSize: TAGS_SHOWN }, signal), [wanted]);
-  const leaves = (tags) => tags.map((tag) => {
-    const text = tag.displayName || tag.browsePath;
-    return { id: `tag/${tag.tagId}`, text: text.slice(text.lastIndexOf("/") + 1), icon: "tag", aside: tag.unit, detail: `${idOf(tag.server)} / ${text}` };
-  });
+  const leaves = (tags) =>
+    tags.map((tag) => {
+      const text = tag.displayName || tag.browsePath;
+      return {
+        id: `tag/${tag.tagId}`,
+        text: text.slice(text.lastIndexOf("/") + 1),
+        icon: "tag",
+        aside: tag.unit,
+        detail: `${idOf(tag.server)} / ${text}`,
+      };
+    });
   const pick = ({ id }) => toggle(id);
-  return html`<${Loaded} of=${found}>${({ tags, totalSize }) => (tags.length === 0
-    ? html`<p class="dim small">${t("core.nothing_found")}</p>`
-    : html`<${Tree} roots=${leaves(tags)} open=${new Set()} setOpen=${() => {}} picked=${chosen} pick=${pick} label=${t("explore.tags")} />
-      ${totalSize > tags.length && html`<p class="dim small">${t("explore.more_tags", { shown: tags.length, count: totalSize })}</p>`}`)}<//>`;
+  return html`<${Loaded} of=${found}
+    >${({ tags, totalSize }) =>
+      tags.length === 0
+        ? html`<p class="dim small">${t("core.nothing_found")}</p>`
+        : html`<${Tree}
+              roots=${leaves(tags)}
+              open=${new Set()}
+              setOpen=${() => {}}
+              picked=${chosen}
+              pick=${pick}
+              label=${t("explore.tags")}
+            />
+            ${totalSize > tags.length && html`<p class="dim small">${t("explore.more_tags", { shown: tags.length, count: totalSize })}</p>`}`}<//
+  >`;
 }

@@ -30,6 +30,17 @@ function timeWords(_, moments, _axis, _space, step) {
   });
 }
 
+/** Spans that overlap as one: a gap of several lines is shaded once. */
+export function joined(spans) {
+  const found = [];
+  for (const [start, end] of [...spans].sort((a, b) => a[0] - b[0])) {
+    const last = found.at(-1);
+    if (last && start <= last[1]) last[1] = Math.max(last[1], end);
+    else found.push([start, end]);
+  }
+  return found;
+}
+
 function padded(low, high) {
   if (low === null || high === null) return [0, 1];
   const margin = high > low ? (high - low) * 0.08 : Math.max(1, Math.abs(high)) * 0.05;
@@ -81,7 +92,10 @@ export class Plot {
     this.#shown = shown;
     this.#range = range;
     this.#held = held;
-    const shape = JSON.stringify([shown.map(({ key, unit, stepped, dashed, colour: name, hidden }) => [key, unit, stepped, dashed, name, hidden]), colour("--ink")]);
+    const shape = JSON.stringify([
+      shown.map(({ key, unit, stepped, dashed, colour: name, hidden }) => [key, unit, stepped, dashed, name, hidden]),
+      colour("--ink"),
+    ]);
     const data = this.#columns();
     if (shape !== this.#shape || !this.#uplot) {
       this.#shape = shape;
@@ -102,12 +116,19 @@ export class Plot {
   #columns() {
     const tables = this.#shown.map(({ line }) => [line.time, line.value]);
     if (tables.length === 0) return [[]];
-    return tables.length === 1 ? tables[0] : UPlot.join(tables, tables.map(() => [0, 2]));
+    return tables.length === 1
+      ? tables[0]
+      : UPlot.join(
+          tables,
+          tables.map(() => [0, 2]),
+        );
   }
 
   #options() {
     const units = [...new Set(this.#shown.filter(({ hidden }) => !hidden).map(({ unit }) => unit))];
-    const scales = Object.fromEntries(units.map((unit) => [scaleOf(unit), { range: (_, low, high) => padded(low, high) }]));
+    const scales = Object.fromEntries(
+      units.map((unit) => [scaleOf(unit), { range: (_, low, high) => padded(low, high) }]),
+    );
     return {
       width: this.#element.clientWidth,
       height: this.#element.clientHeight,
@@ -119,9 +140,16 @@ export class Plot {
       padding: [12, units.length < 2 ? 14 : 0, 0, 0],
       hooks: {
         drawClear: [() => this.#drawGaps()],
-        draw: [() => { this.#drawFlaws(); this.#drawHeld(); }],
+        draw: [
+          () => {
+            this.#drawFlaws();
+            this.#drawHeld();
+          },
+        ],
         setSelect: [(plot) => this.#selected(plot)],
-        setCursor: [(plot) => this.#handlers.cursor(plot.cursor.left >= 0 ? plot.posToVal(plot.cursor.left, "x") : null)],
+        setCursor: [
+          (plot) => this.#handlers.cursor(plot.cursor.left >= 0 ? plot.posToVal(plot.cursor.left, "x") : null),
+        ],
       },
     };
   }
@@ -147,14 +175,22 @@ export class Plot {
     const of = this.#shown.filter((each) => each.unit === unit);
     const own = of.length === 1 ? colour(of[0].colour) : colour("--dim");
     return this.#axis({
-      scale: scaleOf(unit), side: place % 2 === 0 ? 3 : 1, size: 62, stroke: own, grid: { show: place === 0, stroke: colour("--line"), width: 1 },
-      label: of[0].unitText || undefined, labelSize: of[0].unitText ? 20 : 0, labelFont: FONT, values: (_, values) => values.map(number),
+      scale: scaleOf(unit),
+      side: place % 2 === 0 ? 3 : 1,
+      size: 62,
+      stroke: own,
+      grid: { show: place === 0, stroke: colour("--line"), width: 1 },
+      label: of[0].unitText || undefined,
+      labelSize: of[0].unitText ? 20 : 0,
+      labelFont: FONT,
+      values: (_, values) => values.map(number),
     });
   }
 
   #fit() {
     const { clientWidth: width, clientHeight: height } = this.#element;
-    if (this.#uplot && width > 0 && (width !== this.#uplot.width || height !== this.#uplot.height)) this.#uplot.setSize({ width, height });
+    if (this.#uplot && width > 0 && (width !== this.#uplot.width || height !== this.#uplot.height))
+      this.#uplot.setSize({ width, height });
   }
 
   #selected(plot) {
@@ -175,13 +211,11 @@ export class Plot {
 
   #drawGaps() {
     const { ctx, bbox } = this.#uplot;
-    for (const { line, hidden } of this.#shown) {
-      for (const [start, end] of hidden ? [] : line.gaps) {
-        const span = this.#span(start, end);
-        if (!span) continue;
-        ctx.fillStyle = colour("--gap");
-        ctx.fillRect(span[0], bbox.top, span[1], bbox.height);
-      }
+    ctx.fillStyle = colour("--gap");
+    const gaps = this.#shown.flatMap(({ line, hidden }) => (hidden ? [] : line.gaps));
+    for (const [start, end] of joined(gaps)) {
+      const span = this.#span(start, end);
+      if (span) ctx.fillRect(span[0], bbox.top, span[1], bbox.height);
     }
   }
 
@@ -190,16 +224,18 @@ export class Plot {
     const { ctx, bbox } = this.#uplot;
     const height = LANE * devicePixelRatio;
     const colours = [null, colour("--warn"), colour("--bad"), colour("--bad")];
-    this.#shown.filter(({ line, hidden }) => line.flawed && !hidden).forEach(({ line }, place) => {
-      const top = bbox.top + bbox.height - (place + 1) * (height + 1);
-      for (let row = 0; row < line.time.length; row += 1) {
-        const fill = colours[severity(line.status[row])];
-        const span = fill && this.#span(line.time[row], line.time[row + 1] ?? this.#range[1]);
-        if (!span) continue;
-        ctx.fillStyle = fill;
-        ctx.fillRect(span[0], top, span[1], height);
-      }
-    });
+    this.#shown
+      .filter(({ line, hidden }) => line.flawed && !hidden)
+      .forEach(({ line }, place) => {
+        const top = bbox.top + bbox.height - (place + 1) * (height + 1);
+        for (let row = 0; row < line.time.length; row += 1) {
+          const fill = colours[severity(line.status[row])];
+          const span = fill && this.#span(line.time[row], line.time[row + 1] ?? this.#range[1]);
+          if (!span) continue;
+          ctx.fillStyle = fill;
+          ctx.fillRect(span[0], top, span[1], height);
+        }
+      });
   }
 
   /** The last value goes on, dashed, until now: nothing else was heard of it. */
@@ -231,13 +267,17 @@ export class Plot {
       const box = this.#uplot.over.getBoundingClientRect();
       return (clientX - box.left) / box.width;
     };
-    this.#element.addEventListener("wheel", (event) => {
-      if (!this.#uplot) return;
-      event.preventDefault();
-      const sideways = event.shiftKey ? event.deltaY : event.deltaX;
-      if (Math.abs(sideways) > Math.abs(event.shiftKey ? 0 : event.deltaY)) this.#move(sideways / 800);
-      else this.#scale(1.0015 ** event.deltaY, at(event.clientX));
-    }, { passive: false });
+    this.#element.addEventListener(
+      "wheel",
+      (event) => {
+        if (!this.#uplot) return;
+        event.preventDefault();
+        const sideways = event.shiftKey ? event.deltaY : event.deltaX;
+        if (Math.abs(sideways) > Math.abs(event.shiftKey ? 0 : event.deltaY)) this.#move(sideways / 800);
+        else this.#scale(1.0015 ** event.deltaY, at(event.clientX));
+      },
+      { passive: false },
+    );
     this.#element.addEventListener("dblclick", () => this.#scale(2, 0.5));
     this.#touch(at);
   }
@@ -245,16 +285,26 @@ export class Plot {
   #touch(at) {
     let before = [];
     const places = (event) => [...event.touches].map((touch) => at(touch.clientX)).sort((a, b) => a - b);
-    this.#element.addEventListener("touchstart", (event) => { before = this.#uplot ? places(event) : []; }, { passive: true });
-    this.#element.addEventListener("touchmove", (event) => {
-      const now = places(event);
-      if (!this.#uplot || now.length !== before.length) return;
-      if (now.length === 2) {
-        event.preventDefault();
-        this.#scale((before[1] - before[0]) / Math.max(0.02, now[1] - now[0]), (now[0] + now[1]) / 2);
-      } else if (Math.abs(now[0] - before[0]) > 0.004) this.#move(before[0] - now[0]);
-      before = now;
-    }, { passive: false });
+    this.#element.addEventListener(
+      "touchstart",
+      (event) => {
+        before = this.#uplot ? places(event) : [];
+      },
+      { passive: true },
+    );
+    this.#element.addEventListener(
+      "touchmove",
+      (event) => {
+        const now = places(event);
+        if (!this.#uplot || now.length !== before.length) return;
+        if (now.length === 2) {
+          event.preventDefault();
+          this.#scale((before[1] - before[0]) / Math.max(0.02, now[1] - now[0]), (now[0] + now[1]) / 2);
+        } else if (Math.abs(now[0] - before[0]) > 0.004) this.#move(before[0] - now[0]);
+        before = now;
+      },
+      { passive: false },
+    );
   }
 
   #move(share) {

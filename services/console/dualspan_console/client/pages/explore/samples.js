@@ -20,7 +20,16 @@ const MOST_POINTS = 40000;
  */
 
 /** @returns {Line} */
-export const nothing = () => ({ time: [], value: [], status: [], raw: [], gaps: [], thinned: false, flawed: false, stored: 0 });
+export const nothing = () => ({
+  time: [],
+  value: [],
+  status: [],
+  raw: [],
+  gaps: [],
+  thinned: false,
+  flawed: false,
+  stored: 0,
+});
 
 /**
  * Asks for what some series show in a span.
@@ -34,18 +43,20 @@ export async function readLines(series, { from, to, points }, signal) {
   const [start, end] = [from - margin, to + margin];
   const lines = new Map();
   const shifts = new Set(series.map(({ shift }) => shift));
-  await Promise.all([...shifts].map(async (shift) => {
-    const mine = series.filter((each) => each.shift === shift);
-    const body = {
-      tagIds: [...new Set(mine.map(({ tagId }) => tagId))],
-      startTime: new Date(start - shift).toISOString(),
-      endTime: new Date(end - shift).toISOString(),
-      points: Math.min(4000, Math.round(points * (1 + 2 * MARGIN))),
-    };
-    const answer = await ask(ofTenant("samples:readChart"), body, signal);
-    const byTag = new Map(answer.series.map((each) => [String(each.tagId), each]));
-    for (const each of mine) lines.set(each.key, lineOf(byTag.get(each.tagId), each));
-  }));
+  await Promise.all(
+    [...shifts].map(async (shift) => {
+      const mine = series.filter((each) => each.shift === shift);
+      const body = {
+        tagIds: [...new Set(mine.map(({ tagId }) => tagId))],
+        startTime: new Date(start - shift).toISOString(),
+        endTime: new Date(end - shift).toISOString(),
+        points: Math.min(4000, Math.round(points * (1 + 2 * MARGIN))),
+      };
+      const answer = await ask(ofTenant("samples:readChart"), body, signal);
+      const byTag = new Map(answer.series.map((each) => [String(each.tagId), each]));
+      for (const each of mine) lines.set(each.key, lineOf(byTag.get(each.tagId), each));
+    }),
+  );
   return { lines, from: start, to: end };
 }
 
@@ -55,7 +66,10 @@ export function lineOf(answer, { factor, offset, shift }) {
   const line = nothing();
   line.thinned = answer.thinned;
   line.stored = Number(answer.storedSamples ?? 0);
-  line.gaps = (answer.gaps ?? []).map(({ startTime, endTime }) => [(Date.parse(startTime) + shift) / 1000, (Date.parse(endTime) + shift) / 1000]);
+  line.gaps = (answer.gaps ?? []).map(({ startTime, endTime }) => [
+    (Date.parse(startTime) + shift) / 1000,
+    (Date.parse(endTime) + shift) / 1000,
+  ]);
   for (const part of [answer.before, answer.samples]) if (part) append(line, part, { factor, offset, shift });
   return breakInGaps(line);
 }
@@ -79,7 +93,8 @@ export function append(line, { time, status, value }, { factor, offset, shift })
     line.raw.push(values[row]);
     if (severity(states[row]) >= UNCERTAIN) line.flawed = true;
   }
-  if (line.time.length > MOST_POINTS) for (const column of ["time", "value", "status", "raw"]) line[column] = line[column].slice(-MOST_POINTS / 2);
+  if (line.time.length > MOST_POINTS)
+    for (const column of ["time", "value", "status", "raw"]) line[column] = line[column].slice(-MOST_POINTS / 2);
 }
 
 /** Takes over what came live while its line was asked for anew. */
@@ -104,7 +119,11 @@ export function breakInGaps(line) {
   for (const [start, end] of line.gaps) {
     let widest = 0;
     let row = 0;
-    for (let next = Math.max(1, firstAfter(line.time, start)); next < line.time.length && line.time[next - 1] < end; next += 1) {
+    for (
+      let next = Math.max(1, firstAfter(line.time, start));
+      next < line.time.length && line.time[next - 1] < end;
+      next += 1
+    ) {
       const width = line.time[next] - line.time[next - 1];
       if (width > widest) [widest, row] = [width, next];
     }

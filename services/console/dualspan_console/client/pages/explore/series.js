@@ -20,8 +20,18 @@ function fromTag(key, tag) {
   const text = tag.displayName || tag.browsePath;
   const cut = text.lastIndexOf("/");
   return {
-    key, asset: "", property: "", index: 0, tagId: String(tag.tagId), factor: 1, offset: 0, unit: tag.unit, kind: tag.kind, title: text.slice(cut + 1),
-    where: [idOf(tag.server), ...text.slice(0, Math.max(0, cut)).split("/").filter(Boolean)].join(" / "), own: tag.unit,
+    key,
+    asset: "",
+    property: "",
+    index: 0,
+    tagId: String(tag.tagId),
+    factor: 1,
+    offset: 0,
+    unit: tag.unit,
+    kind: tag.kind,
+    title: text.slice(cut + 1),
+    where: [idOf(tag.server), ...text.slice(0, Math.max(0, cut)).split("/").filter(Boolean)].join(" / "),
+    own: tag.unit,
   };
 }
 
@@ -30,11 +40,24 @@ function fromTag(key, tag) {
  * @param {string[]} keys @param {object} catalogue @param {AbortSignal} signal
  */
 export async function resolve(keys, catalogue, signal) {
-  const found = await Promise.all(keys.map(async (key) => {
-    const [base, shift] = parted(key);
-    const known = base.startsWith("tag/") ? fromTag(base, await tagOf(base.slice(4), signal).catch(() => ({ displayName: base, kind: "", unit: "", server: "", tagId: "0" }))) : catalogue.measured.get(base);
-    return known && known.tagId !== "0" ? { ...known, base, key, shift } : null;
-  }));
+  const found = await Promise.all(
+    keys.map(async (key) => {
+      const [base, shift] = parted(key);
+      const known = base.startsWith("tag/")
+        ? fromTag(
+            base,
+            await tagOf(base.slice(4), signal).catch(() => ({
+              displayName: base,
+              kind: "",
+              unit: "",
+              server: "",
+              tagId: "0",
+            })),
+          )
+        : catalogue.measured.get(base);
+      return known && known.tagId !== "0" ? { ...known, base, key, shift } : null;
+    }),
+  );
   const bases = [...new Set(keys.map((key) => parted(key)[0]))];
   return found.filter(Boolean).map((each) => ({
     ...each,

@@ -13,7 +13,10 @@ export const MOST_SERIES = 20;
 
 /** @param {URLSearchParams} query @param {number} now @returns {Explored} */
 export function read(query, now) {
-  const series = (query.get("s") ?? "").split(",").filter((key) => KEY.test(key)).slice(0, MOST_SERIES);
+  const series = (query.get("s") ?? "")
+    .split(",")
+    .filter((key) => KEY.test(key))
+    .slice(0, MOST_SERIES);
   const [from, to] = [Date.parse(query.get("from") ?? ""), Date.parse(query.get("to") ?? "")];
   if (to - from >= SHORTEST_MS) return { series, last: 0, from, to, isLive: false };
   const last = Number(query.get("last")) || HOUR;
@@ -22,7 +25,9 @@ export function read(query, now) {
 
 /** The same for the address: what `setQuery` takes. */
 export function write({ series, last, from, to }) {
-  const span = last ? { last: String(last), from: null, to: null } : { last: null, from: new Date(from).toISOString(), to: new Date(to).toISOString() };
+  const span = last
+    ? { last: String(last), from: null, to: null }
+    : { last: null, from: new Date(from).toISOString(), to: new Date(to).toISOString() };
   return { s: series.join(","), ...span };
 }
 

@@ -23,20 +23,50 @@ export default function Market() {
     const timer = setTimeout(() => setQuery({ q: typed }), SETTLE_MS);
     return () => clearTimeout(timer);
   }, [typed]);
-  const found = useLoad((signal) => get(ofTenant("listings"), { query: words, domain, pageSize: 200 }, signal), [words, domain]);
+  const found = useLoad(
+    (signal) => get(ofTenant("listings"), { query: words, domain, pageSize: 200 }, signal),
+    [words, domain],
+  );
   const domains = [["", t("market.all")], ...DOMAINS.map((each) => [each, t(`domain.${each}`)])];
   return html`<${PageHead} title=${t("market.title")} says=${t("market.says")} />
-    <div class="stack"><div class="row"><${Search} value=${typed} search=${setTyped} label=${t("market.search")} />
-      <${Segments} of=${domains} chosen=${domain} choose=${(each) => setQuery({ domain: each })} label=${t("market.domains")} /></div>
-    <${Loaded} of=${found}>${({ listings }) => (listings.length === 0
-      ? html`<div class="card"><${Empty} icon="shop" title=${t("market.none")}><p>${t(words || domain ? "market.none_hint" : "market.none_yet")}</p><//></div>`
-      : html`<ul class="shop">${listings.map((listing) => html`<${Offer} key=${listing.name} listing=${listing} />`)}</ul>`)}<//></div>`;
+    <div class="stack">
+      <div class="row">
+        <${Search} value=${typed} search=${setTyped} label=${t("market.search")} />
+        <${Segments}
+          of=${domains}
+          chosen=${domain}
+          choose=${(each) => setQuery({ domain: each })}
+          label=${t("market.domains")}
+        />
+      </div>
+      <${Loaded} of=${found}
+        >${({ listings }) =>
+          listings.length === 0
+            ? html`<div class="card">
+                <${Empty} icon="shop" title=${t("market.none")}
+                  ><p>${t(words || domain ? "market.none_hint" : "market.none_yet")}</p><//
+                >
+              </div>`
+            : html`<ul class="shop">
+                ${listings.map((listing) => html`<${Offer} key=${listing.name} listing=${listing} />`)}
+              </ul>`}<//
+      >
+    </div>`;
 }
 
 function Offer({ listing }) {
-  return html`<li><a class="card offer" href="/market/${idOf(listing.name)}" data-app=${idOf(listing.name)}>
-    <span class="app-icon">${listing.icon ? html`<img src=${picture(listing, listing.icon)} alt="" loading="lazy" />` : html`<${Icon} name="apps" />`}</span>
-    <span class="stack bare grow"><strong>${local(listing.displayName)}</strong><span class="dim small">${local(listing.publisher)}</span>
-      <span class="summary">${local(listing.summary)}</span>
-      <span class="row">${listing.domains.map((each) => html`<${Badge} plain>${tOr(`domain.${each}`, each)}<//>`)}</span></span></a></li>`;
+  return html`<li>
+    <a class="card offer" href="/market/${idOf(listing.name)}" data-app=${idOf(listing.name)}>
+      <span class="app-icon"
+        >${listing.icon ? html`<img src=${picture(listing, listing.icon)} alt="" loading="lazy" />` : html`<${Icon} name="apps" />`}</span
+      >
+      <span class="stack bare grow"
+        ><strong>${local(listing.displayName)}</strong><span class="dim small">${local(listing.publisher)}</span>
+        <span class="summary">${local(listing.summary)}</span>
+        <span class="row"
+          >${listing.domains.map((each) => html`<${Badge} plain>${tOr(`domain.${each}`, each)}<//>`)}</span
+        ></span
+      ></a
+    >
+  </li>`;
 }

@@ -5,8 +5,10 @@ import { local, money, t } from "../../core/words.js";
 export function price(plan) {
   const amount = plan.currency ? money(plan.priceMicros, plan.currency) : "";
   const kinds = {
-    PLAN_MODEL_FREE: () => t("market.free"), PLAN_MODEL_TRIAL: () => t("market.trial", { count: plan.trialDays }),
-    PLAN_MODEL_FLAT: () => t("market.flat", { price: amount }), PLAN_MODEL_PER_ASSET_HOUR: () => t("market.per_asset_hour", { price: amount }),
+    PLAN_MODEL_FREE: () => t("market.free"),
+    PLAN_MODEL_TRIAL: () => t("market.trial", { count: plan.trialDays }),
+    PLAN_MODEL_FLAT: () => t("market.flat", { price: amount }),
+    PLAN_MODEL_PER_ASSET_HOUR: () => t("market.per_asset_hour", { price: amount }),
   };
   return kinds[plan.model]?.() ?? "";
 }

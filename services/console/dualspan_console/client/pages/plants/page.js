@@ -17,7 +17,8 @@ const milliseconds = (duration) => (duration ? Math.round(Number.parseFloat(dura
 
 async function read(signal) {
   const [fleet, servers] = await Promise.all([
-    get(ofTenant("gatewayHealth"), { pageSize: 1000 }, signal), all(ofTenant("gateways/-/servers"), "opcUaServers", { signal }),
+    get(ofTenant("gatewayHealth"), { pageSize: 1000 }, signal),
+    all(ofTenant("gateways/-/servers"), "opcUaServers", { signal }),
   ]);
   return { gateways: fleet.gateways, servers };
 }
@@ -26,10 +27,25 @@ export default function Plants() {
   const loaded = useLoad(read, []);
   useEvery(REFRESH_MS, loaded.again);
   return html`<${PageHead} title=${t("plants.title")} says=${t("plants.says")} />
-    <${Loaded} of=${loaded}>${({ gateways, servers }) => (gateways.length === 0
-      ? html`<div class="card"><${Empty} icon="plant" title=${t("home.no_plants")}><p>${t("home.no_plants_hint")}</p><code>dualspan gateways create</code><//></div>`
-      : html`<div class="stack">${bySite(gateways).map(([site, here]) => html`<section key=${site} class="stack tight"><h2>${site || t("home.no_site")}</h2>
-          ${here.map((each) => html`<${Gateway} key=${each.gateway.name} ...${each} list=${servers.filter(({ name }) => name.startsWith(`${each.gateway.name}/`))} />`)}</section>`)}</div>`)}<//>`;
+    <${Loaded} of=${loaded}
+      >${({ gateways, servers }) =>
+        gateways.length === 0
+          ? html`<div class="card">
+              <${Empty} icon="plant" title=${t("home.no_plants")}
+                ><p>${t("home.no_plants_hint")}</p>
+                <code>dualspan gateways create</code><//
+              >
+            </div>`
+          : html`<div class="stack">
+              ${bySite(gateways).map(
+                ([site, here]) =>
+                  html`<section key=${site} class="stack tight">
+                    <h2>${site || t("home.no_site")}</h2>
+                    ${here.map((each) => html`<${Gateway} key=${each.gateway.name} ...${each} list=${servers.filter(({ name }) => name.startsWith(`${each.gateway.name}/`))} />`)}
+                  </section>`,
+              )}
+            </div>`}<//
+    >`;
 }
 
 function bySite(gateways) {
@@ -42,22 +58,64 @@ function Gateway({ gateway, attention, list }) {
   const state = word(gateway.state, "GATEWAY_STATE_");
   const offset = milliseconds(gateway.status?.clockOffset);
   const facts = [
-    gateway.status && [t("plants.received"), number(Number(gateway.status.receivedSamples))], gateway.status && [t("home.buffered"), number(Number(gateway.status.bufferedFrames))],
-    offset !== null && [t("plants.clock"), `${number(offset)} ms`], gateway.certificateExpireTime && [t("plants.certificate"), day(gateway.certificateExpireTime)],
+    gateway.status && [t("plants.received"), number(Number(gateway.status.receivedSamples))],
+    gateway.status && [t("home.buffered"), number(Number(gateway.status.bufferedFrames))],
+    offset !== null && [t("plants.clock"), `${number(offset)} ms`],
+    gateway.certificateExpireTime && [t("plants.certificate"), day(gateway.certificateExpireTime)],
     gateway.lastSeenTime && state !== "ONLINE" && [t("plants.seen"), ago(gateway.lastSeenTime)],
   ].filter(Boolean);
-  return html`<article class="card flush gateway"><header><div class="row"><h3>${gateway.displayName || idOf(gateway.name)}</h3><${Badge} tone=${STATES[state]}>${t(`plants.gateway_${state}`)}<//></div>
-      <dl class="inline-facts">${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl></header>
+  return html`<article class="card flush gateway">
+    <header>
+      <div class="row">
+        <h3>${gateway.displayName || idOf(gateway.name)}</h3>
+        <${Badge} tone=${STATES[state]}>${t(`plants.gateway_${state}`)}<//>
+      </div>
+      <dl class="inline-facts">
+        ${facts.map(
+          ([name, value]) =>
+            html`<div>
+              <dt>${name}</dt>
+              <dd>${value}</dd>
+            </div>`,
+        )}
+      </dl>
+    </header>
     ${attention.length > 0 && html`<div class="inside stack tight">${attention.map((words) => html`<${Note} tone="warn">${words}<//>`)}</div>`}
-    ${list.length === 0 ? html`<p class="inside dim">${t("plants.no_servers")}</p>` : html`<${Table} label=${t("home.servers")} rows=${list} rowKey=${({ name }) => name} columns=${columns()} />`}</article>`;
+    ${list.length === 0 ? html`<p class="inside dim">${t("plants.no_servers")}</p>` : html`<${Table} label=${t("home.servers")} rows=${list}
+      rowKey=${({ name }) => name} columns=${columns()} />`}
+  </article>`;
 }
 
 const columns = () => [
-  { id: "name", title: t("plants.server"), sort: (row) => row.displayName || idOf(row.name), cell: (row) => html`<a href="/tags?server=${encodeURIComponent(row.name)}"><span class="leaf">${row.displayName || idOf(row.name)}</span></a><span class="under mono">${row.endpointUrl}</span>` },
-  { id: "security", title: t("plants.security"), cell: (row) => html`<span class="dim">${t(`plants.${word(row.securityMode, "SECURITY_MODE_")}`)}</span>` },
-  { id: "items", title: t("plants.items"), number: true, sort: (row) => row.status?.monitoredItems ?? 0, cell: (row) => number(row.status?.monitoredItems ?? 0) },
-  { id: "state", title: t("plants.state"), sort: (row) => row.status?.state, cell: (row) => {
-    const state = word(row.status?.state ?? "UNSPECIFIED", "CONNECTION_STATE_");
-    return html`<${Badge} tone=${CONNECTIONS[state]}>${t(`plants.connection_${state}`)}<//>${row.status?.detail && html`<span class="under">${row.status.detail}</span>`}`;
-  } },
+  {
+    id: "name",
+    title: t("plants.server"),
+    sort: (row) => row.displayName || idOf(row.name),
+    cell: (row) =>
+      html`<a href="/tags?server=${encodeURIComponent(row.name)}"
+          ><span class="leaf">${row.displayName || idOf(row.name)}</span></a
+        ><span class="under mono">${row.endpointUrl}</span>`,
+  },
+  {
+    id: "security",
+    title: t("plants.security"),
+    cell: (row) => html`<span class="dim">${t(`plants.${word(row.securityMode, "SECURITY_MODE_")}`)}</span>`,
+  },
+  {
+    id: "items",
+    title: t("plants.items"),
+    number: true,
+    sort: (row) => row.status?.monitoredItems ?? 0,
+    cell: (row) => number(row.status?.monitoredItems ?? 0),
+  },
+  {
+    id: "state",
+    title: t("plants.state"),
+    sort: (row) => row.status?.state,
+    cell: (row) => {
+      const state = word(row.status?.state ?? "UNSPECIFIED", "CONNECTION_STATE_");
+      return html`<${Badge} tone=${CONNECTIONS[state]}>${t(`plants.connection_${state}`)}<//
+        >${row.status?.detail && html`<span class="under">${row.status.detail}</span>`}`;
+    },
+  },
 ];

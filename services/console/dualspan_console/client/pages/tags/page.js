@@ -27,45 +27,104 @@ export default function Tags() {
     const timer = setTimeout(() => setQuery({ q: typed, page: null }), SETTLE_MS);
     return () => clearTimeout(timer);
   }, [typed]);
-  const found = useLoad((abort) => get(ofTenant("tags"), { query: words, server, pageSize: PAGE, pageToken: page }, abort), [words, server, page]);
+  const found = useLoad(
+    (abort) => get(ofTenant("tags"), { query: words, server, pageSize: PAGE, pageToken: page }, abort),
+    [words, server, page],
+  );
   return html`<${PageHead} title=${t("tags.title")} says=${t("tags.says")} />
-    <div class="stack"><div class="row"><${Search} value=${typed} search=${setTyped} label=${t("tags.search")} />
-      ${server && html`<button class="button" onClick=${() => setQuery({ server: null, page: null })}>${t("tags.of_server", { server: idOf(server) })} ×</button>`}
-      ${found.data && html`<span class="dim">${t("tags.found", { count: Number(found.data.totalSize) })}</span>`}</div>
-    <${Loaded} of=${found}>${(data) => (data.tags.length === 0
-      ? html`<div class="card"><${Empty} icon="tag" title=${t("tags.none")}><p>${t(words || server ? "tags.none_hint" : "tags.none_yet")}</p><//></div>`
-      : html`<${List} tags=${data.tags} /><nav class="row" aria-label=${t("tags.pages")}>
-          ${page && html`<button class="button" onClick=${() => setQuery({ page: null })}>${t("tags.first")}</button>`}
-          ${data.nextPageToken && html`<button class="button" onClick=${() => setQuery({ page: data.nextPageToken }, { replace: false })}>${t("tags.next")}</button>`}</nav>`)}<//></div>`;
+    <div class="stack">
+      <div class="row">
+        <${Search} value=${typed} search=${setTyped} label=${t("tags.search")} />
+        ${server && html`<button class="button" onClick=${() => setQuery({ server: null, page: null })}>${t("tags.of_server", { server: idOf(server) })} ×</button>`}
+        ${found.data && html`<span class="dim">${t("tags.found", { count: Number(found.data.totalSize) })}</span>`}
+      </div>
+      <${Loaded} of=${found}
+        >${(data) =>
+          data.tags.length === 0
+            ? html`<div class="card">
+                <${Empty} icon="tag" title=${t("tags.none")}
+                  ><p>${t(words || server ? "tags.none_hint" : "tags.none_yet")}</p><//
+                >
+              </div>`
+            : html`<${List} tags=${data.tags} />
+                <nav class="row" aria-label=${t("tags.pages")}>
+                  ${page && html`<button class="button" onClick=${() => setQuery({ page: null })}>${t("tags.first")}</button>`}
+                  ${data.nextPageToken && html`<button class="button"
+                    onClick=${() => setQuery({ page: data.nextPageToken }, { replace: false })}>${t("tags.next")}</button>`}
+                </nav>`}<//
+      >
+    </div>`;
 }
 
 function List({ tags }) {
   const values = useMemo(() => new Map(tags.map(({ tagId }) => [String(tagId), signal(null)])), [tags]);
   useEffect(() => {
     if (!may("historian.samples.read")) return undefined;
-    const receive = ({ frame }) => batch(() => {
-      for (const { tag, time, status, value } of frame) {
-        tag.forEach((id, row) => { const kept = values.get(String(id)); if (kept) kept.value = { time: time[row], status: status[row], value: value[row] }; });
-      }
-    });
-    return follow(ofTenant("samples:subscribe"), { tagIds: [...values.keys()], includeLatest: true, newestEvery: "0.5s" }, { receive });
+    const receive = ({ frame }) =>
+      batch(() => {
+        for (const { tag, time, status, value } of frame) {
+          tag.forEach((id, row) => {
+            const kept = values.get(String(id));
+            if (kept) kept.value = { time: time[row], status: status[row], value: value[row] };
+          });
+        }
+      });
+    return follow(
+      ofTenant("samples:subscribe"),
+      { tagIds: [...values.keys()], includeLatest: true, newestEvery: "0.5s" },
+      { receive },
+    );
   }, [values]);
-  return html`<div class="card flush"><${Table} label=${t("tags.title")} rows=${tags} rowKey=${({ tagId }) => String(tagId)} columns=${columns(values)} /></div>`;
+  return html`<div class="card flush">
+    <${Table} label=${t("tags.title")} rows=${tags} rowKey=${({ tagId }) => String(tagId)} columns=${columns(values)} />
+  </div>`;
 }
 
 const text = (tag) => tag.displayName || tag.browsePath;
 const Value = ({ of }) => {
   const found = of.value;
-  const shown = found === null ? "–" : typeof found.value === "number" ? number(found.value) : String(found.value ?? "–");
-  return html`<span class="value mono" data-quality=${found ? QUALITY[severity(found.status)] : ""} title=${shown.length > 28 ? shown : undefined}>${shown.length > 28 ? `${shown.slice(0, 27)}…` : shown}</span>`;
+  const shown =
+    found === null ? "–" : typeof found.value === "number" ? number(found.value) : String(found.value ?? "–");
+  return html`<span
+    class="value mono"
+    data-quality=${found ? QUALITY[severity(found.status)] : ""}
+    title=${shown.length > 28 ? shown : undefined}
+    >${shown.length > 28 ? `${shown.slice(0, 27)}…` : shown}</span
+  >`;
 };
 const When = ({ of }) => html`<span class="dim mono small nowrap">${of.value ? clock(of.value.time) : ""}</span>`;
 
 const columns = (values) => [
-  { id: "name", title: t("tags.name"), sort: text, cell: (tag) => html`<a class="tag-names" href="/explore?s=tag/${tag.tagId}"><span class="leaf">${text(tag).slice(text(tag).lastIndexOf("/") + 1)}</span></a>
-    <span class="under">${[idOf(tag.server), ...text(tag).split("/").slice(0, -1)].filter(Boolean).join(" / ")}</span>` },
-  { id: "value", title: t("tags.value"), number: true, cell: (tag) => html`<${Value} of=${values.get(String(tag.tagId))} /> <span class="dim small nowrap">${tag.unit}</span>` },
+  {
+    id: "name",
+    title: t("tags.name"),
+    sort: text,
+    cell: (tag) =>
+      html`<a class="tag-names" href="/explore?s=tag/${tag.tagId}"
+          ><span class="leaf">${text(tag).slice(text(tag).lastIndexOf("/") + 1)}</span></a
+        >
+        <span class="under"
+          >${[idOf(tag.server), ...text(tag).split("/").slice(0, -1)].filter(Boolean).join(" / ")}</span
+        >`,
+  },
+  {
+    id: "value",
+    title: t("tags.value"),
+    number: true,
+    cell: (tag) =>
+      html`<${Value} of=${values.get(String(tag.tagId))} /> <span class="dim small nowrap">${tag.unit}</span>`,
+  },
   { id: "time", title: t("tags.time"), cell: (tag) => html`<${When} of=${values.get(String(tag.tagId))} />` },
-  { id: "type", title: t("tags.type"), sort: (tag) => tag.dataType, cell: (tag) => html`<span class="dim">${tag.dataType}</span>` },
-  { id: "state", title: t("plants.state"), sort: (tag) => tag.state, cell: (tag) => html`<${Badge} tone=${TONES[tag.state]} title=${tag.stateDetail}>${t(`tags.${tag.state}`)}<//>` },
+  {
+    id: "type",
+    title: t("tags.type"),
+    sort: (tag) => tag.dataType,
+    cell: (tag) => html`<span class="dim">${tag.dataType}</span>`,
+  },
+  {
+    id: "state",
+    title: t("plants.state"),
+    sort: (tag) => tag.state,
+    cell: (tag) => html`<${Badge} tone=${TONES[tag.state]} title=${tag.stateDetail}>${t(`tags.${tag.state}`)}<//>`,
+  },
 ];
