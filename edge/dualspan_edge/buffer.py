@@ -113,11 +113,6 @@ class Buffer:
         """What it held when it was last looked at, at most some seconds ago."""
         return self._occupancy
 
-    @property
-    def pending_samples(self) -> int:
-        """Samples that were submitted and are not stored yet."""
-        return self._pending.samples
-
     async def open(self) -> None:
         """Opens the file; a damaged one is moved aside and a new one, with a new epoch, begins with a gap."""
         self.last_life = self._life.read()

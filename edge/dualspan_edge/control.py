@@ -17,7 +17,7 @@ from dualspan_edge.commands import CommandRegistry
 from dualspan_edge.gaps import timestamp_of
 from dualspan_edge.supervisor import ServerSet
 from dualspan_edge.version import VERSION
-from dualspan_edge.waiting import cancellation_first, comes
+from dualspan_edge.waiting import cancellation_first, comes, first_to_end
 
 _log = structlog.get_logger(__name__)
 _DEFAULT_STATUS_INTERVAL = 5.0
@@ -131,15 +131,9 @@ class _Conversation:
             self._send_certificates,
             self._send_commands,
         )
-        tasks = [asyncio.ensure_future(part()) for part in parts]
         try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
+            await first_to_end(*(part() for part in parts))
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
             await self._browses.close()
 
     async def _write(self) -> None:

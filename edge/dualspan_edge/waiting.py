@@ -38,7 +38,7 @@ def cancellation_first() -> Generator[None]:
             raise asyncio.CancelledError
 
 
-async def first_to_fail(*work: Coroutine[Any, Any, None]) -> None:
+async def first_to_end(*work: Coroutine[Any, Any, None]) -> None:
     """Runs all until one ends; the others are cancelled, and its exception is raised."""
     tasks = [asyncio.ensure_future(coroutine) for coroutine in work]
     try:

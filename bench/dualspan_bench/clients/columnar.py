@@ -13,6 +13,7 @@ import structlog
 from dualspan.frame.v1 import frame_pb2
 from dualspan.onboarding.v1 import gateway_service_pb2 as gateway
 from dualspan.onboarding.v1 import resources_pb2 as onboarding
+from dualspan_bench.clients.asyncua_handler import client_options
 from dualspan_edge.clock import now_microseconds
 from dualspan_edge.decoder import PublishResponse
 from dualspan_edge.opcua.certificates import load_application_instance
@@ -68,13 +69,7 @@ def _configuration(options: argparse.Namespace) -> gateway.ServerConfiguration:
 
 
 async def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("url")
-    for name in ("items", "first", "queue"):
-        parser.add_argument(f"--{name}", type=int, required=True)
-    for name in ("interval-ms", "warm-up", "seconds"):
-        parser.add_argument(f"--{name}", type=float, required=True)
-    options = parser.parse_args()
+    options = client_options()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     configuration = _configuration(options)
     with tempfile.TemporaryDirectory() as folder:

@@ -3,7 +3,6 @@
 import json
 import shutil
 import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,19 +58,6 @@ def from_npm(software: Path, package: str, requirement: str) -> Installed:
         patience = ["--fetch-retries=1", "--fetch-timeout=20000", "--fetch-retry-maxtimeout=5000"]
         _run([*command, *patience, f"{package}@{requirement}"], folder)
     return Installed(folder, json.loads(manifest.read_text())["version"])
-
-
-def from_pip(software: Path, package: str, requirement: str) -> Installed:
-    """Install a package of the Python index into a virtual environment of its own."""
-    folder = software / package
-    python = folder / "bin" / "python"
-    if not (folder / "version").exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        _run([sys.executable, "-m", "venv", str(folder)], software)
-        _run([str(python), "-m", "pip", "install", "--quiet", f"{package}{requirement}"], software)
-        probe = f"import importlib.metadata as m; print(m.version({package!r}))"
-        (folder / "version").write_text(_run([str(python), "-c", probe], software).stdout.strip())
-    return Installed(folder, (folder / "version").read_text())
 
 
 def _run(command: Sequence[str], folder: Path, *, check: bool = True) -> "subprocess.CompletedProcess[str]":

@@ -18,6 +18,7 @@ from dualspan_cli.commands.subscriptions import following
 from dualspan_cli.demo.image import AppImage
 from dualspan_cli.demo.onboard import unless_there, wait_for
 from dualspan_cli.demo.places import SITES, Places
+from dualspan_cli.demo.production import plan_production
 from dualspan_cli.engine import Engine, EngineError
 from dualspan_cli.errors import CommandError
 from dualspan_cli.publishing.offering import FREE_PLAN, offer
@@ -108,7 +109,7 @@ class Board:
             CommandError: A step failed, or the page does not come to show them.
         """
         begin = time.monotonic()
-        await asyncio.gather(Places(self._session).fill(servers), offer(self._access, *_source(made)))
+        await asyncio.gather(self._describe(servers), offer(self._access, *_source(made)))
         await self._subscribe()
         running = await running_app(self._environment, _last(self._session.tenant), APP)
         if running is None:
@@ -116,6 +117,11 @@ class Board:
         machines = await _until_shown(running, {SITES[_last(each)] for each in servers})
         why = made.why_not or "it was subscribed to as one" if running.kind == "process" else ""
         return Shown(running, machines, round(time.monotonic() - begin, 1), why)
+
+    async def _describe(self, servers: Sequence[str]) -> None:
+        """Which machines there are, where they stand and what they are to do."""
+        await Places(self._session).fill(servers)
+        await plan_production(self._session)
 
     async def _subscribe(self) -> None:
         """Every machine that suits, and until the app is well."""

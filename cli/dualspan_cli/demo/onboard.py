@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import TypeAlias
 
@@ -219,8 +219,3 @@ async def wait_for(
             told = now
             tell(f"waiting for {what}, for {now - begin:.0f} s so far")
         await asyncio.sleep(_POLL_S)
-
-
-def server_tags(tags: Sequence[resources.Tag], plant: str) -> list[resources.Tag]:
-    """The tags of one plant."""
-    return [tag for tag in tags if tag.server.endswith(f"/servers/{plant}")]

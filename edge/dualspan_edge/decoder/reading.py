@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from dualspan_edge.decoder.cursor import Cursor, numeric_key
 from dualspan_edge.decoder.items import decode_items
-from dualspan_edge.decoder.layout import NO_HANDLE
+from dualspan_edge.decoder.layout import DATE_TIME, NO_HANDLE, NUMBER_DTYPES
 from dualspan_edge.decoder.model import DataChange
 from dualspan_edge.decoder.response import open_response
 from dualspan_edge.decoder.wire import skip_data_value
@@ -23,19 +23,8 @@ _VALUE_BIT, _STATUS_BIT, _KNOWN_BITS = 0x01, 0x02, 0x3F
 # Bits of a DataValue's mask behind value and status, and their sizes: timestamps and picoseconds.
 _REST_SIZES = ((0x04, 8), (0x08, 8), (0x10, 2), (0x20, 2))
 _NODE_ID = 17
-_FORMATS = {
-    1: "?",
-    2: "i1",
-    3: "u1",
-    4: "<i2",
-    5: "<u2",
-    6: "<i4",
-    7: "<u4",
-    8: "<i8",
-    9: "<u8",
-    10: "<f4",
-    11: "<f8",
-}
+# A Boolean is to be a Boolean here, and a DateTime, which no attribute is, is read one by one.
+_FORMATS = {built_in: form for built_in, form in NUMBER_DTYPES.items() if built_in != DATE_TIME} | {1: "?"}
 # By the first byte of a NodeId: format of its namespace index, place and format of its identifier, its length.
 _NODE_ID_FORMS = {1: ("u1", (4, "<u2"), 4), 2: ("<u2", (5, "<u4"), 7)}
 # A shorter run costs more as a view than one by one.

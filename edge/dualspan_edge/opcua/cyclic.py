@@ -27,6 +27,7 @@ from dualspan_edge.opcua.plan import PlannedTag, sampling_ms
 from dualspan_edge.opcua.planning import find_nodes
 from dualspan_edge.opcua.requests import BOTH_TIMESTAMPS, READ_REQUEST, behind_node, read_parameters
 from dualspan_edge.samples import TagTable
+from dualspan_edge.waiting import first_to_end
 from dualspan_frame import ValueKind
 
 _log = structlog.get_logger(__name__)
@@ -147,16 +148,8 @@ class CyclicReads:
         """
         while True:
             self._changed.clear()
-            running = [asyncio.ensure_future(self._repeat(connection, cycle)) for cycle in self._cycles.values()]
-            running.append(asyncio.ensure_future(self._until_changed()))
-            try:
-                done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    task.result()
-            finally:
-                for task in running:
-                    task.cancel()
-                await asyncio.gather(*running, return_exceptions=True)
+            reading = (self._repeat(connection, cycle) for cycle in list(self._cycles.values()))
+            await first_to_end(self._until_changed(), *reading)
 
     async def _until_changed(self) -> None:
         await self._changed.wait()

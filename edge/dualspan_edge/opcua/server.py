@@ -33,7 +33,7 @@ from dualspan_edge.opcua.unreachable import Unreachable
 from dualspan_edge.opcua.words import failure_words
 from dualspan_edge.repair import RepairDesk, Repairer
 from dualspan_edge.samples import TagTable
-from dualspan_edge.waiting import cancellation_first, comes, first_to_fail
+from dualspan_edge.waiting import cancellation_first, comes, first_to_end
 
 _CLOCK_INTERVAL = 10.0
 _HEARTBEAT_CHECK = 0.5
@@ -223,7 +223,7 @@ class ServerWorker:
             await self._apply(connection, pump, retry=True)
             self._set_state(onboarding.CONNECTION_STATE_CONNECTED, connection.chosen.warning)
             self._log.info("server_connected", resumed=connection.resumed, items=self._subscriptions.item_count)
-            await first_to_fail(
+            await first_to_end(
                 pump.run(),
                 connection.keep_channel(),
                 self._watch_clock(connection),

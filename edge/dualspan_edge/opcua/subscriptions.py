@@ -57,11 +57,6 @@ class Subscriptions:
         """Monitored items that run."""
         return sum(len(subscription.items) for subscription in self.by_id.values())
 
-    @property
-    def slowest_publishing_ms(self) -> float:
-        """The longest publishing interval; 0 without subscriptions."""
-        return max((subscription.publishing_ms for subscription in self.by_id.values()), default=0.0)
-
     def tags(self) -> dict[int, gateway.TagConfiguration]:
         """What is monitored, by tag id."""
         items = (item for subscription in self.by_id.values() for item in subscription.items.values())

@@ -113,11 +113,6 @@ class Patience:
     lost: timedelta = timedelta(minutes=2)
 
 
-def after_stream_lost(command: Command) -> CommandState:
-    """Where a command that was sent stands when its stream has ended: again in the queue, or lost."""
-    return CommandState.QUEUED if command.repeatable else CommandState.LOST
-
-
 def overdue(command: Command, now: datetime, progressed_at: datetime, patience: Patience) -> DomainError | None:
     """Why a command is given up now; None if it is not.
 

@@ -125,8 +125,11 @@ def query(
     if as_json:
         print_json(as_dict(answer))
         return
-    rows = _rows(answer)
+    notes: list[str] = []
+    rows = _rows(answer, notes)
     print_rows(rows, as_json=False, columns=tuple(rows[0]) if rows else ("oee",))
+    for number, note in enumerate(notes, 1):
+        messages.print(f"[{number}] {note}", soft_wrap=True, markup=False)
     if answer.skipped_assets:
         messages.print(f"Left out, for want of a machine profile: {', '.join(answer.skipped_assets)}")
 
@@ -179,7 +182,8 @@ def _print_parts(found: kpis_pb2.KpiDetail | kpis_pb2.KpiDetail.Machine) -> None
         messages.print(f"{mark.property}: {mark.kind} at {format_time(mark.time.ToMicroseconds())}")
 
 
-def _rows(answer: kpis_pb2.QueryKpisResponse) -> list[dict[str, str]]:
+def _rows(answer: kpis_pb2.QueryKpisResponse, notes: list[str]) -> list[dict[str, str]]:
+    """A table; why a figure is what it is stands once in `notes`, and its number beside the figure."""
     rows: list[dict[str, str]] = []
     for row in range(answer.row_count):
         found: dict[str, str] = {}
@@ -192,7 +196,10 @@ def _rows(answer: kpis_pb2.QueryKpisResponse) -> list[dict[str, str]]:
                 found[label] = column.texts[column.places[row]]
         for each in answer.kpis:
             reason = each.reasons.texts[each.reasons.places[row]]
-            found[each.kpi] = _number(each.values[row], each.unit) + _because(reason)
+            if reason and reason not in notes:
+                notes.append(reason)
+            mark = f" [{notes.index(reason) + 1}]" if reason else ""
+            found[each.kpi] = _number(each.values[row], each.unit) + mark
         found["good data"] = f"{min(each.good_shares[row] for each in answer.kpis):.1%}"
         rows.append(found)
     return rows

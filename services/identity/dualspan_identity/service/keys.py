@@ -44,14 +44,6 @@ class SigningKeys:
                 key = await self._replace(connection)
         self._load(key)
 
-    async def rotate(self) -> None:
-        """Replaces the current key, whatever its age."""
-        async with self._database.platform_transaction() as connection:
-            await keys.lock_keys(connection)
-            key = self._make()
-            await keys.replace_signing_key(connection, key)
-        self._load(key)
-
     async def keep_fresh(self) -> None:
         """Follows replacements, for ever."""
         while True:
