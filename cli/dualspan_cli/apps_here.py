@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dualspan_cli.engine import Engine, EngineError
+from dualspan_cli.errors import CommandError
 from dualspan_cli.output import messages
 from dualspan_cli.settings import CliSettings
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 PLATFORM_PUBLISHER = "dualspan"
 _MARKETPLACE = "DUALSPAN_MARKETPLACE_"
 _ADDRESSES = ("identity", "onboarding", "historian", "marketplace")
+_EGRESS = "dualspan/egress"
 _NONE = "none"
 _AUTO = "auto"
 
@@ -41,6 +44,33 @@ def find_engine(settings: CliSettings) -> str:
         "rootless" in each for each in told.get("SecurityOptions") or ()
     )
     return "" if told.get("OSType") != "linux" or is_elsewhere else url
+
+
+async def ways_out(settings: CliSettings, engine: str) -> dict[str, str]:
+    """Settings of the marketplace about how containers reach declared hosts; the image for it is made if it is missing.
+
+    Args:
+        settings: Whether they do.
+        engine: Its socket; empty: there is none.
+
+    Raises:
+        CommandError: The engine does not take the image.
+    """
+    if not engine or not settings.apps_egress:
+        return {}
+    from dualspan_cli.demo.image import AppImage
+
+    try:
+        named = await asyncio.to_thread(AppImage(_EGRESS, "dualspan-egress", "dualspan_egress").load, Engine(engine))
+    except EngineError as err:
+        raise CommandError(
+            "NO_EGRESS_IMAGE", f"The image that apps reach hosts through could not be made: {err}"
+        ) from err
+    # The engine knows an image that was made here by its id alone.
+    return {
+        f"{_MARKETPLACE}DOCKER_EGRESS_IMAGE": named.partition("@")[2],
+        f"{_MARKETPLACE}DOCKER_EGRESS_PRIVATE": settings.apps_egress_private,
+    }
 
 
 def app_environment(data: Path, sockets: Path, engine: str) -> dict[str, str]:

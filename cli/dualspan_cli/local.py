@@ -7,7 +7,7 @@ import json
 import secrets
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -161,12 +161,16 @@ class LocalPlatform:
         folder: Its data folder, held by this process.
         ports: Where its services listen.
         engine: Socket of the Docker Engine that runs apps; empty: none does.
+        ways_out: Settings about how apps reach hosts.
     """
 
-    def __init__(self, folder: DataFolder, ports: Ports, engine: str = "") -> None:
+    def __init__(
+        self, folder: DataFolder, ports: Ports, engine: str = "", ways_out: Mapping[str, str] | None = None
+    ) -> None:
         self.folder = folder
         self.ports = ports
         self.engine = engine
+        self._ways_out = dict(ways_out or {})
         self.postgres = EmbeddedPostgres(folder.path)
         self.redis = EmbeddedRedis(folder.path)
 
@@ -264,6 +268,7 @@ class LocalPlatform:
         return (
             urls
             | app_environment(self.folder.path, sockets, self.engine)
+            | self._ways_out
             | {
                 # Matrices are small here: threads of a linear algebra library would only take cores from others.
                 "OMP_NUM_THREADS": "1",

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from dualspan.identity.v1 import resources_pb2 as resources
 from dualspan.identity.v1 import service_pb2 as service
 from dualspan.identity.v1.service_pb2_grpc import IdentityServiceStub
-from dualspan_cli.apps_here import end_apps, find_engine
+from dualspan_cli.apps_here import end_apps, find_engine, ways_out
 from dualspan_cli.local import DataFolder, LocalPlatform, write_private
 from dualspan_cli.migrations import migrate_all
 from dualspan_cli.session import SIGN_IN_FILE, Access, local_access
@@ -80,7 +80,10 @@ async def run_platform(
     supervisor = Supervisor(report)
     environment: dict[str, str] = {}
     try:
-        platform = LocalPlatform(folder, folder.choose_ports(port_base), find_engine(CliSettings()))
+        settings = CliSettings()
+        engine = find_engine(settings)
+        ports = folder.choose_ports(port_base)
+        platform = LocalPlatform(folder, ports, engine, await ways_out(settings, engine))
         await supervisor.start(*platform.servers())
         await migrate_all(platform.postgres.url())
         sign_in, is_first = _first_sign_in(folder)

@@ -41,6 +41,14 @@ class CliSettings(BaseSettings):
         default="auto",
         description="What runs images of apps: unix://… of a Docker Engine, `auto` for this machine's, or `none`.",
     )
+    apps_egress: bool = Field(
+        default=False,
+        description="Containers of apps reach the hosts that these declare, on this machine's platform.",
+    )
+    apps_egress_private: str = Field(
+        default="",
+        description="Networks with commas, 10.20.0.0/16, that declared hosts may be in, besides the internet.",
+    )
     docker_host: str = Field(
         default="unix:///var/run/docker.sock",
         validation_alias="DOCKER_HOST",

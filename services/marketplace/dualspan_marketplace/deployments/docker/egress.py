@@ -40,8 +40,9 @@ class Egress:
         self.networks.ensure_outside(names)
         found = self._found(names)
         if found is not None and options.altered(found.attrs, names.outside):
-            found.remove(force=True)
-        arguments = options.for_engine(options.egress(image, orders, names, self.outward))
+            found.remove(force=True, v=True)
+        made_with = options.egress(image, orders, names, self.outward, self.images.volumes(image))
+        arguments = options.for_engine(made_with)
         unless_there(lambda: self.client().containers.create(**arguments))
         made = self.client().containers.get(names.egress)
         network = self.networks.get(names.key, names)

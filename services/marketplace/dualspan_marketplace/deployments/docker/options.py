@@ -165,14 +165,14 @@ def app(orders: Orders, names: Names, sockets: str = "", volumes: Sequence[str] 
     }
 
 
-def egress(image: str, orders: Orders, names: Names, outward: Outward) -> dict[str, Any]:
-    """Arguments of the container that opens ways to declared hosts."""
+def egress(image: str, orders: Orders, names: Names, outward: Outward, volumes: Sequence[str] = ()) -> dict[str, Any]:
+    """Arguments of the container that opens ways to declared hosts; `volumes` as in `app`."""
     settings = {
         "HOSTS": _hosts(orders.manifest),
         "PRIVATE": outward.private,
         "LISTEN": f"0.0.0.0:{_EGRESS_PORT}",
     }
-    confined = confinement(_EGRESS_RESOURCES)
+    confined = confinement(_EGRESS_RESOURCES, volumes)
     # It is the one that asks for names.
     for each in ("dns", "dns_opt"):
         confined.pop(each)
