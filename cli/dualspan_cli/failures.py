@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 import grpc
 
@@ -31,12 +33,21 @@ _EXIT_CODES = {
     grpc.StatusCode.DEADLINE_EXCEEDED: EXIT_UNAVAILABLE,
 }
 
+# Where gRPC has tried, and that somebody was there who speaks another TLS, in its own words.
+_ADDRESS = re.compile(r"\bipv[46]:(\S+:\d+)")
+_HANDSHAKE = re.compile("ssl|handshake|certificate", re.IGNORECASE)
+# What gRPC itself says of these is for programmers.
+_TRANSPORT_WORDS = {
+    grpc.StatusCode.UNAVAILABLE: "The platform cannot be reached",
+    grpc.StatusCode.DEADLINE_EXCEEDED: "The platform has not answered in time",
+}
+
 # Where the services' own words do not say what to type next.
 _NEXT_STEP = {
     grpc.StatusCode.UNAUTHENTICATED: "Sign in again with `dualspan sign-in`.",
     grpc.StatusCode.PERMISSION_DENIED: "Ask an administrator of your tenant for a role that may do this.",
     grpc.StatusCode.UNAVAILABLE: "Is the platform running? `dualspan up` starts it on this machine.",
-    grpc.StatusCode.DEADLINE_EXCEEDED: "The platform is slow to answer; look at its logs and try again.",
+    grpc.StatusCode.DEADLINE_EXCEEDED: "Try again; if it stays slow, its logs say more.",
 }
 
 
@@ -61,9 +72,12 @@ def explain(error: CommandError | DualSpanError | grpc.RpcError) -> Failure:
         return Failure("UNKNOWN", str(error), 1)
     code, reason = grpc.StatusCode[error.code], error.reason
     detail = error.message.rstrip(".")
-    if code is grpc.StatusCode.UNAVAILABLE and reason == error.code:
-        detail = "The platform cannot be reached"
     # A reason of the platform's own comes with words that say what to do; a bare code does not.
     needs_hint = reason == error.code or code is grpc.StatusCode.UNAUTHENTICATED
     next_step = _NEXT_STEP.get(code, "") if needs_hint else ""
+    if reason == error.code and code in _TRANSPORT_WORDS:
+        address = _ADDRESS.search(error.message)
+        if _HANDSHAKE.search(error.message):
+            next_step = "Does the address lead to DualSpan, and is its certificate of an authority that is known here?"
+        detail = f"{_TRANSPORT_WORDS[code]}{f' at {unquote(address[1])}' if address else ''}"
     return Failure(reason, f"{detail}. {next_step}".strip(), _EXIT_CODES.get(code, 1))

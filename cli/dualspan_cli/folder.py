@@ -40,9 +40,10 @@ class FolderLock:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             file = self._path.open("a+")
         except OSError as err:
+            why = "it is a file" if isinstance(err, FileExistsError | NotADirectoryError) else err.strerror
             raise CommandError(
                 "DATA_FOLDER_UNUSABLE",
-                f"{self._path.parent} cannot be used as data folder: {err.strerror}. Choose another with --data.",
+                f"{self._path.parent} cannot be used as data folder: {why}. Choose another with --data.",
             ) from err
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while not _try_lock(file, fcntl.LOCK_EX):

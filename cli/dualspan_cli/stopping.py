@@ -26,7 +26,9 @@ def run_until_stopped(main: Coroutine[Any, Any, None]) -> bool:
             task.cancel()
 
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, ask)
+            # `nohup` has the end of the terminal ignored, and a shell so what it runs in the background.
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                loop.add_signal_handler(number, ask)
         try:
             await task
         except asyncio.CancelledError:

@@ -88,7 +88,9 @@ def cli() -> int:
         "Settings: environment variables DUALSPAN_GATEWAY_…, above all DUALSPAN_GATEWAY_DATA_DIR.",
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    enroll = commands.add_parser("enroll", help="make this box a gateway, with a token from the platform")
+    enroll = commands.add_parser(
+        "enroll", aliases=["enrol"], help="make this box a gateway, with a token from the platform"
+    )
     enroll.add_argument("token", help="the enrolment token: works once, for an hour at most")
     commands.add_parser("run", help="run the gateway until it is stopped")
     status = commands.add_parser("status", help="say how the gateway that runs here is")
@@ -96,7 +98,7 @@ def cli() -> int:
     arguments = parser.parse_args()
     try:
         settings = GatewaySettings()  # pyright: ignore[reportCallIssue]  # every field has a default or the environment's
-        if arguments.command == "enroll":
+        if arguments.command in {"enroll", "enrol"}:
             return _enroll(settings, arguments.token)
         if arguments.command == "run":
             return _run(settings)

@@ -25,6 +25,12 @@ from plc_sim.plant_server import PlantServer
 from plc_sim.plants import PLANT_NAMES, make_plant
 
 
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65_535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: 0 to 65535")
+    return int(text)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="plc-sim", description="OPC UA servers that behave like plants.")
     shared = argparse.ArgumentParser(add_help=False)
@@ -33,20 +39,20 @@ def _parser() -> argparse.ArgumentParser:
     shared.add_argument("--data", type=Path, help="folder that keeps certificates, password and the fault journal")
     shared.add_argument("--username", help="user name (default: operator)")
     shared.add_argument("--password", help="password (default: made up once, kept in --data, printed)")
-    shared.add_argument("--control-port", type=int, default=0, help="loopback port of the control channel (0: any)")
+    shared.add_argument("--control-port", type=_port, default=0, help="loopback port of the control channel (0: any)")
     shared.add_argument("--seed", type=int, default=1, help="the same seed tells the same story")
     shared.add_argument(
         "--call", action="append", default=[], metavar="HOST:PORT", help="call a client that listens (reverse connect)"
     )
     commands = parser.add_subparsers(dest="command", required=True)
     plants = commands.add_parser("plants", parents=[shared], help="plants of three industries")
-    plants.add_argument("--port-base", type=int, default=4840, help="port of the first plant (0: any free port each)")
+    plants.add_argument("--port-base", type=_port, default=4840, help="port of the first plant (0: any free port each)")
     plants.add_argument("--plants", default=",".join(PLANT_NAMES), help="which, separated by commas")
     plants.add_argument("--allow-none", action="store_true", help="also offer an endpoint without security")
     plants.add_argument("--trust-clients", action="store_true", help="refuse clients that are not in the trust list")
     plants.add_argument("--max-references", type=int, default=0, help="references of a node in one answer (0: all)")
     load = commands.add_parser("load", parents=[shared], help="prepared notifications at a stated rate")
-    load.add_argument("--port", type=int, default=4850, help="port (0: any free port)")
+    load.add_argument("--port", type=_port, default=4850, help="port (0: any free port)")
     load.add_argument("--rate", type=float, default=100_000.0, help="values per second")
     load.add_argument("--items", type=int, default=5000, help="variables")
     load.add_argument("--interval-ms", type=float, default=100.0, help="publishing interval, whatever is asked for")
