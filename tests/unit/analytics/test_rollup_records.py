@@ -12,9 +12,10 @@ from dualspan_analytics.calendars.model import Calendar, Daily, Shift
 from dualspan_analytics.intervals import Intervals
 from dualspan_analytics.kpis.measures import MEASURES
 from dualspan_analytics.kpis.planning import Machine
-from dualspan_analytics.kpis.slots import LATE_US, MARGIN_US, QUARTER_US, DataVersions, Needs, Slots, reaching_on
+from dualspan_analytics.kpis.slots import MARGIN_US, QUARTER_US, DataVersions, Needs, Slots, reaching_on
 from dualspan_analytics.kpis.table import CellTable, joined
 from dualspan_analytics.service.rollup_records import Held, earliest, held, rollups_of, slots_between
+from dualspan_analytics.states.stops import LATE_US
 from dualspan_analytics.store.production import Note, Rollup, StoredRollups
 
 HOUR = 3_600_000_000
@@ -136,9 +137,11 @@ def test_a_stop_that_a_slot_ends_in_keeps_it_open_until_its_reason_is_told() -> 
         touched = int(slots.end[2] + hours * HOUR) // QUARTER_US
         after = plant.held(m3=[versions(6, {touched: 6})]).fits[2]
         assert np.flatnonzero(before & ~after).tolist() == stale, hours
-    late = Intervals.of([(0, LATE_US + 2 * HOUR)])
-    needs = [Needs(np.array([0]), reaching_on(np.array([hours * HOUR]), late, 1 << 60)) for hours in (1, 3)]
-    assert [bool(each.is_known[0]) for each in needs] == [False, True]
+    # What is told four days later does not matter any more.
+    late = Intervals.of([(0, LATE_US + 5 * HOUR)])
+    until = reaching_on(np.array([1, 3]) * HOUR, late, LATE_US + 2 * HOUR)
+    assert Needs(until, until).is_known.tolist() == [True, False]
+    assert until[0] == LATE_US + HOUR
 
 
 def test_a_later_commit_makes_only_what_it_touched_stale() -> None:

@@ -6,7 +6,7 @@ from dualspan_analytics.intervals import Intervals
 from dualspan_analytics.kpis.machine import packml_values
 from dualspan_analytics.states.losses import failure_starts, pareto, unseen_starts, within
 from dualspan_analytics.states.model import PACKML, PACKML_WAYS_OUT, Element, State, StopNote, StopReason, element_of
-from dualspan_analytics.states.stops import stops_of, with_minor_stops, with_notes, with_reasons
+from dualspan_analytics.states.stops import LATE_US, stops_of, with_minor_stops, with_notes, with_reasons
 from dualspan_analytics.states.timeline import Timeline, coded, from_rules, from_values, labels, steps, with_ways_out
 
 GOOD, BAD = 0, 0x80000000
@@ -162,6 +162,21 @@ def test_people_go_before_the_tag_but_do_not_stop_what_ran() -> None:
     ]
     assert found.by_hand.sum() == 4
     assert found.element[found.start == 50].tolist() == [Element.UNKNOWN]
+
+
+def test_a_reason_does_not_hold_for_what_was_more_than_four_days_before() -> None:
+    day = LATE_US // 4
+    line = from_values(series((0, 0), (day, 3), (7 * day, 0)), VALUES, 0, 8 * day)
+    given = series((0, 0), (6 * day, 7), (7 * day, 0))
+    codes, texts = labels(given)
+    found = with_reasons(line, steps(given, codes, 0, 0, 8 * day), texts, {})
+    assert [each[3] for each in stops(found)] == ["", "7"]
+    assert [each[1] // day for each in stops(found)] == [2, 7]
+    # Alone its first day is the same.
+    alone = with_reasons(
+        from_values(series((0, 0), (day, 3)), VALUES, 0, 2 * day), steps(given, codes, 0, 0, 2 * day), texts, {}
+    )
+    assert stops(alone)[0] == stops(found)[0]
 
 
 def test_minor_stops_are_delays() -> None:

@@ -18,7 +18,7 @@ from dualspan_runtime.errors import DomainError, InvalidArgument
 ALWAYS = Calendar("", "All day, UTC", "UTC", (Shift("day", Daily(0, 0, tuple(range(7)))),))
 """For assets without a calendar: planned operation time is all the time."""
 
-_RECIPE = 8
+_RECIPE = 9
 """Part of every digest: raised when the same inputs would give other sums."""
 
 

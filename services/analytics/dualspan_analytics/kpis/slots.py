@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from dualspan_analytics.calendars.expansion import Shifts
 from dualspan_analytics.intervals import Intervals, Micros
+from dualspan_analytics.states.stops import LATE_US
 
 NO_SHIFT = -1
 """In place of a shift: the time between two."""
@@ -17,9 +18,6 @@ QUARTER_US = 900_000_000
 
 MARGIN_US = QUARTER_US
 """So much around a slot is read too: a stop that began before, and may be a minor one."""
-
-LATE_US = 4 * 86_400_000_000
-"""So long after the end of a slot the reason of a stop that it ends in may be told: behind a weekend, say."""
 
 _NEVER_US = 1 << 62
 
@@ -158,7 +156,7 @@ class Needs:
 def reaching_on(end_us: Micros, untold: Intervals, known_us: int) -> Micros:
     """int64[n]: up to where data matter to each slot.
 
-    A slot that ends in a stop without a reason depends on what is told later in this stop.
+    A slot that ends in a stop without a reason depends on what is told later in this stop, as far as that reaches back.
 
     Args:
         end_us: int64[n], ends of the slots.
@@ -170,5 +168,5 @@ def reaching_on(end_us: Micros, untold: Intervals, known_us: int) -> Micros:
     place = np.maximum(np.searchsorted(untold.start, end_us, side="left") - 1, 0)
     told = untold.end[place]
     within = (untold.start[place] < end_us) & (end_us < told)
-    is_open = (told >= known_us) | (told > end_us + LATE_US)
-    return np.where(within, np.where(is_open, _NEVER_US, told), end_us)
+    until = np.minimum(told, end_us + LATE_US)
+    return np.where(within, np.where(until >= known_us, _NEVER_US, until), end_us)

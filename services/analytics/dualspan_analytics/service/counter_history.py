@@ -7,8 +7,8 @@ import numpy as np
 
 from dualspan_analytics.columns import PropertyRef, Series
 from dualspan_analytics.kpis.counters import increments
-from dualspan_analytics.kpis.slots import LATE_US
 from dualspan_analytics.plant_data import PlantData
+from dualspan_analytics.states.stops import LATE_US
 from dualspan_runtime.errors import ResourceExhausted
 
 _HOUR_US = 3_600_000_000

@@ -19,7 +19,7 @@ from dualspan_analytics.kpis.errors import bad_query, too_many_intervals, too_ma
 from dualspan_analytics.kpis.machine import Around, Computed
 from dualspan_analytics.kpis.planning import Machine, all_planned, machines_of, planned
 from dualspan_analytics.kpis.profile import Profile
-from dualspan_analytics.kpis.slots import LATE_US, MARGIN_US, DataVersions, Slots
+from dualspan_analytics.kpis.slots import MARGIN_US, DataVersions, Slots
 from dualspan_analytics.kpis.table import CellTable, joined
 from dualspan_analytics.plant_data import PlantData
 from dualspan_analytics.service import opened_machines
@@ -28,6 +28,7 @@ from dualspan_analytics.service.counter_history import DAY_US, LATER_US, with_da
 from dualspan_analytics.service.definitions import ProductionDefinitions
 from dualspan_analytics.service.passes import Batch, Look, Passed, Passes
 from dualspan_analytics.service.rollup_records import earliest, held, slots_between
+from dualspan_analytics.states.stops import LATE_US
 from dualspan_analytics.states.timeline import Timeline, merged
 from dualspan_analytics.store import production
 from dualspan_analytics.store.production import Note, StoredRollups

@@ -10,6 +10,9 @@ from dualspan_analytics.intervals import Intervals, Micros
 from dualspan_analytics.states.model import Element, StopNote, StopReason
 from dualspan_analytics.states.timeline import NO_REASON, Steps, Timeline
 
+LATE_US = 4 * 86_400_000_000
+"""A reason holds for what was at most so long before it in the same stop: it may be told behind a weekend."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stops:
@@ -38,8 +41,8 @@ class Stops:
 def with_reasons(line: Timeline, given: Steps, texts: Sequence[str], catalogue: Mapping[str, StopReason]) -> Timeline:
     """The timeline with the reasons that a tag gave while the machine stood.
 
-    A machine tells its reason a little before or after its state, so a part of a stop without one has that of the next
-    part, or else of the part before.
+    A machine tells its reason a little before or after its state, or a person much later, so a part of a stop without
+    one has that of the next part, unless that is told more than four days later, or else of the part before.
 
     Args:
         line: Without reasons.
@@ -48,11 +51,14 @@ def with_reasons(line: Timeline, given: Steps, texts: Sequence[str], catalogue: 
         catalogue: What is known of codes; one with an element decides what the time counts as.
     """
     line = _cut(line, given.start)
-    stands = _stands(line)
     none = np.array([text in {"", "0"} for text in texts])
-    code = given.at(line.start)
-    told = stands & ~none[code]
-    reason = _filled(np.where(told, code, NO_REASON).astype(np.int32), _runs(stands))
+    told = _stands(line) & ~none[given.at(line.start)]
+    late = _too_late(line, told)
+    if len(late):
+        line = _cut(line, late)
+        told = _stands(line) & ~none[given.at(line.start)]
+    reason = np.where(told, given.at(line.start), NO_REASON).astype(np.int32)
+    reason = _filled(reason, _runs(_stands(line)), line.start)
     return _counted(replace(line, reason=reason, reasons=("", *texts[1:]), told=told), catalogue)
 
 
@@ -149,15 +155,28 @@ def _runs(stands: NDArray[np.bool_]) -> NDArray[np.int64]:
     return np.concatenate([[0], np.cumsum(stands[1:] != stands[:-1])])
 
 
-def _filled(reason: NDArray[np.int32], run: NDArray[np.int64]) -> NDArray[np.int32]:
-    """Reasons with holes filled from behind, then from before, within each run."""
+def _too_late(line: Timeline, told: NDArray[np.bool_]) -> Micros:
+    """int64[n]: times before which a reason does not hold any more, within stops that are longer than that."""
+    stands = _stands(line)
+    first = np.flatnonzero(told[1:] & stands[:-1] & ~told[:-1]) + 1
+    if not len(first):
+        return np.empty(0, np.int64)
+    begins = np.flatnonzero(np.append(True, stands[1:] != stands[:-1]))
+    since = line.start[begins[np.searchsorted(begins, first, side="right") - 1]]
+    late = line.start[first] - LATE_US
+    return late[late > since]
+
+
+def _filled(reason: NDArray[np.int32], run: NDArray[np.int64], start: Micros) -> NDArray[np.int32]:
+    """Reasons with holes filled from behind, then from before, within each run of parts that begin then."""
     count = len(reason)
     place = np.arange(count)
     there = reason != NO_REASON
     behind = np.minimum.accumulate(np.where(there, place, count)[::-1])[::-1]
     before = np.maximum.accumulate(np.where(there, place, -1))
-    padded, runs = np.append(reason, NO_REASON), np.append(run, -1)
-    from_behind = np.where(runs[behind] == run, padded[behind], NO_REASON)
+    padded, runs, starts = np.append(reason, NO_REASON), np.append(run, -1), np.append(start, 0)
+    reaches = (runs[behind] == run) & (starts[behind] - start <= LATE_US)
+    from_behind = np.where(reaches, padded[behind], NO_REASON)
     from_before = np.where((before >= 0) & (runs[before] == run), padded[before], NO_REASON)
     return np.where(from_behind != NO_REASON, from_behind, from_before).astype(np.int32)
 
