@@ -65,6 +65,14 @@ def print_rows(
     screen.print(table)
 
 
+def print_done(words: str, *, as_json: bool, **what: object) -> None:
+    """Says that something was done; programs get `what` it was done to."""
+    if as_json:
+        print_json(what)
+    else:
+        messages.print(words)
+
+
 def print_json(value: object) -> None:
     """Prints one JSON value on a line of its own."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")

@@ -17,7 +17,7 @@ from dualspan.identity.v1.service_pb2_grpc import IdentityServiceStub
 from dualspan_cli.commands.options import DataOption, TenantOption, settings_with, with_session
 from dualspan_cli.errors import CommandError
 from dualspan_cli.local import RunningPlatform
-from dualspan_cli.output import JsonFlag, as_dict, messages, print_json, print_message, print_messages
+from dualspan_cli.output import JsonFlag, as_dict, messages, print_done, print_json, print_message, print_messages
 from dualspan_cli.session import Addresses, Credential, Session, all_pages, known_addresses, required_tenant
 from dualspan_cli.times import parse_duration
 from dualspan_runtime.channels import open_channel
@@ -210,6 +210,7 @@ def set_password(
     current_password: Annotated[str, typer.Option(help="Yours, when you change your own.")] = "",
     tenant: TenantOption = "",
     data: DataOption = None,
+    as_json: JsonFlag = False,
 ) -> None:
     """Set a user's password; all of the user's sessions end."""
 
@@ -219,7 +220,7 @@ def set_password(
         await session.identity.SetPassword(request)
 
     with_session(use, tenant=tenant, data=data)
-    messages.print("Password set.")
+    print_done("Password set.", as_json=as_json, user=user)
 
 
 @tokens.command("create")

@@ -14,7 +14,16 @@ from dualspan.onboarding.v1 import service_pb2 as service
 from dualspan_cli.commands.options import DataOption, TenantOption, with_session
 from dualspan_cli.errors import CommandError
 from dualspan_cli.onboarding import browse_server, waiting_certificate
-from dualspan_cli.output import JsonFlag, as_dict, messages, print_json, print_message, print_messages, print_rows
+from dualspan_cli.output import (
+    JsonFlag,
+    as_dict,
+    messages,
+    print_done,
+    print_json,
+    print_message,
+    print_messages,
+    print_rows,
+)
 from dualspan_cli.session import Session, all_pages, required_tenant
 from dualspan_cli.times import parse_duration
 
@@ -330,7 +339,9 @@ def approve(
 
 
 @servers.command("delete")
-def delete_server(server: ServerArgument, tenant: TenantOption = "", data: DataOption = None) -> None:
+def delete_server(
+    server: ServerArgument, tenant: TenantOption = "", data: DataOption = None, as_json: JsonFlag = False
+) -> None:
     """Remove a server and its tags. Stored samples stay."""
 
     async def use(session: Session) -> None:
@@ -338,7 +349,7 @@ def delete_server(server: ServerArgument, tenant: TenantOption = "", data: DataO
         await session.onboarding.DeleteOpcUaServer(request)
 
     with_session(use, tenant=tenant, data=data)
-    messages.print("Removed. Its stored samples stay.")
+    print_done("Removed. Its stored samples stay.", as_json=as_json, deleted=server)
 
 
 @tags.command("list")

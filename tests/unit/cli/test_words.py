@@ -1,5 +1,6 @@
 import grpc
 import pytest
+import typer
 from google.rpc import error_details_pb2, status_pb2
 
 from dualspan.identity.v1 import resources_pb2 as resources
@@ -7,6 +8,7 @@ from dualspan_cli.commands.accounts import parse_roles
 from dualspan_cli.commands.query import parse_aggregate
 from dualspan_cli.errors import CommandError, DataFolderInUseError
 from dualspan_cli.failures import explain
+from dualspan_cli.main import command_line
 from dualspan_cli.session import tenant_name
 from dualspan_sdk import Aggregate, DualSpanError
 
@@ -88,3 +90,19 @@ def test_aggregates_are_words() -> None:
 def test_tenants_have_a_short_form() -> None:
     assert tenant_name("acme") == tenant_name("tenants/acme") == "tenants/acme"
     assert not tenant_name("")
+
+
+def test_every_command_has_a_form_for_programs() -> None:
+    without: list[str] = []
+
+    def walk(command: object, path: str) -> None:
+        for name, below in getattr(command, "commands", {}).items():
+            walk(below, f"{path} {name}")
+        if not hasattr(command, "commands") and not any(
+            "--json" in each.opts for each in getattr(command, "params", ())
+        ):
+            without.append(path)
+
+    walk(typer.main.get_command(command_line([])), "dualspan")
+    # It prints a rule as a file to be edited, which is JSON.
+    assert without == ["dualspan analytics alarms show"]

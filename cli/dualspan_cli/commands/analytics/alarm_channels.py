@@ -12,7 +12,7 @@ from dualspan.analytics.v1.alarms_pb2_grpc import NotificationChannelServiceStub
 from dualspan_cli.commands.analytics.alarms import PRIORITIES, alarms
 from dualspan_cli.commands.options import DataOption, TenantOption, with_session
 from dualspan_cli.errors import CommandError
-from dualspan_cli.output import JsonFlag, as_dict, messages, print_json, print_rows
+from dualspan_cli.output import JsonFlag, as_dict, print_done, print_json, print_rows
 from dualspan_cli.session import Session, all_pages, required_tenant
 
 if TYPE_CHECKING:  # exists in the stub file only
@@ -100,7 +100,9 @@ def add_channel(
 
 
 @alarms.command("remove-channel")
-def remove_channel(channel: ChannelArgument, tenant: TenantOption = "", data: DataOption = None) -> None:
+def remove_channel(
+    channel: ChannelArgument, tenant: TenantOption = "", data: DataOption = None, as_json: JsonFlag = False
+) -> None:
     """Tell a channel nothing any more."""
 
     async def use(session: Session) -> None:
@@ -108,7 +110,7 @@ def remove_channel(channel: ChannelArgument, tenant: TenantOption = "", data: Da
         await _stub(session).DeleteNotificationChannel(contract.DeleteNotificationChannelRequest(name=name))
 
     with_session(use, tenant=tenant, data=data)
-    messages.print(f"Removed {channel}.")
+    print_done(f"Removed {channel}.", as_json=as_json, deleted=channel)
 
 
 @alarms.command("deliveries")

@@ -16,7 +16,7 @@ from dualspan.analytics.v1 import alarms_pb2 as contract
 from dualspan_cli.commands.analytics.alarms import PRIORITIES, alarms, rule_name, stub_of
 from dualspan_cli.commands.options import DataOption, TenantOption, with_session
 from dualspan_cli.errors import CommandError
-from dualspan_cli.output import JsonFlag, as_dict, messages, print_json, print_rows
+from dualspan_cli.output import JsonFlag, as_dict, messages, print_done, print_json, print_rows
 from dualspan_cli.session import Session, all_pages, required_tenant
 from dualspan_cli.times import format_time, parse_duration, parse_time
 
@@ -219,14 +219,16 @@ def change_rule(
 
 
 @alarms.command("remove")
-def remove_rule(rule: RuleArgument, tenant: TenantOption = "", data: DataOption = None) -> None:
+def remove_rule(
+    rule: RuleArgument, tenant: TenantOption = "", data: DataOption = None, as_json: JsonFlag = False
+) -> None:
     """Remove a rule. Its alarms end; what happened to them stays."""
 
     async def use(session: Session) -> None:
         await stub_of(session).DeleteAlarmRule(contract.DeleteAlarmRuleRequest(name=rule_name(session, rule)))
 
     with_session(use, tenant=tenant, data=data)
-    messages.print(f"Removed {rule}.")
+    print_done(f"Removed {rule}.", as_json=as_json, deleted=rule)
 
 
 @alarms.command("try")

@@ -15,7 +15,7 @@ from dualspan.analytics.v1 import energy_pb2 as contract
 from dualspan.analytics.v1.energy_pb2_grpc import EnergyServiceStub
 from dualspan_cli.commands.options import DataOption, TenantOption, with_session
 from dualspan_cli.errors import CommandError
-from dualspan_cli.output import JsonFlag, as_dict, messages, print_json, print_rows, screen
+from dualspan_cli.output import JsonFlag, as_dict, messages, print_done, print_json, print_rows, screen
 from dualspan_cli.plotting import Line, plot
 from dualspan_cli.session import Session
 from dualspan_cli.times import format_time, parse_duration, parse_time
@@ -176,6 +176,7 @@ def delete_tariff(
     tariff: Annotated[str, typer.Argument(help="Id of the tariff.")],
     tenant: TenantOption = "",
     data: DataOption = None,
+    as_json: JsonFlag = False,
 ) -> None:
     """Delete a tariff."""
 
@@ -184,7 +185,7 @@ def delete_tariff(
         await _stub(session).DeleteTariff(contract.DeleteTariffRequest(name=name))
 
     with_session(use, tenant=tenant, data=data)
-    messages.print(f"Tariff {tariff} is deleted.")
+    print_done(f"Tariff {tariff} is deleted.", as_json=as_json, deleted=tariff)
 
 
 @factors.command("list")
@@ -233,6 +234,7 @@ def delete_factor(
     factor: Annotated[str, typer.Argument(help="Id of the factor.")],
     tenant: TenantOption = "",
     data: DataOption = None,
+    as_json: JsonFlag = False,
 ) -> None:
     """Delete an emission factor of your own."""
 
@@ -241,7 +243,7 @@ def delete_factor(
         await _stub(session).DeleteEmissionFactor(contract.DeleteEmissionFactorRequest(name=name))
 
     with_session(use, tenant=tenant, data=data)
-    messages.print(f"Emission factor {factor} is deleted.")
+    print_done(f"Emission factor {factor} is deleted.", as_json=as_json, deleted=factor)
 
 
 def _print_peaks(found: contract.QueryLoadProfileResponse) -> None:

@@ -15,7 +15,7 @@ from dualspan.analytics.v1 import exports_pb2 as contract
 from dualspan.analytics.v1.exports_pb2_grpc import ExportServiceStub
 from dualspan_cli.commands.options import DataOption, TenantOption, with_session
 from dualspan_cli.errors import CommandError
-from dualspan_cli.output import JsonFlag, as_dict, messages, print_json, print_rows
+from dualspan_cli.output import JsonFlag, as_dict, messages, print_done, print_json, print_rows
 from dualspan_cli.session import Session, all_pages, required_tenant
 from dualspan_cli.times import parse_duration, parse_time
 
@@ -171,11 +171,11 @@ def files(name: NameArgument, tenant: TenantOption = "", data: DataOption = None
 
 
 @export.command("delete")
-def delete(name: NameArgument, tenant: TenantOption = "", data: DataOption = None) -> None:
+def delete(name: NameArgument, tenant: TenantOption = "", data: DataOption = None, as_json: JsonFlag = False) -> None:
     """Forget an export; the files that it wrote stay."""
 
     async def use(session: Session) -> None:
         await _stub(session).DeleteExport(contract.DeleteExportRequest(name=_name(session, name)))
 
     with_session(use, tenant=tenant, data=data)
-    messages.print(f"{name} is forgotten; its files stay.")
+    print_done(f"{name} is forgotten; its files stay.", as_json=as_json, deleted=name)

@@ -13,7 +13,7 @@ from dualspan.analytics.v1.kpis_pb2_grpc import KpiServiceStub
 from dualspan_cli.commands.analytics.production import AssetsArgument, FromOption, ToOption, time_of
 from dualspan_cli.commands.analytics.stops import INTERVAL, interval_row
 from dualspan_cli.commands.options import DataOption, TenantOption, with_session
-from dualspan_cli.output import JsonFlag, as_dict, messages, print_json, print_messages, print_rows
+from dualspan_cli.output import JsonFlag, as_dict, messages, print_done, print_json, print_messages, print_rows
 from dualspan_cli.session import Session
 from dualspan_cli.times import format_time
 
@@ -80,14 +80,16 @@ def set_kpi(
 
 
 @kpi.command("delete")
-def delete_kpi(kpi_id: KpiArgument, tenant: TenantOption = "", data: DataOption = None) -> None:
+def delete_kpi(
+    kpi_id: KpiArgument, tenant: TenantOption = "", data: DataOption = None, as_json: JsonFlag = False
+) -> None:
     """Delete a KPI of your own."""
 
     async def use(session: Session) -> None:
         await _stub(session).DeleteKpi(kpis_pb2.DeleteKpiRequest(name=f"{session.tenant}/kpis/{kpi_id}"))
 
     with_session(use, tenant=tenant, data=data)
-    messages.print(f"KPI {kpi_id} is deleted.")
+    print_done(f"KPI {kpi_id} is deleted.", as_json=as_json, deleted=kpi_id)
 
 
 @kpi.command("query")

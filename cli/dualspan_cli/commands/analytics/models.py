@@ -16,7 +16,7 @@ from dualspan.analytics.v1 import models_pb2 as contract
 from dualspan.analytics.v1.models_pb2_grpc import ModelServiceStub
 from dualspan_cli.commands.options import DataOption, TenantOption, with_session
 from dualspan_cli.errors import CommandError
-from dualspan_cli.output import JsonFlag, as_dict, messages, print_json, print_rows
+from dualspan_cli.output import JsonFlag, as_dict, messages, print_done, print_json, print_rows
 from dualspan_cli.session import Session
 from dualspan_cli.times import format_time, parse_time
 
@@ -153,7 +153,9 @@ def list_definitions(tenant: TenantOption = "", data: DataOption = None, as_json
 
 
 @models.command("delete")
-def delete(definition: NameArgument, tenant: TenantOption = "", data: DataOption = None) -> None:
+def delete(
+    definition: NameArgument, tenant: TenantOption = "", data: DataOption = None, as_json: JsonFlag = False
+) -> None:
     """Delete a definition with its versions and scores."""
 
     async def use(session: Session) -> None:
@@ -161,7 +163,7 @@ def delete(definition: NameArgument, tenant: TenantOption = "", data: DataOption
         await model_stub(session).DeleteModelDefinition(request)
 
     with_session(use, tenant=tenant, data=data)
-    messages.print(f"{definition} is deleted.")
+    print_done(f"{definition} is deleted.", as_json=as_json, deleted=definition)
 
 
 @models.command("train")

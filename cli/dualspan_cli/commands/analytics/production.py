@@ -15,7 +15,7 @@ from dualspan.analytics.v1.calendars_pb2_grpc import CalendarServiceStub
 from dualspan.analytics.v1.states_pb2_grpc import StateServiceStub
 from dualspan_cli.commands.options import DataOption, TenantOption, with_session
 from dualspan_cli.errors import CommandError
-from dualspan_cli.output import JsonFlag, as_dict, messages, print_json, print_messages, print_rows
+from dualspan_cli.output import JsonFlag, as_dict, messages, print_done, print_json, print_messages, print_rows
 from dualspan_cli.session import Session
 from dualspan_cli.times import parse_duration, parse_time
 
@@ -129,6 +129,7 @@ def delete_calendar(
     calendar_id: Annotated[str, typer.Argument(metavar="CALENDAR", help="Id of the calendar.")],
     tenant: TenantOption = "",
     data: DataOption = None,
+    as_json: JsonFlag = False,
 ) -> None:
     """Delete a working calendar."""
 
@@ -137,7 +138,7 @@ def delete_calendar(
         await calendars(session).DeleteCalendar(calendars_pb2.DeleteCalendarRequest(name=name))
 
     with_session(use, tenant=tenant, data=data)
-    messages.print(f"Calendar {calendar_id} is deleted.")
+    print_done(f"Calendar {calendar_id} is deleted.", as_json=as_json, deleted=calendar_id)
 
 
 @profile.command("set")
@@ -220,6 +221,7 @@ def delete_profile(
     profile_id: Annotated[str, typer.Argument(metavar="PROFILE", help="Id of the profile.")],
     tenant: TenantOption = "",
     data: DataOption = None,
+    as_json: JsonFlag = False,
 ) -> None:
     """Delete a machine profile."""
 
@@ -228,7 +230,7 @@ def delete_profile(
         await states(session).DeleteMachineProfile(states_pb2.DeleteMachineProfileRequest(name=name))
 
     with_session(use, tenant=tenant, data=data)
-    messages.print(f"Machine profile {profile_id} is deleted.")
+    print_done(f"Machine profile {profile_id} is deleted.", as_json=as_json, deleted=profile_id)
 
 
 def _span(text: str) -> tuple[str, calendars_pb2.DailySpan]:

@@ -14,7 +14,7 @@ from dualspan.analytics.v1 import reports_pb2 as contract
 from dualspan.analytics.v1.reports_pb2_grpc import ReportServiceStub
 from dualspan_cli.commands.options import DataOption, TenantOption, with_session
 from dualspan_cli.errors import CommandError
-from dualspan_cli.output import JsonFlag, as_dict, messages, print_json, print_rows
+from dualspan_cli.output import JsonFlag, as_dict, messages, print_done, print_json, print_rows
 from dualspan_cli.session import Session, all_pages, required_tenant
 from dualspan_cli.times import parse_duration, parse_time
 
@@ -216,11 +216,11 @@ def download(
 
 
 @report.command("delete")
-def delete(name: NameArgument, tenant: TenantOption = "", data: DataOption = None) -> None:
+def delete(name: NameArgument, tenant: TenantOption = "", data: DataOption = None, as_json: JsonFlag = False) -> None:
     """Delete a report with all that was made of it."""
 
     async def use(session: Session) -> None:
         await _stub(session).DeleteReport(contract.DeleteReportRequest(name=_name(session, name)))
 
     with_session(use, tenant=tenant, data=data)
-    messages.print(f"{name} is deleted.")
+    print_done(f"{name} is deleted.", as_json=as_json, deleted=name)

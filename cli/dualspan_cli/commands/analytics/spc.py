@@ -14,7 +14,7 @@ from dualspan.analytics.v1 import spc_pb2 as contract
 from dualspan.analytics.v1.spc_pb2_grpc import SpcServiceStub
 from dualspan_cli.commands.options import DataOption, TenantOption, with_session
 from dualspan_cli.errors import CommandError
-from dualspan_cli.output import JsonFlag, as_dict, messages, print_json, print_rows, screen
+from dualspan_cli.output import JsonFlag, as_dict, messages, print_done, print_json, print_rows, screen
 from dualspan_cli.plotting import Line, plot
 from dualspan_cli.session import Session
 from dualspan_cli.times import format_time, parse_duration, parse_time
@@ -162,14 +162,14 @@ def list_charts(tenant: TenantOption = "", data: DataOption = None, as_json: Jso
 
 
 @spc.command("delete")
-def delete(chart: ChartArgument, tenant: TenantOption = "", data: DataOption = None) -> None:
+def delete(chart: ChartArgument, tenant: TenantOption = "", data: DataOption = None, as_json: JsonFlag = False) -> None:
     """Delete a control chart and its limits."""
 
     async def use(session: Session) -> None:
         await _stub(session).DeleteControlChart(contract.DeleteControlChartRequest(name=_name(session, chart)))
 
     with_session(use, tenant=tenant, data=data)
-    messages.print(f"Control chart {chart} is deleted.")
+    print_done(f"Control chart {chart} is deleted.", as_json=as_json, deleted=chart)
 
 
 @spc.command("fix")

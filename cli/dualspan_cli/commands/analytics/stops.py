@@ -10,7 +10,7 @@ import typer
 from dualspan.analytics.v1 import states_pb2
 from dualspan_cli.commands.analytics.production import AssetsArgument, FromOption, ToOption, states, time_of
 from dualspan_cli.commands.options import DataOption, TenantOption, with_session
-from dualspan_cli.output import JsonFlag, as_dict, messages, print_json, print_messages, print_rows
+from dualspan_cli.output import JsonFlag, as_dict, messages, print_done, print_json, print_messages, print_rows
 from dualspan_cli.session import Session
 from dualspan_cli.times import format_time
 
@@ -148,6 +148,7 @@ def forget(
     note_id: Annotated[str, typer.Argument(metavar="NOTE", help="Number of the note.")],
     tenant: TenantOption = "",
     data: DataOption = None,
+    as_json: JsonFlag = False,
 ) -> None:
     """Take a note back: the machine's own reason counts again."""
 
@@ -156,7 +157,7 @@ def forget(
         await states(session).DeleteStopNote(states_pb2.DeleteStopNoteRequest(name=name))
 
     with_session(use, tenant=tenant, data=data)
-    messages.print(f"Note {note_id} is taken back.")
+    print_done(f"Note {note_id} is taken back.", as_json=as_json, deleted=note_id)
 
 
 INTERVAL = ("from", "to", "minutes", "state", "counts as", "reason")

@@ -12,7 +12,7 @@ from dualspan.onboarding.v1 import asset_service_pb2 as contract
 from dualspan_cli.commands.onboarding.models import stub
 from dualspan_cli.commands.options import DataOption, TenantOption, with_session
 from dualspan_cli.errors import CommandError
-from dualspan_cli.output import JsonFlag, as_dict, messages, print_json, print_message, print_rows, screen
+from dualspan_cli.output import JsonFlag, as_dict, messages, print_done, print_json, print_message, print_rows, screen
 from dualspan_cli.session import Session, all_pages, required_tenant
 
 assets = typer.Typer(help="Sites, areas, lines and machines, and what their properties are.", no_args_is_help=True)
@@ -180,6 +180,7 @@ def delete_asset(
     with_parts: Annotated[bool, typer.Option("--with-parts", help="What is below it too.")] = False,
     tenant: TenantOption = "",
     data: DataOption = None,
+    as_json: JsonFlag = False,
 ) -> None:
     """Remove an asset. Its tags and their samples stay."""
 
@@ -188,7 +189,7 @@ def delete_asset(
         await stub(session).DeleteAsset(request)
 
     with_session(use, tenant=tenant, data=data)
-    messages.print("Removed. Its tags and their samples stay.")
+    print_done("Removed. Its tags and their samples stay.", as_json=as_json, deleted=asset)
 
 
 @assets.command("bind")

@@ -14,7 +14,7 @@ from dualspan_cli.commands.gateways import server_name
 from dualspan_cli.commands.onboarding.writes import GuardArgument, guard_name, stub_of, value_of
 from dualspan_cli.commands.options import DataOption, TenantOption, with_session
 from dualspan_cli.errors import CommandError
-from dualspan_cli.output import JsonFlag, as_dict, messages, print_json, print_rows
+from dualspan_cli.output import JsonFlag, as_dict, print_done, print_json, print_rows
 from dualspan_cli.session import Session, all_pages, required_tenant
 from dualspan_cli.times import parse_duration
 
@@ -168,7 +168,9 @@ def _stated_limits(text: str) -> writes.WriteLimits:
 
 
 @guards.command("delete")
-def delete_guard(guard: GuardArgument, tenant: TenantOption = "", data: DataOption = None) -> None:
+def delete_guard(
+    guard: GuardArgument, tenant: TenantOption = "", data: DataOption = None, as_json: JsonFlag = False
+) -> None:
     """Remove a guard: what it let through can be written no more."""
 
     async def use(session: Session) -> None:
@@ -176,4 +178,4 @@ def delete_guard(guard: GuardArgument, tenant: TenantOption = "", data: DataOpti
         await stub_of(session).DeleteWriteGuard(request)
 
     with_session(use, tenant=tenant, data=data)
-    messages.print("Removed.")
+    print_done("Removed.", as_json=as_json, deleted=guard)

@@ -14,7 +14,7 @@ from dualspan_cli.commands.gateways import gateway_name
 from dualspan_cli.commands.onboarding.certificates import stub_of
 from dualspan_cli.commands.options import DataOption, TenantOption, with_session
 from dualspan_cli.errors import CommandError
-from dualspan_cli.output import JsonFlag, messages, print_messages, print_rows
+from dualspan_cli.output import JsonFlag, messages, print_done, print_messages, print_rows
 from dualspan_cli.session import Session, all_pages, required_tenant
 
 trust = typer.Typer(help="Authorities and certificates of servers that gateways trust.", no_args_is_help=True)
@@ -153,7 +153,7 @@ def update_revocation_list(
 
 
 @trust.command("remove")
-def remove(entry: EntryArgument, tenant: TenantOption = "", data: DataOption = None) -> None:
+def remove(entry: EntryArgument, tenant: TenantOption = "", data: DataOption = None, as_json: JsonFlag = False) -> None:
     """Trust a certificate no more. Servers that were trusted because of it wait for approval."""
 
     async def call(session: Session) -> None:
@@ -161,4 +161,4 @@ def remove(entry: EntryArgument, tenant: TenantOption = "", data: DataOption = N
         await stub_of(session).DeleteTrustedCertificate(request)
 
     with_session(call, tenant=tenant, data=data)
-    messages.print("Removed.")
+    print_done("Removed.", as_json=as_json, deleted=entry)
