@@ -96,12 +96,11 @@ def test_every_command_has_a_form_for_programs() -> None:
     without: list[str] = []
 
     def walk(command: object, path: str) -> None:
-        for name, below in getattr(command, "commands", {}).items():
-            walk(below, f"{path} {name}")
-        if not hasattr(command, "commands") and not any(
-            "--json" in each.opts for each in getattr(command, "params", ())
-        ):
+        below = getattr(command, "commands", None)
+        if below is None and not any("--json" in each.opts for each in getattr(command, "params", ())):
             without.append(path)
+        for name, each in (below or {}).items():
+            walk(each, f"{path} {name}")
 
     walk(typer.main.get_command(command_line([])), "dualspan")
     # It prints a rule as a file to be edited, which is JSON.

@@ -217,16 +217,20 @@ def set_factor(
     gas: Annotated[str, typer.Option(help="CO2, or CO2e with other greenhouse gases in it.")] = "CO2",
     tenant: TenantOption = "",
     data: DataOption = None,
+    as_json: JsonFlag = False,
 ) -> None:
     """Add an emission factor of your own, such as that of a supply contract, or replace it."""
 
-    async def use(session: Session) -> None:
+    async def use(session: Session) -> contract.EmissionFactor:
         name = f"{session.tenant}/emissionFactors/{factor}"
         given = contract.EmissionFactor(name=name, region=region, year=year, value=value, gas=gas, source=source)
-        await _stub(session).UpdateEmissionFactor(contract.UpdateEmissionFactorRequest(emission_factor=given))
+        return await _stub(session).UpdateEmissionFactor(contract.UpdateEmissionFactorRequest(emission_factor=given))
 
-    with_session(use, tenant=tenant, data=data)
-    messages.print(f"Emission factor {factor} is stored.")
+    made = with_session(use, tenant=tenant, data=data)
+    if as_json:
+        print_json(as_dict(made))
+    else:
+        messages.print(f"Emission factor {factor} is stored.")
 
 
 @factors.command("delete")
