@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 from dualspan_marketplace.subscriptions.life import Life, State
 
@@ -91,6 +91,8 @@ class Start:
 @dataclass(frozen=True, slots=True)
 class Fetch:
     """What a start needs is being fetched: it starts after that."""
+
+    STEP: ClassVar[str] = "fetch"
 
 
 @dataclass(frozen=True, slots=True)

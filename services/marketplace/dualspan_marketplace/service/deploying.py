@@ -38,6 +38,7 @@ from dualspan_marketplace.service.looking import (
     is_news,
     is_only_well,
     is_renewal,
+    is_said,
     noted,
     observed,
     parsed,
@@ -165,6 +166,8 @@ class Deploying:
                 await deployments.was_well(connection, known)
             return view.step
         readiness = await self._readiness(view, now)
+        if readiness.fetches and is_said(view.known, Fetch.STEP):
+            return Fetch()
         async with self._acts, self._database.transaction(name.tenant) as connection:
             if await deployments.hold(connection, name) is None:
                 return None
@@ -264,7 +267,7 @@ class Deploying:
                 case Start():
                     return await self._start(known, readiness, now)
                 case Fetch():
-                    return noted(known, "fetch", "what it is made of is being fetched", now)
+                    return stepped(known, Fetch.STEP, "what it is made of is being fetched", now)
                 case Mend(why) if orders is not None and orders[0].generation == known.generation:
                     return await self._mend(known, *orders, why, now)
                 case Remove(why):

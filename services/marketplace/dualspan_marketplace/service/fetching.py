@@ -6,7 +6,7 @@ from dualspan_manifest import Manifest
 from dualspan_marketplace.deployments.provisioner import CannotStartError, Provisioner
 
 # What is there already is had within this, and the start follows at once.
-_MOMENT_SECONDS = 0.2
+_MOMENT_SECONDS = 1.0
 _LONGEST_SECONDS = 1800.0
 
 
@@ -24,10 +24,11 @@ class Fetching:
             UnreachableError: Who runs apps does not answer.
         """
         key = f"{provisioner.kind} {manifest.run.image} {manifest.run.helm}"
-        task = self._going.get(key)
+        task, patience = self._going.get(key), 0.0
         if task is None:
-            task = self._going[key] = asyncio.create_task(_fetched(provisioner, manifest))
-        if not (await asyncio.wait({task}, timeout=_MOMENT_SECONDS))[0]:
+            task, patience = asyncio.create_task(_fetched(provisioner, manifest)), _MOMENT_SECONDS
+            self._going[key] = task
+        if not (await asyncio.wait({task}, timeout=patience))[0]:
             return False
         self._going.pop(key, None)
         await task

@@ -118,6 +118,11 @@ def stepped(known: Deployment, step: str, words: str, now: datetime) -> Deployme
     return replace(known, steps=(*known.steps, Taken(step, words, now))[-_LATEST_STEPS:])
 
 
+def is_said(known: Deployment, step: str) -> bool:
+    """Whether the last step is this one."""
+    return bool(known.steps) and known.steps[-1].step == step
+
+
 def noted(known: Deployment, step: str, words: str, now: datetime) -> Deployment:
     """The same with a step more, unless it is what the last one says already."""
     last = known.steps[-1] if known.steps else None

@@ -1,6 +1,6 @@
 """The way out of an app that declares hosts: a container between its network and one that leads to the internet."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +39,7 @@ class Egress:
             raise CannotStartError(f"The image {self.outward.image}, through which apps reach hosts, is not there.")
         self.networks.ensure_outside(names)
         found = self._found(names)
-        if found is not None and options.altered(found.attrs, names.outside):
+        if found is not None and not _is_as_made(found, names):
             found.remove(force=True, v=True)
         made_with = options.egress(image, orders, names, self.outward, self.images.volumes(image))
         arguments = options.for_engine(made_with)
@@ -61,7 +61,15 @@ def lacks(containers: list[Any], names: Names) -> str:
         return "its way out was not there"
     if not found.attrs["State"]["Running"]:
         return "its way out had ended"
-    joined = found.attrs["NetworkSettings"]["Networks"] or {}
-    if set(joined) != {names.key, names.outside} or options.altered(found.attrs, names.outside):
+    if not _is_as_made(found, names):
         return "its way out was changed by hand"
-    return ""
+    return "" if names.key in _joined(found) else "its way out was not in its network"
+
+
+def _is_as_made(container: Any, names: Names) -> bool:
+    is_elsewhere = not {names.outside} <= set(_joined(container)) <= {names.key, names.outside}
+    return not is_elsewhere and not options.altered(container.attrs, names.outside)
+
+
+def _joined(container: Any) -> Mapping[str, Any]:
+    return container.attrs["NetworkSettings"]["Networks"] or {}
