@@ -1,9 +1,5 @@
-"""Containers of apps on a real engine: one at a time, confined as asserted from outside and as tried from inside."""
+"""Containers of apps on a real engine: one at a time, with what it needs around it, healed and removed."""
 
-import asyncio
-import ipaddress
-import socket
-import uuid
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import replace
 from typing import Any
@@ -11,81 +7,42 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from dualspan_manifest import parse
 from dualspan_marketplace.deployments.docker.options import Names
 from dualspan_marketplace.deployments.docker.provisioner import DockerProvisioner
-from dualspan_marketplace.deployments.health import answers
-from dualspan_marketplace.deployments.provisioner import Given, Holding, Orders
+from dualspan_marketplace.deployments.provisioner import CannotStartError, Given, Holding, Orders
 from dualspan_marketplace.subscriptions.model import SubscriptionName
-from harness.marketplace import MANIFEST
+from harness.app_containers import NAME, SERVER, container_of, forget, image_of, orders, provisioning, well
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 
-BASE = "python:3.12-slim"
-SERVER = (
-    "import http.server, os; http.server.test(http.server.SimpleHTTPRequestHandler, port=int("
-    "os.environ['DUALSPAN_APP_PORT']))"
-)
-NAME = SubscriptionName("acme", "oee")
+POOL = "10.214.0.0/20"
 
 
 @pytest.fixture(scope="module")
-def image(engine: Any) -> Any:
+def image(engine: Any) -> Iterator[Any]:
     """An app: `GET /` answers 200."""
-    container = engine.containers.create(BASE, command=["python", "-c", SERVER], name=f"dualspan-{uuid.uuid4().hex}")
-    try:
-        made = container.commit(conf={"Cmd": ["python", "-c", SERVER], "WorkingDir": "/run/dualspan"})
-    finally:
-        container.remove()
-    yield made
-    engine.images.remove(made.id, force=True)
-
-
-def orders(image: Any) -> Orders:
-    """The id of an image is a digest of it; a registry gives another one."""
-    sample = parse(MANIFEST)
-    run = replace(sample.run, image=image.id)
-    health = replace(sample.health, path="/")
-    manifest = replace(sample, run=run, egress=(), health=health)
-    return Orders(NAME, 2, "maker", manifest, {}, [Given("TOKEN_FILE", "token", b"first")])
+    with image_of(engine, SERVER) as made:
+        yield made
 
 
 @pytest_asyncio.fixture
 async def provisioner(engine_url: str) -> AsyncGenerator[DockerProvisioner]:
-    platform = f"test-{uuid.uuid4().hex[:8]}"
-    made = DockerProvisioner(engine_url, platform, "10.214.0.0/20", {}, {"PLATFORM": platform})
-    yield made
-    await made.remove(NAME)
-
-
-async def well(provisioner: DockerProvisioner, wanted: Orders) -> str:
-    async with asyncio.timeout(60):
-        while True:
-            (found,) = (await provisioner.observe(NAME)).instances
-            assert found.alive, found.words
-            assert not found.altered
-            if await answers(found.address, wanted.manifest.health):
-                return found.handle
-            await asyncio.sleep(0.05)
-
-
-def inside(engine: Any, handle: str, command: str) -> tuple[int, str]:
-    """What a command says within the app."""
-    code, said = engine.containers.get(handle).exec_run(["python", "-c", command])
-    return code, said.decode()
+    async with provisioning(engine_url, POOL) as made:
+        yield made
 
 
 async def test_one_runs_is_found_and_leaves_nothing(provisioner: DockerProvisioner, engine: Any, image: Any) -> None:
     wanted = orders(image)
     assert await provisioner.consumption(NAME) == []
     await provisioner.ensure(wanted)
-    handle = await well(provisioner, wanted)
+    app = await well(provisioner, wanted, engine)
     (used,) = await provisioner.consumption(NAME)
     assert used.cpu_us > 1000
     assert 1 << 20 < used.memory_bytes < 1 << 30
     assert used.started < used.time
     await provisioner.ensure(wanted)
-    assert await well(provisioner, wanted) == handle
+    assert (await well(provisioner, wanted, engine)).handle == app.handle
+    assert (await provisioner.observe(NAME)).lacks == ""
     assert await provisioner.subscriptions() == [NAME]
     await provisioner.remove(NAME)
     assert await provisioner.observe(NAME) == Holding()
@@ -95,83 +52,109 @@ async def test_one_runs_is_found_and_leaves_nothing(provisioner: DockerProvision
 async def test_its_files_are_its_own_and_change(provisioner: DockerProvisioner, engine: Any, image: Any) -> None:
     wanted = orders(image)
     await provisioner.ensure(wanted)
-    handle = await well(provisioner, wanted)
+    app = await well(provisioner, wanted, engine)
     read = "print(open('/run/dualspan/token').read())"
-    assert inside(engine, handle, read) == (0, "first\n")
+    assert app.does(read) == "first\n"
     await provisioner.deliver(replace(wanted, files=[Given("TOKEN_FILE", "token", b"second")]))
-    assert inside(engine, handle, read) == (0, "second\n")
+    assert app.does(read) == "second\n"
 
 
-@pytest.mark.parametrize(
-    "attempt",
-    [
-        "open('/usr/bin/mine', 'w')",
-        "open('/run/dualspan/token', 'w')",
-        "open('/tmp/large', 'wb').write(bytes(1 << 30))",
-        "import os; os.setuid(0)",
-        "import os; os.chown('/tmp', 0, 0)",
-        "import os, time; [os.fork() or (time.sleep(2), os._exit(0)) for _ in range(10_000)]",
-        "import socket; socket.create_connection(('169.254.169.254', 80), 3)",
-        "import socket; socket.create_connection(('1.1.1.1', 443), 3)",
-        "import socket; socket.socket(socket.AF_UNIX).connect('/var/run/docker.sock')",
-        "open('/proc/sysrq-trigger', 'w').write('b')",
-        "import ctypes, os; assert ctypes.CDLL(None).mount(b'x', b'/tmp', b'tmpfs', 0, None) == 0",
-    ],
-)
-async def test_what_a_hostile_app_tries_fails(
-    provisioner: DockerProvisioner, engine: Any, image: Any, attempt: str
+async def test_volumes_that_an_image_wants_are_bounded_and_go(
+    provisioner: DockerProvisioner, engine: Any, engine_url: str
 ) -> None:
-    wanted = orders(image)
-    await provisioner.ensure(wanted)
-    handle = await well(provisioner, wanted)
-    code, said = inside(engine, handle, attempt)
-    assert code != 0, said
-
-
-@pytest.fixture
-def peer(engine: Any) -> Iterator[Any]:
-    """A container of the platform."""
-    made = engine.containers.run(
-        BASE, ["python", "-c", SERVER], name=f"dualspan-{uuid.uuid4().hex}", environment={"DUALSPAN_APP_PORT": "7403"},
-        detach=True,
-    )  # fmt: skip
-    yield made
-    made.remove(force=True)
-
-
-async def test_among_peers_an_app_reaches_them_and_not_the_machine(
-    engine_url: str, engine: Any, image: Any, peer: Any
-) -> None:
-    peers, wanted = {"historian": peer.name}, orders(image)
-    provisioner = DockerProvisioner(engine_url, f"test-{uuid.uuid4().hex[:8]}", "10.214.16.0/20", peers, {})
-    try:
+    before = {each.id for each in engine.volumes.list()}
+    with image_of(engine, SERVER, Volumes={"/data": {}}) as image:
+        wanted = orders(image)
         await provisioner.ensure(wanted)
-        (found,) = (await provisioner.observe(NAME)).instances
-        ask = "import urllib.request; print(urllib.request.urlopen('http://{}/', timeout=3).status)"
-        async with asyncio.timeout(60):
-            while True:
-                if inside(engine, peer.id, ask.format(found.address)) == (0, "200\n"):
-                    break
-                await asyncio.sleep(0.05)
-        assert inside(engine, found.handle, ask.format("historian:7403")) == (0, "200\n")
-        own = ipaddress.ip_network(f"{found.address.rpartition(':')[0]}/28", strict=False)
-        with socket.create_server(("0.0.0.0", 0)) as listening:
-            first, port = str(own.network_address + 1), listening.getsockname()[1]
-            code, said = inside(
-                engine, found.handle, f"import socket; socket.create_connection(({first!r}, {port}), 3)"
-            )
-        assert code != 0, said
-    finally:
+        app = await well(provisioner, wanted, engine)
+        code, said = app.run("open('/data/large', 'wb').write(bytes(32 << 20))")
+        assert code != 0
+        assert "No space left on device" in said
         await provisioner.remove(NAME)
+    assert {each.id for each in engine.volumes.list()} <= before
 
 
 async def test_a_change_by_hand_is_seen(provisioner: DockerProvisioner, engine: Any, image: Any) -> None:
     wanted = orders(image)
     await provisioner.ensure(wanted)
-    handle = await well(provisioner, wanted)
-    engine.containers.get(handle).update(mem_limit="1g", memswap_limit="1g")
+    app = await well(provisioner, wanted, engine)
+    engine.containers.get(app.handle).update(mem_limit="1g", memswap_limit="1g")
     (found,) = (await provisioner.observe(NAME)).instances
     assert found.altered
+
+
+async def test_a_network_that_leads_out_is_seen(provisioner: DockerProvisioner, engine: Any, image: Any) -> None:
+    wanted = orders(image)
+    await provisioner.ensure(wanted)
+    app = await well(provisioner, wanted, engine)
+    outside = engine.networks.create(f"dualspan-{app.handle[:12]}")
+    try:
+        outside.connect(app.handle)
+        (found,) = (await provisioner.observe(NAME)).instances
+        assert found.altered
+    finally:
+        outside.disconnect(app.handle, force=True)
+        outside.remove()
+
+
+async def mended(provisioner: DockerProvisioner, wanted: Orders, engine: Any, lacks: str, peer: Any = None) -> None:
+    """What is missing is seen, and put right around an app that goes on."""
+    holding = await provisioner.observe(NAME)
+    assert lacks in holding.lacks
+    assert not holding.instances[0].altered
+    await provisioner.ensure(wanted)
+    again = await provisioner.observe(NAME)
+    assert again.lacks == ""
+    assert again.instances == holding.instances
+    await well(provisioner, wanted, engine, asked_by=peer)
+
+
+async def test_the_way_to_its_files_is_healed(provisioner: DockerProvisioner, engine: Any, image: Any) -> None:
+    wanted = orders(image)
+    await provisioner.ensure(wanted)
+    app = await well(provisioner, wanted, engine)
+    engine.containers.get(f"{engine.containers.get(app.handle).name}-files").remove(force=True)
+    await mended(provisioner, wanted, engine, "the way to its files was not there")
+
+
+async def test_peers_that_are_gone_or_made_anew_are_healed(engine_url: str, engine: Any, image: Any) -> None:
+    environment = {"DUALSPAN_APP_PORT": "7403"}
+    wanted = orders(image)
+    with container_of(engine, SERVER, environment=environment) as peer:
+        async with provisioning(engine_url, POOL, peers={"historian": peer.name}) as provisioner:
+            await provisioner.ensure(wanted)
+            app = await well(provisioner, wanted, engine, asked_by=peer)
+            ask = "import urllib.request; print(urllib.request.urlopen('http://historian:7403/', timeout=3).status)"
+            assert app.does(ask) == "200\n"
+            network = engine.networks.get(engine.containers.get(app.handle).name)
+
+            network.disconnect(peer, force=True)
+            forget(provisioner)
+            await mended(provisioner, wanted, engine, "historian was not in its network", peer)
+            assert app.does(ask) == "200\n"
+
+            # Under its old name, as docker compose makes it anew.
+            name = peer.name
+            peer.remove(force=True)
+            forget(provisioner)
+            assert (await provisioner.observe(NAME)).lacks == "", "there is nobody to be connected"
+            with pytest.raises(CannotStartError, match=name):
+                await provisioner.ensure(wanted)
+            again = engine.containers.run(
+                image.id, ["python", "-c", SERVER], name=name, environment=environment, detach=True
+            )
+            try:
+                forget(provisioner)
+                await mended(provisioner, wanted, engine, "historian was not in its network", again)
+                assert app.does(ask) == "200\n"
+                # One that stopped is no fault of this network's, and can be started after its end.
+                again.stop(timeout=0)
+                forget(provisioner)
+                assert (await provisioner.observe(NAME)).lacks == ""
+                await provisioner.remove(NAME)
+                again.start()
+            finally:
+                again.remove(force=True)
 
 
 async def test_two_subscriptions_do_not_reach_each_other(
@@ -179,16 +162,15 @@ async def test_two_subscriptions_do_not_reach_each_other(
 ) -> None:
     wanted, other = orders(image), SubscriptionName("acme", "spc")
     await provisioner.ensure(wanted)
-    handle = await well(provisioner, wanted)
+    app = await well(provisioner, wanted, engine)
     try:
         await provisioner.ensure(replace(wanted, name=other))
-        (found,) = (await provisioner.observe(other)).instances
-        host, _, port = found.address.rpartition(":")
-        code, said = inside(engine, handle, f"import socket; socket.create_connection(({host!r}, {port}), 3)")
+        beside = await well(provisioner, replace(wanted, name=other), engine)
+        code, said = app.run(f"import socket; socket.create_connection(({beside.host!r}, 8080), 3)")
         assert code != 0, said
     finally:
         await provisioner.remove(other)
 
 
 def test_names_of_networks_fit_the_engine() -> None:
-    assert len(Names("p" * 60, SubscriptionName("t" * 60, "s" * 60)).key) <= 63
+    assert len(Names("p" * 60, SubscriptionName("t" * 60, "s" * 60)).outside) <= 63
