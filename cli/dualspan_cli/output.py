@@ -65,10 +65,10 @@ def print_rows(
     screen.print(table)
 
 
-def print_done(words: str, *, as_json: bool, **what: object) -> None:
-    """Says that something was done; programs get `what` it was done to."""
+def print_done(words: str, what: Message | Mapping[str, object], *, as_json: bool) -> None:
+    """Says in words that something was done; programs get `what` came of it, or whom it was done to."""
     if as_json:
-        print_json(what)
+        print_json(as_dict(what) if isinstance(what, Message) else what)
     else:
         messages.print(words)
 

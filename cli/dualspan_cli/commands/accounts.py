@@ -220,7 +220,7 @@ def set_password(
         await session.identity.SetPassword(request)
 
     with_session(use, tenant=tenant, data=data)
-    print_done("Password set.", as_json=as_json, user=user)
+    print_done("Password set.", {"user": user}, as_json=as_json)
 
 
 @tokens.command("create")

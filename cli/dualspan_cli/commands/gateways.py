@@ -349,7 +349,7 @@ def delete_server(
         await session.onboarding.DeleteOpcUaServer(request)
 
     with_session(use, tenant=tenant, data=data)
-    print_done("Removed. Its stored samples stay.", as_json=as_json, deleted=server)
+    print_done("Removed. Its stored samples stay.", {"deleted": server}, as_json=as_json)
 
 
 @tags.command("list")

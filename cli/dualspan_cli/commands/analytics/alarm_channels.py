@@ -110,7 +110,7 @@ def remove_channel(
         await _stub(session).DeleteNotificationChannel(contract.DeleteNotificationChannelRequest(name=name))
 
     with_session(use, tenant=tenant, data=data)
-    print_done(f"Removed {channel}.", as_json=as_json, deleted=channel)
+    print_done(f"Removed {channel}.", {"deleted": channel}, as_json=as_json)
 
 
 @alarms.command("deliveries")

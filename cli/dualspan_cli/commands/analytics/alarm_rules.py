@@ -228,7 +228,7 @@ def remove_rule(
         await stub_of(session).DeleteAlarmRule(contract.DeleteAlarmRuleRequest(name=rule_name(session, rule)))
 
     with_session(use, tenant=tenant, data=data)
-    print_done(f"Removed {rule}.", as_json=as_json, deleted=rule)
+    print_done(f"Removed {rule}.", {"deleted": rule}, as_json=as_json)
 
 
 @alarms.command("try")

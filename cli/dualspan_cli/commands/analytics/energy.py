@@ -165,10 +165,7 @@ def set_tariff(
         return await _stub(session).UpdateTariff(contract.UpdateTariffRequest(tariff=message))
 
     made = with_session(use, tenant=tenant, data=data)
-    if as_json:
-        print_json(as_dict(made))
-    else:
-        messages.print(f"Tariff {tariff} is stored.")
+    print_done(f"Tariff {tariff} is stored.", made, as_json=as_json)
 
 
 @tariffs.command("delete")
@@ -185,7 +182,7 @@ def delete_tariff(
         await _stub(session).DeleteTariff(contract.DeleteTariffRequest(name=name))
 
     with_session(use, tenant=tenant, data=data)
-    print_done(f"Tariff {tariff} is deleted.", as_json=as_json, deleted=tariff)
+    print_done(f"Tariff {tariff} is deleted.", {"deleted": tariff}, as_json=as_json)
 
 
 @factors.command("list")
@@ -227,10 +224,7 @@ def set_factor(
         return await _stub(session).UpdateEmissionFactor(contract.UpdateEmissionFactorRequest(emission_factor=given))
 
     made = with_session(use, tenant=tenant, data=data)
-    if as_json:
-        print_json(as_dict(made))
-    else:
-        messages.print(f"Emission factor {factor} is stored.")
+    print_done(f"Emission factor {factor} is stored.", made, as_json=as_json)
 
 
 @factors.command("delete")
@@ -247,7 +241,7 @@ def delete_factor(
         await _stub(session).DeleteEmissionFactor(contract.DeleteEmissionFactorRequest(name=name))
 
     with_session(use, tenant=tenant, data=data)
-    print_done(f"Emission factor {factor} is deleted.", as_json=as_json, deleted=factor)
+    print_done(f"Emission factor {factor} is deleted.", {"deleted": factor}, as_json=as_json)
 
 
 def _print_peaks(found: contract.QueryLoadProfileResponse) -> None:

@@ -178,4 +178,4 @@ def delete(name: NameArgument, tenant: TenantOption = "", data: DataOption = Non
         await _stub(session).DeleteExport(contract.DeleteExportRequest(name=_name(session, name)))
 
     with_session(use, tenant=tenant, data=data)
-    print_done(f"{name} is forgotten; its files stay.", as_json=as_json, deleted=name)
+    print_done(f"{name} is forgotten; its files stay.", {"deleted": name}, as_json=as_json)

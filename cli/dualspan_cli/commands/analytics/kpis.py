@@ -73,10 +73,7 @@ def set_kpi(
         return await _stub(session).UpdateKpi(kpis_pb2.UpdateKpiRequest(kpi=given))
 
     made = with_session(use, tenant=tenant, data=data)
-    if as_json:
-        print_json(as_dict(made))
-    else:
-        messages.print(f"KPI {kpi_id} is set.")
+    print_done(f"KPI {kpi_id} is set.", made, as_json=as_json)
 
 
 @kpi.command("delete")
@@ -89,7 +86,7 @@ def delete_kpi(
         await _stub(session).DeleteKpi(kpis_pb2.DeleteKpiRequest(name=f"{session.tenant}/kpis/{kpi_id}"))
 
     with_session(use, tenant=tenant, data=data)
-    print_done(f"KPI {kpi_id} is deleted.", as_json=as_json, deleted=kpi_id)
+    print_done(f"KPI {kpi_id} is deleted.", {"deleted": kpi_id}, as_json=as_json)
 
 
 @kpi.command("query")

@@ -115,10 +115,9 @@ def create(
         return await model_stub(session).CreateModelDefinition(request)
 
     made = with_session(use, tenant=tenant, data=data)
-    if as_json:
-        print_json(as_dict(made))
-    else:
-        messages.print(f"{definition} is defined. Train it with `dualspan analytics models train {definition}`.")
+    print_done(
+        f"{definition} is defined. Train it with `dualspan analytics models train {definition}`.", made, as_json=as_json
+    )
 
 
 @models.command("list")
@@ -163,7 +162,7 @@ def delete(
         await model_stub(session).DeleteModelDefinition(request)
 
     with_session(use, tenant=tenant, data=data)
-    print_done(f"{definition} is deleted.", as_json=as_json, deleted=definition)
+    print_done(f"{definition} is deleted.", {"deleted": definition}, as_json=as_json)
 
 
 @models.command("train")
@@ -270,10 +269,7 @@ def promote(
         return await model_stub(session).PromoteModelVersion(request)
 
     made = with_session(use, tenant=tenant, data=data)
-    if as_json:
-        print_json(as_dict(made))
-    else:
-        messages.print(f"Version {version} of {definition} scores from now on. {made.verdict_text}")
+    print_done(f"Version {version} of {definition} scores from now on. {made.verdict_text}", made, as_json=as_json)
 
 
 @models.command("score")

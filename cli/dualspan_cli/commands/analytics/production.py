@@ -15,7 +15,7 @@ from dualspan.analytics.v1.calendars_pb2_grpc import CalendarServiceStub
 from dualspan.analytics.v1.states_pb2_grpc import StateServiceStub
 from dualspan_cli.commands.options import DataOption, TenantOption, with_session
 from dualspan_cli.errors import CommandError
-from dualspan_cli.output import JsonFlag, as_dict, messages, print_done, print_json, print_messages, print_rows
+from dualspan_cli.output import JsonFlag, as_dict, print_done, print_messages, print_rows
 from dualspan_cli.session import Session
 from dualspan_cli.times import parse_duration, parse_time
 
@@ -86,10 +86,7 @@ def set_calendar(
         return await calendars(session).UpdateCalendar(calendars_pb2.UpdateCalendarRequest(calendar=given))
 
     made = with_session(use, tenant=tenant, data=data)
-    if as_json:
-        print_json(as_dict(made))
-    else:
-        messages.print(f"Calendar {calendar_id} is set: {len(made.shifts)} shifts in {made.time_zone}.")
+    print_done(f"Calendar {calendar_id} is set: {len(made.shifts)} shifts in {made.time_zone}.", made, as_json=as_json)
 
 
 @calendar.command("list")
@@ -138,7 +135,7 @@ def delete_calendar(
         await calendars(session).DeleteCalendar(calendars_pb2.DeleteCalendarRequest(name=name))
 
     with_session(use, tenant=tenant, data=data)
-    print_done(f"Calendar {calendar_id} is deleted.", as_json=as_json, deleted=calendar_id)
+    print_done(f"Calendar {calendar_id} is deleted.", {"deleted": calendar_id}, as_json=as_json)
 
 
 @profile.command("set")
@@ -194,10 +191,7 @@ def set_profile(
         return await states(session).UpdateMachineProfile(states_pb2.UpdateMachineProfileRequest(machine_profile=given))
 
     made = with_session(use, tenant=tenant, data=data)
-    if as_json:
-        print_json(as_dict(made))
-    else:
-        messages.print(f"Machine profile {profile_id} is set. Ask with `dualspan analytics kpi query`.")
+    print_done(f"Machine profile {profile_id} is set. Ask with `dualspan analytics kpi query`.", made, as_json=as_json)
 
 
 @profile.command("list")
@@ -230,7 +224,7 @@ def delete_profile(
         await states(session).DeleteMachineProfile(states_pb2.DeleteMachineProfileRequest(name=name))
 
     with_session(use, tenant=tenant, data=data)
-    print_done(f"Machine profile {profile_id} is deleted.", as_json=as_json, deleted=profile_id)
+    print_done(f"Machine profile {profile_id} is deleted.", {"deleted": profile_id}, as_json=as_json)
 
 
 def _span(text: str) -> tuple[str, calendars_pb2.DailySpan]:

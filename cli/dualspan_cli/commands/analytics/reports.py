@@ -122,10 +122,7 @@ def set_report(
         return await _stub(session).UpdateReport(contract.UpdateReportRequest(report=given))
 
     made = with_session(use, tenant=tenant, data=data)
-    if as_json:
-        print_json(as_dict(made))
-    else:
-        messages.print(f"{name} is set. Make one now with `dualspan analytics report run {name}`.")
+    print_done(f"{name} is set. Make one now with `dualspan analytics report run {name}`.", made, as_json=as_json)
 
 
 @report.command("list")
@@ -223,4 +220,4 @@ def delete(name: NameArgument, tenant: TenantOption = "", data: DataOption = Non
         await _stub(session).DeleteReport(contract.DeleteReportRequest(name=_name(session, name)))
 
     with_session(use, tenant=tenant, data=data)
-    print_done(f"{name} is deleted.", as_json=as_json, deleted=name)
+    print_done(f"{name} is deleted.", {"deleted": name}, as_json=as_json)

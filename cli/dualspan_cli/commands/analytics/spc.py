@@ -124,10 +124,9 @@ def create(
         return await _stub(session).CreateControlChart(request)
 
     made = with_session(use, tenant=tenant, data=data)
-    if as_json:
-        print_json(as_dict(made))
-    else:
-        messages.print(f"Control chart {chart} is defined. Draw it with `dualspan analytics spc chart {chart}`.")
+    print_done(
+        f"Control chart {chart} is defined. Draw it with `dualspan analytics spc chart {chart}`.", made, as_json=as_json
+    )
 
 
 @spc.command("list")
@@ -169,7 +168,7 @@ def delete(chart: ChartArgument, tenant: TenantOption = "", data: DataOption = N
         await _stub(session).DeleteControlChart(contract.DeleteControlChartRequest(name=_name(session, chart)))
 
     with_session(use, tenant=tenant, data=data)
-    print_done(f"Control chart {chart} is deleted.", as_json=as_json, deleted=chart)
+    print_done(f"Control chart {chart} is deleted.", {"deleted": chart}, as_json=as_json)
 
 
 @spc.command("fix")
@@ -199,10 +198,11 @@ def fix(
         return await _stub(session).FixControlLimits(request)
 
     made = with_session(use, tenant=tenant, data=data)
-    if as_json:
-        print_json(as_dict(made))
-        return
-    messages.print(f"Limits of version {made.version} are fixed for {made.asset}, from {made.points} points.")
+    print_done(
+        f"Limits of version {made.version} are fixed for {made.asset}, from {made.points} points.",
+        made,
+        as_json=as_json,
+    )
 
 
 @spc.command("limits")

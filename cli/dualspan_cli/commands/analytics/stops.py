@@ -115,10 +115,7 @@ def note(
         return await states(session).CreateStopNote(request)
 
     made = with_session(use, tenant=tenant, data=data)
-    if as_json:
-        print_json(as_dict(made))
-    else:
-        messages.print(f"Noted as {made.name.rpartition('/')[2]}.")
+    print_done(f"Noted as {made.name.rpartition('/')[2]}.", made, as_json=as_json)
 
 
 @stops.command("notes")
@@ -157,7 +154,7 @@ def forget(
         await states(session).DeleteStopNote(states_pb2.DeleteStopNoteRequest(name=name))
 
     with_session(use, tenant=tenant, data=data)
-    print_done(f"Note {note_id} is taken back.", as_json=as_json, deleted=note_id)
+    print_done(f"Note {note_id} is taken back.", {"deleted": note_id}, as_json=as_json)
 
 
 INTERVAL = ("from", "to", "minutes", "state", "counts as", "reason")

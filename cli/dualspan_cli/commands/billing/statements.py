@@ -15,7 +15,7 @@ from dualspan.marketplace.v1.billing_pb2_grpc import BillingServiceStub
 from dualspan_cli.commands.billing.using import dimension_of
 from dualspan_cli.commands.options import DataOption, TenantOption, with_session
 from dualspan_cli.errors import CommandError
-from dualspan_cli.output import JsonFlag, as_dict, messages, print_json, print_rows, screen
+from dualspan_cli.output import JsonFlag, as_dict, messages, print_done, print_json, print_rows, screen
 from dualspan_cli.session import Session, all_pages, required_tenant
 
 if TYPE_CHECKING:  # exists in the stub file only
@@ -115,10 +115,7 @@ def time_zone(
         return await _stub(session).UpdateBillingAccount(contract.UpdateBillingAccountRequest(billing_account=wanted))
 
     found = with_session(use, tenant=tenant, data=data)
-    if as_json:
-        print_json(as_dict(found))
-    else:
-        messages.print(f"Months of statements are those of {found.time_zone}.")
+    print_done(f"Months of statements are those of {found.time_zone}.", found, as_json=as_json)
 
 
 def adjust(
@@ -146,10 +143,7 @@ def adjust(
         return await _stub(session).CreateAdjustment(request)
 
     made = with_session(use, tenant=tenant, data=data)
-    if as_json:
-        print_json(as_dict(made))
-    else:
-        messages.print("The next statement has a line of it.")
+    print_done("The next statement has a line of it.", made, as_json=as_json)
 
 
 def _minor_units(text: str) -> int:

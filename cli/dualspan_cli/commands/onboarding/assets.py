@@ -12,7 +12,7 @@ from dualspan.onboarding.v1 import asset_service_pb2 as contract
 from dualspan_cli.commands.onboarding.models import stub
 from dualspan_cli.commands.options import DataOption, TenantOption, with_session
 from dualspan_cli.errors import CommandError
-from dualspan_cli.output import JsonFlag, as_dict, messages, print_done, print_json, print_message, print_rows, screen
+from dualspan_cli.output import JsonFlag, as_dict, print_done, print_json, print_message, print_rows, screen
 from dualspan_cli.session import Session, all_pages, required_tenant
 
 assets = typer.Typer(help="Sites, areas, lines and machines, and what their properties are.", no_args_is_help=True)
@@ -189,7 +189,7 @@ def delete_asset(
         await stub(session).DeleteAsset(request)
 
     with_session(use, tenant=tenant, data=data)
-    print_done("Removed. Its tags and their samples stay.", as_json=as_json, deleted=asset)
+    print_done("Removed. Its tags and their samples stay.", {"deleted": asset}, as_json=as_json)
 
 
 @assets.command("bind")
@@ -218,7 +218,4 @@ def bind(
         return await stub(session).BindProperties(request)
 
     found = with_session(use, tenant=tenant, data=data)
-    if as_json:
-        print_json(as_dict(found))
-        return
-    messages.print(f"{asset} has {len(found.bindings)} bound properties.")
+    print_done(f"{asset} has {len(found.bindings)} bound properties.", found, as_json=as_json)

@@ -15,7 +15,7 @@ from dualspan_cli.commands.gateways import GatewayArgument, ServerArgument, gate
 from dualspan_cli.commands.onboarding.following import finish
 from dualspan_cli.commands.options import DataOption, TenantOption, with_session
 from dualspan_cli.errors import CommandError
-from dualspan_cli.output import JsonFlag, as_dict, messages, print_json, print_messages, print_rows, screen
+from dualspan_cli.output import JsonFlag, as_dict, messages, print_done, print_json, print_messages, print_rows, screen
 from dualspan_cli.session import Session, all_pages, required_tenant
 
 if TYPE_CHECKING:  # exists in the stub file only
@@ -150,7 +150,4 @@ def push(
             return await finish(session, operation, trust_pb2.PushTrustResponse(), status.update)
 
     answer = with_session(use, tenant=tenant, data=data)
-    if as_json:
-        print_json(as_dict(answer))
-        return
-    messages.print(answer.detail)
+    print_done(answer.detail, answer, as_json=as_json)

@@ -178,4 +178,4 @@ def delete_guard(
         await stub_of(session).DeleteWriteGuard(request)
 
     with_session(use, tenant=tenant, data=data)
-    print_done("Removed.", as_json=as_json, deleted=guard)
+    print_done("Removed.", {"deleted": guard}, as_json=as_json)

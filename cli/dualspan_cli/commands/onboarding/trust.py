@@ -161,4 +161,4 @@ def remove(entry: EntryArgument, tenant: TenantOption = "", data: DataOption = N
         await stub_of(session).DeleteTrustedCertificate(request)
 
     with_session(call, tenant=tenant, data=data)
-    print_done("Removed.", as_json=as_json, deleted=entry)
+    print_done("Removed.", {"deleted": entry}, as_json=as_json)
