@@ -25,7 +25,6 @@ from dualspan_cli.commands.subscriptions.following import (
 )
 from dualspan_cli.errors import CommandError
 from dualspan_cli.output import JsonFlag, as_dict, messages, print_json, print_rows
-from dualspan_cli.publishing.source import read_setting
 from dualspan_cli.session import Session, required_tenant
 
 SettingsOption = Annotated[list[str] | None, typer.Option("--set", help="A setting of the app: name=value.")]
@@ -237,4 +236,6 @@ def read_roles(given: Sequence[str]) -> list[contract.RoleAssets]:
 
 def _settings(given: Sequence[str], before: dict[str, Any]) -> Struct:
     """What was before, with those that are given."""
+    from dualspan_cli.publishing.source import read_setting
+
     return ParseDict(before | dict(map(read_setting, given)), Struct())

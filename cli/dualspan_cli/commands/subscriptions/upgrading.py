@@ -15,8 +15,7 @@ from dualspan.marketplace.v1.upgrades_pb2_grpc import UpgradeServiceStub
 from dualspan_cli.commands.options import DataOption, TenantOption, with_session
 from dualspan_cli.commands.subscriptions.following import SubscriptionArgument, found, full_name
 from dualspan_cli.errors import CommandError
-from dualspan_cli.output import JsonFlag, as_dict, messages, print_json, print_rows
-from dualspan_cli.publishing.source import read_setting
+from dualspan_cli.output import JsonFlag, as_dict, messages, print_done, print_json, print_rows
 from dualspan_cli.session import Session
 
 if TYPE_CHECKING:  # exists in the stub file only
@@ -42,6 +41,8 @@ def upgrade(
     as_json: JsonFlag = False,
 ) -> None:
     """Try a new version beside the old one; if both write the same it takes the old one's place, else it goes."""
+    from dualspan_cli.publishing.source import read_setting
+
     values = ParseDict(dict(map(read_setting, settings or ())), Struct())
 
     async def use(session: Session) -> contract.Upgrade:
@@ -82,10 +83,7 @@ def cancel_upgrade(
         return await _stub(session).CancelUpgrade(contract.CancelUpgradeRequest(name=latest[0].name))
 
     called_off = with_session(use, tenant=tenant, data=data)
-    if as_json:
-        print_json(as_dict(called_off))
-    else:
-        messages.print(f"It is called off: {called_off.from_version} stays.")
+    print_done(f"It is called off: {called_off.from_version} stays.", called_off, as_json=as_json)
 
 
 def _stub(session: Session) -> UpgradeServiceAsyncStub:
