@@ -75,18 +75,15 @@ async def page() -> AsyncGenerator[Page]:
 async def open_from_console(doors: Doors, page: Page, subscription: str) -> None:
     """Clicks `open`, in this very tab."""
     await page.open(f"{doors.console}/apps")
-    if await page.evaluate("location.pathname") == "/sign-in":
+    await page.until("!!document.querySelector('main form, main h1')")
+    if await page.evaluate("!!document.querySelector('input[name=password]')"):
         await page.fill("input[name=email]", EMAIL)
         await page.fill("input[name=password]", PASSWORD)
-        await page.click("button.primary")
-        # Nobody is onboarding here, and so the page of plants complains.
-        await page.until("location.pathname === '/plants' && document.readyState === 'complete'")
-        page.problems.clear()
-        await page.open(f"{doors.console}/apps")
-    form = f"[data-app={json.dumps(subscription)}] form"
-    await page.until(f"!!document.querySelector({json.dumps(form)})")
-    await page.evaluate(f"document.querySelector({json.dumps(form)}).removeAttribute('target')")
-    await page.click(f"{form} button")
+        await page.click("form button.primary")
+    button = f"[data-app={json.dumps(subscription)}] [data-do=open]:not([disabled])"
+    await page.until(f"!!document.querySelector({json.dumps(button)})")
+    page.problems.clear()
+    await page.click(button)
     await page.until(f"location.hostname === '{subscription}--acme.apps.localhost'")
 
 

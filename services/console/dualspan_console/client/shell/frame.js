@@ -5,7 +5,8 @@ import { signedIn } from "../core/session.js";
 import { html, useEffect, useRef, useState } from "../core/view.js";
 import { t } from "../core/words.js";
 import { Icon } from "../parts/icons.js";
-import { Boundary, Empty } from "../parts/states.js";
+import { PageHead } from "../parts/layout.js";
+import { Boundary } from "../parts/states.js";
 import { Toasts } from "../parts/toasts.js";
 import { Brand, Side, routeOf } from "./navigation.js";
 import { Palette, openPalette } from "./palette.js";
@@ -88,10 +89,6 @@ function newRelease() {
 }
 
 function Nothing({ title, words }) {
-  useEffect(() => {
-    document.title = `${title} · DualSpan`;
-  }, [title]);
-  return html`<${Empty} icon="search" title=${title} action=${html`<a class="button" href="/">${t("core.go_home")}</a>`}
-    ><p>${words}</p><//
-  >`;
+  return html`<${PageHead} title=${title} says=${words} />
+    <p><a class="button" href="/">${t("core.go_home")}</a></p>`;
 }

@@ -74,8 +74,8 @@ function Row({ row, statement }) {
     <p class="dim">${local(row.openable?.summary)}</p>
     ${why && html`<p class="small">${why}</p>`}
     <div class="row apart">
-      ${row.openable ? html`<button class="button primary" data-do="open" disabled=${busy || !row.openable.running} onClick=${enter}>
-        <${Icon} name="open" />${row.openable.running ? t("apps.open") : t("apps.not_yet")}</button>` : html`<span></span>`}
+      ${row.openable ? html`<button class="button primary" data-do="open" disabled=${busy} onClick=${enter}>
+        <${Icon} name="open" />${t("apps.open")}</button>` : html`<span></span>`}
       ${statement && html`<span class="dim small">${t("apps.this_month", { cost: amounts(costOf(statement, id)) })}</span>`}
     </div>
   </li>`;

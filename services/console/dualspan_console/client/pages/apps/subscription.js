@@ -49,8 +49,8 @@ export default function Subscription({ subscription: id }) {
 function Page({ id, subscription, listing, progress, openable, again }) {
   const tab = query.value.get("tab") ?? "state";
   const name = local(listing?.displayName) || subscription.app;
-  const actions = html`${openable && html`<button class="button primary" data-do="open" disabled=${!openable.running}
-    onClick=${() => attempt(() => open(subscription.name))}><${Icon} name="open" />${openable.running ? t("apps.open") : t("apps.not_yet")}</button>`}
+  const actions = html`${openable && html`<button class="button primary" data-do="open" 
+    onClick=${() => attempt(() => open(subscription.name))}><${Icon} name="open" />${t("apps.open")}</button>`}
   ${may("marketplace.subscriptions.manage") && !isOver(subscription.state) && html`<${Manage} subscription=${subscription} again=${again} />`}`;
   const tabs = [
     ["state", t("apps.tab_state")],

@@ -1,0 +1,67 @@
+"""One demonstration and one browser for all tests of the console."""
+
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncGenerator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from browser.people import chromium
+from playwright.async_api import Browser
+
+from harness.up import environment, free_row
+
+START_SECONDS = 150
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """A running demonstration: where it is and who may sign in."""
+
+    console: str
+    email: str
+    password: str
+
+
+@pytest.fixture(scope="session")
+def demonstration() -> Iterator[Demonstration]:
+    folder = Path(tempfile.mkdtemp(prefix="dualspan-browser-"))
+    log = folder / "demo.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "dualspan_cli", "demo", f"--data={folder}", f"--port-base={free_row()}"],
+            env=environment(folder),
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        yield wait_for(process, log)
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def wait_for(process: subprocess.Popen[bytes], log: Path) -> Demonstration:
+    """Reads what the command tells a person."""
+    for _ in range(START_SECONDS * 2):
+        words = dict(line.split(maxsplit=1) for line in log.read_text().splitlines() if len(line.split()) == 2)
+        if {"Console", "E-mail", "Password"} <= words.keys():
+            return Demonstration(words["Console"], words["E-mail"], words["Password"])
+        try:
+            process.wait(0.5)
+        except subprocess.TimeoutExpired:
+            continue
+        break
+    raise AssertionError(log.read_text())
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncGenerator[Browser]:
+    async with chromium() as browser:
+        yield browser

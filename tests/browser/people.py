@@ -1,0 +1,130 @@
+"""A person at the console: a real Chromium with clicks, keys and fingers, and a judge of how accessible a page is."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from browser.chromium import find_chromium
+from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
+
+AXE = Path(__file__).parents[1] / "data" / "axe" / "axe.min.js"
+# Where to keep what is seen, for docs/pictures; nowhere if it is not set.
+PICTURES = os.environ.get("DUALSPAN_TEST_PICTURES", "")
+DESK = {"width": 1280, "height": 860}
+PHONE = {"width": 390, "height": 844}
+LOCALES = {"en": "en-GB", "zh": "zh-CN"}
+# WCAG 2.2 AA, and what axe calls best practice is left to taste.
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+_PATIENCE_MS = 20_000
+
+
+@dataclass
+class Person:
+    """Somebody with a browser.
+
+    Attributes:
+        page: The tab.
+        console: Address of the console.
+        problems: What the page or its policy complained about.
+    """
+
+    page: Page
+    console: str
+    problems: list[str] = field(default_factory=list[str])
+
+    async def open(self, path: str) -> None:
+        """Goes to an address and waits until the page has something to show."""
+        await self.page.goto(self.console + path)
+        await self.page.wait_for_selector("main h1")
+
+    async def sign_in(self, email: str, password: str, path: str = "/") -> None:
+        """Signs in where one is asked to, and is then at the address that was asked for."""
+        await self.page.goto(self.console + path)
+        await self.page.fill("input[name=email]", email)
+        await self.page.fill("input[name=password]", password)
+        await self.page.click("form button.primary")
+        await self.page.wait_for_selector(".shell main h1")
+
+    async def settled(self) -> None:
+        """Waits until nothing is waited for any more."""
+        await self.page.wait_for_selector("[aria-busy=true]", state="detached")
+        await self.page.wait_for_function("document.fonts.status === 'loaded'")
+
+    async def violations(self) -> list[str]:
+        """What axe finds wrong that is serious or worse, with the elements that it is about."""
+        if not await self.page.evaluate("typeof window.axe === 'object'"):
+            # As an extension would: the page's own policy allows no script of ours.
+            await self.page.evaluate(AXE.read_text("utf-8"))
+        options = {"runOnly": {"type": "tag", "values": RULES}, "resultTypes": ["violations"]}
+        found: dict[str, Any] = await self.page.evaluate(f"axe.run(document, {json.dumps(options)})")
+        return [
+            f"{each['id']}: {node['html'][:160]} {node['failureSummary'][:200]}"
+            for each in found["violations"]
+            if each["impact"] in {"serious", "critical"}
+            for node in each["nodes"]
+        ]
+
+    async def stands_out(self) -> bool:
+        """Whether something is wider than the window."""
+        return await self.page.evaluate("document.documentElement.scrollWidth > innerWidth")
+
+    async def keep(self, name: str) -> None:
+        """Keeps a picture of what is seen."""
+        if PICTURES:
+            await self.page.screenshot(path=Path(PICTURES) / f"{name}.png")
+
+    def listen(self, message: ConsoleMessage) -> None:
+        """Writes down what the page's console says is wrong."""
+        if message.type == "error":
+            self.problems.append(message.text)
+
+
+@asynccontextmanager
+async def chromium() -> AsyncGenerator[Browser]:
+    """Debian's Chromium, driven by Playwright; no browser of its own is needed."""
+    async with async_playwright() as driver:
+        # Root has no sandbox; the pages are our own.
+        browser = await driver.chromium.launch(executable_path=find_chromium(), args=["--no-sandbox"])
+        yield browser
+        await browser.close()
+
+
+@asynccontextmanager
+async def person(
+    browser: Browser, console: str, *, language: str = "en", size: Literal["desk", "phone"] = "desk", dark: bool = False
+) -> AsyncGenerator[Person]:
+    """Somebody with a browser of their own; the block fails if a page complained.
+
+    Args:
+        browser: Which one.
+        console: Address of the console.
+        language: Of the person: `en` or `zh`.
+        size: Of the screen.
+        dark: They like it dark.
+    """
+    context = await browser.new_context(
+        viewport={"width": DESK["width"], "height": DESK["height"]}
+        if size == "desk"
+        else {"width": PHONE["width"], "height": PHONE["height"]},
+        locale=LOCALES[language],
+        timezone_id="Asia/Shanghai",
+        color_scheme="dark" if dark else "light",
+        has_touch=size == "phone",
+        reduced_motion="reduce",
+    )
+    context.set_default_timeout(_PATIENCE_MS)
+    page = await context.new_page()
+    visitor = Person(page, console)
+    page.on("console", visitor.listen)
+    page.on("pageerror", lambda error: visitor.problems.append(str(error)))
+    try:
+        yield visitor
+        assert visitor.problems == [], "a page or its policy complained"
+    finally:
+        await context.close()
