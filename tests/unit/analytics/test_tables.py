@@ -1,4 +1,4 @@
-"""The three forms of a table say the same, and none of them does harm."""
+"""The forms of a table say the same, and none of them does harm."""
 
 import csv
 import io
@@ -7,12 +7,14 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from openpyxl import load_workbook
 
 from dualspan_analytics.queries.arrow_file import arrow_pieces
 from dualspan_analytics.queries.csv_file import csv_pieces
 from dualspan_analytics.queries.model import BAD_NO_DATA, Quality, Table, TableColumn
+from dualspan_analytics.queries.parquet_file import parquet_pieces
 from dualspan_analytics.queries.times import iso_times
 from dualspan_analytics.queries.xlsx_file import check_workbook, xlsx_pieces
 from dualspan_frame import ValueKind
@@ -60,6 +62,16 @@ def test_arrow(page_rows: int) -> None:
     assert found.schema.field("temperature").metadata == {b"unit": b"Cel", b"good_share": b"0.750000"}
 
 
+@pytest.mark.parametrize("page_rows", [1, 2, 100])
+def test_parquet_says_what_arrow_says(page_rows: int) -> None:
+    pieces = list(parquet_pieces(table(Quality.STATUS), page_rows))
+    assert all(pieces), "an empty piece would be taken for the end"
+    found = pq.read_table(io.BytesIO(b"".join(pieces)))
+    expected = pa.ipc.open_stream(joined(arrow_pieces(table(Quality.STATUS), page_rows))).read_all()
+    assert str(found.to_pydict()) == str(expected.to_pydict())
+    assert found.schema.field("temperature").metadata[b"unit"] == b"Cel"
+
+
 @pytest.mark.parametrize("page_rows", [1, 100])
 def test_csv(page_rows: int) -> None:
     text = joined(csv_pieces(table(Quality.GOOD_SHARE), page_rows, ZoneInfo("Asia/Shanghai"))).decode()
@@ -95,6 +107,7 @@ def test_an_empty_table_has_a_header_in_each_form(quality: Quality) -> None:
     empty = Table(np.empty(0, np.int64), [column("x", [], ValueKind.FLOAT64, [])], quality)
     width = 2 if quality is Quality.NOTHING else 3
     assert pa.ipc.open_stream(joined(arrow_pieces(empty, 10))).read_all().num_columns == width
+    assert pq.read_table(io.BytesIO(joined(parquet_pieces(empty, 10)))).num_columns == width
     assert joined(csv_pieces(empty, 10, UTC)).count(b",") == width - 1
     assert load_workbook(io.BytesIO(joined(xlsx_pieces(empty, UTC))))["data"].max_row == 1
 

@@ -36,6 +36,7 @@ class Form(IntEnum):
     ARROW = 1
     CSV = 2
     XLSX = 3
+    PARQUET = 4
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from dualspan.analytics.v1 import query_pb2, query_pb2_grpc
 from dualspan_analytics.queries.arrow_file import arrow_pieces
 from dualspan_analytics.queries.csv_file import csv_pieces
 from dualspan_analytics.queries.model import Form, Table
+from dualspan_analytics.queries.parquet_file import parquet_pieces
 from dualspan_analytics.queries.xlsx_file import check_workbook, xlsx_pieces
 from dualspan_analytics.service.queries import Queries
 from dualspan_analytics.servicer.query_mapping import Asked, read_query
@@ -20,6 +21,7 @@ _FILES = {
     Form.ARROW: ("application/vnd.apache.arrow.stream", "arrows"),
     Form.CSV: ("text/csv; charset=utf-8", "csv"),
     Form.XLSX: (_WORKBOOK, "xlsx"),
+    Form.PARQUET: ("application/vnd.apache.parquet", "parquet"),
 }
 
 
@@ -55,6 +57,8 @@ def _pieces(table: Table, asked: Asked, zone: ZoneInfo) -> Iterator[bytes]:
         return xlsx_pieces(table, zone)
     if asked.form is Form.CSV:
         return csv_pieces(table, asked.page_rows, zone)
+    if asked.form is Form.PARQUET:
+        return parquet_pieces(table, asked.page_rows)
     return arrow_pieces(table, asked.page_rows)
 
 

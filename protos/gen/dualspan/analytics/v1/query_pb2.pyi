@@ -99,6 +99,8 @@ class _TableFormEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TableForm.V
     """An Office Open XML workbook: sheet `data`, and sheet `about` with units and
     shares of good data.
     """
+    TABLE_FORM_PARQUET: _TableForm.ValueType  # 4
+    """An Apache Parquet file; columns and their metadata as in Arrow."""
 
 class TableForm(_TableForm, metaclass=_TableFormEnumTypeWrapper):
     """In which form the table comes."""
@@ -115,6 +117,8 @@ TABLE_FORM_XLSX: TableForm.ValueType  # 3
 """An Office Open XML workbook: sheet `data`, and sheet `about` with units and
 shares of good data.
 """
+TABLE_FORM_PARQUET: TableForm.ValueType  # 4
+"""An Apache Parquet file; columns and their metadata as in Arrow."""
 Global___TableForm: _TypeAlias = TableForm  # noqa: Y015
 
 @_typing.final
