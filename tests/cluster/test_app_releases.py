@@ -3,23 +3,14 @@
 import asyncio
 import base64
 import gzip
-import hashlib
-import io
 import json
-import re
-import secrets
-import shutil
 import subprocess
-import tarfile
-import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
-import requests
 import yaml
 
 from dualspan_manifest import HelmChart, parse
@@ -27,6 +18,7 @@ from dualspan_marketplace.deployments.health import answers
 from dualspan_marketplace.deployments.helm.api import Kubernetes
 from dualspan_marketplace.deployments.helm.charts import Charts, Registry
 from dualspan_marketplace.deployments.helm.cli import Access, Helm
+from dualspan_marketplace.deployments.helm.kubelets import Kubelets
 from dualspan_marketplace.deployments.helm.names import Names
 from dualspan_marketplace.deployments.helm.outlook import Outlook
 from dualspan_marketplace.deployments.helm.provisioner import HelmProvisioner
@@ -41,10 +33,10 @@ from dualspan_marketplace.deployments.provisioner import (
     UnreachableError,
 )
 from dualspan_marketplace.subscriptions.model import SubscriptionName
+from harness.cluster import platform_account, run
 from harness.marketplace import MANIFEST
+from harness.registry import Store, docker
 
-HERE = Path(__file__).resolve().parent
-CHART = str(HERE.parents[1] / "charts/dualspan")
 PATIENCE_S = 90.0
 SERVER = (
     "import http.server, os; http.server.test(http.server.SimpleHTTPRequestHandler, port=int("
@@ -54,114 +46,19 @@ SECRET = b"a token that nobody else may see"
 SAMPLE = parse(MANIFEST)
 PORT = SAMPLE.port(SAMPLE.health.port)
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900), pytest.mark.asyncio(loop_scope="module")]
-
-
-def run(*command: str, given: str | None = None) -> str:
-    done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=240, check=False)
-    assert done.returncode == 0, f"{command}:\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
-    return done.stdout
-
-
-@pytest.fixture(scope="module")
-def helm() -> str:
-    found = shutil.which("helm") or shutil.which("helm", path=HERE / "node_modules/.bin")
-    if found is None:
-        pytest.skip("there is no helm command; `npm ci` in tests/cluster installs one")
-    return found
-
-
-@dataclass(frozen=True)
-class Store:
-    """A registry of images and charts, as this machine reaches it."""
-
-    url: str
-
-    @property
-    def host(self) -> str:
-        return self.url.removeprefix("http://")
-
-    def _blob(self, content: bytes) -> str:
-        digest = "sha256:" + hashlib.sha256(content).hexdigest()
-        begun = requests.post(f"{self.url}/v2/charts/app/blobs/uploads/", timeout=10)
-        place = begun.headers["location"]
-        place = place if place.startswith("http") else self.url + place
-        sign = "&" if "?" in place else "?"
-        requests.put(f"{place}{sign}digest={digest}", data=content, timeout=10).raise_for_status()
-        return digest
-
-    def push(self, files: dict[str, str]) -> str:
-        """A chart's reference."""
-        whole = io.BytesIO()
-        with tarfile.open(fileobj=whole, mode="w") as archive:
-            for path, text in files.items():
-                entry = tarfile.TarInfo(path)
-                entry.size = len(text.encode())
-                archive.addfile(entry, io.BytesIO(text.encode()))
-        chart, configuration = gzip.compress(whole.getvalue(), mtime=0), b"{}"
-        described = {
-            "schemaVersion": 2,
-            "config": {
-                "mediaType": "application/vnd.cncf.helm.config.v1+json",
-                "digest": self._blob(configuration),
-                "size": len(configuration),
-            },
-            "layers": [
-                {
-                    "mediaType": "application/vnd.cncf.helm.chart.content.v1.tar+gzip",
-                    "digest": self._blob(chart),
-                    "size": len(chart),
-                }
-            ],
-        }
-        content = json.dumps(described).encode()
-        kind = {"content-type": "application/vnd.oci.image.manifest.v1+json"}
-        answer = requests.put(f"{self.url}/v2/charts/app/manifests/1", data=content, headers=kind, timeout=10)
-        answer.raise_for_status()
-        return f"oci://{self.host}/charts/app@sha256:{hashlib.sha256(content).hexdigest()}"
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.timeout(900),
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning"),
+]
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    name = f"dualspan-registry-{secrets.token_hex(4)}"
-    # That of an image may ask for names.
-    settings = tmp_path_factory.mktemp("registry") / "config.yml"
-    settings.write_text("{version: 0.1, storage: {filesystem: {rootdirectory: /tmp/registry}}, http: {addr: ':5000'}}")
-    volume = f"{settings}:/etc/docker/registry/config.yml:ro"
-    run(
-        *("docker", "run", "--detach", "--rm", "--name", name, "--publish", "127.0.0.1::5000", "--volume", volume),
-        "registry:2",
-    )
-    try:
-        where = run("docker", "port", name, "5000/tcp").splitlines()[0].strip()
-        made = Store(f"http://{where}")
-        until = time.monotonic() + PATIENCE_S
-        while not _is_there(made.url):
-            assert time.monotonic() < until
-            time.sleep(0.1)
-        yield made
-    finally:
-        run("docker", "rm", "--force", name)
-
-
-def _is_there(url: str) -> bool:
-    try:
-        return requests.get(f"{url}/v2/", timeout=5).ok
-    except requests.ConnectionError:
-        return False
-
-
-@pytest.fixture(scope="module")
-def image(store: Store) -> Iterator[str]:
+def image(store: Store) -> str:
     """An app by its digest in a registry: `GET /` answers 200."""
-    tag = f"{store.host}/app:1"
     recipe = f'FROM python:3.12-slim\nWORKDIR /run\nCMD ["python", "-c", {json.dumps(SERVER)}]\n'
-    run("docker", "build", "--quiet", "--tag", tag, "-", given=recipe)
-    pushed = run("docker", "push", tag)
-    found = re.search(r"sha256:[0-9a-f]{64}", pushed)
-    assert found, pushed
-    yield f"{store.host}/app@{found[0]}"
-    run("docker", "rmi", "--force", tag)
+    return store.push_image(docker("build", "--quiet", "-", given=recipe).strip(), "app")
 
 
 @dataclass
@@ -171,7 +68,7 @@ class Cluster:
     provisioner: HelmProvisioner
     namespace: str
     prefix: str
-    helm: str
+    access: Access
     image: str
     store: Store
 
@@ -213,79 +110,21 @@ class Cluster:
 async def cluster(
     helm: str, image: str, store: Store, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncGenerator[Cluster]:
-    number = secrets.token_hex(3)
-    namespace, prefix = f"dualspan-test-{number}", f"test-{number}"
-    run("kubectl", "create", "namespace", namespace)
-    rights = _rights(helm, namespace, prefix)
-    try:
-        run("kubectl", "apply", "--namespace", namespace, "--filename", "-", given=rights)
-        access = _access(namespace, tmp_path_factory.mktemp("account"))
+    with platform_account(helm, tmp_path_factory.mktemp("account")) as account:
+        command, access = Helm(helm, account.access), account.access
         services = {"HISTORIAN": "historian.test:7403", "MARKETPLACE": "marketplace.test:7405"}
         provisioner = HelmProvisioner(
-            prefix,
+            account.prefix,
             Kubernetes(access),
-            Helm(helm, access),
-            Rendering(Charts([Registry.of(store.url)]), Helm(helm, access)),
-            Outlook(namespace, {"app.kubernetes.io/instance": "dualspan"}, services, lambda _: ["10.96.200.1"]),
+            command,
+            Rendering(Charts([Registry.of(store.url)]), command),
+            Outlook(account.namespace, {"app.kubernetes.io/instance": "dualspan"}, services, lambda _: ["10.96.200.1"]),
             Quota("2", "2Gi", 5),
-            Account(namespace, "dualspan-apps", f"dualspan-{namespace}-apps"),
+            Account(account.namespace, account.name, account.role),
+            # This cluster's sign for themselves.
+            Kubelets(access, 10250, verify=False),
         )
-        yield Cluster(provisioner, namespace, prefix, helm, image, store)
-    finally:
-        run("kubectl", "delete", "--namespace", namespace, "--filename", "-", "--wait=false", given=rights)
-        run("kubectl", "delete", "namespace", namespace, "--wait=false")
-        run("kubectl", "delete", "namespace", "--selector", f"dualspan.io/platform={prefix}", "--timeout=200s")
-
-
-def _rights(helm: str, namespace: str, prefix: str) -> str:
-    """What the platform's chart gives to the marketplace's workers."""
-    values = {
-        "secret.name": "platform",
-        "postgres.host": "postgres",
-        "redis.url": "redis://redis",
-        "marketplace.kubernetes.enabled": "true",
-        "marketplace.kubernetes.prefix": prefix,
-    }
-    chosen = [part for name, value in values.items() for part in ("--set", f"{name}={value}")]
-    shown = ("--show-only", "templates/apps.yaml", "--namespace", namespace)
-    return run(helm, "template", "dualspan", CHART, *chosen, *shown)
-
-
-def _access(namespace: str, folder: Path) -> Access:
-    """The workers' account, as a pod would have it."""
-    until = time.monotonic() + PATIENCE_S
-    account: dict[str, Any] = {}
-    token = ""
-    while not token:
-        assert time.monotonic() < until, "the account gets no token"
-        wanted = ("get", "serviceaccount", "dualspan-apps", "--output", "json")
-        account = json.loads(run("kubectl", "--namespace", namespace, *wanted))
-        if not account.get("secrets"):
-            # Since 1.24 tokens are made when they are asked for.
-            asked = subprocess.run(
-                ("kubectl", "--namespace", namespace, "create", "token", "dualspan-apps"),
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            token = asked.stdout.strip() if asked.returncode == 0 else ""
-        else:
-            secret = account["secrets"][0]["name"]
-            found = json.loads(run("kubectl", "--namespace", namespace, "get", "secret", secret, "--output", "json"))
-            token = base64.b64decode(found.get("data", {}).get("token", "")).decode()
-        time.sleep(0.2)
-    settings = json.loads(run("kubectl", "config", "view", "--raw", "--minify", "--output", "json"))
-    server = settings["clusters"][0]["cluster"]
-    authority = folder / "ca.crt"
-    if "certificate-authority-data" in server:
-        authority.write_bytes(base64.b64decode(server["certificate-authority-data"]))
-    elif "certificate-authority" in server:
-        authority.write_bytes(Path(server["certificate-authority"]).read_bytes())
-    else:
-        published = ("get", "configmap", "kube-root-ca.crt", "--output", "json")
-        authority.write_text(json.loads(run("kubectl", "--namespace", namespace, *published))["data"]["ca.crt"])
-    (folder / "token").write_text(token)
-    return Access(server["server"], folder / "token", authority)
+        yield Cluster(provisioner, account.namespace, account.prefix, access, image, store)
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -350,6 +189,30 @@ async def test_it_is_confined(site: Cluster) -> None:
     assert site.read("resourcequota", "apps")["spec"]["hard"]["services.nodeports"] == "0"
     labels = json.loads(run("kubectl", "get", "namespace", site.names.namespace, "--output", "json"))["metadata"]
     assert labels["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+
+
+async def test_what_it_uses_is_what_its_kubelet_counts(site: Cluster) -> None:
+    assert list(await site.provisioner.consumption(site.name)) == []
+    await site.provisioner.ensure(site.orders())
+    await site.well(site.orders())
+    async with asyncio.timeout(PATIENCE_S):
+        # A kubelet looks at a new pod within some seconds.
+        while not (seen := await site.provisioner.consumption(site.name)):  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(1)
+    (used,) = seen
+    assert 1000 < used.cpu_us < 60_000_000
+    assert 1 << 20 < used.memory_bytes < 1 << 30
+    assert used.started <= used.time
+    (pod,) = json.loads(site.kubectl("get", "pods", "--output", "json"))["items"]
+    assert used.instance.startswith(f"{pod['metadata']['uid']}/app/")
+
+
+async def test_a_kubelet_that_signs_for_itself_is_not_shown_the_token(site: Cluster) -> None:
+    await site.provisioner.ensure(site.orders())
+    (pod,) = json.loads(site.kubectl("get", "pods", "--output", "json"))["items"]
+    kubelets = Kubelets(site.access, 10250, verify=True)
+    with pytest.raises(UnreachableError, match="serverTLSBootstrap"):
+        kubelets.summary(pod["status"]["hostIP"])
 
 
 async def test_no_secret_is_in_what_helm_keeps(site: Cluster) -> None:
@@ -480,7 +343,7 @@ def _chart(site: Cluster, program: str, more: str = "") -> str:
         "data: {greeting: '{{ .Values.greeting }}'}\n"
     )
     schema = {"type": "object", "additionalProperties": False, "properties": {"greeting": {"type": "string"}}}
-    return site.store.push(
+    return site.store.push_chart(
         {
             "app/Chart.yaml": "apiVersion: v2\nname: app\nversion: 1.0.0\n",
             "app/values.yaml": "greeting: good day\n",

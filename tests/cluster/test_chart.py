@@ -1,6 +1,8 @@
 """charts/dualspan as a platform admin uses it: linted, installed, streaming, upgraded, uninstalled."""
 
+import base64
 import json
+import os
 import re
 import secrets
 import shutil
@@ -13,6 +15,11 @@ from typing import Any
 
 import pytest
 import yaml
+
+from dualspan_cli.demo.image import AppImage
+from dualspan_cli.engine import Engine
+from dualspan_manifest import parse
+from harness.registry import Store
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -35,13 +42,24 @@ COMPONENTS = {
     "factory",
 }
 PASSWORD = "the first password"
+PROCESS = "process: {module: oee_board}"
+# Publishes what it is given, under a free plan, as who runs the platform.
+OFFER = """
+import asyncio, base64, json, sys
+from dualspan_cli.publishing.offering import offer
+from dualspan_cli.session import choose_access
+from dualspan_cli.settings import CliSettings
+given = json.load(sys.stdin)
+pictures = {path: base64.b64decode(each) for path, each in given["pictures"].items()}
+asyncio.run(offer(choose_access(CliSettings()), given["manifest"], pictures))
+"""
 PATIENCE_S = 120.0
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1500)]
 
 
-def run(*command: str, timeout: float = 60) -> str:
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=timeout, check=False)
+def run(*command: str, timeout: float = 60, given: str | None = None) -> str:
+    done = subprocess.run(command, cwd=ROOT, input=given, capture_output=True, text=True, timeout=timeout, check=False)
     if done.returncode != 0:
         raise AssertionError(f"{command}:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}")
     return done.stdout
@@ -61,12 +79,25 @@ class Release:
     helm_path: str
     namespace: str
     chart: str
+    prefix: str
+    tools: str
 
     def kubectl(self, *arguments: str, timeout: float = 60) -> str:
         return run("kubectl", "--namespace", self.namespace, *arguments, timeout=timeout)
 
     def helm(self, *arguments: str) -> str:
         return run(self.helm_path, "--namespace", self.namespace, *arguments, timeout=600)
+
+    def values(self) -> tuple[str, ...]:
+        """Apps run on this very cluster, whose kubelets sign for themselves."""
+        values = {
+            "enabled": "true",
+            "prefix": self.prefix,
+            "helm.image": self.tools,
+            "usage.kubelets": "unverified",
+        }
+        own = [part for name, value in values.items() for part in ("--set", f"marketplace.kubernetes.{name}={value}")]
+        return (*chosen_values(), *own)
 
     def pods(self) -> list[dict[str, Any]]:
         """The release's pods: neither the databases nor what a hook made."""
@@ -75,8 +106,12 @@ class Release:
 
     def dualspan(self, *arguments: str) -> str:
         """The administrator's command, in the factory's pod."""
-        pod = ("exec", "dualspan-factory-0", "--container", "connect", "--")
-        return self.kubectl(*pod, "python", "-m", "dualspan_cli", *arguments, "--json")
+        return self.python("-m", "dualspan_cli", *arguments, "--json")
+
+    def python(self, *arguments: str, given: str | None = None) -> str:
+        """What Python says in the factory's pod, as who runs the platform."""
+        pod = ("exec", "--stdin", "dualspan-factory-0", "--container", "connect", "--")
+        return run("kubectl", "--namespace", self.namespace, *pod, "python", *arguments, timeout=180, given=given)
 
     def stored_samples(self) -> int:
         """Sealed and unsealed ones, as the database itself counts them."""
@@ -86,14 +121,6 @@ class Release:
         )
         psql = ("psql", "--username=postgres", "--dbname=dualspan", "--tuples-only", "--no-align", "--command", query)
         return int(self.kubectl("exec", "deployment/postgres", "--", *psql))
-
-
-@pytest.fixture(scope="module")
-def helm() -> str:
-    found = shutil.which("helm") or shutil.which("helm", path=HERE / "node_modules/.bin")
-    if found is None:
-        pytest.skip("there is no helm command; `npm ci` in tests/cluster installs one")
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +149,16 @@ def images(cluster: None) -> None:
 
 
 @pytest.fixture(scope="module")
+def tools(cluster: None, helm: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An image that has the helm command."""
+    folder, tag = tmp_path_factory.mktemp("tools"), f"dualspan/helm:{TAG}"
+    shutil.copy(Path(helm).resolve(), folder / "helm")
+    (folder / "Dockerfile").write_text("FROM python:3.12-slim\nCOPY helm /usr/bin/helm\n")
+    run("docker", "build", "--quiet", "--tag", tag, str(folder), timeout=300)
+    return tag
+
+
+@pytest.fixture(scope="module")
 def chart(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The chart; without its `kubeVersion` where a cluster was built from source and calls itself v0.0.0."""
     answer = json.loads(run("kubectl", "version", "--output", "json"))
@@ -135,11 +172,12 @@ def chart(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="module")
-def release(helm: str, images: None, chart: str) -> Iterator[Release]:
-    opened = Release(helm, f"dualspan-test-{secrets.token_hex(4)}", chart)
+def release(helm: str, images: None, tools: str, chart: str) -> Iterator[Release]:
+    number = secrets.token_hex(4)
+    opened = Release(helm, f"dualspan-test-{number}", chart, f"test-{number}", tools)
     password = secrets.token_hex(16)
     values = {
-        "service-secret": secrets.token_hex(16),
+        "service-secret": secrets.token_hex(32),
         "database-password": password,
         "first-password": PASSWORD,
         "admin-database-url": f"postgresql://postgres:{password}@postgres:5432/dualspan",
@@ -151,10 +189,38 @@ def release(helm: str, images: None, chart: str) -> Iterator[Release]:
         opened.kubectl("apply", "--filename", str(HERE / "databases.yaml"))
         for name in ("postgres", "redis"):
             opened.kubectl("rollout", "status", f"deployment/{name}", "--timeout=120s", timeout=150)
-        opened.helm("install", "dualspan", chart, *chosen_values(), "--wait", "--timeout=300s")
+        opened.helm("install", "dualspan", chart, *opened.values(), "--wait", "--timeout=300s")
         yield opened
     finally:
+        apps = ("--selector", f"dualspan.io/platform={opened.prefix}")
+        run("kubectl", "delete", "namespace", *apps, "--timeout=120s", timeout=150)
+        run("kubectl", "delete", "clusterrole,clusterrolebinding", *_of(opened.namespace))
         run("kubectl", "delete", "namespace", opened.namespace, "--timeout=120s", timeout=150)
+
+
+def _of(namespace: str) -> tuple[str, ...]:
+    """The names of what the chart has outside of its namespace."""
+    return (f"dualspan-{namespace}-tenants", f"dualspan-{namespace}-apps", "--ignore-not-found")
+
+
+@pytest.fixture(scope="module")
+def board(store: Store) -> str:
+    """The OEE board's image, by its digest in a registry that the nodes reach."""
+    made = AppImage("dualspan/oee-board", "dualspan-app-oee-board", "oee_board")
+    loaded = made.load(Engine(os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")))
+    return store.push_image(loaded.rpartition("@")[2], "oee-board")
+
+
+def offered(image: str) -> dict[str, Any]:
+    """Its manifest as its publisher has it, but as a container, and the pictures that it names."""
+    folder = ROOT / "apps/oee-board"
+    text = (folder / "app.yaml").read_text()
+    assert text.count(PROCESS) == 1
+    text = text.replace(PROCESS, f"docker: {{image: {image}}}")
+    manifest = parse(text)
+    paths = [path for path in (manifest.icon, *manifest.screenshots) if path]
+    pictures = {path: base64.b64encode((folder / path).read_bytes()).decode() for path in paths}
+    return {"manifest": text, "pictures": pictures}
 
 
 def chosen_values() -> tuple[str, ...]:
@@ -259,10 +325,71 @@ def test_three_plants_stream(release: Release) -> None:
     wait_until("more samples", lambda: release.stored_samples() > before + len(tags))
 
 
+def test_an_app_runs_as_a_release_on_the_same_cluster(release: Release, board: str) -> None:
+    release.python("-c", OFFER, given=json.dumps(offered(board)))
+    made = json.loads(
+        release.dualspan("subscriptions", "create", "oee-board", "--plan", "free", "--accept", "--tenant", "home")
+    )
+    assert made["state"] == "SUBSCRIPTION_STATE_ACTIVE"
+    (machines,) = [role["assets"] for role in made["roles"]]
+    space = f"{release.prefix}-apps-home"
+    (deployed,) = json.loads(run(release.helm_path, "--namespace", space, "list", "--output", "json"))
+    assert (deployed["name"], deployed["status"]) == ("app-oee-board", "deployed")
+
+    def shown() -> set[str]:
+        page = f"/api/v1/namespaces/{space}/services/app-oee-board:8080/proxy/api/board?span=day"
+        answer = subprocess.run(["kubectl", "get", "--raw", page], capture_output=True, text=True, check=False)
+        return {each["id"] for each in json.loads(answer.stdout)["machines"]} if answer.returncode == 0 else set()
+
+    # It has the factory's data, by its own token, out of a namespace that reaches nothing else.
+    wait_until("the board to show all machines", lambda: shown() == set(machines))
+
+
+def test_the_marketplaces_workers_may_no_more_than_they_need(release: Release) -> None:
+    space = f"{release.prefix}-apps-home"
+    for verb, what, where, wanted in (
+        ("create", "deployments.apps", space, "yes"),
+        ("get", "nodes/stats", "", "yes"),
+        ("get", "nodes/proxy", "", "no"),
+        ("get", "secrets", release.namespace, "no"),
+        ("create", "deployments.apps", release.namespace, "no"),
+        ("create", "pods/exec", space, "no"),
+        ("get", "pods/log", space, "no"),
+        ("delete", "namespaces", "", "no"),
+        ("create", "clusterroles.rbac.authorization.k8s.io", "", "no"),
+        ("impersonate", "users", "", "no"),
+    ):
+        place = ("--namespace", where) if where else ("--all-namespaces",)
+        account = f"--as=system:serviceaccount:{release.namespace}:dualspan-apps"
+        command = ["kubectl", "auth", "can-i", verb, what, account, *place]
+        answer = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+        assert answer == wanted, (verb, what, where)
+
+
+def test_what_an_app_uses_is_counted(release: Release) -> None:
+    def counted() -> set[str]:
+        told = json.loads(release.dualspan("usage", "show", "oee-board", "--tenant", "home"))
+        return {each["dimension"] for each in told.get("amounts", ()) if each["quantity"] > 0}
+
+    # Kubelets count every 10 s or so, and are asked each minute.
+    wait_until(
+        "processor time and memory",
+        lambda: counted() >= {f"USAGE_DIMENSION_{each}_HOURS" for each in ("CPU", "MEMORY")},
+    )
+
+
+def test_a_cancelled_app_leaves_nothing(release: Release) -> None:
+    release.dualspan("subscriptions", "cancel", "oee-board", "--tenant", "home")
+    space, label = f"{release.prefix}-apps-home", ("--selector", "dualspan.io/subscription=oee-board")
+    left = ("kubectl", "--namespace", space, "get", "deployments,pods,services,secrets,configmaps", *label)
+    wait_until("its objects to go", lambda: run(*left, "--output", "name") == "")
+    assert json.loads(run(release.helm_path, "--namespace", space, "list", "--all", "--output", "json")) == []
+
+
 def test_upgrade_migrates_again_and_keeps_what_is_stored(release: Release) -> None:
     before = release.stored_samples()
     more = ("--set", "services.worker.replicas=2")
-    release.helm("upgrade", "dualspan", release.chart, *chosen_values(), *more, "--wait", "--timeout=300s")
+    release.helm("upgrade", "dualspan", release.chart, *release.values(), *more, "--wait", "--timeout=300s")
     components = {pod["metadata"]["labels"]["app.kubernetes.io/component"] for pod in release.pods()}
     assert components == {*COMPONENTS, "worker"}
     wait_until("samples after the upgrade", lambda: release.stored_samples() > before)

@@ -10,12 +10,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import asyncpg
 import redis
 
 from dualspan.marketplace.v1 import subscriptions_pb2 as contract
+from dualspan_manifest import parse
 from dualspan_marketplace.settings import MarketplaceSettings
 from dualspan_marketplace.subscriptions.model import SubscriptionName
 from dualspan_runtime.tasks import create_celery
+from harness.marketplace import MANIFEST
 from harness.subscribing import World, creation
 
 # Names the command that stands in for Python where a worker starts local processes.
@@ -56,23 +59,30 @@ class Killing:
         for each in given:
             await stub.CancelSubscription(contract.CancelSubscriptionRequest(name=each.name))
 
-    async def killed(self, given: Sequence[contract.Subscription]) -> list[str]:
+    async def killed(
+        self, given: Sequence[contract.Subscription], first: int = 1, task: str = "marketplace.deploy"
+    ) -> list[str]:
         """Give each subscription to a worker of its own, killed one step later than that of the one before it.
 
-        Returns what the workers were killed after, in order; those that are not there got to the end of their work.
+        Args:
+            given: Each is given to a worker.
+            first: After so many steps the first one is killed.
+            task: That the workers do, with a tenant and a subscription's id.
+
+        Returns:
+            What the workers were killed after, in order; those that are not there got to the end of their work.
         """
         platform = self.world.marketplace.parts.settings.platform
         celery = create_celery("marketplace", platform)
         # What the server itself has asked for: nobody but these workers is to do it, and then the sweep.
         with redis.Redis.from_url(platform.redis_url.replace("redis+socket://", "unix://")) as client:
             client.delete("marketplace")
-        for number, each in enumerate(given, start=1):
-            task = "marketplace.deploy", (self.tenant, name_of(each).subscription_id)
-            await asyncio.to_thread(celery.send_task, *task, queue=f"kill-{number}")
+        for number, each in enumerate(given, start=first):
+            ids = self.tenant, name_of(each).subscription_id
+            await asyncio.to_thread(celery.send_task, task, ids, queue=f"kill-{number}")
         notes = self.folder / "killed"
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "harness.market_worker", notes, str(len(given))), env=self._environment, cwd=_TESTS
-        )
+        worker = (sys.executable, "-m", "harness.market_worker", notes, str(first), str(len(given)))
+        process = await asyncio.create_subprocess_exec(*worker, env=self._environment, cwd=_TESTS)
         assert await process.wait() == 0
         return [each.read_text() for each in sorted(notes.iterdir(), key=lambda path: int(path.name))]
 
@@ -103,6 +113,34 @@ class Killing:
                     found = {each.name: each.state for each in (await stub.ListSubscriptions(request)).subscriptions}
         except TimeoutError as err:
             raise AssertionError(f"{found}\n{(self.folder / 'worker.log').read_text()[-4000:]}") from err
+
+    async def runs(self, image: str) -> None:
+        """The subscriptions run an image that answers everything at port 8000 from now on, as if the app were so."""
+        egress = MANIFEST[MANIFEST.index("egress:") : MANIFEST.index("run:")]
+        changes = {
+            "id: oee-board": f"id: {self.world.app}",
+            parse(MANIFEST).run.image: image,
+            "port: 8080": "port: 8000",
+            "/healthz": "/",
+            egress: "",
+        }
+        text = MANIFEST
+        for old, new in changes.items():
+            assert old in text
+            text = text.replace(old, new, 1)
+        admin = await asyncpg.connect(self.world.database.admin_url)
+        await admin.execute("UPDATE marketplace.subscription SET manifest = $2 WHERE tenant_id = $1", self.tenant, text)
+        await admin.close()
+
+    async def ledger(self) -> list[tuple[str, list[bool], set[int]]]:
+        """By subscription, whether it ran from stretch to stretch, and with how many assets."""
+        found: dict[str, list[tuple[bool, int]]] = {}
+        async with self.world.marketplace.parts.database.transaction(self.tenant, readonly=True) as connection:
+            for row in await connection.fetch(
+                "SELECT subscription_id, running, assets FROM usage_stretch ORDER BY subscription_id, number"
+            ):
+                found.setdefault(row["subscription_id"], []).append((row["running"], row["assets"]))
+        return [(each, [ran for ran, _ in life], {assets for _, assets in life}) for each, life in found.items()]
 
     @property
     def _environment(self) -> dict[str, str]:

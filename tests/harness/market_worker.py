@@ -1,8 +1,8 @@
 """The marketplace's own worker, whose local processes are the test's: `celery --app=harness.market_worker worker`.
 
-`python -m harness.market_worker FOLDER COUNT` forks as many of them, each with a queue `kill-<n>` of its own, and each
-of which kills itself, as `kill -9` does, after the n-th thing that it does to the world outside; it ends when its first
-task does. What it was killed after stands in FOLDER/<n>.
+`python -m harness.market_worker FOLDER FIRST COUNT` forks as many of them, each with a queue `kill-<n>` of its own, n
+from FIRST on, and each of which kills itself, as `kill -9` does, after the n-th thing that it does to the world
+outside; it ends when its first task does. What it was killed after stands in FOLDER/<n>.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -46,6 +48,7 @@ class Effects:
         self._note = note
         self._kill = os.kill
         self._dirty = False
+        self._apart = threading.local()
 
     def watch(self) -> None:
         """Begin: files, processes, requests to an engine, commits."""
@@ -55,6 +58,20 @@ class Effects:
         subprocess.run = self._counted(subprocess.run, "launched")
         self._watch_requests()
         self._watch_commits()
+        self._pass_over_scratch()
+
+    def _pass_over_scratch(self) -> None:
+        """A folder of the process's own, and what it removes of it, is not the world outside."""
+        cleanup = tempfile.TemporaryDirectory.cleanup
+
+        def quietly(folder: tempfile.TemporaryDirectory[str]) -> None:
+            self._apart.here = True
+            try:
+                cleanup(folder)
+            finally:
+                self._apart.here = False
+
+        setattr(tempfile.TemporaryDirectory, "cleanup", quietly)  # noqa: B010 - with another signature
 
     def _watch_requests(self) -> None:
         send = requests.Session.send
@@ -89,6 +106,8 @@ class Effects:
         return counted
 
     def _happened(self, name: str) -> None:
+        if getattr(self._apart, "here", False):
+            return
         self._left -= 1
         if self._left == 0:
             self._note.write_text(name)
@@ -110,13 +129,13 @@ def _end(**_: Any) -> NoReturn:
     os._exit(0)
 
 
-def _main(folder: Path, count: int) -> None:
+def _main(folder: Path, first: int, count: int) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    children = {os.fork() or _become(number, folder): number for number in range(1, count + 1)}
+    children = {os.fork() or _become(number, folder): number for number in range(first, first + count)}
     for pid in children:
         os.waitpid(pid, 0)
 
 
 if __name__ == "__main__":
-    _main(Path(sys.argv[1]), int(sys.argv[2]))
+    _main(Path(sys.argv[1]), *map(int, sys.argv[2:]))

@@ -42,17 +42,6 @@ def running(tenant: str) -> list[str]:
     return sorted(found)
 
 
-async def ledger(site: Site, tenant: str) -> list[tuple[str, list[bool], set[int]]]:
-    """By subscription, whether it ran from stretch to stretch, and with how many assets."""
-    found: dict[str, list[tuple[bool, int]]] = {}
-    async with site.world.marketplace.parts.database.transaction(tenant, readonly=True) as connection:
-        for row in await connection.fetch(
-            "SELECT subscription_id, running, assets FROM usage_stretch ORDER BY subscription_id, number"
-        ):
-            found.setdefault(row["subscription_id"], []).append((row["running"], row["assets"]))
-    return [(each, [ran for ran, _ in life], {assets for _, assets in life}) for each, life in found.items()]
-
-
 @pytest.mark.long
 async def test_one_or_none_whenever_a_worker_is_killed(site: Site, tmp_path: Path) -> None:
     tenant = (await site.world.plant()).tenant
@@ -85,4 +74,4 @@ async def test_one_or_none_whenever_a_worker_is_killed(site: Site, tmp_path: Pat
     assert running(tenant) == []
     assert not {name_of(each) for each in given} & set(await site.provisioner.subscriptions())
     # What is paid for: each ran once, with both presses, and then no more.
-    assert await ledger(site, tenant) == [(name_of(each).subscription_id, [True, False], {2}) for each in given]
+    assert await killing.ledger() == [(name_of(each).subscription_id, [True, False], {2}) for each in given]

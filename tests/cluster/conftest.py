@@ -1,0 +1,27 @@
+"""What tests on a cluster need beside one: Helm, and a registry that nodes reach."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.registry import Store, running_registry
+
+HERE = Path(__file__).resolve().parent
+
+
+@pytest.fixture(scope="session")
+def helm() -> str:
+    """The command."""
+    found = shutil.which("helm") or shutil.which("helm", path=HERE / "node_modules/.bin")
+    if found is None:
+        pytest.skip("there is no helm command; `npm ci` in tests/cluster installs one")
+    return found
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """A registry on the engine that the nodes run on."""
+    with running_registry(tmp_path_factory.mktemp("registry")) as made:
+        yield made
