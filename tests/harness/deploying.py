@@ -38,9 +38,11 @@ class Site:
     def worker(self, *others: Provisioner) -> Deploying:
         """One more worker, with other ways to run apps beside the site's own."""
         parts = self.world.marketplace.parts
-        briefing = Briefing(
-            app_runtime.runtime(parts), {"HISTORIAN": "127.0.0.1:9", "MARKETPLACE": self.world.marketplace.address}
-        )
+        addresses = {
+            "HISTORIAN": self.world.plants.historian.address,
+            "MARKETPLACE": self.world.marketplace.address,
+        }
+        briefing = Briefing(app_runtime.runtime(parts), addresses)
         return Deploying(parts.database, parts.operations, parts.audit, Clock(), [self.provisioner, *others], briefing)
 
     async def runs(self, tenant: str, how: str) -> None:

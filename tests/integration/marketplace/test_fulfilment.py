@@ -175,9 +175,8 @@ async def test_what_cannot_be_done_is_answered_so_and_stays_so(world: World) -> 
         await stub.SuspendSubscription(subscriptions.SuspendSubscriptionRequest(name=side.name))
         assert (await side.ask("reinstate")).reason == "NOT_SUSPENDED_UNPAID"
         assert (await side.ask("change-quantity", quantity=7)).succeeded
-        bad = side.signed("suspend")
-        bad.quantity = 3
-        assert await refused(side.stub.FulfilOperation(bad)) == "INVALID_FIELD"
+        senseless = side.signed("suspend", quantity=3)
+        assert await refused(side.stub.FulfilOperation(senseless)) == "INVALID_FIELD"
 
 
 @dataclass

@@ -88,7 +88,14 @@ async def test_from_a_proposal_to_the_end(site: Site) -> None:
     assert (await dualspan(site, tenant, "revoke-tokens", "oee")).returncode == 0
     cancelled = await dualspan(site, tenant, "cancel", "oee")
     assert "start" not in cancelled.stderr
-    assert cancelled.stderr.strip().endswith("is cancelled.")
+    assert "is cancelled." in cancelled.stderr
+    assert "you can fetch what it had and wrote; then that is deleted" in cancelled.stderr
+    assert cancelled.stderr.strip().endswith("dualspan subscriptions export oee")
+    # No historian answers here: what broke off passes for nothing.
+    file = site.folder / "oee.zip"
+    exported = await dualspan(site, tenant, "export", "oee", "--to", str(file), "--json")
+    assert json.loads(exported.stdout)["error"]["reason"] == "UPSTREAM_UNREACHABLE"
+    assert not list(file.parent.glob("oee.zip*"))
     (listed,) = await told(site, tenant, "list")
     assert listed["state"] == "SUBSCRIPTION_STATE_CANCELLED"
     assert "cancelled" in (await dualspan(site, tenant, "list")).stdout

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import grpc.aio
@@ -22,6 +22,7 @@ from dualspan.marketplace.v1.publishing_pb2_grpc import PublishingServiceStub
 from dualspan_frame import decode_frame
 from dualspan_manifest import parse
 from dualspan_marketplace.catalogue.checks import artefacts
+from dualspan_marketplace.deployments.process.provisioner import ProcessProvisioner
 from dualspan_marketplace.samples import Samples
 from dualspan_marketplace.service.checking import Checking
 from dualspan_marketplace.service.trying import Trying
@@ -32,11 +33,12 @@ from dualspan_marketplace.trials.record import Trial
 from dualspan_runtime.channels import open_channel
 from harness.deploying import Site
 from harness.historian import SECRET
-from harness.marketplace import manifest_of, submit, version_name
+from harness.marketplace import draft, manifest_of, submit, version_name
 from harness.subscribing import World
 from harness.upgrading import KilledError, dying
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+APPS = Path(__file__).parents[3] / "apps"
 IMAGE = "docker:\n    image: registry.example.com/apps/oee-board@sha256:" + "1" * 64
 BOUNDS = Bounds(start=15.0, watch=0.3)
 _versions = itertools.count(1)
@@ -63,26 +65,26 @@ class Court:
         await submit(await world.marketplace.channel(world.maker), world.maker, world.app, version, text)
         return version
 
-    async def check(self, version: str, trying: Trying) -> apps_pb2.AppVersion:
+    async def check(self, version: str, trying: Trying, app: str = "") -> apps_pb2.AppVersion:
         """What the worker does with it, once."""
         world = self.site.world
-        parts = world.marketplace.parts
+        parts, app = world.marketplace.parts, app or world.app
         checks = (artefacts([world.maker]), trying.check())
-        await Checking(parts.database, parts.operations, parts.jobs, checks).check(world.maker, world.app, version)
+        await Checking(parts.database, parts.operations, parts.jobs, checks).check(world.maker, app, version)
         stub = PublishingServiceStub(await world.marketplace.channel(world.maker))
-        name = version_name(world.maker, world.app, version)
+        name = version_name(world.maker, app, version)
         return await stub.GetAppVersion(publishing_pb2.GetAppVersionRequest(name=name))
 
     async def open(self) -> list[Trial]:
         async with self.site.world.marketplace.parts.database.platform_transaction() as connection:
             return await trials.open_ones(connection, 100)
 
-    async def concluded(self, version: str, bounds: Bounds = BOUNDS) -> apps_pb2.AppVersion:
+    async def concluded(self, version: str, bounds: Bounds = BOUNDS, app: str = "") -> apps_pb2.AppVersion:
         """Work, as workers do all the time, until the checks have come to something and nothing is left."""
         trying = self.trying(bounds)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(bounds.start + 60):
             while True:
-                found = await self.check(version, trying)
+                found = await self.check(version, trying, app)
                 await trying.sweep()
                 await self.site.worker().sweep()
                 if found.state != apps_pb2.APP_VERSION_STATE_SUBMITTED and not await self.open():
@@ -124,6 +126,25 @@ async def test_one_that_runs_well_goes_on_to_the_review(court: Court) -> None:
     assert words.startswith("It started, and was healthy for ")
     assert "Run by process, with at the most 256 MiB, 500 thousandths of a core" in words
     assert await court.is_clear()
+
+
+@pytest.mark.parametrize("app", ["energy-carbon", "oee-board", "predictive-maintenance", "spc-studio"])
+async def test_what_we_publish_runs_on_what_it_asks_for(court: Court, app: str) -> None:
+    folder, world = APPS / app, court.site.world
+    text = (folder / "app.yaml").read_text("utf-8")
+    manifest = parse(text)
+    made = apps_pb2.AppVersion(manifest=text)
+    for path in (manifest.icon, *manifest.screenshots):
+        made.pictures.add(path=path, content=(folder / path).read_bytes())
+    channel = await world.marketplace.channel(world.maker)
+    await draft(channel, world.maker, app, manifest.version, made)
+    name = version_name(world.maker, app, manifest.version)
+    await PublishingServiceStub(channel).SubmitAppVersion(publishing_pb2.SubmitAppVersionRequest(name=name))
+    provisioner = ProcessProvisioner(court.site.folder.with_name("real"), [world.maker])
+    real = Court(replace(court.site, provisioner=provisioner), court.samples)
+    found = await real.concluded(manifest.version, Bounds(start=60.0, watch=1.0), app)
+    assert outcome(found)[0] == apps_pb2.CHECK_OUTCOME_PASSED, outcome(found)
+    assert await real.is_clear()
 
 
 async def test_it_is_given_a_plant_of_its_own_and_what_its_manifest_asks_for(court: Court) -> None:

@@ -27,7 +27,7 @@ def image(folder: FolderArgument = Path(), as_json: JsonFlag = False) -> None:
     if not url:
         raise CommandError("NO_ENGINE", "No Docker Engine of this machine answers. Start one, or set DOCKER_HOST.")
     messages.print("The image is made of this environment; the first one takes some seconds.")
-    wanted = AppImage(source.manifest.id, _needs(source.folder), source.module, source.folder)
+    wanted = AppImage(f"local/{source.manifest.id}", _needs(source.folder), source.module, source.folder)
     try:
         name = wanted.load(Engine(url))
     except EngineError as err:

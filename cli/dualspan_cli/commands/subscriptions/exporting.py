@@ -34,13 +34,16 @@ def export(
         # What broke off must not pass for all of it.
         part = path.with_name(path.name + ".part")
         size = told = 0
-        with part.open("wb") as file:
-            async for each in stub(session).ExportSubscription(request):
-                size += file.write(each.content)
-                if size - told >= _TOLD_BYTES:
-                    told = size
-                    messages.print(f"  {size >> 20} MiB")
-        part.rename(path)
+        try:
+            with part.open("wb") as file:
+                async for each in stub(session).ExportSubscription(request):
+                    size += file.write(each.content)
+                    if size - told >= _TOLD_BYTES:
+                        told = size
+                        messages.print(f"  {size >> 20} MiB")
+            part.rename(path)
+        finally:
+            part.unlink(missing_ok=True)
         return size
 
     size = with_session(use, tenant=tenant, data=data)

@@ -1,5 +1,6 @@
 """What is handed back, as a ZIP archive that is written while it is read: nothing of it is kept in memory."""
 
+import asyncio
 import io
 import json
 import zipfile
@@ -53,7 +54,8 @@ async def archive(
             with whole.open(_path(tag), "w", force_zip64=True) as file:
                 file.write(_HEAD)
                 async for frame in frames:
-                    _write(file, frame)
+                    # Texts of so many numbers take a while, and others are served meanwhile.
+                    await asyncio.to_thread(_write, file, frame)
                     if part := pipe.taken():
                         yield part
             yield pipe.taken()

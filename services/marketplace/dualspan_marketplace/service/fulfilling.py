@@ -45,15 +45,26 @@ class Fulfilling:
         self._limiting = limiting
         self._secret = secret
 
-    async def fulfil(self, asked: Operation, signature: str) -> Answer:
-        """Do what is asked, once; asked again, what came of it the first time.
+    def authenticate(self, asked: Operation, signature: str) -> None:
+        """Whether it is the payment side that asks, now: nobody else learns what is wrong with a request.
 
         Raises:
             Unauthenticated: It is not signed by the payment side (`SIGNATURE_INVALID`), or not now (`SIGNATURE_STALE`).
+        """
+        # Whoever has no secret knows none: an empty one signs nothing.
+        age = age_of(self._secret, asked.operation_id, asked.content, signature, int(time.time()))
+        if not self._secret or age is None:
+            raise errors.not_signed()
+        if abs(age) > LONGEST_AGE_SECONDS:
+            raise errors.stale(age)
+
+    async def fulfil(self, asked: Operation) -> Answer:
+        """Do what the payment side asks, once; asked again, what came of it the first time.
+
+        Raises:
             NotFound: There is no such subscription; nothing is kept of it.
             InvalidArgument: Another operation has this id (`OPERATION_ID_REUSED`).
         """
-        self._check_signature(asked, signature)
         async with self._database.transaction(asked.name.tenant) as connection:
             known = await store.enter(connection, asked)
             if known is not None:
@@ -66,14 +77,6 @@ class Fulfilling:
             await self._limiting.settle(name)
             await self._jobs.request("marketplace.deploy", name.tenant, name.subscription_id)
         return answer
-
-    def _check_signature(self, asked: Operation, signature: str) -> None:
-        # Whoever has no secret knows none: an empty one signs nothing.
-        age = age_of(self._secret, asked.operation_id, asked.content, signature, int(time.time()))
-        if not self._secret or age is None:
-            raise errors.not_signed()
-        if abs(age) > LONGEST_AGE_SECONDS:
-            raise errors.stale(age)
 
     async def _once(self, connection: Connection, asked: Operation) -> Answer:
         found = await subscriptions.find(connection, asked.name, lock=True)

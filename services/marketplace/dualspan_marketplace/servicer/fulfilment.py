@@ -40,18 +40,15 @@ class FulfilmentServicer(fulfilment_pb2_grpc.FulfilmentServiceServicer):
         self, request: contract.FulfilOperationRequest, context: Any
     ) -> contract.FulfilmentOperation:
         """See the contract."""
-        return _message(await self._fulfilling.fulfil(_read(request), request.signature))
+        names, action = SUBSCRIPTION.parse(request.name), _ACTIONS.get(request.action, Action.SUSPEND)
+        name = SubscriptionName(names["tenant"], names["subscription"])
+        asked = Operation(name, request.operation_id, action, request.plan, request.quantity)
+        self._fulfilling.authenticate(asked, request.signature)
+        _check(request, action)
+        return _message(await self._fulfilling.fulfil(asked))
 
 
-def _read(request: contract.FulfilOperationRequest) -> Operation:
-    names, action = SUBSCRIPTION.parse(request.name), _ACTIONS.get(request.action, Action.SUSPEND)
-    asked = Operation(
-        SubscriptionName(names["tenant"], names["subscription"]),
-        request.operation_id,
-        action,
-        request.plan,
-        request.quantity,
-    )
+def _check(request: contract.FulfilOperationRequest, action: Action) -> None:
     if request.action not in _ACTIONS:
         raise invalid("action", "Say which action is asked for.")
     if _ID.fullmatch(request.operation_id) is None:
@@ -61,7 +58,6 @@ def _read(request: contract.FulfilOperationRequest) -> Operation:
     wanted = action is Action.CHANGE_QUANTITY
     if not (1 <= request.quantity <= _MOST_ASSETS if wanted else not request.quantity):
         raise invalid("quantity", f"quantity is for change-quantity, 1 to {_MOST_ASSETS}, and for nothing else.")
-    return asked
 
 
 def _message(given: Answer) -> contract.FulfilmentOperation:

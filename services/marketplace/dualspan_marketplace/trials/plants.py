@@ -24,6 +24,9 @@ _FIRST_TAG = 1 << 52
 _MOST_TAGS = 1024
 _SPAN_US = 3_600_000_000
 _STEP_US = 10_000_000
+# What the asset models call the number of a machine's state; each is held for five minutes.
+_STATE = "state"
+_STATES = 4
 _KINDS = {
     ValueKind.NUMBER: FrameKind.FLOAT64,
     ValueKind.FLOAT64: FrameKind.FLOAT64,
@@ -102,8 +105,8 @@ def history(tags: Sequence[GrantedTag], now_us: int) -> Frame:
     good = np.zeros(len(times), np.uint32)
     return Frame.concat(
         [
-            Frame((Block(kind, np.full(len(times), tag, np.int64), times, good, _values(kind, places)),))
-            for tag, kind in ((each.tag_id, kind_of(each.kind)) for each in tags)
+            Frame((Block(kind, np.full(len(times), each.tag_id, np.int64), times, good, _values(each, kind, places)),))
+            for each, kind in ((each, kind_of(each.kind)) for each in tags)
         ]
     )
 
@@ -124,8 +127,10 @@ def _granted(role: str, asset: str, need: PropertyNeed, tag: int) -> GrantedTag:
     return GrantedTag(role, asset, need.property, 0, tag, kind, unit, 1.0, 0.0)
 
 
-def _values(kind: FrameKind, places: NDArray[np.int64]) -> Values:
+def _values(of: GrantedTag, kind: FrameKind, places: NDArray[np.int64]) -> Values:
     match kind:
+        case FrameKind.INT64 if of.property == _STATE:
+            return places // 30 % _STATES
         case FrameKind.INT64:
             return places.astype(np.int64)
         case FrameKind.BOOL:
