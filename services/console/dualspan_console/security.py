@@ -12,8 +12,10 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SESSION_COOKIE = "dualspan-session"
+OIDC_COOKIE = "dualspan-oidc"
 LANGUAGE_COOKIE = "dualspan-language"
 _SESSION_SECONDS = 14 * 24 * 3600
+_OIDC_SECONDS = 600
 _YEAR_SECONDS = 365 * 24 * 3600
 
 # Scripts and styles come from this host alone, and nothing is inline: injected markup cannot run.
@@ -92,6 +94,18 @@ class Cookies:
     def end_session(self, response: Response) -> None:
         """Forgets who had signed in."""
         response.delete_cookie(self._named(SESSION_COOKIE), path="/", secure=self.https, httponly=True, samesite="lax")
+
+    def begin_oidc(self, response: Response, state: str) -> None:
+        """Remembers that this browser has begun to sign in with an identity provider."""
+        self._write(response, self._named(OIDC_COOKIE), state, _OIDC_SECONDS)
+
+    def oidc(self, request: Request) -> str:
+        """The state that this browser has begun with; "" without one."""
+        return request.cookies.get(self._named(OIDC_COOKIE), "")
+
+    def end_oidc(self, response: Response) -> None:
+        """Forgets that it has begun."""
+        response.delete_cookie(self._named(OIDC_COOKIE), path="/", secure=self.https, httponly=True, samesite="lax")
 
     def remember_language(self, response: Response, language: str) -> None:
         """Remembers the language that was chosen."""

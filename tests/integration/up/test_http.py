@@ -7,7 +7,7 @@ import pytest
 from harness.up import Running
 from harness.visitor import Visitor
 
-SPECIAL = "<img src=x onerror=alert(1)>\"'&{{7*7}}\u2028"
+SPECIAL = "<img src=x onerror=alert(1)>\u2028\"'&{{7*7}}"
 
 
 def visitor_of(running: Running) -> Visitor:

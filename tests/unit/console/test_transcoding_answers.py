@@ -11,13 +11,17 @@ import numpy as np
 import pytest
 from google.protobuf import any_pb2
 from google.rpc import error_details_pb2, status_pb2
+from starlette.requests import Request
+from starlette.responses import Response
 
 from dualspan.analytics.v1 import reports_pb2
 from dualspan.historian.v1 import chart_pb2, service_pb2
 from dualspan.identity.v1 import resources_pb2 as identity
+from dualspan.marketplace.v1 import subscriptions_pb2
 from dualspan.runtime.v1.access_pb2 import File
 from dualspan_console.transcoding import events as event_module
 from dualspan_console.transcoding.contracts import read_routes
+from dualspan_console.transcoding.endpoint import tagged
 from dualspan_console.transcoding.events import events
 from dualspan_console.transcoding.files import file_headers, file_stream
 from dualspan_console.transcoding.problems import FieldProblem, Problem
@@ -106,7 +110,7 @@ def test_a_failed_call_is_a_problem() -> None:
     assert (response.status_code, response.headers["retry-after"]) == (429, "12")
     assert response.headers["content-type"] == "application/problem+json"
     assert json.loads(bytes(response.body)) == {
-        "type": "https://dualspan.io/problems/too-many-attempts",
+        "type": "urn:dualspan:problem:too-many-attempts",
         "title": "Too much at once",
         "status": 429,
         "detail": "Wait.",
@@ -131,6 +135,15 @@ def test_what_the_way_to_a_service_says_is_not_passed_on(code: grpc.StatusCode, 
     problem = problem_of(failure(code, message="connect ECONNREFUSED 10.0.0.7"))
     assert (problem.status, problem.reason) == (status, code.name)
     assert "10.0.0.7" not in problem.detail
+
+
+@pytest.mark.parametrize(("known", "status"), [("", 200), ('"7"', 304), ('"6"', 200)])
+def test_what_the_caller_has_already_is_not_sent_again(known: str, status: int) -> None:
+    headers = [(b"if-none-match", known.encode())] if known else []
+    request = Request({"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": headers})
+    answer = tagged(request, subscriptions_pb2.Subscription(etag="7"), Response(b"{}"))
+    assert (answer.status_code, answer.headers["etag"]) == (status, '"7"')
+    assert "etag" not in tagged(request, identity.User(), Response(b"{}")).headers
 
 
 class Call:

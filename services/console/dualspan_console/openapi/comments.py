@@ -9,6 +9,15 @@ from typing import Any
 
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor, MethodDescriptor, ServiceDescriptor
 
+_OPERATIONS = "google.longrunning.Operations"
+# This contract is not ours, and of all services that have operations.
+_OF_GOOGLE = {
+    _OPERATIONS: "Long-running operations, of whichever service has them.",
+    f"{_OPERATIONS}.GetOperation": "How an operation stands, and what came of it.",
+    f"{_OPERATIONS}.WaitOperation": "Waits until an operation is done, a minute at the most, and tells how it stands.",
+    f"{_OPERATIONS}.CancelOperation": "Asks for an operation to stop.",
+}
+
 
 class Comments:
     """The comments of all contracts.
@@ -24,7 +33,7 @@ class Comments:
     def load(cls) -> Comments:
         """Those that were written with the stubs."""
         text = (resources.files("dualspan") / "comments.json").read_text("utf-8")
-        return cls(json.loads(text))
+        return cls(json.loads(text) | _OF_GOOGLE)
 
     def of(
         self, what: Descriptor | EnumDescriptor | FieldDescriptor | MethodDescriptor | ServiceDescriptor, *more: str

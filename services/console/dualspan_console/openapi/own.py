@@ -111,6 +111,30 @@ OWN_PATHS: Final[dict[str, Any]] = {
             "responses": {"204": {"description": "It is chosen."}, "default": _PROBLEM},
         }
     },
+    "/v1/session/oidc/{tenant}/{provider}": {
+        "get": {
+            "operationId": "Session_BeginWithProvider",
+            "tags": _TAGS,
+            "summary": "Leads a browser to an enterprise's identity provider; `/v1/oidcProviders:find` tells which.",
+            "security": [],
+            "parameters": [
+                {"name": name, "in": "path", "required": True, "schema": _TEXT} for name in ("tenant", "provider")
+            ],
+            "responses": {"303": {"description": "To the provider."}, "default": _PROBLEM},
+        }
+    },
+    "/v1/session/oidc/callback": {
+        "get": {
+            "operationId": "Session_CompleteWithProvider",
+            "tags": _TAGS,
+            "summary": "Where providers send browsers back to; leads into the console, or to its sign-in page.",
+            "security": [],
+            "parameters": [
+                {"name": name, "in": "query", "required": False, "schema": _TEXT} for name in ("state", "code")
+            ],
+            "responses": {"303": {"description": "Into the console."}, "default": _PROBLEM},
+        }
+    },
     "/v1/openapi.json": {
         "get": {
             "operationId": "OpenApi_Get",

@@ -64,7 +64,7 @@ class Endpoint:
         answer = await self._upstream.call(found.route, message, access, read_timeout(request))
         if found.route.file is not None:
             return file_response(found.route.file, answer)
-        return _checked(Response(to_json(answer), media_type=JSON))
+        return tagged(request, answer, _checked(Response(to_json(answer), media_type=JSON)))
 
     async def _stream(self, request: Request, route: Route, message: Message, access: Access) -> Response:
         call = self._upstream.stream(route, message, access)
@@ -163,6 +163,19 @@ async def _opened(call: Any) -> None:
         grpc.aio.AioRpcError: It was not.
     """
     await call.wait_for_connection()
+
+
+def tagged(request: Request, answer: Message, response: Response) -> Response:
+    """An answer that says of which state it is, where that has a word; what is known already is not sent again."""
+    if "etag" not in answer.DESCRIPTOR.fields_by_name:
+        return response
+    word = str(getattr(answer, "etag"))  # noqa: B009 - not every message has one
+    if not word:
+        return response
+    response.headers["etag"] = f'"{word}"'
+    if request.method in {"GET", "HEAD"} and request.headers.get("if-none-match") == response.headers["etag"]:
+        return Response(status_code=304, headers={"etag": response.headers["etag"]})
+    return response
 
 
 def _checked(response: Response) -> Response:

@@ -10,7 +10,7 @@ import orjson
 from starlette.responses import Response
 
 PROBLEM_TYPE: Final = "application/problem+json"
-TYPES: Final = "https://dualspan.io/problems/"
+TYPES: Final = "urn:dualspan:problem:"
 RETRY_AFTER = "retry_after_seconds"
 
 # The mapping of google/rpc/code.proto; 499 has no name in any RFC, and nobody is there to read it.

@@ -27,6 +27,8 @@ _AS_WORDS = frozenset(
 )
 _UNKNOWN_FIELD = re.compile(r'Message type "[^"]+" has no field named "([^"]+)"(?: at "([^"]+)")?')
 _BAD_VALUE = re.compile(r"Failed to parse (\S+) field: (.*?)\.?$", re.DOTALL)
+# Python's words, which proto's reader passes on.
+_NO_INTEGER = "invalid literal for int()"
 _DEEPEST = 20
 _LONGEST_WORDS = 300
 
@@ -143,7 +145,7 @@ def _refused(words: str, at: Sequence[str]) -> Problem:
         inner = [part for part in (found[2] or "").split(".")[1:] if part]
         return _unknown([".".join([*at, *inner, found[1]])])
     if found := _BAD_VALUE.search(words):
-        what = found[2][:_LONGEST_WORDS]
+        what = "must be a whole number" if _NO_INTEGER in found[2] else found[2][:_LONGEST_WORDS]
         return Problem(
             400, "MALFORMED_FIELD", f"{found[1]}: {what}.", fields=[FieldProblem(".".join([*at, found[1]]), what)]
         )
