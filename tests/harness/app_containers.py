@@ -71,11 +71,12 @@ async def provisioning(
     *,
     peers: Mapping[str, str] | None = None,
     outward: Outward | None = None,
+    sockets: str = "",
     names: Sequence[SubscriptionName] = (NAME,),
 ) -> AsyncGenerator[DockerProvisioner]:
     """A provisioner of a platform of its own, of which nothing stays."""
     platform = f"test-{uuid.uuid4().hex[:8]}"
-    made = DockerProvisioner(url, platform, pool, peers or {}, {"PLATFORM": platform}, outward=outward)
+    made = DockerProvisioner(url, platform, pool, peers or {}, {"PLATFORM": platform}, sockets=sockets, outward=outward)
     try:
         yield made
     finally:
