@@ -44,7 +44,7 @@ _TRANSPORT_WORDS = {
 
 # Where the services' own words do not say what to type next.
 _NEXT_STEP = {
-    grpc.StatusCode.UNAUTHENTICATED: "Sign in again with `dualspan sign-in`.",
+    grpc.StatusCode.UNAUTHENTICATED: "Sign in again with `dualspan sign-in`, or set DUALSPAN_TOKEN to one that holds.",
     grpc.StatusCode.PERMISSION_DENIED: "Ask an administrator of your tenant for a role that may do this.",
     grpc.StatusCode.UNAVAILABLE: "Is the platform running? `dualspan up` starts it on this machine.",
     grpc.StatusCode.DEADLINE_EXCEEDED: "Try again; if it stays slow, its logs say more.",
@@ -71,7 +71,8 @@ def explain(error: CommandError | DualSpanError | grpc.RpcError) -> Failure:
     if not isinstance(error, DualSpanError):
         return Failure("UNKNOWN", str(error), 1)
     code, reason = grpc.StatusCode[error.code], error.reason
-    detail = error.message.rstrip(".")
+    # What the services say to everybody, the command says with its own words.
+    detail = error.message.rstrip(".").removesuffix(" Sign in again").rstrip(".")
     # A reason of the platform's own comes with words that say what to do; a bare code does not.
     needs_hint = reason == error.code or code is grpc.StatusCode.UNAUTHENTICATED
     next_step = _NEXT_STEP.get(code, "") if needs_hint else ""

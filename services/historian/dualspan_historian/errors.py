@@ -22,7 +22,7 @@ def empty_interval() -> InvalidArgument:
 
 def reversed_interval() -> InvalidArgument:
     """A raw read runs forward only."""
-    return InvalidArgument("REVERSED_INTERVAL", "end_time must lie after start_time.")
+    return InvalidArgument("REVERSED_INTERVAL", "The end must lie after the start.")
 
 
 def time_required(field: str) -> InvalidArgument:

@@ -68,6 +68,11 @@ def test_transport_gibberish_is_not_shown(code: grpc.StatusCode, details: str, w
     assert explain(rpc_error(code, details)).words.startswith(words)
 
 
+def test_a_token_that_does_not_hold_is_told_once() -> None:
+    given = rpc_error(grpc.StatusCode.UNAUTHENTICATED, "This token never was. Sign in again.", "TOKEN_INVALID")
+    assert explain(given).words.startswith("This token never was. Sign in again with `dualspan sign-in`, or set")
+
+
 def test_errors_of_the_library_and_the_command_are_explained_alike() -> None:
     assert explain(DualSpanError("NOT_FOUND", "TAG_NOT_FOUND", "No tag 7.")).exit_code == 7
     failure = explain(DataFolderInUseError("/data", "process 12"))
