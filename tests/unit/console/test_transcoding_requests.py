@@ -84,6 +84,12 @@ def test_an_operation_is_waited_for() -> None:
     assert request.timeout.seconds == 3
 
 
+def test_operations_are_listed_of_one_service() -> None:
+    request = build("ListOperations", {"name": "tenants/a"}, [("filter", "marketplace"), ("pageSize", "50")])
+    assert isinstance(request, operations_pb2.ListOperationsRequest)
+    assert (request.name, request.filter, request.page_size) == ("tenants/a", "marketplace", 50)
+
+
 @pytest.mark.parametrize(
     ("method", "query", "body", "reason", "field"),
     [

@@ -13,6 +13,7 @@ _OPERATIONS = "google.longrunning.Operations"
 # This contract is not ours, and of all services that have operations.
 _OF_GOOGLE = {
     _OPERATIONS: "Long-running operations, of whichever service has them.",
+    f"{_OPERATIONS}.ListOperations": "The operations of one service, which `filter` names, newest first.",
     f"{_OPERATIONS}.GetOperation": "How an operation stands, and what came of it.",
     f"{_OPERATIONS}.WaitOperation": "Waits until an operation is done, a minute at the most, and tells how it stands.",
     f"{_OPERATIONS}.CancelOperation": "Asks for an operation to stop.",

@@ -24,6 +24,7 @@ _OPERATIONS = operations_pb2.DESCRIPTOR.services_by_name["Operations"]
 # This contract is Google's: its own annotations fit no name of ours. As its services' configurations do, the rules
 # stand here (google/api/http.proto, "Transcoding with gRPC API Configuration").
 _OPERATION_RULES = {
+    "ListOperations": HttpRule(get="/v1/{name=tenants/*}/operations"),
     "GetOperation": HttpRule(get="/v1/{name=tenants/*/operations/*}"),
     "WaitOperation": HttpRule(post="/v1/{name=tenants/*/operations/*}:wait", body="*"),
     "CancelOperation": HttpRule(post="/v1/{name=tenants/*/operations/*}:cancel", body="*"),

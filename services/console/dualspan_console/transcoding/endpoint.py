@@ -23,8 +23,9 @@ from dualspan_console.transcoding.problems import Problem
 from dualspan_console.transcoding.rendering import to_json
 from dualspan_console.transcoding.requests import build_request
 from dualspan_console.transcoding.router import Router
-from dualspan_console.transcoding.upstream import Upstream, problem_of
+from dualspan_console.transcoding.upstream import Upstream, own_problem, problem_of
 from dualspan_runtime.context import bind_request_id, request_id
+from dualspan_runtime.errors import DomainError
 
 REQUEST_ID_HEADER = "x-request-id"
 _LARGEST_ANSWER = 64 * MEBIBYTE
@@ -127,6 +128,8 @@ async def guarded(request: Request, handle: Callable[[Request], Awaitable[Respon
             response = _refused(request, problem)
         except grpc.aio.AioRpcError as error:
             response = _refused(request, problem_of(error))
+        except DomainError as error:
+            response = _refused(request, own_problem(error))
         except ClientDisconnect:
             response = Response(status_code=499)
         response.headers[REQUEST_ID_HEADER] = identifier

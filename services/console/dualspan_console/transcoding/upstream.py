@@ -9,6 +9,7 @@ from typing import Any
 
 import grpc
 import grpc.aio
+from google.longrunning import operations_pb2
 from google.protobuf.message import DecodeError, Message
 from google.rpc import error_details_pb2, status_pb2
 
@@ -16,6 +17,7 @@ from dualspan_console.transcoding.callers import Access
 from dualspan_console.transcoding.contracts import Route, message_class
 from dualspan_console.transcoding.problems import STATUS, FieldProblem, Problem
 from dualspan_runtime.channels import open_channel
+from dualspan_runtime.errors import DomainError
 from dualspan_runtime.settings import PlatformSettings
 
 # Which services have long-running operations; the id of one does not say whose it is.
@@ -62,6 +64,8 @@ class Upstream:
         """
         if route.service in self.channels:
             return await self._ask(route.service, route, request, access, seconds)
+        if isinstance(request, operations_pb2.ListOperationsRequest):
+            return await self._ask(_service_of(request), route, request, access, seconds)
         for service in _WITH_OPERATIONS[:-1]:
             try:
                 return await self._ask(service, route, request, access, seconds)
@@ -90,6 +94,14 @@ class Upstream:
         return await method(request, metadata=access.metadata, timeout=seconds)
 
 
+def _service_of(request: operations_pb2.ListOperationsRequest) -> str:
+    """Whose operations are asked for: each service has pages of its own, and `filter` says which service's."""
+    if request.filter not in _WITH_OPERATIONS:
+        told = f"Say whose operations: one of {', '.join(_WITH_OPERATIONS)}."
+        raise Problem(400, "FILTER_UNKNOWN", told, fields=[FieldProblem("filter", told)])
+    return request.filter
+
+
 async def raise_if_failed(call: Any) -> None:
     """Looks how a stream ended, which only its status tells.
 
@@ -101,6 +113,11 @@ async def raise_if_failed(call: Any) -> None:
         raise grpc.aio.AioRpcError(
             code, await call.initial_metadata(), await call.trailing_metadata(), details=await call.details()
         )
+
+
+def own_problem(error: DomainError) -> Problem:
+    """What was found wrong here, before any service was asked, in HTTP."""
+    return Problem(STATUS[error.code.name], error.reason, error.message, error.metadata)
 
 
 def problem_of(error: grpc.aio.AioRpcError) -> Problem:

@@ -26,7 +26,7 @@ async function read(id, signal) {
   const [listing, apps, operations] = await Promise.all([
     get(ofTenant(`listings/${subscription.app}`), {}, signal).catch(() => null),
     may("marketplace.apps.open") ? get(ofTenant("openableApps"), { pageSize: 1000 }, signal) : { openableApps: [] },
-    get(ofTenant("operations"), { pageSize: 50 }, signal).catch(() => ({ operations: [] })),
+    get(ofTenant("operations"), { filter: "marketplace", pageSize: 50 }, signal).catch(() => ({ operations: [] })),
   ]);
   const progress = operations.operations.find(({ metadata }) => metadata?.subscription === subscription.name);
   return {
