@@ -27,6 +27,23 @@ def run(*command: str, given: str | None = None) -> str:
     return done.stdout
 
 
+def may(namespace: str, verb: str, what: str, where: str = "") -> bool:
+    """Whether the account that the chart gives to the marketplace's workers may do something.
+
+    Args:
+        namespace: Of the platform.
+        verb: Such as `get`.
+        what: A resource, or a part of one: `pods`, `pods/exec`.
+        where: A namespace; empty: in all, and what is in none.
+    """
+    kind, _, part = what.partition("/")
+    place = ("--namespace", where) if where else ("--all-namespaces",)
+    account = f"--as=system:serviceaccount:{namespace}:{_RELEASE}-apps"
+    # With a slash it would be an object of that name.
+    command = ["kubectl", "auth", "can-i", verb, kind, account, *place, *([f"--subresource={part}"] if part else [])]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() == "yes"
+
+
 @dataclass(frozen=True)
 class PlatformAccount:
     """An account in a namespace of its own, for a platform that has no other part on the cluster.
