@@ -1,5 +1,6 @@
 """One demonstration and one browser for all tests of the console."""
 
+import os
 import shutil
 import signal
 import subprocess
@@ -17,6 +18,8 @@ from playwright.async_api import Browser
 from harness.up import environment, free_row
 
 START_SECONDS = 150
+# One that runs already, while pages are made: `address e-mail password`.
+RUNNING = os.environ.get("DUALSPAN_TEST_CONSOLE", "")
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,9 @@ class Demonstration:
 
 @pytest.fixture(scope="session")
 def demonstration() -> Iterator[Demonstration]:
+    if RUNNING:
+        yield Demonstration(*RUNNING.split())
+        return
     folder = Path(tempfile.mkdtemp(prefix="dualspan-browser-"))
     log = folder / "demo.log"
     with log.open("wb") as output:

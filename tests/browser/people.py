@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from collections.abc import AsyncGenerator
@@ -54,7 +55,12 @@ class Person:
     async def settled(self) -> None:
         """Waits until nothing is waited for any more."""
         await self.page.wait_for_selector("[aria-busy=true]", state="detached")
-        await self.page.wait_for_function("document.fonts.status === 'loaded'")
+
+    async def until(self, condition: str) -> None:
+        """Waits until an expression is true; the page's policy lets Playwright evaluate none of its own accord."""
+        async with asyncio.timeout(_PATIENCE_MS / 1000):
+            while not await self.page.evaluate(condition):  # noqa: ASYNC110 - a page has no event of ours
+                await asyncio.sleep(0.05)
 
     async def violations(self) -> list[str]:
         """What axe finds wrong that is serious or worse, with the elements that it is about."""

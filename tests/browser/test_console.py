@@ -12,7 +12,7 @@ import pytest_asyncio
 from browser.chromium import find_chromium
 from browser.conftest import Demonstration
 from browser.people import Person, person
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, expect
 
 pytestmark = [
     pytest.mark.browser,
@@ -52,10 +52,10 @@ async def admin(demonstration: Demonstration, browser: Browser) -> AsyncGenerato
         yield visitor
 
 
-async def drawn(page: Page) -> None:
+async def drawn(visitor: Person) -> None:
     """Waits until a chart has a line."""
-    await page.wait_for_selector(".chart[data-drawn] canvas")
-    await page.wait_for_function(f"{COLOURS} > 10")
+    await visitor.page.wait_for_selector(".chart[data-drawn] canvas")
+    await visitor.until(f"{COLOURS} > 10")
 
 
 async def test_the_first_minutes_are_these_clicks(demonstration: Demonstration, browser: Browser) -> None:
@@ -75,7 +75,7 @@ async def test_the_first_minutes_are_these_clicks(demonstration: Demonstration, 
         assert "`imm01 nozzle temperature`" in guide
         assert "**Nozzle temperature**" in guide
         await page.get_by_role("treeitem", name="Nozzle temperature").first.click()
-        await drawn(page)
+        await drawn(visitor)
         value = page.locator("[data-series='imm01/nozzle-temperature'] .value")
         await expect(value).to_have_text(re.compile(r"\d"))
         assert time.monotonic() - begun < 60
@@ -97,12 +97,12 @@ async def test_every_page_can_be_used_by_everybody(
             await visitor.open(path)
             await visitor.settled()
             if name == "explore":
-                await drawn(visitor.page)
+                await drawn(visitor)
             wrong[name] = await visitor.violations()
             if await visitor.stands_out():
                 wrong[name].append("something is wider than the window")
             await visitor.keep(f"console-{name}-{language}-{size}")
-    assert {name: found for name, found in wrong.items() if found} == {}
+        assert {name: found for name, found in wrong.items() if found} == {}
 
 
 async def test_home_says_what_needs_me_and_how_plants_are(admin: Person) -> None:
@@ -124,7 +124,7 @@ async def test_tags_are_found_and_their_values_move(admin: Person) -> None:
 async def test_a_chart_is_zoomed_moved_compared_and_shared(admin: Person) -> None:
     page = admin.page
     await admin.open("/explore?s=imm01/nozzle-temperature&last=600000")
-    await drawn(page)
+    await drawn(admin)
     await expect(page.locator(".live")).to_have_text("live")
     box = await page.locator(".u-over").bounding_box()
     assert box
@@ -136,7 +136,7 @@ async def test_a_chart_is_zoomed_moved_compared_and_shared(admin: Person) -> Non
     zoomed = page.url
     await page.locator(".chart").focus()
     await page.keyboard.press("ArrowLeft")
-    await page.wait_for_function(f"location.href !== {zoomed!r}")
+    await page.wait_for_url(lambda url: url != zoomed)
     await page.get_by_role("button", name="To now").click()
     await page.wait_for_url("**last=*")
     await page.get_by_role("button", name="Compare Nozzle temperature").click()
