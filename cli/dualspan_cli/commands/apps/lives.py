@@ -17,8 +17,7 @@ from dualspan_cli.commands.apps.catalogue import AppArgument
 from dualspan_cli.commands.apps.validate import FolderArgument
 from dualspan_cli.commands.options import DataOption, TenantOption, with_session
 from dualspan_cli.errors import CommandError
-from dualspan_cli.output import JsonFlag, as_dict, messages, print_json, print_rows
-from dualspan_cli.publishing.source import AppSource
+from dualspan_cli.output import JsonFlag, as_dict, messages, print_done, print_json, print_rows
 from dualspan_cli.session import Session, all_pages, required_tenant
 
 if TYPE_CHECKING:  # exists in the stub file only
@@ -84,10 +83,7 @@ def publisher(
         return await _stub(session).UpdatePublisher(contract.UpdatePublisherRequest(publisher=given))
 
     told = with_session(use, tenant=tenant, data=data)
-    if as_json:
-        print_json(as_dict(told))
-    else:
-        messages.print(f"Apps are published by {told.display_name.en} ({told.display_name.zh}).")
+    print_done(f"Apps are published by {told.display_name.en} ({told.display_name.zh}).", told, as_json=as_json)
 
 
 def submit(
@@ -103,6 +99,8 @@ def submit(
     as_json: JsonFlag = False,
 ) -> None:
     """Hand a version in: it is checked, and then waits for a reviewer. Exit code 1: a check failed."""
+    from dualspan_cli.publishing.source import AppSource
+
     source = AppSource.load(folder)
     manifest = source.manifest
     given = apps_pb2.AppVersion(manifest=manifest.source)
@@ -142,7 +140,8 @@ async def _followed(session: Session, operation: operations_pb2.Operation) -> No
             messages.print(f"{marks[check.outcome]} {check.check}")
             for finding in check.findings:
                 messages.print(f"    {finding}", soft_wrap=True, markup=False)
-        told = len(ended)
+        # Checks that wait for something begin anew: what was told is not told again.
+        told = max(told, len(ended))
         if operation.done:
             break
         wait = operations_pb2.WaitOperationRequest(name=operation.name, timeout=_WAIT)
