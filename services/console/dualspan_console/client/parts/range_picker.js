@@ -45,7 +45,6 @@ function spanWords({ from, to, last }) {
 export function RangePicker({ range, choose }) {
   return html`<${Menu}
     left
-    name=${t("range.choose")}
     label=${html`<${Icon} name="clock" /><span>${spanWords(range)}</span><${Icon} name="down" />`}
   >
     ${(close) =>

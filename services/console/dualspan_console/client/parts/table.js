@@ -46,6 +46,19 @@ function useWindow(box, count, rowHeight) {
   return count <= MANY_ROWS ? [0, count] : [range[0], Math.min(count, range[1])];
 }
 
+/** Whether a box has more than it shows: then keys must be able to scroll it. */
+function useScrolls(box, isLong) {
+  const [scrolls, setScrolls] = useState(isLong);
+  useEffect(() => {
+    const look = () => setScrolls(isLong || box.current.scrollWidth > box.current.clientWidth);
+    const watch = new ResizeObserver(look);
+    watch.observe(box.current);
+    look();
+    return () => watch.disconnect();
+  }, [isLong]);
+  return scrolls;
+}
+
 /**
  * A table.
  * @param {object} props
@@ -60,6 +73,7 @@ export function Table({ columns, rows, rowKey, label, open, rowHeight = 44 }) {
   const [order, setOrder] = useState(null);
   const box = useRef(null);
   const ordered = useMemo(() => sorted(rows, columns, order), [rows, columns, order]);
+  const scrolls = useScrolls(box, ordered.length > MANY_ROWS);
   const [first, last] = useWindow(box, ordered.length, rowHeight);
   const onRowKey = (event, row) => {
     if (event.key === "Enter" && event.target === event.currentTarget) open(row);
@@ -76,7 +90,9 @@ export function Table({ columns, rows, rowKey, label, open, rowHeight = 44 }) {
     class="table"
     ref=${box}
     style=${ordered.length > MANY_ROWS ? { maxHeight: "70vh" } : {}}
-    tabindex=${ordered.length > MANY_ROWS ? 0 : undefined}
+    tabindex=${scrolls ? 0 : undefined}
+    role=${scrolls ? "region" : undefined}
+    aria-label=${scrolls ? label : undefined}
   >
     <table aria-rowcount=${ordered.length}>
       <caption class="unseen">
