@@ -88,7 +88,7 @@ class Person:
     def listen(self, message: ConsoleMessage) -> None:
         """Writes down what the page's console says is wrong."""
         if message.type == "error":
-            self.problems.append(message.text)
+            self.problems.append(f"{message.text} {message.location.get('url', '')}")
 
 
 @asynccontextmanager
@@ -131,6 +131,6 @@ async def person(
     page.on("pageerror", lambda error: visitor.problems.append(str(error)))
     try:
         yield visitor
-        assert visitor.problems == [], "a page or its policy complained"
+        assert not visitor.problems, f"a page or its policy complained: {visitor.problems}"
     finally:
         await context.close()

@@ -110,7 +110,7 @@ async def test_the_board_is_opened_from_the_console_and_ends_with_the_session(do
         await page.open(f"{doors.console}/apps")
         await page.until("document.querySelectorAll('[data-app]').length === 2")
         assert await page.text("[data-app=stopped] .badge") == "suspended"
-        await seen(page, "console-apps.png")
+        await seen(page, "app-suspended.png")
         await open_from_console(doors, page, "stopped")
         await page.until("document.querySelector('h1').textContent === 'The app is not running'")
         assert "a plan that is paid is needed" in await page.text(".detail")
