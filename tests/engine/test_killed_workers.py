@@ -1,10 +1,13 @@
-"""Celery workers killed with -9 after every single request to an engine that a start, and an end, takes."""
+"""Celery workers killed with -9 after every single thing that a start, an upgrade and an end do; and one that goes on
+while another app's image does not come."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import uuid
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +22,20 @@ from dualspan_cli.engine import Engine
 from dualspan_manifest import parse
 from harness.databases import clone, drop
 from harness.killing import Killing, name_of
-from harness.marketplace import MANIFEST
+from harness.marketplace import MANIFEST, manifest_of
 from harness.subscribing import World, running_world
 from harness.up import free_row
 
-pytestmark = [pytest.mark.engine, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.engine, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(900)]
 
-# More than either takes: the last ones of them get to their end.
+# More than a start or an end takes: the last ones of them get to their end.
 KILLS = 16
 # A network, a volume, two containers. Each worker is killed a step later than the one before it, but one may look once
 # more than another, and then one thing is passed over.
 THINGS = 4 - 1
-PLATFORM = f"test-{uuid.uuid4().hex[:8]}"
-LABEL = {"label": f"io.dualspan.platform={PLATFORM}"}
+# An upgrade takes more: it is done again, with workers that are killed later, until some get to their end.
+MOST_UPGRADES = 6
+HEAL_SECONDS = 10
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -44,82 +48,202 @@ async def world(migrated_postgres: EmbeddedPostgres, redis_server: EmbeddedRedis
         await drop(database)
 
 
-def answering(world: World, image: str) -> str:
-    """The sample app, as `python -m http.server`."""
+def answering(world: World, image: str, version: str = "1.2.0") -> str:
+    """The sample app, as `python -m http.server`; a new version runs beside the old one for a second."""
     egress = MANIFEST[MANIFEST.index("egress:") : MANIFEST.index("run:")]
     changes = {
-        "id: oee-board": f"id: {world.app}",
         parse(MANIFEST).run.image: image,
         "port: 8080": "port: 8000",
         "/healthz": "/",
         egress: "",
+        "  canary: 5m\n  compare:\n    - {output: oee, tolerance: 0.5, share: 0.98}": "  canary: 1s",
     }
-    text = MANIFEST
+    text = manifest_of(world.app, version)
     for old, new in changes.items():
-        assert old in text
+        assert old in text, old
         text = text.replace(old, new, 1)
     return text
 
 
-async def runs(world: World, tenant: str, manifest: str) -> None:
+async def as_admin(world: World, statement: str, *arguments: str) -> None:
     admin = await asyncpg.connect(world.database.admin_url)
-    await admin.execute("UPDATE marketplace.subscription SET manifest = $2 WHERE tenant_id = $1", tenant, manifest)
-    await admin.close()
+    try:
+        await admin.execute(statement, *arguments)
+    finally:
+        await admin.close()
 
 
-def running(engine: Any) -> Counter[str]:
-    """How many apps run of each subscription."""
-    found = engine.containers.list(filters={"label": [LABEL["label"], "io.dualspan.part=app"]})
-    return Counter(each.labels["io.dualspan.subscription"] for each in found)
+class Place:
+    """A platform of one test's own on the engine.
+
+    Args:
+        engine: Its client.
+        url: Of the engine.
+        folder: For logs.
+        pool: Address space of its apps.
+    """
+
+    def __init__(self, engine: Any, url: str, folder: Path, pool: str) -> None:
+        platform = f"test-{uuid.uuid4().hex[:8]}"
+        self._engine = engine
+        self._label = {"label": f"io.dualspan.platform={platform}"}
+        self.settings = {
+            "DUALSPAN_MARKETPLACE_APPS_FOLDER": str(folder / "apps"),
+            "DUALSPAN_MARKETPLACE_DOCKER_URL": url,
+            "DUALSPAN_MARKETPLACE_DOCKER_PLATFORM": platform,
+            "DUALSPAN_MARKETPLACE_DOCKER_SUBNETS": pool,
+        }
+
+    def apps(self) -> list[Any]:
+        """Containers of apps that run."""
+        return self._engine.containers.list(filters={"label": [self._label["label"], "io.dualspan.part=app"]})
+
+    def running(self) -> Counter[str]:
+        """How many apps run of each subscription, and of each canary."""
+        return Counter(each.labels["io.dualspan.subscription"] for each in self.apps())
+
+    def things(self) -> Counter[str]:
+        """Everything of the platform, by kind."""
+        found = (
+            *self._engine.containers.list(all=True, filters=self._label),
+            *self._engine.networks.list(filters=self._label),
+            *self._engine.volumes.list(filters=self._label),
+        )
+        return Counter(type(each).__name__ for each in found)
+
+    def clear(self) -> None:
+        """Whatever the test comes to, nothing of it stays."""
+        for container in self._engine.containers.list(all=True, filters=self._label):
+            container.remove(force=True)
+        for rest in (*self._engine.networks.list(filters=self._label), *self._engine.volumes.list(filters=self._label)):
+            rest.remove()
 
 
-def things(engine: Any) -> list[str]:
-    """Everything of the platform."""
-    containers = engine.containers.list(all=True, filters=LABEL)
-    return [
-        each.name for each in (*containers, *engine.networks.list(filters=LABEL), *engine.volumes.list(filters=LABEL))
-    ]
+@contextlib.contextmanager
+def place(engine: Any, url: str, folder: Path, pool: str) -> Generator[Place]:
+    made = Place(engine, url, folder, pool)
+    try:
+        yield made
+    finally:
+        made.clear()
 
 
-@pytest.fixture
-def swept(engine: Any) -> Iterator[None]:
-    """Whatever the test comes to, nothing of it stays."""
-    yield
-    for container in engine.containers.list(all=True, filters=LABEL):
-        container.remove(force=True)
-    for rest in (*engine.networks.list(filters=LABEL), *engine.volumes.list(filters=LABEL)):
-        rest.remove()
+@pytest.fixture(scope="module")
+def image(engine_url: str) -> str:
+    return AppImage("dualspan/answering", "", "http.server").load(Engine(engine_url))
 
 
 async def test_one_or_none_whenever_a_worker_is_killed(
-    world: World, engine: Any, engine_url: str, tmp_path: Path, swept: None
+    world: World, engine: Any, engine_url: str, image: str, tmp_path: Path
 ) -> None:
-    image = AppImage("dualspan/answering", "", "http.server").load(Engine(engine_url))
-    tenant = (await world.plant()).tenant
-    settings = {
-        "DUALSPAN_MARKETPLACE_APPS_FOLDER": str(tmp_path / "apps"),
-        "DUALSPAN_MARKETPLACE_DOCKER_URL": engine_url,
-        "DUALSPAN_MARKETPLACE_DOCKER_PLATFORM": PLATFORM,
-        "DUALSPAN_MARKETPLACE_DOCKER_SUBNETS": "10.215.0.0/20",
-    }
-    killing = Killing(world, tmp_path, tenant, settings)
-    given = await killing.subscriptions(KILLS)
-    await runs(world, tenant, answering(world, image))
+    with place(engine, engine_url, tmp_path, "10.215.0.0/20") as here:
+        tenant = (await world.plant()).tenant
+        killing = Killing(world, tmp_path, tenant, here.settings)
+        given = await killing.subscriptions(KILLS)
+        ids = [name_of(each).subscription_id for each in given]
+        one_each = Counter(Container=2 * KILLS, Network=KILLS, Volume=KILLS)
+        query = "UPDATE marketplace.subscription SET manifest = $2 WHERE tenant_id = $1"
+        await as_admin(world, query, tenant, answering(world, image))
 
-    await killing.accept(given)
-    after = await killing.killed(given)
-    assert len(after) < KILLS, "some starts must get to their end, or there are steps that nobody was killed after"
-    assert sum("/create" in each for each in after) >= THINGS
-    assert any(each.endswith("/start") for each in after)
-    assert set(running(engine).values()) <= {1}
-    async with killing.healing():
-        await killing.until(given, contract.SUBSCRIPTION_STATE_ACTIVE)
-    assert running(engine) == Counter(name_of(each).subscription_id for each in given)
+        await killing.accept(given)
+        after = await killing.killed(given)
+        assert len(after) < KILLS, "some starts must get to their end, or there are steps that nobody was killed after"
+        assert sum("/create" in each for each in after) >= THINGS
+        assert any(each.endswith("/start") for each in after)
+        assert set(here.running().values()) <= {1}
+        async with killing.healing():
+            await killing.until(given, contract.SUBSCRIPTION_STATE_ACTIVE)
+        assert here.running() == Counter(ids)
+        assert here.things() == one_each
 
-    await killing.cancel(given)
-    after = await killing.killed(given)
-    assert len(after) < KILLS
-    assert sum(each.startswith("DELETE") for each in after) >= THINGS
-    async with killing.healing():
-        await killing.until(given, contract.SUBSCRIPTION_STATE_CANCELLED)
-    assert things(engine) == []
+        await upgraded(killing, world, given, image, here)
+        assert here.running() == Counter(ids)
+        assert here.things() == one_each
+
+        await killing.cancel(given)
+        after = await killing.killed(given)
+        assert len(after) < KILLS
+        assert sum(each.startswith("DELETE") for each in after) >= THINGS
+        async with killing.healing():
+            await killing.until(given, contract.SUBSCRIPTION_STATE_CANCELLED)
+        assert here.things() == Counter()
+        # What is paid for: each ran once, with both presses and through all upgrades, and then no more.
+        assert await killing.ledger() == [(each, [True, False], {2}) for each in ids]
+
+
+async def upgraded(killing: Killing, world: World, given: list[contract.Subscription], image: str, here: Place) -> None:
+    """From version to version, with workers killed ever later, until some come to the end of an upgrade."""
+    seen: list[str] = []
+    for number in range(1, MOST_UPGRADES + 1):
+        version = f"1.{number + 2}.0"
+        await world.marketplace.publish(world.maker, world.app, version, manifest_of(world.app, version))
+        query = "UPDATE marketplace.app_version SET manifest = $2 WHERE app_id = $1 AND version = '" + version + "'"
+        await as_admin(world, query, world.app, answering(world, image, version))
+        await killing.upgrade(given, version)
+        after = await killing.killed(given, task="harness.upgrade", first=1 + (number - 1) * len(given))
+        assert set(here.running().values()) <= {1}
+        seen += after
+        async with killing.healing():
+            await killing.until(given, contract.SUBSCRIPTION_STATE_ACTIVE, version)
+            await until_alone(killing, here, given)
+        if len(after) < len(given):
+            break
+    else:
+        raise AssertionError(f"no upgrade got to its end: {seen}")
+    # Two starts and two ends, of the canary and of the one in its place, and what was decided between them.
+    assert sum(each.endswith("/start") for each in seen) >= 2
+    assert sum("/create" in each for each in seen) >= 2 * THINGS
+    assert sum(each.startswith("DELETE") for each in seen) >= 2 * THINGS
+    assert sum(each == "commit" for each in seen) >= 8
+
+
+async def until_alone(killing: Killing, here: Place, given: list[contract.Subscription]) -> None:
+    """Canaries end after the switch."""
+    wanted = Counter(name_of(each).subscription_id for each in given)
+    async with asyncio.timeout(60):
+        while here.running() != wanted or here.things()["Network"] != len(given):  # noqa: ASYNC110 - other processes
+            await asyncio.sleep(0.2)
+
+
+async def test_an_image_that_does_not_come_holds_nobody_up(
+    world: World, engine: Any, engine_url: str, image: str, tmp_path: Path
+) -> None:
+    asked = asyncio.Event()
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        await reader.read()
+        writer.close()
+
+    registry = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+    address = f"127.0.0.1:{registry.sockets[0].getsockname()[1]}"
+    with place(engine, engine_url, tmp_path, "10.215.16.0/20") as here:
+        tenant = (await world.plant()).tenant
+        killing = Killing(world, tmp_path, tenant, here.settings)
+        well, waiting = await killing.subscriptions(2)
+        query = "UPDATE marketplace.subscription SET manifest = $2 WHERE tenant_id = $1 AND subscription_id ="
+        nowhere = f"{address}/slow@sha256:{'5' * 64}"
+        for each, which in ((well, image), (waiting, nowhere)):
+            of_one = f"{query} '{name_of(each).subscription_id}'"
+            await as_admin(world, of_one, tenant, answering(world, which))
+        async with registry, killing.healing():
+            await killing.accept([waiting])
+            await asyncio.wait_for(asked.wait(), 60)
+            # Nobody waits: another starts, and when it dies it is started again.
+            await killing.accept([well])
+            died = await another(here, "")
+            engine.containers.get(died).kill()
+            begin = asyncio.get_running_loop().time()
+            assert await another(here, died) != died
+            assert asyncio.get_running_loop().time() - begin < HEAL_SECONDS
+            assert here.running()[name_of(well).subscription_id] == 1
+
+
+async def another(here: Place, than: str) -> str:
+    """Waits for an app that runs, and is not the one before."""
+    async with asyncio.timeout(60):
+        while True:
+            for each in here.apps():
+                if each.id != than:
+                    return each.id
+            await asyncio.sleep(0.1)

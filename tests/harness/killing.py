@@ -14,6 +14,8 @@ import asyncpg
 import redis
 
 from dualspan.marketplace.v1 import subscriptions_pb2 as contract
+from dualspan.marketplace.v1 import upgrades_pb2
+from dualspan.marketplace.v1.upgrades_pb2_grpc import UpgradeServiceStub
 from dualspan_manifest import parse
 from dualspan_marketplace.settings import MarketplaceSettings
 from dualspan_marketplace.subscriptions.model import SubscriptionName
@@ -59,6 +61,15 @@ class Killing:
         for each in given:
             await stub.CancelSubscription(contract.CancelSubscriptionRequest(name=each.name))
 
+    async def upgrade(self, given: Sequence[contract.Subscription], version: str) -> None:
+        """Ask for a published version, for each; the task `harness.upgrade` takes that to its end."""
+        stub = UpgradeServiceStub(await self.world.marketplace.channel(self.tenant, "admin"))
+        subscriptions = await self.world.stub(self.tenant)
+        for each in given:
+            now = await subscriptions.GetSubscription(contract.GetSubscriptionRequest(name=each.name))
+            request = upgrades_pb2.UpgradeSubscriptionRequest(name=each.name, version=version, etag=now.etag)
+            await stub.UpgradeSubscription(request)
+
     async def killed(
         self, given: Sequence[contract.Subscription], first: int = 1, task: str = "marketplace.deploy"
     ) -> list[str]:
@@ -100,17 +111,20 @@ class Killing:
             worker.terminate()
             await worker.wait()
 
-    async def until(self, given: Sequence[contract.Subscription], state: contract.SubscriptionState.ValueType) -> None:
-        """Wait until all of them have come to a state."""
+    async def until(
+        self, given: Sequence[contract.Subscription], state: contract.SubscriptionState.ValueType, version: str = ""
+    ) -> None:
+        """Wait until all of them have come to a state, and to a version if one is named."""
         stub = await self.world.stub(self.tenant)
         request = contract.ListSubscriptionsRequest(parent=f"tenants/{self.tenant}", page_size=1000)
-        wanted = {each.name: state for each in given}
-        found: dict[str, int] = {}
+        wanted = {each.name: (int(state), version) for each in given}
+        found: dict[str, tuple[int, str]] = {}
         try:
             async with asyncio.timeout(_HEAL_SECONDS):
                 while found != wanted:
                     await asyncio.sleep(0.1)
-                    found = {each.name: each.state for each in (await stub.ListSubscriptions(request)).subscriptions}
+                    listed = (await stub.ListSubscriptions(request)).subscriptions
+                    found = {each.name: (int(each.state), each.version if version else "") for each in listed}
         except TimeoutError as err:
             raise AssertionError(f"{found}\n{(self.folder / 'worker.log').read_text()[-4000:]}") from err
 

@@ -7,6 +7,7 @@ outside; it ends when its first task does. What it was killed after stands in FO
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import os
 import shutil
@@ -24,15 +25,47 @@ import requests
 from celery.signals import task_postrun, task_prerun
 
 from dualspan_marketplace import tasks
-from dualspan_marketplace.composition import deployments
+from dualspan_marketplace.composition import deployments, upgrades
 from dualspan_marketplace.deployments.process import launch
 from dualspan_marketplace.deployments.process.provisioner import ProcessProvisioner
+from dualspan_marketplace.service import deploying
+from dualspan_marketplace.store import upgrades as store
+from dualspan_marketplace.subscriptions.model import SubscriptionName
 from harness.killing import INTERPRETER
 
+_AT_ONCE = 1000
+_LOOK_SECONDS = 0.05
+# On a machine that is busy, too, a worker gets to the step that it is killed after.
+setattr(deploying, "_FOLLOW_SECONDS", 300.0)  # noqa: B010 - a constant to a type checker
 app = tasks.app
 if INTERPRETER in os.environ:
     mine = functools.partial(ProcessProvisioner, interpreter=[os.environ[INTERPRETER]])
     setattr(deployments, "ProcessProvisioner", mine)  # noqa: B010 - a type checker knows the class
+
+
+@app.task(name="harness.upgrade")
+def upgrade(tenant: str, subscription_id: str) -> None:
+    """One upgrade to its end, with all that is started and ended for it."""
+    name = SubscriptionName(tenant, subscription_id)
+    tasks.runner.run(lambda worker: _upgraded(worker, name))
+
+
+async def _upgraded(worker: tasks.Worker, name: SubscriptionName) -> None:
+    upgrading = upgrades.upgrading(worker.parts)
+    canary = name
+    while True:
+        async with worker.parts.database.platform_transaction() as connection:
+            left = [each for each in await store.unsettled(connection, _AT_ONCE) if each[0] == name]
+        for _, number, barred in left:
+            await upgrading.follow(name, number, barred)
+            async with worker.parts.database.transaction(name.tenant) as connection:
+                found = await store.find(connection, name, number)
+            canary = found.canary if found else name
+        for each in {name, canary}:
+            await worker.deploying.follow(each)
+        if not left:
+            return
+        await asyncio.sleep(_LOOK_SECONDS)
 
 
 class Effects:
