@@ -50,7 +50,8 @@ def test_through_tls_no_neighbour_can_put_a_cookie_in_the_place_of_ours() -> Non
 
 
 def test_nothing_inline_runs_and_nobody_else_is_asked() -> None:
-    rules = dict(rule.strip().split(" ", 1) for rule in POLICY.split(";"))
+    parts = (rule.strip().partition(" ") for rule in POLICY.split(";"))
+    rules = {name: sources for name, _, sources in parts}
     assert rules["default-src"] == "'none'"
     assert rules["script-src"] == rules["style-src"] == rules["connect-src"] == "'self'"
     assert rules["frame-ancestors"] == rules["base-uri"] == "'none'"

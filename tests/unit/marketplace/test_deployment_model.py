@@ -10,6 +10,7 @@ from dualspan_marketplace.deployments import model
 from dualspan_marketplace.deployments.model import (
     ATTEMPTS,
     Desired,
+    Fetch,
     GiveUp,
     Instance,
     Mend,
@@ -40,6 +41,7 @@ OBSERVED = st.builds(
     remains=st.booleans(),
     attempts=st.integers(0, 6),
     rested=st.floats(0, 100),
+    lacks=st.sampled_from(["", "its network is gone"]),
 )
 DESIRED = st.builds(Desired, runs=st.booleans(), generation=st.integers(1, 3), gives_up=st.booleans())
 
@@ -67,6 +69,11 @@ class World:
                 )
             case Remove():
                 self.seen = replace(self.seen, instances=self.seen.instances[1:] if killed else (), remains=killed)
+            case Mend():
+                assert self.seen.lacks
+                self.seen = replace(self.seen, lacks=self.seen.lacks if killed else "")
+            case Fetch():
+                pytest.fail("whether something must be fetched first is for whoever takes the step")
             case Wait(seconds):
                 assert seconds > 0
                 aged = tuple(replace(each, phase=Phase.WELL) if _young(each) else each for each in self.seen.instances)
@@ -100,6 +107,7 @@ def test_it_converges_from_every_state_and_after_kills_at_any_step(
     elif wanted.runs:
         (instance,) = world.seen.instances
         assert (instance.phase, instance.generation, instance.altered) == (Phase.WELL, wanted.generation, False)
+        assert not world.seen.lacks
     else:
         assert not world.seen.instances
         assert not world.seen.remains
