@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import asyncpg
 import grpc.aio
 import pytest
 import pytest_asyncio
@@ -96,7 +97,10 @@ class Court:
         async with self.site.world.marketplace.parts.database.transaction(plants.TENANT) as connection:
             rows = await subscriptions.page(connection, plants.TENANT, "", 10)
             more = await connection.fetchval("SELECT count(*) FROM subscription WHERE canary_of <> ''")
-        return not rows and not more and not await self.site.provisioner.subscriptions()
+        admin = await asyncpg.connect(self.site.world.database.admin_url)
+        tags = await admin.fetchval("SELECT count(*) FROM historian.tag WHERE tenant_id = $1", plants.TENANT)
+        await admin.close()
+        return not rows and not more and not tags and not await self.site.provisioner.subscriptions()
 
 
 @pytest_asyncio.fixture(loop_scope="module")
