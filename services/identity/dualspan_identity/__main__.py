@@ -2,18 +2,21 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
 from dualspan.identity.v1.account_service_pb2_grpc import add_AccountServiceServicer_to_server
 from dualspan.identity.v1.app_token_service_pb2_grpc import add_AppTokenServiceServicer_to_server
+from dualspan.identity.v1.oidc_service_pb2_grpc import add_OidcServiceServicer_to_server
 from dualspan.identity.v1.service_pb2_grpc import add_IdentityServiceServicer_to_server
 from dualspan.identity.v1.session_service_pb2_grpc import add_SessionServiceServicer_to_server
 from dualspan.identity.v1.statement_service_pb2_grpc import add_StatementServiceServicer_to_server
 from dualspan_identity.account_servicer import AccountServicer
 from dualspan_identity.app_token_servicer import AppTokenServicer
 from dualspan_identity.errors import CONSTRAINTS
+from dualspan_identity.issuer import Issuers
 from dualspan_identity.migrations import MIGRATIONS
+from dualspan_identity.oidc_servicer import OidcServicer
 from dualspan_identity.passwords import PasswordHasher
 from dualspan_identity.sealing import Sealer
 from dualspan_identity.service.account import OwnAccount
@@ -22,6 +25,7 @@ from dualspan_identity.service.app_tokens import AppTokens
 from dualspan_identity.service.audit import AuditLog
 from dualspan_identity.service.authority import GatewayAuthority
 from dualspan_identity.service.keys import SigningKeys
+from dualspan_identity.service.oidc import OidcSignIn
 from dualspan_identity.service.sessions import Sessions
 from dualspan_identity.service.statements import Statements
 from dualspan_identity.service.throttle import Throttle
@@ -40,7 +44,9 @@ from dualspan_runtime.settings import read_settings
 async def build(settings: IdentitySettings) -> AsyncGenerator[Server]:
     """Runs the service while the context lasts."""
     secret = settings.platform.service_secret.get_secret_value()
-    async with Database.open(settings, schema=MIGRATIONS, constraints=CONSTRAINTS) as database:
+    async with AsyncExitStack() as resources:
+        opening = Database.open(settings, schema=MIGRATIONS, constraints=CONSTRAINTS)
+        database = await resources.enter_async_context(opening)
         sealer = Sealer(secret)
         passwords = PasswordHasher(settings.password_hash_threads, settings.password_hash_kib)
         throttle = Throttle(database)
@@ -56,6 +62,9 @@ async def build(settings: IdentitySettings) -> AsyncGenerator[Server]:
             lifetime=timedelta(days=settings.session_days),
             idle=timedelta(days=settings.session_idle_days),
         )
+        insecure = settings.oidc_without_tls
+        issuers = await resources.enter_async_context(Issuers.open(insecure=insecure))
+        oidc = OidcSignIn(database, sealer, issuers, sessions, insecure=insecure)
         own = OwnAccount(database, timedelta(days=settings.session_idle_days))
         page_tokens = PageTokens(secret)
         servicer = IdentityServicer(
@@ -74,6 +83,7 @@ async def build(settings: IdentitySettings) -> AsyncGenerator[Server]:
             Binding(add_StatementServiceServicer_to_server, statements),
             Binding(add_AppTokenServiceServicer_to_server, AppTokenServicer(AppTokens(keys))),
             Binding(add_AccountServiceServicer_to_server, AccountServicer(own, page_tokens)),
+            Binding(add_OidcServiceServicer_to_server, OidcServicer(oidc)),
             Binding(add_SessionServiceServicer_to_server, SessionServicer(sessions)),
         ]
         listener = Listener.people(settings, bindings)

@@ -6,11 +6,14 @@ from datetime import UTC, datetime
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from dualspan.identity.v1 import account_service_pb2 as account_contract
+from dualspan.identity.v1 import oidc_service_pb2 as oidc_contract
 from dualspan.identity.v1 import resources_pb2 as resources
+from dualspan.identity.v1 import service_pb2 as service_contract
 from dualspan_identity.certification import IssuedCertificate
 from dualspan_identity.errors import malformed
-from dualspan_identity.model import SESSION, Account, AccountChange, ApiToken, AuditEvent, Session, Tenant
+from dualspan_identity.model import SESSION, Account, AccountChange, ApiToken, AuditEvent, OidcProvider, Session, Tenant
 from dualspan_identity.service.account import Caller
+from dualspan_identity.service.sessions import SignedIn
 from dualspan_runtime.names import AUDIT_EVENT, TENANT
 from dualspan_runtime.roles import ROLE_PERMISSIONS, role_name, role_number
 
@@ -98,6 +101,28 @@ def own_account_message(caller: Caller) -> account_contract.Account:
         user=None if account is None else user_message(account),
         permissions=sorted(permissions),
         session=session,
+    )
+
+
+def provider_message(provider: OidcProvider) -> oidc_contract.OidcProvider:
+    """Returns the resource, without its secret."""
+    return oidc_contract.OidcProvider(
+        name=provider.name,
+        display_name=provider.display_name,
+        issuer=provider.issuer,
+        client_id=provider.client_id,
+        email_domains=provider.email_domains,
+        create_time=timestamp(provider.created_at),
+    )
+
+
+def signed_in_message(signed_in: SignedIn) -> service_contract.SignInResponse:
+    """Returns a new session."""
+    return service_contract.SignInResponse(
+        access_token=signed_in.access.token,
+        expire_time=timestamp(signed_in.access.expires_at),
+        refresh_token=signed_in.refresh_token,
+        user=user_message(signed_in.account),
     )
 
 

@@ -8,6 +8,7 @@ from dualspan_runtime.errors import (
     PermissionDenied,
     ResourceExhausted,
     Unauthenticated,
+    Unavailable,
 )
 
 
@@ -97,6 +98,48 @@ def no_account() -> PermissionDenied:
     return PermissionDenied("NO_ACCOUNT", "Only people and API tokens have an account. Sign in as one.")
 
 
+def provider_not_found() -> NotFound:
+    """No such identity provider."""
+    return NotFound("OIDC_PROVIDER_NOT_FOUND", "There is no such identity provider. Sign in another way.")
+
+
+def provider_exists() -> AlreadyExists:
+    """An identity provider of that id exists."""
+    return AlreadyExists("OIDC_PROVIDER_EXISTS", "An identity provider of this id exists. Choose another id.")
+
+
+def provider_wrong(why: str) -> InvalidArgument:
+    """What is at the address is not the identity provider."""
+    return InvalidArgument(
+        "OIDC_PROVIDER_WRONG",
+        f"This is no identity provider that can be asked: {why}. Check the issuer.",
+        field="issuer",
+    )
+
+
+def provider_unreachable() -> Unavailable:
+    """The identity provider does not answer."""
+    return Unavailable("OIDC_PROVIDER_UNREACHABLE", "The identity provider does not answer. Try again shortly.")
+
+
+def provider_refused(why: str) -> Unauthenticated:
+    """The identity provider does not stand by what the browser brought."""
+    return Unauthenticated("OIDC_REFUSED", f"The identity provider did not confirm who you are: {why}. Sign in again.")
+
+
+def sign_in_expired() -> Unauthenticated:
+    """Signing in took too long, or was done already."""
+    return Unauthenticated("OIDC_SIGN_IN_EXPIRED", "Signing in took longer than ten minutes, or is done. Begin again.")
+
+
+def not_linked() -> Unauthenticated:
+    """The identity provider has proven somebody who is nobody here."""
+    return Unauthenticated(
+        "OIDC_NOT_LINKED",
+        "Your identity provider knows you, and there is no user for you here. Ask your administrator.",
+    )
+
+
 def not_your_sessions() -> PermissionDenied:
     """Others' sessions need a permission."""
     return PermissionDenied("PERMISSION_MISSING", "Another user's sessions need the permission identity.users.manage.")
@@ -116,6 +159,8 @@ CONSTRAINTS = {
     "tenant_pkey": tenant_exists,
     "account_pkey": user_exists,
     "account_email_key": email_taken,
+    "oidc_provider_pkey": provider_exists,
+    "oidc_provider_tenant_id_fkey": lambda: NotFound("TENANT_NOT_FOUND", "There is no such tenant."),
     "account_tenant_id_fkey": lambda: NotFound("TENANT_NOT_FOUND", "There is no such tenant."),
     "gateway_certificate_tenant_id_fkey": lambda: NotFound("TENANT_NOT_FOUND", "There is no such tenant."),
     "audit_event_tenant_id_fkey": lambda: NotFound("TENANT_NOT_FOUND", "There is no such tenant."),

@@ -21,6 +21,9 @@ LONGEST_ADDRESS = 60
 SESSION = ResourceName(
     "tenants/{tenant}/users/{user}/sessions/{session}", session="[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 )
+OIDC_PROVIDER = ResourceName("tenants/{tenant}/oidcProviders/{oidc_provider}")
+MOST_DOMAINS = 50
+_DOMAIN = re.compile(r"[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+")
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}")
 _NOT_SLUG = re.compile(r"[^a-z0-9]+")
 
@@ -118,6 +121,35 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
+class OidcProvider:
+    """An enterprise's identity provider; the secret is sealed."""
+
+    tenant_id: str
+    provider_id: str
+    display_name: str
+    issuer: str
+    client_id: str
+    sealed_client_secret: bytes
+    email_domains: tuple[str, ...]
+    created_at: datetime
+
+    @property
+    def name(self) -> str:
+        """The resource name."""
+        return OIDC_PROVIDER.format(tenant=self.tenant_id, oidc_provider=self.provider_id)
+
+
+@dataclass(frozen=True, slots=True)
+class OidcAttempt:
+    """Signing in that has begun; the code verifier is sealed."""
+
+    provider_id: str
+    nonce: str
+    sealed_verifier: bytes
+    redirect_uri: str
+
+
+@dataclass(frozen=True, slots=True)
 class AuditEvent:
     """What somebody did. `event_id` and `event_time` are set when it is stored."""
 
@@ -178,6 +210,23 @@ def sign_in_origin(user_agent: str, address: str) -> SignInOrigin:
     kept = ("".join(letter for letter in word if letter.isprintable()) for word in (user_agent, address))
     agent, where = kept
     return SignInOrigin(agent[:LONGEST_USER_AGENT], where[:LONGEST_ADDRESS])
+
+
+def check_domains(domains: Iterable[str]) -> tuple[str, ...]:
+    """Returns domains of e-mail addresses, in small letters.
+
+    Raises:
+        InvalidArgument: One is none, or there are too many (`MALFORMED_FIELD`).
+    """
+    lowered = tuple(dict.fromkeys(domain.strip().lower() for domain in domains))
+    if len(lowered) > MOST_DOMAINS or not all(_DOMAIN.fullmatch(domain) for domain in lowered):
+        raise malformed("email_domains", f"must be {MOST_DOMAINS} domains at the most, each such as example.com")
+    return lowered
+
+
+def may_be_linked(provider: OidcProvider, verified_email: str) -> bool:
+    """Tells whether somebody new is let in by an address that the provider has verified."""
+    return verified_email.rpartition("@")[2].lower() in provider.email_domains
 
 
 def check_text(value: str, field_name: str, *, required: bool = True, longest: int = 200) -> str:

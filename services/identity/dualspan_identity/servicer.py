@@ -52,12 +52,7 @@ class IdentityServicer(IdentityServiceServicer):
         """Begins a session."""
         origin = sign_in_origin(request.user_agent, request.address)
         signed_in = await self._sessions.sign_in(request.email, request.password, origin)
-        return messages.SignInResponse(
-            access_token=signed_in.access.token,
-            expire_time=conversion.timestamp(signed_in.access.expires_at),
-            refresh_token=signed_in.refresh_token,
-            user=conversion.user_message(signed_in.account),
-        )
+        return conversion.signed_in_message(signed_in)
 
     async def ExchangeToken(
         self, request: messages.ExchangeTokenRequest, context: Context

@@ -17,6 +17,10 @@ class IdentitySettings(ServiceSettings):
     signing_key_days: float = Field(
         default=90.0, gt=0, description="The signing key of access tokens is replaced after that."
     )
+    oidc_without_tls: bool = Field(
+        default=False,
+        description="Identity providers may be at http addresses. For tests: anybody on the way could be one.",
+    )
     password_hash_threads: int = Field(default=2, ge=1, description="Passwords hashed at the same time.")
     password_hash_kib: int = Field(
         default=65_536,

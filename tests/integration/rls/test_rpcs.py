@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import asyncpg
 import grpc.aio
 import pytest
 from google.protobuf.descriptor import MethodDescriptor
@@ -171,10 +172,21 @@ async def running(database: ClonedDatabase, redis_url: str, free_port: Callable[
                 **await analytics_of(to_analytics, onboarding.engineer),
                 **await marketplace_of(to_marketplace, publisher),
                 "users": "ada",
+                "oidcProviders": await provider_of(database),
                 "sessions": own.sessions[0].name.rpartition("/")[2],
                 "apiTokens": token.name.rpartition("/")[2],
             },
         )
+
+
+async def provider_of(database: ClonedDatabase) -> str:
+    """An identity provider of the tenant: as a row, because none is there to be asked."""
+    connection = await asyncpg.connect(database.admin_url)
+    await connection.execute(
+        "INSERT INTO identity.oidc_provider VALUES ('acme', 'works', 'of acme', 'https://idp.acme', 'acme', '', '{}')"
+    )
+    await connection.close()
+    return "works"
 
 
 @pytest.fixture
