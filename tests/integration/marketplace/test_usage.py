@@ -291,7 +291,7 @@ async def test_counts_that_make_no_sense_are_refused_and_those_of_nobody_are_lef
             await service.RecordReads(contract.RecordReadsRequest(source="p", counts=counts))
         assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     nobody = count(f"tenants/{life.tenant}/subscriptions/nobody", hour, 5)
-    old, ahead = count(name, hour - timedelta(days=301), 5), count(name, hour + timedelta(hours=2), 5)
+    old, ahead = count(name, hour - timedelta(days=301), 5), count(name, hour + timedelta(hours=3), 5)
     for requests in (3, 7, 7, 2):
         counts = [nobody, old, ahead, count(name, hour, requests)]
         await service.RecordReads(contract.RecordReadsRequest(source="p", counts=counts))
