@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
+
+from docker.errors import NotFound
 
 from dualspan_manifest import Egress, parse
 from dualspan_marketplace.deployments.docker.options import Outward
@@ -48,7 +50,9 @@ def container_of(engine: Any, program: str, **arguments: Any) -> Generator[Any]:
     try:
         yield made
     finally:
-        made.remove(force=True, v=True)
+        # A test may have ended it.
+        with suppress(NotFound):
+            made.remove(force=True, v=True)
 
 
 def orders(image: Any, *, egress: Sequence[Egress] = (), name: SubscriptionName = NAME) -> Orders:

@@ -44,6 +44,9 @@ class Networks:
             if joined is None:
                 raise CannotStartError(f"{container}, a container of the platform that apps reach, is not there.")
             self.join(network, container, alias, joined)
+        with self._lock:
+            # Who looks after this sees what was done.
+            self._known = (0.0, {})
 
     def ensure_outside(self, names: Names) -> None:
         """The way out of the one that stands between an app and the internet; raises CannotStartError."""
