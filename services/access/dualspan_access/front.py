@@ -34,16 +34,19 @@ class Front:
         settings: Limits, and where apps are.
         accesses: Who has which app open.
         session: Asks apps.
+        sockets: Opens WebSockets of apps.
     """
 
-    def __init__(self, settings: AccessSettings, accesses: Accesses, session: aiohttp.ClientSession) -> None:
+    def __init__(
+        self, settings: AccessSettings, accesses: Accesses, session: aiohttp.ClientSession, sockets: Sockets
+    ) -> None:
         console = settings.platform.console_url.rstrip("/")
         self._settings = settings
         self._accesses = accesses
         self._pages = OwnPages(console)
         self._limits = Limits(settings.requests_per_app, settings.requests_per_person)
         self._forwarding = Forwarding(settings, session, console)
-        self._sockets = Sockets(settings, session)
+        self._sockets = sockets
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """The answer to any request."""

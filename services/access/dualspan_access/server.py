@@ -13,6 +13,7 @@ from dualspan.marketplace.v1.access_pb2_grpc import AccessServiceStub
 from dualspan_access.accesses import Accesses
 from dualspan_access.front import Front
 from dualspan_access.settings import AccessSettings
+from dualspan_access.sockets import Sockets, upgrades_only
 from dualspan_runtime.channels import open_channel
 from dualspan_runtime.supervision import supervised
 
@@ -89,9 +90,10 @@ async def serving(settings: AccessSettings) -> AsyncGenerator[int]:
     async with (
         open_channel(platform.marketplace_address, service="access", secret=platform.service_secret) as channel,
         asking_apps() as session,
+        asking_apps(upgrades_only) as opening,
     ):
         accesses = Accesses(AccessServiceStub(channel), settings.check_seconds)
-        front = Front(settings, accesses, session)
+        front = Front(settings, accesses, session, Sockets(settings, opening))
         server = BoundedServer(front.handle, connections=settings.connections, header_seconds=settings.header_seconds)
         runner = web.ServerRunner(server, shutdown_timeout=_STOP_SECONDS)
         await runner.setup()
@@ -105,8 +107,12 @@ async def serving(settings: AccessSettings) -> AsyncGenerator[int]:
 
 
 @asynccontextmanager
-async def asking_apps() -> AsyncGenerator[aiohttp.ClientSession]:
-    """A client that keeps nothing from one request to the next: neither cookies nor connections."""
+async def asking_apps(*middlewares: aiohttp.ClientMiddlewareType) -> AsyncGenerator[aiohttp.ClientSession]:
+    """A client that keeps nothing from one request to the next: neither cookies nor connections.
+
+    Args:
+        middlewares: See each answer first.
+    """
     async with aiohttp.ClientSession(
         # An app that is started anew elsewhere leaves its port to another one: no connection is used twice.
         connector=aiohttp.TCPConnector(limit=0, force_close=True, use_dns_cache=False),
@@ -118,5 +124,6 @@ async def asking_apps() -> AsyncGenerator[aiohttp.ClientSession]:
         max_field_size=_LONGEST_LINE,
         max_headers=_MOST_HEADERS,
         trust_env=False,
+        middlewares=middlewares,
     ) as session:
         yield session

@@ -3,6 +3,7 @@ message of bounded size.
 """
 
 import asyncio
+from http import HTTPStatus
 from typing import TypeAlias
 
 import aiohttp
@@ -26,7 +27,7 @@ class Sockets:
 
     Args:
         settings: Limits.
-        session: Asks apps.
+        session: Asks apps, and hands out nothing but upgrades (`upgrades_only`).
     """
 
     def __init__(self, settings: AccessSettings, session: aiohttp.ClientSession) -> None:
@@ -73,8 +74,28 @@ class Sockets:
                 )
         except aiohttp.ClientConnectorError as err:
             raise NotThereError from err
+        except aiohttp.WSServerHandshakeError as err:
+            raise NoAnswerError(f"it answers a WebSocket with {err.status}: {err.message}") from err
         except (aiohttp.ClientError, TimeoutError, ValueError, OSError) as err:
             raise NoAnswerError(type(err).__name__) from err
+
+
+async def upgrades_only(request: aiohttp.ClientRequest, ask: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Middleware of the session that opens WebSockets: an answer that opens none is refused where it arrives.
+
+    aiohttp follows redirects of a handshake and cannot be told not to. An app would choose who gets the visitor's name
+    and roles, and which address inside is asked.
+
+    Raises:
+        WSServerHandshakeError: Whatever is no upgrade, a redirect to wherever included.
+    """
+    answer = await ask(request)
+    if answer.status == HTTPStatus.SWITCHING_PROTOCOLS:
+        return answer
+    answer.close()
+    raise aiohttp.WSServerHandshakeError(
+        answer.request_info, answer.history, status=answer.status, message="no upgrade", headers=answer.headers
+    )
 
 
 async def _both(browser: web.WebSocketResponse, app: aiohttp.ClientWebSocketResponse) -> None:

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from harness.apps_access import Door, running_door
+from harness.apps_access import Door, Opened, running_door
 
 HTML = "text/html"
 
@@ -254,10 +254,50 @@ async def test_a_message_that_is_too_large_ends_the_socket(door: Door) -> None:
 
 
 async def test_an_app_that_takes_no_websocket(door: Door) -> None:
-    app = await door.app(fine)
+    assert await refused_socket(await door.app(fine)) == 502
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_socket_is_not_led_to_another_app(door: Door, status: int) -> None:
+    reached: list[str] = []
+
+    async def victim(request: web.BaseRequest) -> web.StreamResponse:
+        reached.append(request.headers.get("Remote-User", ""))
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await socket.send_str("of another app")
+        return socket
+
+    other = await door.app(victim, "other")
+
+    async def leads_away(request: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(status=status, headers={"Location": f"http://{other.state.address}/"})
+
+    assert await refused_socket(await door.app(leads_away)) == 502
+    assert reached == []
+
+
+@pytest.mark.parametrize("hops", [1, 2])
+async def test_a_socket_is_not_led_to_a_server_beside_the_platform(door: Door, hops: int) -> None:
+    beside = writes(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecret")
+    inside = await door.raw(beside, "inside")
+    asked = 0
+
+    async def leads_away(request: web.BaseRequest) -> web.StreamResponse:
+        nonlocal asked
+        asked += 1
+        to = f"http://{inside.state.address}/latest/meta-data" if asked == hops else "/again"
+        return web.Response(status=302, headers={"Location": to})
+
+    assert await refused_socket(await door.app(leads_away)) == 502
+    assert (asked, beside.requests) == (1, 0)
+
+
+async def refused_socket(app: Opened) -> int:
+    """What a browser is answered that asks for a WebSocket."""
     with pytest.raises(aiohttp.WSServerHandshakeError) as raised:
-        await door.client.ws_connect(f"http://127.0.0.1:{door.port}/", headers=app.headers(Origin=app.origin))
-    assert raised.value.status == 502
+        await app.door.client.ws_connect(f"http://127.0.0.1:{app.door.port}/", headers=app.headers(Origin=app.origin))
+    return raised.value.status
 
 
 SMUGGLED = b"GET /secret HTTP/1.1\r\nHost: oee--acme.apps.test\r\n\r\n"
