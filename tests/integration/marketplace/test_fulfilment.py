@@ -93,12 +93,43 @@ async def test_a_bill_that_is_not_paid_stops_the_app_and_paying_starts_it(world:
         suspended = await side.ask("suspend")
         assert (suspended.succeeded, suspended.state) == (True, SUSPENDED)
         now = await side.now()
-        assert (now.cause, now.reason) == ("unpaid", "A bill is not paid.")
+        assert now.cause == "unpaid"
+        assert now.reason.startswith("A bill is not paid.")
         assert now.grace_end_time.seconds > time.time()
+        stub = await world.stub(side.tenant)
+        resumption = stub.ResumeSubscription(subscriptions.ResumeSubscriptionRequest(name=side.name))
+        assert await refused(resumption) == "BILL_UNPAID"
+        assert (await side.now()).state == SUSPENDED
         again = await side.ask("reinstate")
         assert (again.succeeded, again.state) == (True, subscriptions.SUBSCRIPTION_STATE_PROVISIONING)
         ended = await side.ask("unsubscribe")
         assert ended.state == subscriptions.SUBSCRIPTION_STATE_CANCELLING
+
+
+async def test_who_suspends_first_does_not_escape_the_bill(world: World) -> None:
+    async with payer(world) as side:
+        stub = await world.stub(side.tenant)
+        await stub.SuspendSubscription(subscriptions.SuspendSubscriptionRequest(name=side.name))
+        assert (await side.ask("suspend")).succeeded
+        now = await side.now()
+        assert (now.cause, now.grace_end_time.seconds > time.time()) == ("unpaid", True)
+        resumption = subscriptions.ResumeSubscriptionRequest(name=side.name)
+        assert await refused(stub.ResumeSubscription(resumption)) == "BILL_UNPAID"
+        paid = await side.ask("reinstate")
+        assert (paid.succeeded, paid.state) == (True, SUSPENDED)
+        assert (await side.now()).cause == "asked"
+        # What is being started is stopped, too, and ends when its grace does.
+        await stub.ResumeSubscription(resumption)
+        assert (await side.ask("suspend")).state == SUSPENDED
+        admin = await asyncpg.connect(world.database.admin_url)
+        told = "SELECT body::jsonb ->> 'cause' FROM marketplace.fulfilment_event WHERE tenant_id = $1 ORDER BY number"
+        causes = [row[0] for row in await admin.fetch(told, side.tenant)]
+        assert causes[-5:] == ["asked", "unpaid", "asked", "", "unpaid"]
+        overdue = "UPDATE marketplace.subscription SET unpaid_end = now() WHERE tenant_id = $1"
+        await admin.execute(overdue, side.tenant)
+        await admin.close()
+        await world.sweep()
+        assert (await side.now()).state == subscriptions.SUBSCRIPTION_STATE_CANCELLING
 
 
 async def test_one_that_is_replayed_has_the_same_answer_and_one_outcome(world: World) -> None:

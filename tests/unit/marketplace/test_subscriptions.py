@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dualspan_marketplace.subscriptions.errors import not_possible
 from dualspan_marketplace.subscriptions.life import Cause, Clock, Life, State, Step, due, possible, take, without_trial
 
 CLOCK = Clock()
@@ -95,6 +96,72 @@ def test_who_chooses_a_plan_after_the_trial_is_not_cancelled() -> None:
     unpaid = take(Life(State.ACTIVE), Step.SUSPEND, BEGIN, CLOCK, cause=Cause.UNPAID)
     assert unpaid is not None
     assert due(without_trial(unpaid), BEGIN + timedelta(days=14)) == (Step.CANCEL, Cause.NONE)
+
+
+@given(STEPS, STEPS)
+def test_what_is_unpaid_does_not_run_before_it_is_paid_and_ends_with_its_grace(
+    before: list[tuple[Step, Cause, int]], after: list[tuple[Step, Cause, int]]
+) -> None:
+    way = lived(before, Life(trial_end=BEGIN + timedelta(days=30)))
+    life, now = (way[-1][2], way[-1][3]) if way else (Life(), BEGIN)
+    owing = take(life, Step.OWE, now, CLOCK)
+    assert (owing is None) == life.state.is_over
+    if owing is None:
+        return
+    end = owing.unpaid_end
+    assert end is not None
+    assert end <= now + CLOCK.grace
+    assert owing.told_cause is Cause.UNPAID
+    for _, step, then, _ in [(owing, Step.OWE, owing, now), *lived(after, owing)]:
+        if step is Step.PAY or then.state.is_over:
+            break
+        assert then.state not in {State.PROVISIONING, State.ACTIVE}
+        assert (then.state is State.UPGRADING) <= (life.state is State.UPGRADING)
+        assert take(then, Step.RESUME, now, CLOCK) is None
+        assert then.unpaid_end == end
+        # The end of a trial's grace may come before.
+        assert due(then, end) == (Step.CANCEL, Cause.NONE)
+
+
+@given(STEPS)
+def test_what_is_unpaid_has_an_end_and_is_paid_in_every_state(steps: list[tuple[Step, Cause, int]]) -> None:
+    for before, step, then, now in lived(steps, Life()):
+        assert (then.cause is Cause.UNPAID) <= then.is_unpaid
+        assert not (then.is_unpaid and then.state.is_over)
+        assert (take(then, Step.PAY, now, CLOCK) is not None) == then.is_unpaid
+        if step is Step.PAY:
+            assert not then.is_unpaid
+            assert then.state is (State.PROVISIONING if before.cause is Cause.UNPAID else before.state)
+
+
+def test_paying_starts_what_a_bill_stopped_and_nothing_else() -> None:
+    for state, cause, paid in (
+        (State.ACTIVE, Cause.NONE, State.PROVISIONING),
+        (State.PROVISIONING, Cause.NONE, State.PROVISIONING),
+        (State.SUSPENDED, Cause.ASKED, State.SUSPENDED),
+        (State.SUSPENDED, Cause.TRIAL_OVER, State.SUSPENDED),
+        (State.SUSPENDED, Cause.WITHDRAWN, State.SUSPENDED),
+        (State.UPGRADING, Cause.NONE, State.UPGRADING),
+        (State.FAILED, Cause.NONE, State.FAILED),
+        (State.PENDING, Cause.NONE, State.PENDING),
+    ):
+        owing = take(Life(state, cause=cause, reason="why"), Step.OWE, BEGIN, CLOCK)
+        assert owing is not None
+        assert not_possible(owing, Step.RESUME).reason == "BILL_UNPAID"
+        assert due(owing, BEGIN + CLOCK.grace) == (Step.CANCEL, Cause.NONE)
+        settled = take(owing, Step.PAY, BEGIN, CLOCK)
+        assert settled is not None
+        assert (settled.state, settled.unpaid_end) == (paid, None)
+        assert settled.cause is (cause if paid is State.SUSPENDED else Cause.NONE)
+
+
+def test_an_upgrade_that_ends_unpaid_ends_suspended() -> None:
+    for step in (Step.RUN, Step.ROLL_BACK, Step.REVERT):
+        owing = take(Life(State.UPGRADING), Step.OWE, BEGIN, CLOCK)
+        assert owing is not None
+        ended = take(owing, step, BEGIN, CLOCK, reason="why")
+        assert ended is not None
+        assert (ended.state, ended.cause) == (State.SUSPENDED, Cause.UNPAID)
 
 
 def test_what_its_publisher_withdrew_is_not_resumed() -> None:

@@ -337,6 +337,11 @@ class Deploying:
             step, reason = then
             known = stepped(known, step.value, reason, datetime.now(UTC))
             await self._move(connection, view.subscription, step, reason)
+        if known.operation and then is None and view.subscription.life.state is State.SUSPENDED:
+            # Stopped before it was well: nobody waits for it any longer.
+            stopped = FailedPrecondition("NOT_STARTED", view.subscription.life.told_reason or "It was suspended.")
+            await self._operations.fail(connection, known.name.tenant, known.operation, stopped)
+            known = replace(known, operation="")
         if known.operation:
             await self._tell(connection, known, then)
         await deployments.update(connection, replace(known, operation="") if then else known)

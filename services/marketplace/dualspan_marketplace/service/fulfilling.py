@@ -12,7 +12,7 @@ from dualspan_marketplace.service.terms import bound_assets, check_change, find_
 from dualspan_marketplace.store import fulfilment as store
 from dualspan_marketplace.store import subscriptions
 from dualspan_marketplace.subscriptions.errors import not_possible, subscription_not_found
-from dualspan_marketplace.subscriptions.life import Cause, Clock, Life, State, Step, take, without_trial
+from dualspan_marketplace.subscriptions.life import Clock, Life, State, Step, take, without_trial
 from dualspan_marketplace.subscriptions.model import Subscription
 from dualspan_runtime.audit import Audit
 from dualspan_runtime.database import Connection, Database
@@ -101,9 +101,9 @@ class Fulfilling:
             case Action.CHANGE_QUANTITY:
                 return self._with_quantity(found, asked.quantity)
             case Action.SUSPEND:
-                if found.life.state is State.SUSPENDED:
+                if found.life.is_unpaid:
                     return found
-                return replace(found, life=self._taken(found, Step.SUSPEND, Cause.UNPAID))
+                return replace(found, life=self._taken(found, Step.OWE))
             case Action.REINSTATE:
                 return self._reinstated(found)
             case Action.UNSUBSCRIBE:
@@ -124,21 +124,22 @@ class Fulfilling:
         if quantity < bound_assets(found):
             raise errors.too_few(quantity, bound_assets(found))
         if found.life.state.is_over:
-            raise not_possible(found.life.state, Step.CHANGE)
+            raise not_possible(found.life, Step.CHANGE)
         # What runs is the same: how many assets it may be bound to is asked when somebody binds them.
         return replace(found, terms=replace(found.terms, max_assets=quantity))
 
     def _reinstated(self, found: Subscription) -> Subscription:
         life = found.life
+        if life.is_unpaid:
+            return replace(found, life=self._taken(found, Step.PAY))
         if life.state.reads:
             return found
-        if life.state is State.SUSPENDED and life.cause is not Cause.UNPAID:
+        if life.state is State.SUSPENDED:
             raise errors.not_unpaid(life.cause.value)
-        return replace(found, life=self._taken(found, Step.RESUME))
+        raise not_possible(life, Step.RESUME)
 
-    def _taken(self, found: Subscription, step: Step, cause: Cause = Cause.ASKED) -> Life:
-        reason = "A bill is not paid." if cause is Cause.UNPAID else ""
-        life = take(found.life, step, datetime.now(UTC), self._clock, cause=cause, reason=reason)
+    def _taken(self, found: Subscription, step: Step) -> Life:
+        life = take(found.life, step, datetime.now(UTC), self._clock)
         if life is None:
-            raise not_possible(found.life.state, step)
+            raise not_possible(found.life, step)
         return life

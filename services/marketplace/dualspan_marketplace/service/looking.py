@@ -68,7 +68,7 @@ def is_news(view: View, now: datetime) -> bool:
     if not isinstance(view.step, Settled):
         return True
     if not desired(view.subscription.life).runs:
-        return not known.clear or view.subscription.life.state is State.CANCELLING
+        return not known.clear or bool(known.operation) or view.subscription.life.state is State.CANCELLING
     if view.subscription.life.state is State.PROVISIONING or is_renewal(view, now):
         return True
     if known.well_time is None or now - known.well_time > _WELL_SECONDS:

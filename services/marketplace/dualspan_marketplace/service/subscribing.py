@@ -171,7 +171,8 @@ class Subscriptions:
         """Start it again.
 
         Raises:
-            FailedPrecondition: A paid plan is needed first (`PLAN_NEEDED`), or it is not the time.
+            FailedPrecondition: A bill is not paid (`BILL_UNPAID`), a paid plan is needed first (`PLAN_NEEDED`), or it
+                is not the time.
         """
         return await self._asked(name, Step.RESUME, State.PROVISIONING)
 
@@ -202,7 +203,8 @@ class Subscriptions:
             found = await _there(connection, name, lock=True)
             if found.life.state is done or (step is Step.CANCEL and found.life.state is State.CANCELLED):
                 return found
-            if step is Step.RESUME and found.life.trial_end is not None and found.life.trial_end <= datetime.now(UTC):
+            ended = found.life.trial_end is not None and found.life.trial_end <= datetime.now(UTC)
+            if step is Step.RESUME and ended and not found.life.is_unpaid:
                 raise errors.plan_needed()
             await store.update(connection, replace(found, life=_taken(found, step, self._clock)))
             await self._write(connection, name, step.value)
@@ -284,7 +286,7 @@ def _configuration(manifest: str, values: Mapping[str, Any]) -> dict[str, Any]:
 def _taken(found: Subscription, step: Step, clock: Clock) -> Life:
     life = take(found.life, step, datetime.now(UTC), clock)
     if life is None:
-        raise errors.not_possible(found.life.state, step)
+        raise errors.not_possible(found.life, step)
     return life
 
 

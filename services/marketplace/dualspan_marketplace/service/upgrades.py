@@ -107,7 +107,7 @@ class Upgrades:
                 raise errors.changed_meanwhile()
             way = _way(found.life, self._clock)
             if way is None:
-                raise errors.not_possible(found.life.state, Step.UPGRADE)
+                raise errors.not_possible(found.life, Step.UPGRADE)
             plan = _planned(found, await _target(connection, found, version), values, assets)
             grant = tuple(await subscriptions.granted(connection, name))
             _check_consent(found, grant, plan, consent=consent)
@@ -193,7 +193,8 @@ def _way(life: Life, clock: Clock) -> _Way | None:
         switched = take(upgrading, Step.SWITCH, now, clock)
         return switched and _Way(Phase.SWITCHING, switched, "Its publisher has withdrawn the old version.")
     replaced = take(life, Step.REPLACE, now, clock)
-    when = " It runs once the subscription is resumed." if life.state is State.SUSPENDED else ""
+    stopped = replaced is not None and replaced.state is State.SUSPENDED
+    when = " It runs once the subscription is resumed." if stopped else ""
     return replaced and _Way(Phase.SWITCHED, replaced, f"Nothing ran that it could be compared with.{when}")
 
 

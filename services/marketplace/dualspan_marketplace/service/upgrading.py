@@ -167,7 +167,8 @@ class Upgrading:
             canary=_canary(found, subscription, canary, of_canary, now) if canary else None,
             place=_place(found, subscription, known, now),
             span=found.canary_seconds,
-            called_off=found.called_off or stopped,
+            # Nothing new is tried for whoever does not pay for the old one.
+            called_off=found.called_off or stopped or subscription.life.is_unpaid,
             withdrawn=barred.new,
             outdated=barred.old,
             verdict=judge(compared, seconds) if compared is not None else None,

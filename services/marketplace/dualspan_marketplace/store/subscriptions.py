@@ -17,7 +17,7 @@ from dualspan_runtime.database import Connection
 _COLUMNS = """tenant_id, subscription_id, publisher, app_id, version, manifest, scopes, plan_id, max_assets, is_paid,
     trial_days, configuration, roles, state, generation, cause, reason, trial_end, grace_end, hand_back_end, revision,
     request_id, request_digest, create_time, credential, health_problem, health_time, plan_model, price_micros,
-    currency, quotas, quota_notice, canary_of, erase_time"""
+    currency, quotas, quota_notice, canary_of, erase_time, unpaid_end"""
 _THIS = "tenant_id = $1 AND subscription_id = $2"
 
 
@@ -95,7 +95,8 @@ async def update(connection: Connection, changed: Subscription) -> None:
         f"""UPDATE subscription SET plan_id = $3, max_assets = $4, is_paid = $5, configuration = $6, roles = $7,
             state = $8, generation = $9, cause = $10, reason = $11, trial_end = $12, grace_end = $13,
             hand_back_end = $14, trial_days = $15, credential = $16, outputs_due = true, plan_model = $17,
-            price_micros = $18, currency = $19, quotas = $20, revision = revision + 1 WHERE {_THIS}""",
+            price_micros = $18, currency = $19, quotas = $20, unpaid_end = $21, revision = revision + 1
+        WHERE {_THIS}""",
         changed.name.tenant,
         changed.name.subscription_id,
         terms.plan_id,
@@ -116,6 +117,7 @@ async def update(connection: Connection, changed: Subscription) -> None:
         terms.price_micros,
         terms.currency,
         limits.written(terms.limits),
+        life.unpaid_end,
     )
     await tell_grants(connection)
 
@@ -140,10 +142,13 @@ async def page(connection: Connection, tenant: str, after: str, limit: int) -> l
 async def due(connection: Connection, limit: int) -> list[SubscriptionName]:
     """Subscriptions of all tenants whose trial or grace is over; in a platform transaction."""
     rows = await connection.fetch(
-        """SELECT tenant_id, subscription_id FROM subscription
-        WHERE state IN ('active', 'suspended') AND (trial_end IS NOT NULL OR grace_end IS NOT NULL)
-            AND ((state = 'active' AND trial_end <= now()) OR (state = 'suspended' AND grace_end <= now()))
-        ORDER BY least(trial_end, grace_end) LIMIT $1""",
+        """SELECT tenant_id, subscription_id FROM (
+            SELECT tenant_id, subscription_id, least(trial_end, grace_end) AS due_time FROM subscription
+            WHERE state IN ('active', 'suspended') AND (trial_end IS NOT NULL OR grace_end IS NOT NULL)
+                AND ((state = 'active' AND trial_end <= now()) OR (state = 'suspended' AND grace_end <= now()))
+            UNION ALL
+            SELECT tenant_id, subscription_id, unpaid_end FROM subscription WHERE unpaid_end <= now()
+        ) AS late ORDER BY due_time LIMIT $1""",
         limit,
     )
     return [SubscriptionName(*row) for row in rows]
@@ -291,6 +296,7 @@ def _subscription(row: Record) -> Subscription:
             trial_end=row["trial_end"],
             grace_end=row["grace_end"],
             hand_back_end=row["hand_back_end"],
+            unpaid_end=row["unpaid_end"],
         ),
         revision=row["revision"],
         request_id=row["request_id"] or "",

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from dualspan_marketplace.subscriptions.life import State, Step
+from dualspan_marketplace.subscriptions.life import Life, State, Step
 from dualspan_runtime.errors import Aborted, AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 
 _DOINGS = {
@@ -13,6 +13,7 @@ _DOINGS = {
     Step.RESUME: "resumed",
     Step.CANCEL: "cancelled",
     Step.UPGRADE: "upgraded",
+    Step.OWE: "suspended",
 }
 
 
@@ -39,8 +40,20 @@ def changed_meanwhile() -> Aborted:
     return Aborted("ETAG_MISMATCH", words)
 
 
-def not_possible(state: State, step: Step) -> FailedPrecondition:
-    """A step that the state does not allow."""
+def unpaid(end: datetime) -> FailedPrecondition:
+    """Only whoever is paid has it run again."""
+    words = (
+        "A bill of the subscription is not paid. Pay it: then the payment side has the app run again."
+        f" If it is not paid, the subscription is cancelled on {end:%Y-%m-%d %H:%M} UTC."
+    )
+    return FailedPrecondition("BILL_UNPAID", words)
+
+
+def not_possible(life: Life, step: Step) -> FailedPrecondition:
+    """A step that the state does not allow, or a bill that is not paid."""
+    if life.unpaid_end is not None and step in {Step.RESUME, Step.UPGRADE}:
+        return unpaid(life.unpaid_end)
+    state = life.state
     words = f"The subscription is {state.value} and cannot be {_DOINGS.get(step, step.value)} now."
     return FailedPrecondition("NOT_POSSIBLE_NOW", words, state=state.value)
 

@@ -50,6 +50,8 @@ class Step(Enum):
     REPLACE = "replace"
     CANCEL = "cancel"
     CLEARED = "cleared"
+    OWE = "owe"
+    PAY = "pay"
 
 
 _LIFE: dict[tuple[State, Step], State] = {
@@ -82,6 +84,12 @@ _LIFE: dict[tuple[State, Step], State] = {
 } | {
     (state, Step.CANCEL): State.CANCELLING
     for state in State
+    if state not in {State.CANCELLING, State.CANCELLED}
+} | {
+    # Whether it is paid is a fact beside the state, so that it holds in each of them; see `take`.
+    (state, step): state
+    for state in State
+    for step in (Step.OWE, Step.PAY)
     if state not in {State.CANCELLING, State.CANCELLED}
 }  # fmt: skip
 
@@ -135,6 +143,7 @@ class Life:
         trial_end: None once something is paid, or for other plans.
         grace_end: It is cancelled then, unless something is done.
         hand_back_end: Of what was cancelled: what it wrote can be fetched until then.
+        unpaid_end: A bill is not paid: until it is, nothing is started, and it is cancelled then; None otherwise.
     """
 
     state: State = State.PENDING
@@ -144,6 +153,30 @@ class Life:
     trial_end: datetime | None = None
     grace_end: datetime | None = None
     hand_back_end: datetime | None = None
+    unpaid_end: datetime | None = None
+
+    @property
+    def is_unpaid(self) -> bool:
+        """Whether a bill keeps it from running, whatever else does."""
+        return self.unpaid_end is not None
+
+    @property
+    def end(self) -> datetime | None:
+        """It is cancelled then by itself; None: it is not."""
+        return min((each for each in (self.grace_end, self.unpaid_end) if each is not None), default=None)
+
+    @property
+    def told_cause(self) -> Cause:
+        """What a person has to see to first."""
+        return Cause.UNPAID if self.is_unpaid else self.cause
+
+    @property
+    def told_reason(self) -> str:
+        """Why it is as it is, in words; "" if there is nothing to say."""
+        return " ".join(words for words in (_UNPAID if self.is_unpaid else "", self.reason) if words)
+
+
+_UNPAID = "A bill is not paid. Nothing of it runs until it is, and it is cancelled when its grace ends."
 
 
 def take(
@@ -162,24 +195,45 @@ def take(
     state = after(life.state, step)
     if state is None or _is_barred(life, step):
         return None
+    unpaid_end = None if state.is_over else _unpaid_end(life, step, now, clock, cause)
+    if step is Step.PAY and life.cause is Cause.UNPAID:
+        state = State.PROVISIONING
+    if unpaid_end is not None and state in {State.PROVISIONING, State.ACTIVE}:
+        # Whatever would have had it run, it does not before the bill is paid.
+        state, cause = State.SUSPENDED, Cause.UNPAID
     suspended = state is State.SUSPENDED
-    begins = step in {Step.SUSPEND, Step.SHELVE}
+    begins = suspended and life.state is not State.SUSPENDED
+    stays = suspended or state is life.state
     return replace(
         life,
         state=state,
         generation=life.generation + (step in _RENEWED),
         cause=cause if begins else life.cause if suspended else Cause.NONE,
-        reason=reason if step in _TOLD else life.reason if suspended else "",
+        reason=reason if step in _TOLD else life.reason if stays else "",
         trial_end=None if state.is_over else life.trial_end,
         grace_end=_grace_end(now, clock, cause) if begins else life.grace_end if suspended else None,
         hand_back_end=now + clock.hand_back if state is State.CANCELLED else None,
+        unpaid_end=unpaid_end,
     )
+
+
+def _unpaid_end(life: Life, step: Step, now: datetime, clock: Clock, cause: Cause) -> datetime | None:
+    """Until when the bill is borne with after a step: asked for again, it is not longer."""
+    if step is Step.PAY:
+        return None
+    owes = step is Step.OWE or (step in {Step.SUSPEND, Step.SHELVE} and cause is Cause.UNPAID)
+    return now + clock.grace if owes and life.unpaid_end is None else life.unpaid_end
 
 
 def _is_barred(life: Life, step: Step) -> bool:
     """Whether the cause of a suspension forbids a step: what was withdrawn runs as another version or not at all, and
-    what is stopped for another cause runs only once it is resumed.
+    what is stopped for another cause runs only once it is resumed. What is not paid is resumed only by whoever
+    is paid.
     """
+    if life.is_unpaid and step in {Step.RESUME, Step.UPGRADE}:
+        return True
+    if step is Step.PAY:
+        return not life.is_unpaid
     withdrawn = life.cause is Cause.WITHDRAWN
     if step is Step.UPGRADE:
         return life.state is State.SUSPENDED and not withdrawn
@@ -194,11 +248,13 @@ def without_trial(life: Life) -> Life:
 
 
 def _grace_end(now: datetime, clock: Clock, cause: Cause) -> datetime | None:
-    return now + clock.grace if cause in {Cause.TRIAL_OVER, Cause.UNPAID} else None
+    return now + clock.grace if cause is Cause.TRIAL_OVER else None
 
 
 def due(life: Life, now: datetime) -> tuple[Step, Cause] | None:
     """What time alone brings about: a trial's end suspends, the end of grace cancels."""
+    if life.unpaid_end is not None and now >= life.unpaid_end:
+        return Step.CANCEL, Cause.NONE
     if life.grace_end is not None and life.state is State.SUSPENDED and now >= life.grace_end:
         return Step.CANCEL, Cause.NONE
     if life.trial_end is not None and life.state is State.ACTIVE and now >= life.trial_end:

@@ -134,6 +134,8 @@ function Manage({ subscription, again }) {
     again();
   };
   const suspended = subscription.state.endsWith("SUSPENDED");
+  // What is not paid is started by whoever is paid, and by nobody else.
+  const unpaid = subscription.cause === "unpaid";
   const end = async () => {
     setEnding(false);
     await change("cancel", t("apps.cancelled"));
@@ -141,7 +143,7 @@ function Manage({ subscription, again }) {
   return html`<${Menu} name=${t("apps.manage")} label=${html`<${Icon} name="more" />`}>
       ${
         suspended
-          ? html`<button type="button" data-do="resume" onClick=${() => change("resume", t("apps.resumed"))}>
+          ? !unpaid && html`<button type="button" data-do="resume" onClick=${() => change("resume", t("apps.resumed"))}>
               <${Icon} name="play" />${t("apps.resume")}
             </button>`
           : html`<button
