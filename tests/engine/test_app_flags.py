@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from docker.types import LogConfig, Ulimit
+from docker.types import LogConfig, Mount, Ulimit
 
 from dualspan_manifest import Egress, LocalText
-from dualspan_marketplace.deployments.docker import options
+from dualspan_marketplace.deployments.docker import options, seal
 from dualspan_marketplace.deployments.docker.options import Names, Outward
 from dualspan_marketplace.deployments.docker.provisioner import DockerProvisioner
 from dualspan_marketplace.deployments.provisioner import Orders
-from harness.app_containers import NAME, SERVER, image_of, orders, provisioning, well
+from harness.app_containers import BASE, NAME, SERVER, image_of, orders, provisioning, well
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="module")]
 
@@ -198,20 +198,54 @@ BREAKS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 }
 
 
+def beside(made: Made, engine: Any) -> dict[str, Any]:
+    """Arguments of another container, of another platform, that is as the app is."""
+    other = replace(made.names, platform=f"{made.names.platform}-b")
+    arguments = {**options.app(made.orders, other), "network": made.names.key, "name": f"{made.names.key}-broken"}
+    arguments["volumes"] = {made.names.key: {"bind": "/run/dualspan", "mode": "ro"}}
+    image = engine.api.inspect_image(arguments["image"])
+    return options.for_engine(seal.sealed(arguments, image, made.runtime))
+
+
+def created(engine: Any, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the engine tells of a container that is gone again."""
+    container = engine.containers.create(**{key: value for key, value in arguments.items() if value is not None})
+    try:
+        return engine.api.inspect_container(container.id)
+    finally:
+        container.remove(force=True, v=True)
+
+
 @pytest.mark.parametrize("what", BREAKS)
 async def test_each_flag_that_is_broken_is_seen(made: Made, engine: Any, what: str) -> None:
     flag, changes = BREAKS[what]
     if flag == "runtime" and made.runtime == "runc":
         changes = {"runtime": "io.containerd.runc.v2"}
-    arguments = options.for_engine(options.app(made.orders, replace(made.names, platform=f"{made.names.platform}-b")))
-    arguments |= {"network": made.names.key, "name": f"{made.names.key}-broken"}
-    arguments["volumes"] = {made.names.key: {"bind": "/run/dualspan", "mode": "ro"}}
-    arguments |= {"labels": made.names.labels("broken"), **changes}
-    container = engine.containers.create(**{key: value for key, value in arguments.items() if value is not None})
-    try:
-        assert flag in broken(engine.api.inspect_container(container.id), made.names.key, made.runtime)
-    finally:
-        container.remove(force=True)
+    told = created(engine, {**beside(made, engine), **changes})
+    assert flag in broken(told, made.names.key, made.runtime)
+    assert options.altered(told, made.names.key), "the platform itself sees it, too"
+
+
+AS_WELL: Mapping[str, Mapping[str, Any]] = {
+    "another program": {"command": ["sh"]},
+    "a program before it": {"entrypoint": ["/bin/sh"]},
+    "another image": {"image": BASE},
+    "another folder": {"working_dir": "/"},
+    "no variables": {"environment": {}},
+    "a setting of the kernel": {"sysctls": {"net.ipv4.ip_unprivileged_port_start": "0"}},
+    "any device": {"device_cgroup_rules": ["c *:* rwm"]},
+    "a mount": {"mounts": [Mount("/machine", "/tmp", type="bind", read_only=True)]},
+    "a health check": {"healthcheck": {"test": ["CMD", "true"]}},
+}
+
+
+@pytest.mark.parametrize("what", AS_WELL)
+async def test_one_made_by_hand_under_the_same_labels_is_seen(made: Made, engine: Any, what: str) -> None:
+    assert options.altered(created(engine, {**beside(made, engine), **AS_WELL[what]}), made.names.key)
+
+
+async def test_one_that_is_as_it_was_made_is_left_alone(made: Made, engine: Any) -> None:
+    assert not options.altered(created(engine, beside(made, engine)), made.names.key)
 
 
 async def test_each_flag_is_broken_once() -> None:

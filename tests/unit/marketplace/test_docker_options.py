@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from dualspan_manifest import parse
+from dualspan_marketplace.deployments.docker import seal
 from dualspan_marketplace.deployments.docker.options import (
     LIMITS,
     Names,
@@ -176,14 +177,41 @@ def test_volumes_that_an_image_wants_are_temporary_files() -> None:
     made = app(ORDERS, NAMES, volumes=["/data", "/run/dualspan/", "/tmp", "/var/cache"])
     assert set(made["tmpfs"]) == {"/tmp", "/data", "/var/cache"}
     assert len(set(made["tmpfs"].values())) == 1
+    # Where no folder of sockets is, nothing but temporary files is either.
+    assert "/run/platform" in app(ORDERS, NAMES, volumes=["/run/platform"])["tmpfs"]
+    assert "/run/platform" not in app(ORDERS, NAMES, "/sockets", ["/run/platform"])["tmpfs"]
+
+
+IMAGE = {
+    "Config": {"Env": ["PATH=/bin", "DUALSPAN_APP_PORT=1"], "Cmd": ["serve"], "Entrypoint": None, "WorkingDir": "/app"}
+}
 
 
 def inspected() -> dict[str, Any]:
     """An app as the engine tells of it."""
-    made = app(ORDERS, NAMES)
+    made = seal.sealed(app(ORDERS, NAMES), IMAGE, "runc")
+    assert made["runtime"] == "runc"
     return {
-        "Config": {"User": made["user"], "Labels": dict(made["labels"])},
+        "Config": {
+            "User": made["user"],
+            "Labels": dict(made["labels"]),
+            "Image": made["image"],
+            "Env": [*(f"{key}={value}" for key, value in reversed(made["environment"].items())), "PATH=/bin"],
+            "Cmd": ["serve"],
+            "Entrypoint": None,
+            "WorkingDir": "/app",
+            "Healthcheck": {"Test": ["NONE"]},
+        },
+        "Mounts": [{"Type": "volume", "Name": NAMES.key, "Destination": "/run/dualspan", "RW": False}],
         "HostConfig": {
+            "Binds": [f"{NAMES.key}:/run/dualspan:ro"],
+            "Runtime": "runc",
+            "DnsOptions": ["timeout:1", "attempts:1"],
+            "MaskedPaths": [
+                *("/proc/asound", "/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats"),
+                *("/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware"),
+            ],
+            "ReadonlyPaths": ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"],
             "CapDrop": ["ALL"],
             "CapAdd": None,
             "SecurityOpt": ["no-new-privileges:true"],
@@ -243,6 +271,7 @@ def test_one_that_is_as_it_was_made() -> None:
         ("Dns", ["8.8.8.8"]),
         ("Tmpfs", {}),
         ("Tmpfs", {"/tmp": "rw"}),
+        ("Tmpfs", {**inspected()["HostConfig"]["Tmpfs"], "/var": inspected()["HostConfig"]["Tmpfs"]["/tmp"]}),
         ("Ulimits", None),
         ("ShmSize", 1 << 30),
         ("OomScoreAdj", 0),
@@ -254,11 +283,49 @@ def test_one_that_is_as_it_was_made() -> None:
         ("VolumesFrom", ["other"]),
         ("CgroupParent", "/"),
         ("Init", False),
+        ("Binds", None),
+        ("Binds", [f"{NAMES.key}:/run/dualspan:rw"]),
+        ("Binds", [f"{NAMES.key}:/run/dualspan:ro", "/var/run/docker.sock:/var/run/docker.sock:rw"]),
+        ("Mounts", [{"Type": "bind", "Source": "/", "Target": "/machine"}]),
+        ("Runtime", "other"),
+        ("Sysctls", {"net.ipv4.ip_forward": "1"}),
+        ("DeviceCgroupRules", ["a *:* rwm"]),
+        ("MaskedPaths", []),
+        ("ReadonlyPaths", []),
+        ("DnsOptions", []),
+        ("DnsSearch", ["example.com"]),
+        ("AutoRemove", True),
     ],
 )
 def test_one_that_was_changed_by_hand(key: str, value: object) -> None:
     found = copy.deepcopy(inspected())
     found["HostConfig"][key] = value
+    assert altered(found, NAMES.key)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("Image", "sha256:34"),
+        ("Env", ["PATH=/bin"]),
+        ("Env", [*inspected()["Config"]["Env"], "LD_PRELOAD=/tmp/mine"]),
+        ("Cmd", ["sh"]),
+        ("Cmd", None),
+        ("Entrypoint", ["/bin/sh"]),
+        ("WorkingDir", "/"),
+        ("Healthcheck", None),
+        ("Healthcheck", {"Test": ["CMD", "mine"]}),
+    ],
+)
+def test_one_that_runs_something_else(key: str, value: object) -> None:
+    found = inspected()
+    found["Config"][key] = value
+    assert altered(found, NAMES.key)
+
+
+def test_one_with_a_volume_without_a_name() -> None:
+    found = inspected()
+    found["Mounts"].append({"Type": "volume", "Name": "12ab", "Destination": "/data", "RW": True})
     assert altered(found, NAMES.key)
 
 

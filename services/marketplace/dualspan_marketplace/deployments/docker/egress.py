@@ -42,7 +42,7 @@ class Egress:
         if found is not None and not _is_as_made(found, names):
             found.remove(force=True, v=True)
         made_with = options.egress(image, orders, names, self.outward, self.images.volumes(image))
-        arguments = options.for_engine(made_with)
+        arguments = options.for_engine(self.images.sealed(made_with))
         unless_there(lambda: self.client().containers.create(**arguments))
         made = self.client().containers.get(names.egress)
         network = self.networks.get(names.key, names)

@@ -1,7 +1,7 @@
 """Images of apps: by digest, there or pulled."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import requests
@@ -11,6 +11,7 @@ from docker.errors import (  # pyright: ignore[reportMissingTypeStubs]
     NotFound,
 )
 
+from dualspan_marketplace.deployments.docker import seal
 from dualspan_marketplace.deployments.provisioner import CannotStartError
 
 _PULL_SECONDS = 1200.0
@@ -69,13 +70,22 @@ class Images:
         Raises:
             CannotStartError: They are many, or it is not there.
         """
-        found = self._found(image)
-        if found is None:
-            raise CannotStartError(f"The image {image} is not there.")
-        folders = sorted(found.attrs["Config"].get("Volumes") or {})
+        folders = sorted(self._attributes(image)["Config"].get("Volumes") or {})
         if len(folders) > _MOST_VOLUMES:
             raise CannotStartError(f"Its image declares {len(folders)} volumes; up to {_MOST_VOLUMES} may be.")
         return folders
+
+    def sealed(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Arguments of a container, with the label that tells it from others; raises CannotStartError."""
+        return seal.sealed(
+            arguments, self._attributes(arguments["image"]), str(self._client().info()["DefaultRuntime"])
+        )
+
+    def _attributes(self, image: str) -> Mapping[str, Any]:
+        found = self._found(image)
+        if found is None:
+            raise CannotStartError(f"The image {image} is not there.")
+        return found.attrs
 
     def _found(self, name: str) -> Any | None:
         try:

@@ -9,6 +9,7 @@ from typing import Any
 from docker.types import LogConfig, Ulimit  # pyright: ignore[reportMissingTypeStubs]
 
 from dualspan_manifest import Manifest, Resources
+from dualspan_marketplace.deployments.docker import seal
 from dualspan_marketplace.deployments.provisioner import Orders
 from dualspan_marketplace.subscriptions.model import SubscriptionName
 
@@ -161,7 +162,7 @@ def app(orders: Orders, names: Names, sockets: str = "", volumes: Sequence[str] 
         "healthcheck": {"test": ["NONE"]},
         "restart_policy": {"Name": "no"},
         "log_config": {"type": "json-file", "config": {"max-size": _LOG_SIZE, "max-file": _LOG_FILES}},
-        **confinement(orders.manifest.resources, [each for each in volumes if not _is_given(each)]),
+        **confinement(orders.manifest.resources, [each for each in volumes if not _is_given(each, sockets)]),
     }
 
 
@@ -212,8 +213,8 @@ def _way_out(told: Mapping[str, str]) -> dict[str, str]:
     return {"HTTPS_PROXY": proxy, "https_proxy": proxy, "NO_PROXY": near, "no_proxy": near}
 
 
-def _is_given(folder: str) -> bool:
-    return folder.rstrip("/") in {GIVEN, _SOCKETS, "/tmp"}  # noqa: S108 - its own
+def _is_given(folder: str, sockets: str) -> bool:
+    return folder.rstrip("/") in {GIVEN, "/tmp", *([_SOCKETS] if sockets else [])}  # noqa: S108 - its own
 
 
 def _temporary(resources: Resources) -> str:
@@ -280,8 +281,10 @@ def altered(attributes: Mapping[str, Any], network: str) -> bool:
     is_temporary = "/tmp" in temporary and set(temporary.values()) == {_temporary(resources)}  # noqa: S108 - its own
     limits = {(each["Name"], each["Soft"], each["Hard"]) for each in host.get("Ulimits") or ()}
     is_limited = limits == {("nofile", _OPEN_FILES, _OPEN_FILES), ("core", 0, 0)}
-    is_nameless = host.get("Dns") == [_NO_NAMES] or config["Labels"].get(PART) != _APP
-    return not (so and is_temporary and is_limited and is_nameless and config["User"] == USER)
+    names = (host.get("Dns") or [], host.get("DnsOptions") or [])
+    is_nameless = names == (([_NO_NAMES], [*_NAMES_QUICKLY]) if config["Labels"].get(PART) == _APP else ([], []))
+    is_confined = so and is_temporary and is_limited and is_nameless and config["User"] == USER
+    return not (is_confined and seal.is_whole(attributes))
 
 
 def _as_made(resources: Resources, network: str) -> dict[str, object]:
@@ -289,8 +292,9 @@ def _as_made(resources: Resources, network: str) -> dict[str, object]:
     log = {"Type": "json-file", "Config": {"max-size": _LOG_SIZE, "max-file": _LOG_FILES}}
     nothing = ("CapAdd", "Devices", "DeviceRequests", "ExtraHosts", "GroupAdd", "Links", "VolumesFrom", "CgroupParent")
     own = ("PidMode", "UTSMode", "UsernsMode", "PortBindings", "PublishAllPorts", "Privileged", "OomKillDisable")
+    more = ("Mounts", "Sysctls", "DeviceCgroupRules", "DnsSearch", "StorageOpt", "AutoRemove")
     return {
-        **dict.fromkeys((*nothing, *own)),
+        **dict.fromkeys((*nothing, *own, *more)),
         "CapDrop": ["ALL"],
         "SecurityOpt": ["no-new-privileges:true"],
         "ReadonlyRootfs": True,

@@ -141,7 +141,7 @@ class DockerProvisioner:
         names = Names(self._platform, orders.name)
         told = replace(orders, environment={**orders.environment, **self._environment})
         arguments = options.app(told, names, self._sockets, self._images.volumes(image))
-        arguments["image"] = image
+        arguments = options.for_engine(self._images.sealed({**arguments, "image": image}))
         try:
             # A network takes the engine as long as all the rest before the start.
             with ThreadPoolExecutor(1) as beside:
@@ -150,7 +150,7 @@ class DockerProvisioner:
                 unless_there(lambda: self._client.containers.create(**options.files(image, names)))
                 self._give(names, orders.files)
                 surroundings.result()
-            unless_there(lambda: self._client.containers.create(**options.for_engine(arguments)))
+            unless_there(lambda: self._client.containers.create(**arguments))
             self._client.containers.get(names.key).start()
         except ImageNotFound as err:
             raise CannotStartError(f"The image {orders.manifest.run.image} is not there.") from err
