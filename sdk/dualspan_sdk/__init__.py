@@ -16,6 +16,7 @@ from dualspan_sdk._errors import DualSpanError
 from dualspan_sdk._plant import Plant
 from dualspan_sdk._results import Aggregate, AggregateRules, Series, Tag, Update
 from dualspan_sdk._sync import SyncPlant
+from dualspan_sdk._sync_app import SyncApp, SyncResults
 from dualspan_sdk._times import Instant
 from dualspan_sdk._transport import Endpoints
 from dualspan_sdk._writing import OutputTag, Results
@@ -51,7 +52,9 @@ __all__ = [
     "Results",
     "Series",
     "State",
+    "SyncApp",
     "SyncPlant",
+    "SyncResults",
     "Tag",
     "Update",
     "ValueKind",

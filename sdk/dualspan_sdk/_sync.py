@@ -1,22 +1,19 @@
 """The same plant without async: for notebooks and scripts."""
 
-import asyncio
 import contextlib
-import threading
-from collections.abc import AsyncGenerator, Coroutine, Generator, Iterable, Sequence
+from collections.abc import Coroutine, Generator, Iterable, Sequence
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 from dualspan_sdk._app import open_plant
 from dualspan_sdk._assets import Asset, Assets
 from dualspan_sdk._columns import Columns, LiveColumns, PropertyRef
+from dualspan_sdk._loop import LoopThread
 from dualspan_sdk._plant import Plant, Ref
 from dualspan_sdk._results import Aggregate, AggregateRules
 from dualspan_sdk._times import Instant
 from dualspan_sdk._transport import Endpoints
-
-T = TypeVar("T")
 
 
 class SyncPlant:
@@ -24,14 +21,17 @@ class SyncPlant:
 
     The calls run on an event loop in a thread of their own, so it works in notebooks, which have a running loop. It may
     be used by several threads.
+
+    Args:
+        opening: Makes the plant.
+        thread: Runs the calls, and is stopped by whoever made it; None for one of its own.
     """
 
-    def __init__(self, opening: Coroutine[Any, Any, Plant]) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="dualspan-sdk", daemon=True)
-        self._thread.start()
+    def __init__(self, opening: Coroutine[Any, Any, Plant], thread: LoopThread | None = None) -> None:
+        self._is_alone = thread is None
+        self._thread = thread or LoopThread()
         try:
-            self._plant = self._run(opening)
+            self._plant = self._thread.run(opening)
         except BaseException:
             self._stop()
             raise
@@ -54,23 +54,23 @@ class SyncPlant:
 
     def assets(self) -> Assets:
         """See `Plant.assets`."""
-        return self._run(self._plant.assets())
+        return self._thread.run(self._plant.assets())
 
     def machines(self, *having: str) -> list[Asset]:
         """See `Plant.machines`."""
-        return self._run(self._plant.machines(*having))
+        return self._thread.run(self._plant.machines(*having))
 
     def read(
         self, asset: str, property_id: str, start: Instant, end: Instant, *, index: int = 0, before: bool = False
     ) -> Columns:
         """See `Plant.read`."""
-        return self._run(self._plant.read(asset, property_id, start, end, index=index, before=before))
+        return self._thread.run(self._plant.read(asset, property_id, start, end, index=index, before=before))
 
     def read_many(
         self, refs: Iterable[Ref], start: Instant, end: Instant, *, before: bool = False
     ) -> dict[PropertyRef, Columns]:
         """See `Plant.read_many`."""
-        return self._run(self._plant.read_many(refs, start, end, before=before))
+        return self._thread.run(self._plant.read_many(refs, start, end, before=before))
 
     def read_processed(
         self,
@@ -85,27 +85,27 @@ class SyncPlant:
         """See `Plant.read_processed`."""
         rules = rules or AggregateRules()
         asked = self._plant.read_processed(refs, start, end, interval=interval, aggregates=aggregates, rules=rules)
-        return self._run(asked)
+        return self._thread.run(asked)
 
     def latest(self, refs: Iterable[Ref]) -> dict[PropertyRef, Columns]:
         """See `Plant.latest`."""
-        return self._run(self._plant.latest(refs))
+        return self._thread.run(self._plant.latest(refs))
 
     def subscribe(self, refs: Sequence[Ref], *, include_latest: bool = True) -> Generator[LiveColumns]:
         """See `Plant.subscribe`."""
         live = self._plant.subscribe(refs, include_latest=include_latest)
-        with contextlib.closing(self._each(live)) as batches:
+        with contextlib.closing(self._thread.each(live)) as batches:
             yield from batches
 
     def export(self, refs: Iterable[Ref], start: Instant, end: Instant) -> Generator[dict[PropertyRef, Columns]]:
         """See `Plant.export`."""
-        with contextlib.closing(self._each(self._plant.export(refs, start, end))) as parts:
+        with contextlib.closing(self._thread.each(self._plant.export(refs, start, end))) as parts:
             yield from parts
 
     def close(self) -> None:
         """Close the connection."""
-        if self._loop.is_running():
-            self._run(self._plant.close())
+        if self._thread.is_running:
+            self._thread.run(self._plant.close())
             self._stop()
 
     def __enter__(self) -> Self:
@@ -116,17 +116,6 @@ class SyncPlant:
     ) -> None:
         self.close()
 
-    def _each(self, batches: AsyncGenerator[T]) -> Generator[T]:
-        try:
-            while (batch := self._run(anext(batches, None))) is not None:
-                yield batch
-        finally:
-            self._run(batches.aclose())
-
-    def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
-
     def _stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        if self._is_alone:
+            self._thread.stop()

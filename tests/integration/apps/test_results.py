@@ -1,6 +1,8 @@
 """Results of an app arrive once, whatever dies in between."""
 
+import asyncio
 import shutil
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,7 +16,7 @@ from dualspan_cli.harness import LocalPlant, local_plant
 from dualspan_frame import Frame, ValueKind
 from dualspan_manifest import LocalText, Output, PropertyNeed, Requirement
 from dualspan_manifest import ValueKind as NeedKind
-from dualspan_sdk import App, Client, DualSpanError, Endpoints, OutputTag, Results, open_app
+from dualspan_sdk import App, AppSettings, Client, DualSpanError, Endpoints, OutputTag, Results, SyncApp, open_app
 from dualspan_sdk._credentials import FileCredentials
 from dualspan_sdk._outbox import Outbox
 
@@ -69,6 +71,37 @@ async def test_what_is_no_output_is_refused(app: App) -> None:
         await app.results.write("press01", "score", 1.5, 1.5)
     with pytest.raises(ValueError, match="length 2"):
         await app.results.write("press01", "score", [1, 2], [1.0])
+
+
+async def test_the_same_without_async(local: LocalPlant) -> None:
+    def in_a_script() -> str:
+        with SyncApp(local.settings) as app:
+            ((_, latest),) = app.plant.latest([("press01", "state")]).items()
+            assert app.results.write("press01", "score", latest.timestamp, [4.5]) == 1
+            app.results.write("press02", "verdict", [1, 2], ["gut", "schlecht"])
+            app.results.flush(10)
+            app.health.working()
+            with pytest.raises(DualSpanError, match="press03/score is no output"):
+                app.results.write("press03", "score", 1, 1.0)
+            with pytest.raises(ValueError, match="float64, the output is INT64"):
+                app.results.write("", "machines", 1, 1.5)
+            said = app.results.problem or app.health.problem
+        app.close()
+        with pytest.raises(RuntimeError, match="closed"):
+            app.results.write("press01", "score", 1, 1.0)
+        with pytest.raises(RuntimeError, match="closed"):
+            app.plant.machines()
+        return said
+
+    assert await asyncio.to_thread(in_a_script) == ""
+    assert values(local.results.of("press01", "score")) == [4.5]
+    assert values(local.results.of("press02", "verdict")) == ["gut", "schlecht"]
+
+
+def test_without_async_an_app_that_cannot_be_opened_leaves_no_thread(tmp_path: Path) -> None:
+    with pytest.raises(DualSpanError, match="TOKEN_FILE_UNREADABLE"):
+        SyncApp(AppSettings.from_environment({"DUALSPAN_APP_TOKEN_FILE": str(tmp_path / "none")}))
+    assert "dualspan-sdk" not in [each.name for each in threading.enumerate()]
 
 
 async def test_results_wait_for_a_platform_that_is_away(local: LocalPlant, tmp_path: Path) -> None:
