@@ -100,7 +100,7 @@ async def test_what_is_not_there_is_said(plant: Plant) -> None:
         await plant.read("imm01", "speed", NOON - HOUR, NOON)
     with pytest.raises(DualSpanError, match="TAG_NOT_FOUND"):
         await plant.client.read_latest([99_999])
-    with pytest.raises(DualSpanError, match="start_time"):
+    with pytest.raises(DualSpanError, match="REVERSED_INTERVAL"):
         await plant.read("imm01", "state", NOON, NOON - HOUR)
 
 
