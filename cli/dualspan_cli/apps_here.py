@@ -70,6 +70,7 @@ async def ways_out(settings: CliSettings, engine: str) -> dict[str, str]:
     return {
         f"{_MARKETPLACE}DOCKER_EGRESS_IMAGE": named.partition("@")[2],
         f"{_MARKETPLACE}DOCKER_EGRESS_PRIVATE": settings.apps_egress_private,
+        f"{_MARKETPLACE}DOCKER_EGRESS_DENIED": settings.apps_egress_denied,
     }
 
 

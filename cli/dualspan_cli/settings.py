@@ -49,6 +49,10 @@ class CliSettings(BaseSettings):
         default="",
         description="Networks with commas, 10.20.0.0/16, that declared hosts may be in, besides the internet.",
     )
+    apps_egress_denied: str = Field(
+        default="",
+        description="Networks with commas, 203.0.113.7/32, that no declared host may be in: this machine's own addresses.",
+    )
     docker_host: str = Field(
         default="unix:///var/run/docker.sock",
         validation_alias="DOCKER_HOST",

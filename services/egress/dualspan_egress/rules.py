@@ -6,6 +6,24 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
 
+# Where clouds tell a machine about itself, and hand out its credentials: nothing that an app declares is meant. Some of
+# these are the internet's by their number.
+_METADATA = frozenset(
+    IPv4Address(each)
+    for each in (
+        "169.254.169.254",  # AWS, Azure, Google, Oracle, IBM, Hetzner, OVH and others
+        "169.254.170.2",  # AWS: credentials of containers
+        "169.254.170.23",  # AWS: credentials of pods
+        "168.63.129.16",  # Azure: WireServer
+        "100.100.100.200",  # Alibaba
+        "169.254.0.23",  # Tencent
+        "169.254.42.42",  # Scaleway
+        "192.0.0.192",  # Oracle, as it was before
+        "192.80.8.124",  # Equinix Metal
+    )
+)
+
+
 class RefusedError(Exception):
     """A way that is not open; the message says why."""
 
@@ -17,10 +35,12 @@ class Rules:
     Attributes:
         hosts: Names in lower case, with a port each.
         private: Networks that are not the internet's and that a declared name may lead to nevertheless.
+        denied: Networks that no name leads to, whatever else is said: addresses of the machine's own, as a rule.
     """
 
     hosts: Collection[tuple[str, int]]
     private: Sequence[IPv4Network] = ()
+    denied: Sequence[IPv4Network] = ()
 
     def declared(self, host: str, port: int) -> None:
         """Raises RefusedError unless the manifest declares a host at this port."""
@@ -33,8 +53,14 @@ class Rules:
         One that may not closes the way: nobody's DNS chooses which of them is meant.
         """
         for each in addresses:
-            if not self._is_open(IPv4Address(each)):
+            address = IPv4Address(each)
+            if self._is_denied(address):
+                raise RefusedError(f"it is {each}, which nobody goes to from here")
+            if not self._is_open(address):
                 raise RefusedError(f"it is {each}, no address on the internet")
+
+    def _is_denied(self, address: IPv4Address) -> bool:
+        return address in _METADATA or any(address in each for each in self.denied)
 
     def _is_open(self, address: IPv4Address) -> bool:
         is_public = address.is_global and not address.is_multicast

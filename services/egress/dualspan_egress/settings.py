@@ -15,7 +15,7 @@ class EgressSettings:
     Attributes:
         host: To listen on.
         port: To listen on.
-        rules: `HOSTS` (host:port, with commas) and `PRIVATE` (networks, with commas).
+        rules: `HOSTS` (host:port, with commas), `PRIVATE` and `DENIED` (networks, with commas).
     """
 
     host: str
@@ -27,4 +27,5 @@ def read() -> EgressSettings:
     """From the environment; raises ValueError."""
     host, _, port = os.environ.get(f"{_PREFIX}LISTEN", "0.0.0.0:3128").rpartition(":")
     hosts = read_hosts(os.environ.get(f"{_PREFIX}HOSTS", ""))
-    return EgressSettings(host, int(port), Rules(hosts, read_networks(os.environ.get(f"{_PREFIX}PRIVATE", ""))))
+    private, denied = (read_networks(os.environ.get(f"{_PREFIX}{each}", "")) for each in ("PRIVATE", "DENIED"))
+    return EgressSettings(host, int(port), Rules(hosts, private, denied))

@@ -95,6 +95,11 @@ class MarketplaceSettings(ServiceSettings):
         default="",
         description="Networks with commas, 10.20.0.0/16, that declared hosts may be in besides the internet.",
     )
+    docker_egress_denied: str = Field(
+        default="",
+        description="Networks with commas, 203.0.113.7/32, that no declared host may be in: this machine's own addresses. "
+        "Those where clouds tell machines about themselves are denied always.",
+    )
     app_authority_file: str = Field(
         default="", description="PEM of who signed the platform's certificates, for apps; empty: they speak plaintext."
     )
@@ -143,7 +148,7 @@ class MarketplaceSettings(ServiceSettings):
     )
     helm: str = Field(default="helm", description="The helm command, 3.6 or later.")
 
-    @field_validator("docker_egress_private")
+    @field_validator("docker_egress_private", "docker_egress_denied")
     @classmethod
     def _are_networks(cls, value: str) -> str:
         for each in filter(None, (part.strip() for part in value.split(","))):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from dualspan_egress import settings
 from dualspan_egress.proxy import Proxy, listen
 from dualspan_egress.rules import RefusedError, Rules, read_hosts, read_networks
 
@@ -105,13 +106,39 @@ async def test_one_address_inside_closes_the_way() -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1",
+    ["127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.1.1", "100.64.0.1", "0.0.0.0", "224.0.0.1",
      "255.255.255.255", "198.18.0.1", "240.0.0.1"],
 )  # fmt: skip
 def test_addresses_that_are_not_the_internets(address: str) -> None:
     with pytest.raises(RefusedError, match=address):
         Rules(()).open([address])
     Rules((), read_networks("0.0.0.0/0")).open([address])
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["169.254.169.254", "169.254.170.2", "169.254.170.23", "168.63.129.16", "100.100.100.200", "169.254.0.23",
+     "169.254.42.42", "192.0.0.192", "192.80.8.124"],
+)  # fmt: skip
+def test_where_clouds_tell_about_machines_nobody_goes(address: str) -> None:
+    with pytest.raises(RefusedError, match=f"it is {address}, which nobody goes to"):
+        Rules((), read_networks("0.0.0.0/0")).open([address])
+
+
+def test_addresses_of_the_machines_own_are_denied() -> None:
+    own = read_networks("93.184.215.14/32,10.20.0.0/24")
+    for address in ("93.184.215.14", "10.20.0.9"):
+        with pytest.raises(RefusedError, match="which nobody goes to"):
+            Rules((), read_networks("10.20.0.0/16"), own).open([address])
+    Rules((), read_networks("10.20.0.0/16"), own).open(["93.184.215.15", "10.20.1.9"])
+
+
+def test_what_is_set_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = {"HOSTS": "api.test:443", "PRIVATE": "10.20.0.0/16", "DENIED": "10.20.0.9/32", "LISTEN": "127.0.0.1:1"}
+    for key, value in told.items():
+        monkeypatch.setenv(f"DUALSPAN_EGRESS_{key}", value)
+    rules = Rules(read_hosts("api.test:443"), read_networks("10.20.0.0/16"), read_networks("10.20.0.9/32"))
+    assert settings.read() == settings.EgressSettings("127.0.0.1", 1, rules)
 
 
 def test_an_address_of_the_internet() -> None:

@@ -36,7 +36,7 @@ NAME = SubscriptionName("acme", "oee")
 NAMES = Names("here", NAME)
 GIVEN = [Given("TOKEN_FILE", "token", b"the secret")]
 ORDERS = Orders(NAME, 3, "maker", SAMPLE, {"HISTORIAN": "historian:7403"}, GIVEN)
-NONE, OUTWARD = Outward(), Outward("dualspan/egress", "10.20.0.0/16")
+NONE, OUTWARD = Outward(), Outward("dualspan/egress", "10.20.0.0/16", "203.0.113.7/32")
 LABELS = {
     "io.dualspan.platform": "here",
     "io.dualspan.tenant": "acme",
@@ -164,6 +164,7 @@ def test_the_way_out_of_an_app_that_declares_hosts() -> None:
         "environment": {
             "DUALSPAN_EGRESS_HOSTS": "api.example.com:443",
             "DUALSPAN_EGRESS_PRIVATE": "10.20.0.0/16",
+            "DUALSPAN_EGRESS_DENIED": "203.0.113.7/32",
             "DUALSPAN_EGRESS_LISTEN": "0.0.0.0:3128",
         },
         "mem_limit": 64 << 20,

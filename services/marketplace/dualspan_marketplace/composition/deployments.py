@@ -44,7 +44,7 @@ def provisioners(settings: MarketplaceSettings) -> Sequence[Provisioner]:
         peers,
         environment,
         sockets=settings.docker_sockets,
-        outward=Outward(settings.docker_egress_image, settings.docker_egress_private),
+        outward=Outward(settings.docker_egress_image, settings.docker_egress_private, settings.docker_egress_denied),
     )
     return [containers, process]
 

@@ -91,10 +91,12 @@ class Outward:
     Attributes:
         image: Of the container in between, by a name that the engine knows; "": they reach none.
         private: Networks that are not the internet's and that declared names may lead to, with commas.
+        denied: Networks that no name leads to, with commas.
     """
 
     image: str = ""
     private: str = ""
+    denied: str = ""
 
 
 def labelled(names: Names) -> dict[str, list[str]]:
@@ -171,6 +173,7 @@ def egress(image: str, orders: Orders, names: Names, outward: Outward, volumes: 
     settings = {
         "HOSTS": _hosts(orders.manifest),
         "PRIVATE": outward.private,
+        "DENIED": outward.denied,
         "LISTEN": f"0.0.0.0:{_EGRESS_PORT}",
     }
     confined = confinement(_EGRESS_RESOURCES, volumes)
