@@ -51,7 +51,7 @@ class CliSettings(BaseSettings):
     )
     apps_egress_denied: str = Field(
         default="",
-        description="Networks with commas, 203.0.113.7/32, that no declared host may be in: this machine's own addresses.",
+        description="Networks with commas, 203.0.113.7/32, that no declared host may be in: this machine's own.",
     )
     docker_host: str = Field(
         default="unix:///var/run/docker.sock",

@@ -5,7 +5,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
-
 # Where clouds tell a machine about itself, and hand out its credentials: nothing that an app declares is meant. Some of
 # these are the internet's by their number.
 _METADATA = frozenset(
