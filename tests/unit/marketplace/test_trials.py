@@ -1,7 +1,9 @@
 """Trials: from whatever is there to an end, and the plants that versions are tried on."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,6 +25,7 @@ from dualspan_marketplace.trials.model import (
     Stop,
     Wait,
     next_step,
+    own_words,
 )
 from harness.marketplace import MANIFEST, manifest_of
 
@@ -99,6 +102,24 @@ def test_what_ends_while_it_is_watched_fails() -> None:
     assert next_step(replace(seen, well=3.0), BOUNDS) == Conclude(
         Outcome.PASSED, "It started, and was healthy for 3 s."
     )
+
+
+@pytest.mark.parametrize(
+    ("problem", "said", "well", "words"),
+    [
+        ("", 5, 3, "It reports no problem of its own."),
+        ("", 2, 3, "It reports no problem of its own."),
+        ("starting", 2, 3, "Before it was seen healthy it said: starting."),
+        ("No machine has power.", 5, 3, "It reports a problem: No machine has power."),
+        ("starting", 2, None, "The last it said of itself: starting."),
+    ],
+)
+def test_what_it_says_of_itself_is_told_as_of_when_it_said_it(
+    problem: str, said: int, well: int | None, words: str
+) -> None:
+    began = datetime(2026, 11, 20, tzinfo=UTC)
+    seen = None if well is None else began + timedelta(seconds=well)
+    assert own_words(problem, began + timedelta(seconds=said), seen) == words
 
 
 def test_a_plant_is_made_of_what_the_manifest_asks_for() -> None:

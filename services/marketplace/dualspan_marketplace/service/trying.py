@@ -37,6 +37,7 @@ from dualspan_marketplace.trials.model import (
     Stop,
     Wait,
     next_step,
+    own_words,
 )
 from dualspan_marketplace.trials.record import Trial
 from dualspan_runtime.database import Connection, Database
@@ -248,8 +249,9 @@ class Trying:
         resources = parse(view.trial.manifest).resources
         limits = f"{resources.memory // _SCALE} MiB, {resources.cpu} thousandths of a core, {resources.pids} processes"
         found = [f"Run by {known.provisioner}, with at the most {limits}."]
-        if view.subscription and view.subscription.health_time:
-            found.append(f"It said of itself: {view.subscription.health_problem or 'all is well'}.")
+        there = view.subscription
+        if there and there.health_time:
+            found.append(own_words(there.health_problem, there.health_time, view.trial.well_time))
         words = await self._last_words(view.trial, known.provisioner)
         return [*found, f"Its last words: {words}"] if words else found
 

@@ -5,6 +5,7 @@ other, in the same sandbox, and a worker's end loses nothing of it.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 from typing import TypeAlias
 
@@ -156,3 +157,20 @@ def _watched(seen: Seen, bounds: Bounds) -> Step:
     if seen.well < bounds.watch + bounds.start:
         return Wait(_SOON)
     return Conclude(Outcome.FAILED, "It was healthy and then did not answer any more.")
+
+
+def own_words(problem: str, said: datetime, well: datetime | None) -> str:
+    """What a reviewer reads of what a version told of itself, as of when it told it.
+
+    Args:
+        problem: What it last said that it lacks; "" if nothing.
+        said: When.
+        well: When it was seen to be well for the first time; None if it was not.
+    """
+    if not problem:
+        return "It reports no problem of its own."
+    words = problem.rstrip(".")
+    if well is None:
+        return f"The last it said of itself: {words}."
+    # An app says that it starts, and may not have come to say more while it was watched.
+    return f"It reports a problem: {words}." if said > well else f"Before it was seen healthy it said: {words}."
