@@ -25,6 +25,7 @@ _Send: TypeAlias = Callable[[Any], Awaitable[None]]
 # Somebody must have said so within this time, or the app counts as stuck.
 _STALE_SECONDS = 60.0
 _TELL_SECONDS = 20.0
+_TELL_AGAIN_SECONDS = 3.0
 _LOOK_SECONDS = 1.0
 
 
@@ -155,7 +156,7 @@ async def _from_marketplace(settings: AppSettings) -> AsyncGenerator[App]:
             outbox = Outbox(settings.data / "results.sqlite")
             async with Results(client, await runtime.outputs(), outbox, runtime.outputs) as results:
                 health = Health()
-                telling = asyncio.create_task(_tell(runtime, health, results))
+                telling = asyncio.create_task(tell_health(runtime, health, results))
                 try:
                     yield App(plant, settings, results, health)
                 finally:
@@ -164,13 +165,14 @@ async def _from_marketplace(settings: AppSettings) -> AsyncGenerator[App]:
                         await telling
 
 
-async def _tell(runtime: AppRuntime, health: Health, results: Results) -> None:
-    """Report health when it has turned, and now and then; when that fails, the next time is soon enough."""
+async def tell_health(runtime: AppRuntime, health: Health, results: Results) -> None:
+    """Report health when it has turned, and now and then; what was not heard is told again soon."""
     was_well, next_time = None, 0.0
     while True:
         problem, now = health.problem or results.problem, time.monotonic()
         if was_well is not (not problem) or now >= next_time:
-            was_well, next_time = not problem, now + _TELL_SECONDS
+            was_well, next_time = not problem, now + _TELL_AGAIN_SECONDS
             with contextlib.suppress(DualSpanError):
                 await runtime.report(problem)
+                next_time = now + _TELL_SECONDS
         await asyncio.sleep(_LOOK_SECONDS)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dualspan_sdk import AppSettings, Clock, DualSpanError, FileCredentials, Health, forever
+from dualspan_sdk import AppSettings, Clock, DualSpanError, FileCredentials, Health, _app, forever
 from dualspan_sdk._binding import FileBinding
 
 TOKEN = "e30.eyJ0ZW5hbnQiOiAiYnJld2VyeSIsICJleHAiOiA0MTAyNDQ0ODAwfQ."  # {"tenant": "brewery", "exp": 4102444800}
@@ -144,3 +144,31 @@ async def test_what_is_granted_is_read_anew_when_the_subscriber_chose_other_mach
         file.write_text(wrong)
         with pytest.raises(DualSpanError, match="BINDING_UNREADABLE"):
             await binding.assets()
+
+
+async def test_health_that_was_not_heard_is_told_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    health, heard, told = Health(), list[str](), asyncio.Event()
+    monkeypatch.setattr(_app, "_LOOK_SECONDS", 0.001)
+    monkeypatch.setattr(_app, "_TELL_AGAIN_SECONDS", 0.01)
+
+    class Runtime:
+        async def report(self, problem: str) -> None:
+            heard.append(problem)
+            if len(heard) == 1:
+                health.working()
+            if len(heard) == 2:
+                raise DualSpanError("UNAVAILABLE", "UNAVAILABLE", "away")
+            if len(heard) == 3:
+                told.set()
+
+    class Results:
+        problem = ""
+
+    runtime: Any = Runtime()
+    results: Any = Results()
+    task = asyncio.create_task(_app.tell_health(runtime, health, results))
+    await asyncio.wait_for(told.wait(), 5)
+    # Heard once, it is said again after a while only.
+    await asyncio.sleep(0.05)
+    task.cancel()
+    assert heard == ["starting", "", ""]
