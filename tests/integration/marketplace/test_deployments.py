@@ -6,6 +6,8 @@ import json
 import os
 import signal
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from dualspan_marketplace.deployments.process import launch
 from dualspan_marketplace.deployments.process.provisioner import ProcessProvisioner
 from dualspan_marketplace.deployments.provisioner import Holding
 from dualspan_marketplace.store import deployments, subscriptions
+from dualspan_marketplace.subscriptions.life import Clock, Step, take
 from dualspan_marketplace.subscriptions.model import SubscriptionName
 from harness.deploying import Site
 from harness.historian import unique_tenant
@@ -122,6 +125,58 @@ async def test_suspended_nothing_runs_and_resumed_it_runs_again(site: Site) -> N
     assert await site.provisioner.observe(SubscriptionName(tenant, "oee")) == Holding()
     await stub.ResumeSubscription(contract.ResumeSubscriptionRequest(name=subscription.name))
     assert (await follow(site, subscription)).state == contract.SUBSCRIPTION_STATE_ACTIVE
+
+
+async def test_what_is_stopped_before_it_was_well_is_waited_for_no_longer(site: Site) -> None:
+    subscription = await accepted(site, "sick")
+    name = SubscriptionName(tenant_of(subscription), "oee")
+    await site.worker().turn(name)
+    assert not (await operation(site, name.tenant)).done
+    database = site.world.marketplace.parts.database
+    async with database.transaction(name.tenant) as connection:
+        found = await subscriptions.find(connection, name, lock=True)
+        assert found is not None
+        life = take(found.life, Step.OWE, datetime.now(UTC), Clock())
+        assert life is not None
+        await subscriptions.update(connection, replace(found, life=life))
+    assert (await follow(site, subscription)).cause == "unpaid"
+    assert await site.provisioner.observe(name) == Holding()
+    ended = await operation(site, name.tenant)
+    assert ended.error.message.startswith("A bill is not paid.")
+
+
+async def test_what_does_not_come_up_is_told_of_and_its_hours_do_not_count(site: Site) -> None:
+    subscription = await accepted(site)
+    await follow(site, subscription)
+    tenant = tenant_of(subscription)
+    admin = await asyncpg.connect(site.world.database.admin_url)
+
+    async def counts() -> bool:
+        query = "SELECT running FROM marketplace.usage_stretch WHERE tenant_id = $1 ORDER BY number DESC LIMIT 1"
+        found: bool = await admin.fetchval(query, tenant)
+        return found
+
+    async def replaced_by(how: str) -> None:
+        await site.runs(tenant, how)
+        os.kill(await site.pid(tenant), signal.SIGKILL)
+
+    await replaced_by("sick")
+    await site.worker().sweep()
+    assert await counts()
+    earlier = "UPDATE marketplace.deployment SET well_time = now() - interval '299 s' WHERE tenant_id = $1"
+    await admin.execute(earlier, tenant)
+    await site.worker().sweep()
+    assert (await counts(), (await now(site, subscription)).reason) == (True, "")
+    await admin.execute(earlier.replace("299", "301"), tenant)
+    await site.worker().sweep()
+    assert not await counts()
+    told = await now(site, subscription)
+    assert told.state == contract.SUBSCRIPTION_STATE_ACTIVE
+    assert told.reason.startswith("The app was seen well for the last time at ")
+    await replaced_by("well")
+    await until(site, counts)
+    assert (await now(site, subscription)).reason == ""
+    await admin.close()
 
 
 async def test_cancelled_nothing_is_left(site: Site) -> None:

@@ -3,6 +3,8 @@
 import asyncio
 import itertools
 from collections.abc import AsyncGenerator
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncpg
@@ -16,6 +18,7 @@ from dualspan.marketplace.v1 import publishing_pb2, subscriptions_pb2, upgrades_
 from dualspan.marketplace.v1.publishing_pb2_grpc import PublishingServiceStub
 from dualspan_marketplace.deployments.process import launch
 from dualspan_marketplace.store import subscriptions
+from dualspan_marketplace.subscriptions.life import Clock, Step, take
 from harness.deploying import Site
 from harness.marketplace import version_name
 from harness.subscribing import World, creation, refused
@@ -170,6 +173,21 @@ async def test_a_person_calls_it_off(tried: Trial) -> None:
     assert ended.reason == "It was called off."
     again = await stub.CancelUpgrade(upgrades_pb2.CancelUpgradeRequest(name=name))
     assert again.phase == ROLLED_BACK
+
+
+async def test_one_for_which_nobody_pays_is_called_off_and_ends_suspended(tried: Trial) -> None:
+    await tried.begin("1.3.0")
+    await tried.beside()
+    async with tried.site.world.marketplace.parts.database.transaction(tried.tenant) as connection:
+        found = await subscriptions.find(connection, tried.name, lock=True)
+        assert found is not None
+        life = take(found.life, Step.OWE, datetime.now(UTC), Clock())
+        assert life is not None
+        await subscriptions.update(connection, replace(found, life=life))
+    await tried.until(ROLLED_BACK)
+    now = await tried.now()
+    assert (now.state, now.cause) == (subscriptions_pb2.SUBSCRIPTION_STATE_SUSPENDED, "unpaid")
+    assert now.version == "1.2.0"
 
 
 async def test_a_subscription_that_is_cancelled_meanwhile_leaves_nothing(tried: Trial) -> None:

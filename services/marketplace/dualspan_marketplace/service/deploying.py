@@ -136,6 +136,8 @@ class Deploying:
             self._begin(name, self._safely)
         if self._under_way:
             await asyncio.wait(list(self._under_way.values()), timeout=patience)
+        async with self._database.platform_transaction() as connection:
+            await deployments.mark_unwell(connection, self._clock.unwell)
 
     async def follow(self, name: SubscriptionName) -> None:
         """Take steps of one subscription until it is settled, or some seconds have gone; the sweep has it then."""

@@ -51,7 +51,7 @@ def subscription_message(given: Subscription) -> contract.Subscription:
         plan=given.terms.plan_id,
         state=_STATES[life.state],
         cause=life.told_cause.value,
-        reason=life.told_reason,
+        reason=given.told_reason,
         roles=[contract.RoleAssets(role=role, assets=assets) for role, assets in given.roles.items()],
         generation=life.generation,
         etag=given.etag,

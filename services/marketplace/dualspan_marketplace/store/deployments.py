@@ -3,7 +3,7 @@
 import json
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from asyncpg import Record
 
@@ -108,13 +108,35 @@ async def was_well(connection: Connection, known: Deployment) -> None:
     )
 
 
+async def mark_unwell(connection: Connection, patience: timedelta) -> None:
+    """Put down of which subscriptions the app should run and was not seen well for so long, and of which it is well
+    again; in a platform transaction. Whoever holds one of them is not waited for: the next look has it.
+    """
+    await connection.execute(
+        """UPDATE subscription AS s SET unwell_since = found.well_time FROM (
+            SELECT s.tenant_id, s.subscription_id, d.well_time FROM subscription AS s
+            JOIN deployment AS d USING (tenant_id, subscription_id)
+            WHERE s.state IN ('active', 'upgrading') AND s.canary_of = '' AND s.unwell_since IS NULL
+                AND d.well_time < now() - $1::interval FOR UPDATE OF s SKIP LOCKED
+        ) AS found WHERE (s.tenant_id, s.subscription_id) = (found.tenant_id, found.subscription_id)""",
+        patience,
+    )
+    await connection.execute(
+        """UPDATE subscription AS s SET unwell_since = NULL FROM (
+            SELECT s.tenant_id, s.subscription_id FROM subscription AS s
+            JOIN deployment AS d USING (tenant_id, subscription_id)
+            WHERE s.unwell_since IS NOT NULL AND d.well_time > s.unwell_since FOR UPDATE OF s SKIP LOCKED
+        ) AS found WHERE (s.tenant_id, s.subscription_id) = (found.tenant_id, found.subscription_id)"""
+    )
+
+
 async def to_look_at(connection: Connection, limit: int) -> list[SubscriptionName]:
     """Subscriptions of all tenants that something runs of, or shall run, or may be left; in a platform transaction."""
     rows = await connection.fetch(
         """SELECT s.tenant_id, s.subscription_id FROM subscription AS s
         LEFT JOIN deployment AS d USING (tenant_id, subscription_id)
         WHERE s.state IN ('provisioning', 'active', 'upgrading', 'cancelling')
-            OR (s.state IN ('suspended', 'failed', 'cancelled') AND NOT d.clear)
+            OR (s.state IN ('suspended', 'failed', 'cancelled') AND (NOT d.clear OR d.operation <> ''))
         ORDER BY s.state IN ('active'), s.tenant_id, s.subscription_id LIMIT $1""",
         limit,
     )

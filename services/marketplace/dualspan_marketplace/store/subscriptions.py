@@ -17,7 +17,8 @@ from dualspan_runtime.database import Connection
 _COLUMNS = """tenant_id, subscription_id, publisher, app_id, version, manifest, scopes, plan_id, max_assets, is_paid,
     trial_days, configuration, roles, state, generation, cause, reason, trial_end, grace_end, hand_back_end, revision,
     request_id, request_digest, create_time, credential, health_problem, health_time, plan_model, price_micros,
-    currency, quotas, quota_notice, canary_of, erase_time, unpaid_end"""
+    currency, quotas, quota_notice, canary_of, erase_time, unpaid_end,
+    unwell_since"""
 _THIS = "tenant_id = $1 AND subscription_id = $2"
 
 
@@ -95,7 +96,8 @@ async def update(connection: Connection, changed: Subscription) -> None:
         f"""UPDATE subscription SET plan_id = $3, max_assets = $4, is_paid = $5, configuration = $6, roles = $7,
             state = $8, generation = $9, cause = $10, reason = $11, trial_end = $12, grace_end = $13,
             hand_back_end = $14, trial_days = $15, credential = $16, outputs_due = true, plan_model = $17,
-            price_micros = $18, currency = $19, quotas = $20, unpaid_end = $21, revision = revision + 1
+            price_micros = $18, currency = $19, quotas = $20, unpaid_end = $21, revision = revision + 1,
+            unwell_since = CASE WHEN $8 IN ('active', 'upgrading') THEN unwell_since END
         WHERE {_THIS}""",
         changed.name.tenant,
         changed.name.subscription_id,
@@ -308,4 +310,5 @@ def _subscription(row: Record) -> Subscription:
         canary_of=row["canary_of"],
         quota_notice=row["quota_notice"],
         erase_time=row["erase_time"],
+        unwell_since=row["unwell_since"],
     )

@@ -126,10 +126,12 @@ class Clock:
     Attributes:
         grace: From a trial's end, or a bill that is not paid, to the end of the subscription.
         hand_back: Results of a cancelled subscription can be fetched for so long.
+        unwell: An app that is not seen well for so long is told of, and its hours do not count until it is.
     """
 
     grace: timedelta = timedelta(days=14)
     hand_back: timedelta = timedelta(days=30)
+    unwell: timedelta = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)

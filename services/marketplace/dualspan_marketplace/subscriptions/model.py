@@ -54,6 +54,7 @@ class Subscription:
         canary_of: Of a new version that is tried beside the old one: the subscription that it is tried for; else "".
         quota_notice: What a person should know about the limits of the plan; "" as a rule.
         erase_time: All that its app had and wrote is deleted since then.
+        unwell_since: Its app should run and was seen well for the last time then; None as a rule.
     """
 
     name: SubscriptionName
@@ -76,6 +77,18 @@ class Subscription:
     canary_of: str = ""
     quota_notice: str = ""
     erase_time: datetime | None = None
+    unwell_since: datetime | None = None
+
+    @property
+    def told_reason(self) -> str:
+        """What a person should know of it; "" if there is nothing to say."""
+        if self.unwell_since is None:
+            return self.life.told_reason
+        words = (
+            f"The app was seen well for the last time at {self.unwell_since:%Y-%m-%d %H:%M} UTC, and is started again"
+            " and again. Its running and asset hours do not count until it is well."
+        )
+        return f"{self.life.told_reason} {words}".strip()
 
     @property
     def etag(self) -> str:
