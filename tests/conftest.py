@@ -2,6 +2,7 @@
 
 import itertools
 import shutil
+import signal
 import socket
 import sys
 import tempfile
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 import redis
 import structlog
+from hypothesis import settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling, Scheduling
 
@@ -24,10 +26,16 @@ _TEST_SERVER = {"fsync": "off", "shared_buffers": "64MB", "max_connections": "10
 
 
 def pytest_configure() -> None:
-    """Logs as in production: tracebacks without local variables, which can take minutes to print.
+    """Makes a run the same wherever it is started from.
 
-    They go to the standard error: what a command prints for its user is read from the standard output.
+    Logs are as in production: tracebacks without local variables, which can take minutes to print. They go to the
+    standard error: what a command prints for its user is read from the standard output. Ctrl-C is heard by what tests
+    start, also where a shell runs the tests in the background and has it ignored. Examples of hypothesis may take as
+    long as a busy machine takes.
     """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    settings.register_profile("unhurried", deadline=None)
+    settings.load_profile("unhurried")
     console = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
     structlog.configure(
         processors=[structlog.processors.add_log_level, console],

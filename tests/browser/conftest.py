@@ -54,10 +54,11 @@ def demonstration() -> Iterator[Demonstration]:
 
 
 def wait_for(process: subprocess.Popen[bytes], log: Path) -> Demonstration:
-    """Reads what the command tells a person."""
+    """Reads what the command tells a person, up to the app that runs; only then the catalogue has one."""
     for _ in range(START_SECONDS * 2):
-        words = dict(line.split(maxsplit=1) for line in log.read_text().splitlines() if len(line.split()) == 2)
-        if {"Console", "E-mail", "Password"} <= words.keys():
+        told = log.read_text()
+        words = dict(line.split(maxsplit=1) for line in told.splitlines() if len(line.split()) == 2)
+        if {"Console", "E-mail", "Password"} <= words.keys() and "The OEE board runs" in told:
             return Demonstration(words["Console"], words["E-mail"], words["Password"])
         try:
             process.wait(0.5)

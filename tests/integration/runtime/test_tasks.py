@@ -136,8 +136,10 @@ def test_what_is_started_goes_on_beside_other_tasks_and_once(
     notes.set("served", 1)
     wait_for(lambda: notes.llen("notes") == 6)
     notes.delete("served")
-    app.send_task("kitchen.simmer", ["stock"])
-    wait_for(lambda: notes.llen("notes") == 7)
+    # What has said its last word may still be under way for a moment, and the same is not begun beside it.
+    while notes.llen("notes") < 7:
+        app.send_task("kitchen.simmer", ["stock"])
+        time.sleep(0.5)
     worker.terminate()
     assert worker.wait(30) == 0
     assert notes.lrange("notes", 6, -1) == ["stock", "no more stock", "closed"]
