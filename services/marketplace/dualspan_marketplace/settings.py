@@ -30,6 +30,9 @@ class MarketplaceSettings(ServiceSettings):
     hand_back_days: float = Field(
         default=30.0, ge=0, description="Results of a cancelled subscription can be fetched for so long."
     )
+    unwell_minutes: float = Field(
+        default=5.0, ge=1, description="Hours of an app that is not seen well for so long do not count until it is."
+    )
     fulfilment_url: str = Field(
         default="", description="URL of a payment side that is told of subscriptions, https://…; empty: none is."
     )
@@ -158,7 +161,8 @@ class MarketplaceSettings(ServiceSettings):
     @property
     def clock(self) -> Clock:
         """How long a subscription is borne with."""
-        return Clock(timedelta(days=self.grace_days), timedelta(days=self.hand_back_days))
+        grace, hand_back = timedelta(days=self.grace_days), timedelta(days=self.hand_back_days)
+        return Clock(grace, hand_back, timedelta(minutes=self.unwell_minutes))
 
     @model_validator(mode="after")
     def _check_fulfilment(self) -> Self:
