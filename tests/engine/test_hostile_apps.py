@@ -1,4 +1,6 @@
-"""A hostile app: what it tries fails, and for the reason that was meant; where nothing confines it, it succeeds."""
+"""A hostile app: what it tries fails, and for the reason that was meant; where nothing confines it, it succeeds.
+
+Among peers, as in production, and on a laptop, where the platform's processes are the machine's own."""
 
 import asyncio
 import contextlib
@@ -40,29 +42,43 @@ CONNECT = "import socket; socket.create_connection(({host!r}, {port}), 3)"
 
 @dataclass(frozen=True)
 class Scene:
-    """A hostile app as production has it, among peers; another tenant's app; and what both must not reach.
+    """A hostile app; another tenant's app; and what both must not reach.
 
     Attributes:
         app: The hostile one.
         loose: A container that nothing confines.
         other: The other tenant's.
-        peer: The platform's, which both may reach.
+        among_peers: The platform is containers, in the app's network; else processes of the machine.
         port: That the machine listens on at all its addresses.
+        local: That it listens on at 127.0.0.1, as the platform does on a laptop.
         secret: A file of the machine's.
     """
 
     app: Within
     loose: Any
     other: Within
-    peer: Any
+    among_peers: bool
     port: int
+    local: int
     secret: Path
+
+    @property
+    def bridge(self) -> str:
+        """The machine's address in the app's network, if it has one."""
+        return str(ipaddress.ip_network(f"{self.app.host}/28", strict=False).network_address + 1)
 
 
 @contextlib.contextmanager
-def listening() -> Generator[int]:
-    """A server of the machine's at all of its addresses."""
-    with socket.create_server(("0.0.0.0", 0)) as server:
+def listening(address: str | Path) -> Generator[int]:
+    """A server of the machine's: its port; 0 for a Unix socket."""
+    if isinstance(address, Path):
+        server = socket.socket(socket.AF_UNIX)
+        server.bind(str(address))
+        server.listen()
+        address.chmod(0o666)
+    else:
+        server = socket.create_server((address, 0))
+    with server:
         server.settimeout(0.2)
         stopped = threading.Event()
 
@@ -74,7 +90,7 @@ def listening() -> Generator[int]:
         thread = threading.Thread(target=accept)
         thread.start()
         try:
-            yield server.getsockname()[1]
+            yield 0 if isinstance(address, Path) else server.getsockname()[1]
         finally:
             stopped.set()
             thread.join()
@@ -86,13 +102,10 @@ def image(engine: Any) -> Iterator[Any]:
         yield made
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def scene(
-    engine: Any, engine_url: str, image: Any, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncGenerator[Scene]:
-    secret = tmp_path_factory.mktemp("machine") / "secret"
-    secret.write_text("of the machine")
-    loose = container_of(
+@contextlib.contextmanager
+def free_of_bounds(engine: Any, secret: Path) -> Generator[Any]:
+    """A container that nothing confines."""
+    with container_of(
         engine,
         "import time; time.sleep(3600)",
         # Not privileged: machines in the cloud have not all that this asks for.
@@ -101,17 +114,45 @@ async def scene(
         pid_mode="host",
         init=True,
         volumes={"/var/run/docker.sock": {"bind": "/var/run/docker.sock"}, str(secret): {"bind": str(secret)}},
-    )
-    environment = {"DUALSPAN_APP_PORT": "7403"}
-    with listening() as port, container_of(engine, SERVER, environment=environment) as peer, loose as free:
-        peers = {"historian": peer.name}
-        async with provisioning(engine_url, POOL, peers=peers, names=[NAME, OTHER]) as provisioner:
+    ) as made:
+        yield made
+
+
+@contextlib.contextmanager
+def platform_for(engine: Any, folder: Path, *, among_peers: bool) -> Generator[tuple[Any, dict[str, Any]]]:
+    """What apps may reach: a container that also asks for their health, or None; and how a provisioner is told."""
+    if among_peers:
+        with container_of(engine, SERVER, environment={"DUALSPAN_APP_PORT": "7403"}) as peer:
+            yield peer, {"peers": {"historian": peer.name}}
+    else:
+        folder.chmod(0o755)
+        with listening(folder / "historian.sock"):
+            yield None, {"sockets": str(folder)}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=[True, False], ids=["among peers", "on a laptop"])
+async def scene(
+    engine: Any,
+    engine_url: str,
+    image: Any,
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
+) -> AsyncGenerator[Scene]:
+    secret = tmp_path_factory.mktemp("machine") / "secret"
+    secret.write_text("of the machine")
+    with (
+        listening("0.0.0.0") as port,
+        listening("127.0.0.1") as local,
+        free_of_bounds(engine, secret) as loose,
+        platform_for(engine, tmp_path_factory.mktemp("sockets"), among_peers=request.param) as (peer, reached),
+    ):
+        async with provisioning(engine_url, POOL, names=[NAME, OTHER], **reached) as provisioner:
             apps: list[Within] = []
             for name in (NAME, OTHER):
                 wanted = orders(image, name=name)
                 await provisioner.ensure(wanted)
                 apps.append(await well(provisioner, wanted, engine, asked_by=peer))
-            yield Scene(apps[0], free, apps[1], peer, port, secret)
+            yield Scene(apps[0], loose, apps[1], request.param, port, local, secret)
 
 
 @dataclass(frozen=True)
@@ -187,7 +228,7 @@ ATTEMPTS = {
     "the internet": Attempt(CONNECT.format(host="1.1.1.1", port=443), UNREACHED, anywhere=True),
     "the metadata address": Attempt(CONNECT.format(host="169.254.169.254", port=80), UNREACHED, anywhere=True),
     "the machine by the engine's own bridge": Attempt("{to_machine}", UNREACHED),
-    "the machine by its bridge": Attempt("{to_bridge}", UNREACHED, anywhere=True),
+    "what is the machine's own alone": Attempt("{to_local}", UNREACHED + "|Connection refused", anywhere=True),
     "another app by address": Attempt("{to_other}", UNREACHED, anywhere=True),
     "another app by name": Attempt("{named_other}", "name resolution", anywhere=True),
     "a name outside": Attempt("import socket; socket.gethostbyname('example.com')", "name resolution", anywhere=True),
@@ -204,12 +245,11 @@ ATTEMPTS = {
 def told(scene: Scene, engine: Any) -> dict[str, str]:
     """What attempts are told of the machine."""
     bridge = engine.networks.get("bridge").attrs["IPAM"]["Config"][0]["Gateway"]
-    own = ipaddress.ip_network(f"{scene.app.host}/28", strict=False)
     other = engine.containers.get(scene.other.handle).name
     return {
         "secret": str(scene.secret),
         "to_machine": CONNECT.format(host=bridge, port=scene.port),
-        "to_bridge": CONNECT.format(host=str(own.network_address + 1), port=scene.port),
+        "to_local": CONNECT.format(host=scene.bridge, port=scene.local),
         "to_other": CONNECT.format(host=scene.other.host, port=8080),
         "named_other": f"import socket; socket.gethostbyname({other!r})",
     }
@@ -234,14 +274,35 @@ async def test_what_it_tries_fails(scene: Scene, told: dict[str, str], what: str
 
 
 async def test_what_is_meant_to_be_reached_is(scene: Scene) -> None:
-    assert scene.app.does("import urllib.request as u; print(u.urlopen('http://historian:7403/').status)") == "200\n"
+    if scene.among_peers:
+        asked = "import urllib.request as u; print(u.urlopen('http://historian:7403/').status)"
+        assert scene.app.does(asked) == "200\n"
+    else:
+        scene.app.does("import socket; socket.socket(socket.AF_UNIX).connect('/run/platform/historian.sock')")
+
+
+async def test_what_the_machine_listens_on_everywhere(scene: Scene) -> None:
+    code, said = scene.app.run(CONNECT.format(host=scene.bridge, port=scene.port))
+    if scene.among_peers:
+        assert code != 0
+        assert re.search(UNREACHED, said), said
+    else:
+        # The one thing that a laptop does not keep from apps, as docs/guides/subscribe.md says.
+        assert code == 0, said
+
+
+async def test_nobody_takes_the_platforms_place(scene: Scene) -> None:
+    for tried in ("os.unlink('/run/platform/historian.sock')", "open('/run/platform/mine', 'w')"):
+        code, said = scene.app.run(f"import os; {tried}")
+        assert code != 0
+        assert ("No such file or directory" if scene.among_peers else "Read-only file system") in said, said
 
 
 async def test_what_it_sees_of_the_file_system(scene: Scene) -> None:
     mounts = scene.app.does("print(*(line.split()[4] for line in open('/proc/self/mountinfo')), sep='\\n')").split()
     kernel, init = ("/proc", "/sys", "/dev"), "/sbin/docker-init"
     seen = {each for each in mounts if not each.startswith(kernel) and not each.endswith(init)}
-    given = {"/etc/hosts", "/etc/hostname", "/etc/resolv.conf"}
+    given = {"/etc/hosts", "/etc/hostname", "/etc/resolv.conf", *(() if scene.among_peers else ("/run/platform",))}
     assert seen == {"/", "/tmp", "/run/dualspan", *given}
 
 

@@ -26,6 +26,7 @@ from dualspan_marketplace.deployments.docker.options import (
     refusal,
     subnets,
     through,
+    way_on,
 )
 from dualspan_marketplace.deployments.provisioner import Given, Orders
 from dualspan_marketplace.subscriptions.model import SubscriptionName
@@ -344,6 +345,7 @@ def test_the_machine_has_an_address_only_where_it_must_ask() -> None:
     assert inside(among_peers=False)["options"] == {}
     assert inside(among_peers=False)["internal"] is True
     assert outside()["internal"] is False
+    assert way_on("10.213.0.16/28") == {"DefaultGatewayIPv4": "10.213.0.30"}
 
 
 @pytest.mark.parametrize(("key", "value"), [("Driver", "host"), ("Internal", False), ("EnableIPv6", True), ("", None)])

@@ -110,11 +110,12 @@ class Networks:
 
     def _make(self, names: Names, name: str, given: Mapping[str, Any]) -> None:
         for subnet in itertools.islice(options.subnets(self._pool, name), _TRIES):
+            kept = options.way_on(subnet) if given["internal"] else None
             try:
                 self._client().networks.create(
                     name,
                     labels=names.labels("network"),
-                    ipam=IPAMConfig(pool_configs=[IPAMPool(subnet=subnet)]),
+                    ipam=IPAMConfig(pool_configs=[IPAMPool(subnet=subnet, aux_addresses=kept)]),
                     **given,
                 )
             except APIError as err:

@@ -340,10 +340,19 @@ def inside(*, among_peers: bool) -> dict[str, Any]:
 
     Args:
         among_peers: Whether those who ask the app are in its network. Else they are processes of the machine, which
-            then needs an address there, and the app reaches by it whatever listens on all of the machine's addresses.
+            then needs an address there, and the app reaches by it whatever listens on all of the machine's addresses;
+            what listens on others of these only it does not reach, as there is no `way_on`.
     """
     given = {"com.docker.network.bridge.inhibit_ipv4": "true"} if among_peers else {}
     return {"driver": "bridge", "internal": True, "enable_ipv6": False, "options": given}
+
+
+def way_on(subnet: str) -> dict[str, str]:
+    """What the engine shall tell containers to send to what is not in their own network: an address that nobody has.
+
+    Engines of before 28 name the machine, where it has an address, and that takes what is for any other of its own.
+    """
+    return {"DefaultGatewayIPv4": str(ipaddress.ip_network(subnet)[-2])}
 
 
 def outside() -> dict[str, Any]:
