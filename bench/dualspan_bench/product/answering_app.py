@@ -22,6 +22,7 @@ scopes: []
 resources: {{cpu: 0.5, memory: 64Mi, pids: 16, disk: 1Mi}}
 ports: [{{name: web, port: {port}}}]
 health: {{path: /, interval: 10s}}
+ui: {{path: /}}
 run:
   docker: {{image: {image}}}
 """
@@ -32,6 +33,11 @@ async def make_image(engine: str) -> str:
     return await asyncio.to_thread(AppImage(f"dualspan/{APP}", "", "http.server").load, Engine(engine))
 
 
+def manifest(image: str) -> str:
+    """Of the app."""
+    return _MANIFEST.format(app=APP, port=PORT, image=image)
+
+
 async def publish(platform: Platform, image: str) -> None:
     """Through the checks and the review."""
-    await offer(platform.here.access(), _MANIFEST.format(app=APP, port=PORT, image=image), {})
+    await offer(platform.here.access(), manifest(image), {})
