@@ -107,14 +107,16 @@ class Plant:
         data_type, _ = await new_struct(self.server, node_id, f"{self.index}:{name}", list(fields))
         return data_type, await load_custom_struct(data_type)
 
-    async def write(self, name: str, value: object, kind: ua.VariantType, status: int = 0) -> None:
-        """Changes a variable now."""
-        value_now = ua.DataValue(
+    async def write(
+        self, name: str, value: object, kind: ua.VariantType, status: int = 0, *, age: dt.timedelta = dt.timedelta()
+    ) -> None:
+        """Changes a variable: now, or so that it seems to have changed a while ago."""
+        changed = ua.DataValue(
             ua.Variant(value, kind),
             StatusCode=ua.StatusCode(ua.UInt32(status)),
-            SourceTimestamp=dt.datetime.now(dt.UTC),
+            SourceTimestamp=dt.datetime.now(dt.UTC) - age,
         )
-        await self.server.write_attribute_value(self.node(name), value_now)
+        await self.server.write_attribute_value(self.node(name), changed)
 
     async def stop(self) -> None:
         await self.server.stop()

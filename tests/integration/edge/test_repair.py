@@ -4,6 +4,7 @@
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false
 
 import asyncio
+import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
 
@@ -160,12 +161,12 @@ async def test_what_did_not_change_while_nobody_looked_is_not_missing(
     box: RunningGateway, platform: Platform, plant: Plant
 ) -> None:
     """A set point is written once in a year: no history has that, and its timestamp says that nothing happened."""
-    await plant.add("speed", 1.0, DOUBLE)
+    await plant.add("speed", 0.0, DOUBLE)
+    await plant.write("speed", 1.0, DOUBLE, age=dt.timedelta(minutes=30))
     platform.historian.repairable = [1]
     platform.onboarding.configure(plant.configuration(tag(1, "speed", ValueKind.FLOAT64)))
     box.start()
     await until(lambda: bool(platform.historian.values(ValueKind.FLOAT64, 1)), "it streams")
-    await asyncio.sleep(0.5)
     await off_for(box, 0.5)
     await until(lambda: repaired(platform), "the gap is done", 30)
     assert not platform.historian.repairs[-1].missing
