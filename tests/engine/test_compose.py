@@ -10,6 +10,7 @@ import time
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -207,15 +208,15 @@ asyncio.run(main())
 def page(compose: Compose) -> tuple[int, str]:
     """What a browser sees that opens the app, through the platform."""
     address = urllib.parse.urlsplit(compose.python(OPEN, PASSWORD).split()[-1])
-    connection = http.client.HTTPConnection("127.0.0.1", compose.apps_port, timeout=20)
-    connection.request("GET", f"{address.path}?{address.query}", headers={"Host": address.netloc})
-    opened = connection.getresponse()
-    opened.read()
-    assert opened.status == 303
-    cookie = (opened.getheader("Set-Cookie") or "").partition(";")[0]
-    connection.request("GET", "/", headers={"Host": address.netloc, "Cookie": cookie})
-    answer = connection.getresponse()
-    return answer.status, answer.read().decode()
+    with closing(http.client.HTTPConnection("127.0.0.1", compose.apps_port, timeout=20)) as connection:
+        connection.request("GET", f"{address.path}?{address.query}", headers={"Host": address.netloc})
+        opened = connection.getresponse()
+        opened.read()
+        assert opened.status == 303
+        cookie = (opened.getheader("Set-Cookie") or "").partition(";")[0]
+        connection.request("GET", "/", headers={"Host": address.netloc, "Cookie": cookie})
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
 
 
 def until_seen(compose: Compose) -> None:
