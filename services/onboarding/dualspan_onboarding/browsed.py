@@ -96,6 +96,32 @@ PLAIN_FACTS = tuple(field.name for field in fields(BrowsedNode) if field.name !=
 """What is known of a node as single values, in order of its fields."""
 
 
+@dataclass(frozen=True, slots=True)
+class ListedNode:
+    """A node of a snapshot as a person looks at it: what is below it, and whether its value is stored."""
+
+    node: BrowsedNode
+    child_count: int
+    is_tag: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFilter:
+    """Which nodes of a snapshot; what is empty or False leaves out none.
+
+    Attributes:
+        variables_only: Only variables.
+        prefix: Their browse path begins with it.
+        parent_node_id: They were found directly below this node.
+        words: All of them are somewhere in browse path or display name, without case.
+    """
+
+    variables_only: bool = False
+    prefix: str = ""
+    parent_node_id: str = ""
+    words: tuple[str, ...] = ()
+
+
 class BrowseState(IntEnum):
     """How the work of a browse stands; its outcome is the operation's."""
 

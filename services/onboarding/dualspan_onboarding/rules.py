@@ -10,6 +10,7 @@ from dualspan_onboarding.errors import malformed
 from dualspan_onboarding.model import SecurityMode, SecurityPolicy, ServerSettings
 
 MAX_NAME_CHARACTERS = 200
+MAX_SEARCH_WORDS = 10
 MAX_SERVER_URI_CHARACTERS = 1000
 MAX_NODE_ID_BYTES = 1000
 MAX_BROWSE_PATH_BYTES = 1500
@@ -39,6 +40,14 @@ def check_text(text: str, field: str, maximum: int = MAX_NAME_CHARACTERS) -> str
     if len(text) > maximum or not _printable(text):
         raise malformed("MALFORMED_TEXT", field, f"{field} must be at most {maximum} printable characters.")
     return text
+
+
+def search_words(text: str) -> tuple[str, ...]:
+    """The words that somebody searches for; raises InvalidArgument if there are too many or they are too long."""
+    words = tuple(dict.fromkeys(check_text(text, "query").split()))
+    if len(words) > MAX_SEARCH_WORDS:
+        raise malformed("TOO_MANY_WORDS", "query", f"query must have at most {MAX_SEARCH_WORDS} words.")
+    return words
 
 
 def check_sha256(text: str, field: str) -> str:

@@ -6,10 +6,11 @@ from google.longrunning.operations_pb2 import Operation
 from google.rpc import code_pb2
 
 from dualspan.onboarding.v1.service_pb2 import BrowseServerMetadata, BrowseServerResponse
-from dualspan_onboarding.browsed import Browse
-from dualspan_onboarding.model import Limits, Session, Timing
+from dualspan_onboarding.browsed import Browse, ListedNode, NodeFilter
+from dualspan_onboarding.model import Limits, Session, Timing, VariableChoice
 from dualspan_onboarding.names import ServerName
 from dualspan_onboarding.service.browsing import BrowseNews
+from dualspan_onboarding.service.tagging import Choice
 from dualspan_runtime.errors import FailedPrecondition, InvalidArgument, NotFound
 from harness.onboarding import UseCases, variable
 
@@ -33,13 +34,15 @@ async def state_of(use_cases: UseCases, operation: Operation) -> Operation:
         return await use_cases.operations.get(connection, operation.name)
 
 
+async def listed(use_cases: UseCases, server: ServerName, wanted: NodeFilter) -> list[ListedNode]:
+    return list(await use_cases.browsing.page_of_nodes(server, wanted, after=("", ""), limit=100_000))
+
+
 async def paths(
     use_cases: UseCases, server: ServerName, *, prefix: str = "", variables_only: bool = False
 ) -> list[str]:
-    nodes = await use_cases.browsing.page_of_nodes(
-        server, variables_only=variables_only, prefix=prefix, after=("", ""), limit=100_000
-    )
-    return [node.browse_path for node in nodes]
+    found = await listed(use_cases, server, NodeFilter(variables_only=variables_only, prefix=prefix))
+    return [each.node.browse_path for each in found]
 
 
 def news(browse: Browse, *numbers: int, done: bool = False, error: str = "") -> BrowseNews:
@@ -64,6 +67,30 @@ async def test_a_browse_shows_its_progress_and_leaves_a_snapshot(use_cases: UseC
     assert len(await paths(use_cases, server)) == 4
     assert len(await paths(use_cases, server, variables_only=True)) == 3
     assert await paths(use_cases, server, prefix="/Plant/Press 2/") == [variable(2).browse_path]
+
+
+async def test_a_tree_is_read_level_by_level_and_searched(use_cases: UseCases) -> None:
+    hall = variable(0, node_id="nsu=http://plant;s=Hall", browse_path="Hall", display_name="Halle 3", node_class=1)
+    inside = [variable(n, browse_path=f"Hall/T{n}", parent_node_id=hall.node_id) for n in (1, 2)]
+    deeper = variable(3, browse_path="Hall/T1/Limit", parent_node_id=inside[0].node_id)
+    _, server = await use_cases.plant([hall, *inside, deeper])
+    chosen = VariableChoice(inside[1].node_id, None, None, 0, "")
+    await use_cases.tagging.accept(server, Choice([chosen], "", None, None))
+
+    level = await listed(use_cases, server, NodeFilter(parent_node_id=hall.node_id))
+    assert [(each.node.browse_path, each.child_count, each.is_tag) for each in level] == [
+        ("Hall/T1", 1, False),
+        ("Hall/T2", 0, True),
+    ]
+    for words, found in {
+        ("halle",): ["Hall"],
+        ("hall", "limit"): ["Hall/T1/Limit"],
+        ("limit", "t2"): [],
+        ("HALL", "t2"): ["Hall/T2"],
+    }.items():
+        assert [e.node.browse_path for e in await listed(use_cases, server, NodeFilter(words=words))] == found
+    with pytest.raises(InvalidArgument, match="MALFORMED_NODE_ID"):
+        await listed(use_cases, server, NodeFilter(parent_node_id="ns=2;s=Hall"))
 
 
 async def test_a_later_browse_replaces_the_snapshot_only_when_it_is_done(use_cases: UseCases) -> None:

@@ -11,6 +11,7 @@ from dualspan_onboarding.browsed import (
     ChangeKind,
     EngineeringUnits,
     EnumValue,
+    NodeFilter,
     SnapshotName,
     StructureField,
     ValueRange,
@@ -68,8 +69,8 @@ async def test_what_is_known_of_a_variable_survives_the_store(use_cases: UseCase
         details=DETAILS,
     )
     _, server = await use_cases.plant([rich, variable(2)])
-    nodes = await use_cases.browsing.page_of_nodes(server, variables_only=False, prefix="", after=("", ""), limit=10)
-    assert sorted(nodes, key=lambda node: node.node_id) == [rich, variable(2)]
+    found = await use_cases.browsing.page_of_nodes(server, NodeFilter(), after=("", ""), limit=10)
+    assert sorted((each.node for each in found), key=lambda node: node.node_id) == [rich, variable(2)]
 
 
 async def test_types_are_kept_with_their_browse(use_cases: UseCases) -> None:
@@ -95,10 +96,8 @@ async def test_the_last_few_snapshots_are_kept(use_cases: UseCases) -> None:
     kept = await Comparing(use_cases.database).page(server, 2**62, 10)
     assert [(snapshot.name.number, snapshot.current) for snapshot in kept] == [(5, True), (4, False), (3, False)]
     assert [snapshot.nodes for snapshot in kept] == [1, 1, 1]
-    older = await use_cases.browsing.page_of_nodes(
-        server, variables_only=False, prefix="", after=("", ""), limit=9, snapshot=3
-    )
-    assert [node.node_id for node in older] == [variable(2).node_id]
+    older = await use_cases.browsing.page_of_nodes(server, NodeFilter(), after=("", ""), limit=9, snapshot=3)
+    assert [each.node.node_id for each in older] == [variable(2).node_id]
     with pytest.raises(NotFound, match="SNAPSHOT_NOT_FOUND"):
         await compare(use_cases, SnapshotName(server, 0), base=1)
     async with use_cases.database.transaction("acme") as connection:

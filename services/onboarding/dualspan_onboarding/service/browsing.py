@@ -3,14 +3,22 @@
 import re
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from google.longrunning.operations_pb2 import Operation
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from dualspan.onboarding.v1.service_pb2 import BrowseServerMetadata, BrowseServerResponse
-from dualspan_onboarding.browsed import Browse, BrowsedNode, BrowsedType, BrowseState, SnapshotName
+from dualspan_onboarding.browsed import (
+    Browse,
+    BrowsedNode,
+    BrowsedType,
+    BrowseState,
+    ListedNode,
+    NodeFilter,
+    SnapshotName,
+)
 from dualspan_onboarding.errors import malformed
 from dualspan_onboarding.errors.browsing import (
     browse_cancelled,
@@ -201,34 +209,27 @@ class Browsing:
     async def page_of_nodes(
         self,
         server: ServerName,
+        wanted: NodeFilter,
         *,
-        variables_only: bool,
-        prefix: str,
         after: tuple[str, str],
         limit: int,
         snapshot: int = 0,
-    ) -> Sequence[BrowsedNode]:
+    ) -> Sequence[ListedNode]:
         """What a finished browse (the last one if 0) found, after a (browse path, node id), in that order.
 
         Raises:
-            InvalidArgument: no browse path begins like this.
+            InvalidArgument: no browse path begins like this, or there is no such node id.
             NotFound: there is no such server or snapshot.
             FailedPrecondition: it has not been browsed.
         """
-        prefix = check_browse_path(prefix).lstrip("/")
+        wanted = replace(wanted, prefix=check_browse_path(wanted.prefix).lstrip("/"))
+        if wanted.parent_node_id:
+            check_node_id(wanted.parent_node_id, "parent_node_id")
         async with self._database.transaction(server.tenant, readonly=True) as connection:
             browse = await snapshot_of(connection, server)
             if snapshot:
                 browse = (await stored_snapshot(connection, SnapshotName(server, snapshot))).browse_id
-            return await browses.page_of_nodes(
-                connection,
-                server.tenant,
-                browse,
-                variables_only=variables_only,
-                prefix=prefix,
-                after=after,
-                limit=limit,
-            )
+            return await browses.page_of_nodes(connection, server, browse, wanted, after=after, limit=limit)
 
 
 async def stored_snapshot(connection: Connection, name: SnapshotName) -> snapshots.StoredSnapshot:

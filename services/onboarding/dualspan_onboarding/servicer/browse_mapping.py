@@ -8,6 +8,7 @@ from dualspan_onboarding.browsed import (
     BrowsedType,
     EngineeringUnits,
     EnumValue,
+    ListedNode,
     Snapshot,
     StructureField,
     ValueRange,
@@ -23,6 +24,13 @@ def browsed_node(model: BrowsedNode) -> resources_pb2.BrowsedNode:
     """A node that a browse found."""
     plain = {name: getattr(model, name) for name in PLAIN_FACTS}
     return resources_pb2.BrowsedNode(**plain, details=_details(model.details))
+
+
+def listed_node(model: ListedNode) -> resources_pb2.BrowsedNode:
+    """A node with what a person wants to know of it beside what the browse found."""
+    message = browsed_node(model.node)
+    message.child_count, message.is_tag = model.child_count, model.is_tag
+    return message
 
 
 def _details(model: VariableDetails) -> browse_pb2.VariableDetails | None:

@@ -9,7 +9,9 @@ from google.longrunning.operations_pb2 import Operation
 from google.protobuf.empty_pb2 import Empty
 
 from dualspan.onboarding.v1 import resources_pb2, service_pb2, service_pb2_grpc
+from dualspan_onboarding.browsed import NodeFilter
 from dualspan_onboarding.names import GatewayName, GatewayScope, ServerName, TagName, parse_tenant
+from dualspan_onboarding.rules import search_words
 from dualspan_onboarding.service.browsing import Browsing
 from dualspan_onboarding.service.enrolment import Enrolment
 from dualspan_onboarding.service.gateways import Gateways
@@ -150,20 +152,21 @@ class OnboardingServicer(service_pb2_grpc.OnboardingServiceServicer):
     ) -> service_pb2.ListBrowsedNodesResponse:
         """See the contract."""
         server, size = ServerName.parse(request.parent), _MANY.size(request.page_size)
-        prefix, variables_only = request.browse_path_prefix, request.variables_only
-        query = ("ListBrowsedNodes", request.parent, variables_only, prefix, request.snapshot)
+        wanted = NodeFilter(
+            variables_only=request.variables_only,
+            prefix=request.browse_path_prefix,
+            parent_node_id=request.parent_node_id,
+            words=search_words(request.query),
+        )
+        place = (request.parent, request.snapshot, wanted.parent_node_id)
+        query = ("ListBrowsedNodes", *place, wanted.variables_only, wanted.prefix, *wanted.words)
         path, node = self._tokens.read(request.page_token, query) or ("", "")
         found = await self._browsing.page_of_nodes(
-            server,
-            variables_only=variables_only,
-            prefix=prefix,
-            after=(str(path), str(node)),
-            limit=size + 1,
-            snapshot=request.snapshot,
+            server, wanted, after=(str(path), str(node)), limit=size + 1, snapshot=request.snapshot
         )
-        response = service_pb2.ListBrowsedNodesResponse(nodes=[browse_mapping.browsed_node(n) for n in found[:size]])
+        response = service_pb2.ListBrowsedNodesResponse(nodes=[browse_mapping.listed_node(n) for n in found[:size]])
         if len(found) > size:
-            last = found[size - 1]
+            last = found[size - 1].node
             response.next_page_token = self._tokens.write((last.browse_path, last.node_id), query)
         return response
 

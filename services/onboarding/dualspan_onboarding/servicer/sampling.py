@@ -13,6 +13,7 @@ from dualspan.onboarding.v1 import (
     sampling_service_pb2,
     sampling_service_pb2_grpc,
 )
+from dualspan_onboarding.model import VariableChoice
 from dualspan_onboarding.names import ServerName, parse_tenant
 from dualspan_onboarding.profiles import all_profiles
 from dualspan_onboarding.service.budget import Budgets
@@ -45,7 +46,7 @@ class BudgetServicer(budget_service_pb2_grpc.BudgetServiceServicer):
     ) -> budget_service_pb2.LoadEstimate:
         """See the contract."""
         choice = Choice(
-            variables=(),
+            variables=[VariableChoice(node_id, None, None, 0, "") for node_id in request.node_ids],
             browse_path_prefix=request.browse_path_prefix,
             sampling_interval_us=_stated(request, "sampling_interval"),
             publishing_interval_us=_stated(request, "publishing_interval"),

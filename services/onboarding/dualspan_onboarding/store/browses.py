@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from asyncpg import Record
 
-from dualspan_onboarding.browsed import Browse, BrowsedNode, BrowsedType, BrowseState
+from dualspan_onboarding.browsed import Browse, BrowsedNode, BrowsedType, BrowseState, ListedNode, NodeFilter
 from dualspan_onboarding.model import Session
 from dualspan_onboarding.names import GatewayName, ServerName
 from dualspan_onboarding.store.browsed_rows import COLUMNS, NODE_COLUMNS, node_of, record_of
@@ -26,6 +26,24 @@ _TAKE_STAGED = f"""
     UPDATE browse SET progressed_at = now(), node_count = node_count + (SELECT count(*) FROM added),
         variable_count = variable_count + (SELECT count(*) FROM added WHERE node_class = 2)
     WHERE tenant_id = $1 AND browse_id = $2 RETURNING {_COLUMNS}
+"""
+
+# Only the page's own nodes are counted below: the rest of a tree of 100 000 is not looked at.
+_LISTED = f"""
+    WITH page AS MATERIALIZED (
+        SELECT tenant_id, browse_id, {NODE_COLUMNS} FROM browsed_node
+        WHERE tenant_id = $1 AND browse_id = $2 AND (NOT $3 OR node_class = 2) AND starts_with(browse_path, $4)
+            AND (browse_path, node_id) > ($5, $6) AND ($8 = '' OR parent_node_id = $8)
+            AND NOT EXISTS (SELECT FROM unnest($9::text[]) AS word
+                WHERE strpos(lower(browse_path), word) = 0 AND strpos(lower(display_name), word) = 0)
+        ORDER BY browse_path, node_id LIMIT $7
+    )
+    SELECT page.*,
+        (SELECT count(*) FROM browsed_node AS child WHERE child.tenant_id = page.tenant_id
+            AND child.browse_id = page.browse_id AND child.parent_node_id = page.node_id) AS child_count,
+        EXISTS (SELECT FROM tag WHERE tag.tenant_id = page.tenant_id AND tag.gateway_id = $10 AND tag.server_id = $11
+            AND tag.node_id = page.node_id AND tag.deleted_at IS NULL AND tag.field_path = '') AS is_tag
+    FROM page ORDER BY browse_path, node_id
 """
 
 
@@ -187,27 +205,28 @@ async def unfinished(connection: Connection, limit: int) -> Sequence[Browse]:
 
 async def page_of_nodes(
     connection: Connection,
-    tenant: str,
+    server: ServerName,
     browse: uuid.UUID,
+    wanted: NodeFilter,
     *,
-    variables_only: bool,
-    prefix: str,
     after: tuple[str, str],
     limit: int,
-) -> Sequence[BrowsedNode]:
-    """The nodes after a (browse path, node id), in that order, whose path begins with `prefix`."""
+) -> Sequence[ListedNode]:
+    """The nodes after a (browse path, node id), in that order."""
     rows = await connection.fetch(
-        f"SELECT {NODE_COLUMNS} FROM browsed_node WHERE tenant_id = $1 AND browse_id = $2"
-        " AND (NOT $3 OR node_class = 2) AND starts_with(browse_path, $4) AND (browse_path, node_id) > ($5, $6)"
-        " ORDER BY browse_path, node_id LIMIT $7",
-        tenant,
+        _LISTED,
+        server.tenant,
         browse,
-        variables_only,
-        prefix,
+        wanted.variables_only,
+        wanted.prefix,
         *after,
         limit,
+        wanted.parent_node_id,
+        [word.lower() for word in wanted.words],
+        server.gateway,
+        server.server,
     )
-    return [node_of(row) for row in rows]
+    return [ListedNode(node_of(row), row["child_count"], row["is_tag"]) for row in rows]
 
 
 async def nodes_below(

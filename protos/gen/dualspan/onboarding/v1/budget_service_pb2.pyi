@@ -202,6 +202,7 @@ class EstimateLoadRequest(_message.Message):
     SAMPLING_INTERVAL_FIELD_NUMBER: _builtins.int
     PUBLISHING_INTERVAL_FIELD_NUMBER: _builtins.int
     PROFILE_FIELD_NUMBER: _builtins.int
+    NODE_IDS_FIELD_NUMBER: _builtins.int
     server: _builtins.str
     """`tenants/{tenant}/gateways/{gateway}/servers/{server}`."""
     browse_path_prefix: _builtins.str
@@ -222,6 +223,12 @@ class EstimateLoadRequest(_message.Message):
     def publishing_interval(self) -> _duration_pb2.Duration:
         """For these: 1 s if unset."""
 
+    @_builtins.property
+    def node_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """In addition: these variables, NodeIds as browsed, that are no tags yet. At
+        most 10 000; not together with `browse_path_prefix`.
+        """
+
     def __init__(
         self,
         *,
@@ -231,10 +238,11 @@ class EstimateLoadRequest(_message.Message):
         sampling_interval: _duration_pb2.Duration | None = ...,
         publishing_interval: _duration_pb2.Duration | None = ...,
         profile: _builtins.str = ...,
+        node_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["publishing_interval", b"publishing_interval", "sampling_interval", b"sampling_interval"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["browse_path_prefix", b"browse_path_prefix", "groups", b"groups", "profile", b"profile", "publishing_interval", b"publishing_interval", "sampling_interval", b"sampling_interval", "server", b"server"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["browse_path_prefix", b"browse_path_prefix", "groups", b"groups", "node_ids", b"node_ids", "profile", b"profile", "publishing_interval", b"publishing_interval", "sampling_interval", b"sampling_interval", "server", b"server"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -626,6 +626,8 @@ class BrowsedNode(_message.Message):
     USER_ACCESS_LEVEL_FIELD_NUMBER: _builtins.int
     EVENT_NOTIFIER_FIELD_NUMBER: _builtins.int
     DETAILS_FIELD_NUMBER: _builtins.int
+    CHILD_COUNT_FIELD_NUMBER: _builtins.int
+    IS_TAG_FIELD_NUMBER: _builtins.int
     node_id: _builtins.str
     """NodeId with its namespace as URI."""
     browse_path: _builtins.str
@@ -664,6 +666,10 @@ class BrowsedNode(_message.Message):
     """UserAccessLevel bits (Part 3, 8.57): what the gateway's user may do."""
     event_notifier: _builtins.int
     """EventNotifier bits (Part 3, 8.59), for objects."""
+    child_count: _builtins.int
+    """Nodes that were found directly below it; in ListBrowsedNodes only."""
+    is_tag: _builtins.bool
+    """Its value is stored: a tag of it exists; in ListBrowsedNodes only."""
     @_builtins.property
     def details(self) -> _browse_pb2.VariableDetails:
         """More of a variable."""
@@ -689,10 +695,12 @@ class BrowsedNode(_message.Message):
         user_access_level: _builtins.int = ...,
         event_notifier: _builtins.int = ...,
         details: _browse_pb2.VariableDetails | None = ...,
+        child_count: _builtins.int = ...,
+        is_tag: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["details", b"details"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_level", b"access_level", "browse_name", b"browse_name", "browse_path", b"browse_path", "data_type", b"data_type", "description", b"description", "details", b"details", "display_name", b"display_name", "event_notifier", b"event_notifier", "kind", b"kind", "minimum_sampling_interval_ms", b"minimum_sampling_interval_ms", "node_class", b"node_class", "node_id", b"node_id", "parent_node_id", b"parent_node_id", "type_definition", b"type_definition", "type_name", b"type_name", "unit", b"unit", "user_access_level", b"user_access_level", "value_rank", b"value_rank"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_level", b"access_level", "browse_name", b"browse_name", "browse_path", b"browse_path", "child_count", b"child_count", "data_type", b"data_type", "description", b"description", "details", b"details", "display_name", b"display_name", "event_notifier", b"event_notifier", "is_tag", b"is_tag", "kind", b"kind", "minimum_sampling_interval_ms", b"minimum_sampling_interval_ms", "node_class", b"node_class", "node_id", b"node_id", "parent_node_id", b"parent_node_id", "type_definition", b"type_definition", "type_name", b"type_name", "unit", b"unit", "user_access_level", b"user_access_level", "value_rank", b"value_rank"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

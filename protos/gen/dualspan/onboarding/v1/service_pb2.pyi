@@ -526,6 +526,8 @@ class ListBrowsedNodesRequest(_message.Message):
     VARIABLES_ONLY_FIELD_NUMBER: _builtins.int
     BROWSE_PATH_PREFIX_FIELD_NUMBER: _builtins.int
     SNAPSHOT_FIELD_NUMBER: _builtins.int
+    PARENT_NODE_ID_FIELD_NUMBER: _builtins.int
+    QUERY_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
     """`tenants/{tenant}/gateways/{gateway}/servers/{server}`."""
     page_size: _builtins.int
@@ -538,6 +540,12 @@ class ListBrowsedNodesRequest(_message.Message):
     """Only nodes whose browse path begins with this."""
     snapshot: _builtins.int
     """The number of a snapshot; the last one if 0."""
+    parent_node_id: _builtins.str
+    """Only nodes that were found directly below this one: a level of the tree."""
+    query: _builtins.str
+    """Only nodes whose browse path or display name has all of these words,
+    without case.
+    """
     def __init__(
         self,
         *,
@@ -547,10 +555,12 @@ class ListBrowsedNodesRequest(_message.Message):
         variables_only: _builtins.bool = ...,
         browse_path_prefix: _builtins.str = ...,
         snapshot: _builtins.int = ...,
+        parent_node_id: _builtins.str = ...,
+        query: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["browse_path_prefix", b"browse_path_prefix", "page_size", b"page_size", "page_token", b"page_token", "parent", b"parent", "snapshot", b"snapshot", "variables_only", b"variables_only"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["browse_path_prefix", b"browse_path_prefix", "page_size", b"page_size", "page_token", b"page_token", "parent", b"parent", "parent_node_id", b"parent_node_id", "query", b"query", "snapshot", b"snapshot", "variables_only", b"variables_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
