@@ -19,6 +19,7 @@ from dualspan_cli.demo.image import AppImage
 from dualspan_cli.demo.onboard import unless_there, wait_for
 from dualspan_cli.demo.places import SITES, Places
 from dualspan_cli.demo.production import plan_production
+from dualspan_cli.demo.watching import watch
 from dualspan_cli.engine import Engine, EngineError
 from dualspan_cli.errors import CommandError
 from dualspan_cli.publishing.offering import FREE_PLAN, offer
@@ -119,9 +120,10 @@ class Board:
         return Shown(running, machines, round(time.monotonic() - begin, 1), why)
 
     async def _describe(self, servers: Sequence[str]) -> None:
-        """Which machines there are, where they stand and what they are to do."""
+        """Which machines there are, where they stand, what they are to do and what somebody watches."""
         await Places(self._session).fill(servers)
         await plan_production(self._session)
+        await watch(self._session)
 
     async def _subscribe(self) -> None:
         """Every machine that suits, and until the app is well."""

@@ -26,6 +26,7 @@ from dualspan.historian.v1 import resources_pb2 as historian_resources
 from dualspan.onboarding.v1 import resources_pb2 as resources
 from dualspan_cli.demo.board import APP, Board, Made, Shown, make_image, stop_board
 from dualspan_cli.demo.onboard import Onboarding, wait_for
+from dualspan_cli.demo.past import Past
 from dualspan_cli.demo.plants import PLANTS, DemoGateway, PlantServer, SimulatedPlants, build_plants
 from dualspan_cli.demo.verify import (
     LatencyProbe,
@@ -62,6 +63,7 @@ class Flowing:
         repeats_allowed: What earlier runs on the same folder repeated, and the latest sample of each of the tags that
             were there: the first notification of a new subscription.
         servers: The plants' servers, by full name.
+        recorded_us: Since when everything that the plants send is stored; 0: since they are known.
     """
 
     session: Session
@@ -71,6 +73,7 @@ class Flowing:
     seconds_to_first_sample: float
     repeats_allowed: int
     servers: Sequence[str]
+    recorded_us: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +137,7 @@ class Demo:
             client = await stack.enter_async_context(
                 await Client.connect(_endpoints(access), token=access.exchange_secret)
             )
-            flowing = await self._onboard(here, session, client, plants.servers())
+            flowing = await self._onboard(here, session, client, plants.servers(), with_past=not once)
             self._say_where(here, flowing)
             shown = await self._show_board(here, flowing, await image)
             if once:
@@ -143,11 +146,12 @@ class Demo:
             return None
 
     async def _onboard(
-        self, here: RunningHere, session: Session, client: Client, plants: Sequence[PlantServer]
+        self, here: RunningHere, session: Session, client: Client, plants: Sequence[PlantServer], *, with_past: bool
     ) -> Flowing:
         onboarding = Onboarding(session)
         platform = here.platform.gateway_addresses()
         gateway = DemoGateway(self._data_dir / "gateway", self._data_dir / "logs", platform)
+        past = Past(self._data_dir / "gateway")
         columns = (SpinnerColumn(finished_text="[green]✔[/]"), TextColumn("{task.description}"), BarColumn(24))
         with Progress(
             *columns, TaskProgressColumn(), TimeElapsedColumn(), console=messages, disable=self._as_json
@@ -168,6 +172,17 @@ class Demo:
                     for name, plant in zip(names, plants, strict=True)
                 )
             )
+            if with_past and not known:
+                here.supervisor.stop_last()
+            await asyncio.gather(*map(onboarding.accept_all, names))
+            if with_past and not known:
+                task = progress.add_task("Take over the last two days", total=None)
+                await past.send(
+                    build_plants(),
+                    await onboarding.tags(),
+                    lambda done, total: progress.update(task, completed=done, total=total),
+                )
+                await here.supervisor.start(gateway.member())
             subscribe = progress.add_task("Subscribe to all variables", total=None)
             tags = await onboarding.until_active(
                 lambda settled, total: progress.update(subscribe, completed=settled, total=total)
@@ -177,7 +192,7 @@ class Demo:
             await _until_stored(client, tags)
             progress.advance(first)
         seconds = round(time.monotonic() - self._begin, 1)
-        return Flowing(session, client, tags, active_us, seconds, repeats_allowed, names)
+        return Flowing(session, client, tags, active_us, seconds, repeats_allowed, names, past.recorded_us())
 
     @staticmethod
     async def _onboard_server(onboarding: Onboarding, name: str, plant: PlantServer, progress: Progress) -> None:
@@ -189,8 +204,7 @@ class Demo:
         variables = await onboarding.browse(
             name, lambda nodes: progress.update(task, completed=min(plant.variables, nodes))
         )
-        accepted = await onboarding.accept_all(name)
-        done = f"{plant.plant}: {accepted} of {variables} variables accepted"
+        done = f"{plant.plant}: {variables} variables found"
         progress.update(task, description=done, total=plant.variables, completed=plant.variables)
 
     async def _show_board(self, here: RunningHere, flowing: Flowing, made: Made) -> Shown | str:
@@ -243,7 +257,9 @@ async def _verify(flowing: Flowing, board: Shown | str, stop_gateway: Callable[[
         await listening
     comparing = "Comparing every stored sample with the plants' own story…"
     with messages.status(comparing) if is_shown else nullcontext():
-        verdict = await check(flowing.client, build_plants(), flowing.tags, flowing.active_us, until_us)
+        verdict = await check(
+            flowing.client, build_plants(), flowing.tags, flowing.active_us, until_us, flowing.recorded_us
+        )
         gaps = await open_gaps(flowing.session, flowing.active_us)
         # What was committed can be counted against what is stored only when both stand still.
         stop_gateway()

@@ -106,6 +106,7 @@ async def check(
     tags: Sequence[resources.Tag],
     since_us: int,
     until_us: int,
+    recorded_us: int = 0,
 ) -> Verdict:
     """Compares what ReadRaw returns with what the plants must have sent between two times.
 
@@ -115,15 +116,16 @@ async def check(
         tags: All tags.
         since_us: Every tag was subscribed to before this time.
         until_us: Everything before this time must have been committed.
+        recorded_us: What is stored of the time before was taken over, and not recorded.
     """
     verdict = Verdict()
     for first in range(0, len(tags), _TAGS_PER_READ):
         group = tags[first : first + _TAGS_PER_READ]
-        frame = await client.read_raw([tag.tag_id for tag in group], 0, until_us)
+        frame = await client.read_raw([tag.tag_id for tag in group], recorded_us, until_us)
         for tag in group:
             plant = plants[tag.server.rpartition("/")[2]]
             variable = plant.variables[tag.node_id.partition(";s=")[2]]
-            check_tag(verdict, variable, stored_samples(frame, tag.tag_id), since_us, until_us)
+            check_tag(verdict, variable, stored_samples(frame, tag.tag_id), since_us, until_us, recorded_us)
     return verdict
 
 
@@ -136,11 +138,15 @@ def stored_samples(frame: Frame, tag_id: int) -> Block | None:
     return None
 
 
-def check_tag(verdict: Verdict, variable: Variable, stored: Block | None, since_us: int, until_us: int) -> None:
+def check_tag(
+    verdict: Verdict, variable: Variable, stored: Block | None, since_us: int, until_us: int, recorded_us: int = 0
+) -> None:
     """Compares one tag; the findings go into the verdict."""
     verdict.tags += 1
     if stored is None:
         times, _, _ = variable.samples(since_us, until_us)
+        if recorded_us and not len(times):
+            return
         verdict.compared += max(1, len(times))
         verdict.lost += max(1, len(times))
         verdict.note(f"{variable.identifier}: nothing is stored")
@@ -148,7 +154,7 @@ def check_tag(verdict: Verdict, variable: Variable, stored: Block | None, since_
     # The first notification of a monitored item is the latest sample before it was made; from there all must follow.
     # Every item was there at `since_us`, so what is stored begins no later than with the latest sample of that moment.
     latest, _, _ = variable.last(since_us)
-    begin = min(int(stored.timestamp[0]), since_us, *latest.tolist())
+    begin = max(recorded_us, min(int(stored.timestamp[0]), since_us, *latest.tolist()))
     times, values, status = variable.samples(begin, until_us)
     verdict.compared += len(times)
     distinct, first_rows = np.unique(stored.timestamp, return_index=True)
