@@ -1,4 +1,4 @@
-"""charts/dualspan as a platform admin uses it: linted, installed, streaming, upgraded, uninstalled."""
+"""charts/dualspan as a platform admin uses it: installed, streaming, upgraded, uninstalled."""
 
 import base64
 import json
@@ -14,18 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from dualspan_cli.demo.image import AppImage
 from dualspan_cli.engine import Engine
 from dualspan_manifest import parse
-from harness.cluster import may
+from harness.cluster import CHART, IMAGE_TAG, chart_values, may, run
 from harness.registry import Store
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-CHART = str(ROOT / "charts/dualspan")
-TAG = "cluster-test"
 SERVICES = ("identity", "onboarding", "historian", "analytics", "marketplace", "console", "access")
 MEMBERS = ("cli", *SERVICES, "edge", "plc-sim")
 MODULES = {"plc-sim": "plc_sim"}
@@ -57,13 +54,6 @@ asyncio.run(offer(choose_access(CliSettings()), given["manifest"], pictures))
 PATIENCE_S = 120.0
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1500)]
-
-
-def run(*command: str, timeout: float = 60, given: str | None = None) -> str:
-    done = subprocess.run(command, cwd=ROOT, input=given, capture_output=True, text=True, timeout=timeout, check=False)
-    if done.returncode != 0:
-        raise AssertionError(f"{command}:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}")
-    return done.stdout
 
 
 def wait_until(what: str, condition: Callable[[], bool]) -> None:
@@ -98,7 +88,7 @@ class Release:
             "usage.kubelets": "unverified",
         }
         own = [part for name, value in values.items() for part in ("--set", f"marketplace.kubernetes.{name}={value}")]
-        return (*chosen_values(), *own)
+        return (*chart_values(), *own)
 
     def pods(self) -> list[dict[str, Any]]:
         """The release's pods: neither the databases nor what a hook made."""
@@ -145,14 +135,14 @@ def images(cluster: None) -> None:
         module = MODULES.get(name, f"dualspan_{name}")
         arguments = ("--build-arg", f"MEMBER=dualspan-{name}", "--build-arg", f"MODULE={module}")
         # Builds share the machine's network: some machines reach package indexes through it only.
-        tag = ("--tag", f"dualspan/{name}:{TAG}")
-        run("docker", "build", "--quiet", "--network=host", *arguments, *tag, ".", timeout=900)
+        tag = ("--tag", f"dualspan/{name}:{IMAGE_TAG}")
+        run("docker", "build", "--quiet", "--network=host", *arguments, *tag, str(ROOT), timeout=900)
 
 
 @pytest.fixture(scope="module")
 def tools(cluster: None, helm: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     """An image that has the helm command."""
-    folder, tag = tmp_path_factory.mktemp("tools"), f"dualspan/helm:{TAG}"
+    folder, tag = tmp_path_factory.mktemp("tools"), f"dualspan/helm:{IMAGE_TAG}"
     shutil.copy(Path(helm).resolve(), folder / "helm")
     (folder / "Dockerfile").write_text("FROM python:3.12-slim\nCOPY helm /usr/bin/helm\n")
     run("docker", "build", "--quiet", "--tag", tag, str(folder), timeout=300)
@@ -222,79 +212,6 @@ def offered(image: str) -> dict[str, Any]:
     paths = [path for path in (manifest.icon, *manifest.screenshots) if path]
     pictures = {path: base64.b64encode((folder / path).read_bytes()).decode() for path in paths}
     return {"manifest": text, "pictures": pictures}
-
-
-def chosen_values() -> tuple[str, ...]:
-    values = {
-        "image.tag": TAG,
-        "secret.name": "platform",
-        "postgres.host": "postgres",
-        "redis.url": "redis://redis:6379/0",
-        "simulation.enabled": "true",
-        "simulation.volumeSize": "",
-    }
-    return tuple(part for name, value in values.items() for part in ("--set", f"{name}={value}"))
-
-
-def test_lint(helm: str) -> None:
-    run(helm, "lint", "--strict", CHART, *chosen_values())
-
-
-@pytest.mark.parametrize(("version", "action"), [("1.20.0", "tcpSocket"), ("1.24.0", "grpc"), ("1.33.1", "grpc")])
-def test_probes_are_those_that_the_cluster_knows(helm: str, version: str, action: str) -> None:
-    rendered = run(helm, "template", "dualspan", CHART, *chosen_values(), "--kube-version", version)
-    probes = re.findall(r"(?:startup|readiness)Probe:\s+(\w+): \{port: 74", rendered)
-    assert probes == [action] * 10
-
-
-def test_mail_and_exports_reach_the_analytics_service_and_its_workers(helm: str) -> None:
-    asked = {
-        "notifications.smtp.host": "mail.example.com",
-        "notifications.smtp.user": "dualspan",
-        "exports.volumeSize": "10Gi",
-        "services.analyticsWorker.replicas": "2",
-    }
-    options = [part for name, value in asked.items() for part in ("--set", f"{name}={value}")]
-    rendered = run(helm, "template", "dualspan", CHART, *chosen_values(), *options)
-    # The service, the worker that sends the periodic tasks, and the others.
-    assert rendered.count("key: smtp-password}") == 3
-    assert rendered.count('DUALSPAN_ANALYTICS_EXPORT_FOLDER, value: "/exports"') == 3
-    assert rendered.count("claimName: dualspan-exports}") == rendered.count("mountPath: /exports}") == 2
-    plain = run(helm, "template", "dualspan", CHART, *chosen_values())
-    assert "smtp-password" not in plain
-    assert "PersistentVolumeClaim" not in plain
-    with pytest.raises(AssertionError, match="security"):
-        run(helm, "template", "dualspan", CHART, *chosen_values(), "--set", "notifications.smtp.security=maybe")
-
-
-def test_apps_on_the_cluster_are_asked_for_and_only_workers_have_an_account(helm: str) -> None:
-    plain = run(helm, "template", "dualspan", CHART, *chosen_values())
-    assert "ClusterRole" not in plain
-    assert "serviceAccountName" not in plain
-    policy = "admissionregistration.k8s.io/v1/ValidatingAdmissionPolicy"
-    enabled = ("--set", "marketplace.kubernetes.enabled=true", "--api-versions", policy)
-    rendered = run(helm, "template", "dualspan", CHART, *chosen_values(), *enabled)
-    objects = [each for each in yaml.safe_load_all(rendered) if each]
-    accounts = {
-        each["metadata"]["name"]: each["spec"]["template"]["spec"].get("serviceAccountName")
-        for each in objects
-        if each["kind"] == "Deployment"
-    }
-    assert {name for name, account in accounts.items() if account} == {"dualspan-marketplace-worker-beat"}
-    kinds = [each["kind"] for each in objects]
-    assert kinds.count("ClusterRole") == 2
-    assert kinds.count("ClusterRoleBinding") == kinds.count("ValidatingAdmissionPolicy") == 1
-    verbs = [
-        verb for each in objects if each["kind"] == "ClusterRole" for rule in each["rules"] for verb in rule["verbs"]
-    ]
-    assert "*" not in verbs
-    with pytest.raises(AssertionError, match="prefix"):
-        run(helm, "template", "dualspan", CHART, *chosen_values(), "--set", "marketplace.kubernetes.prefix=Upper")
-
-
-def test_simulation_refuses_another_tenant(helm: str) -> None:
-    with pytest.raises(AssertionError, match="belong to the tenant home"):
-        run(helm, "template", "dualspan", CHART, *chosen_values(), "--set", "firstUser.tenant=other")
 
 
 def test_every_pod_is_ready(release: Release) -> None:

@@ -16,15 +16,30 @@ from typing import Any
 from dualspan_marketplace.deployments.helm.cli import Access
 
 CHART = str(Path(__file__).resolve().parents[2] / "charts/dualspan")
+# Of the images that tests build.
+IMAGE_TAG = "cluster-test"
 _PATIENCE_S = 90.0
 _RELEASE = "dualspan"
 
 
-def run(*command: str, given: str | None = None) -> str:
+def run(*command: str, given: str | None = None, timeout: float = 240) -> str:
     """What a command says."""
-    done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=240, check=False)
-    assert done.returncode == 0, f"{command}:\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+    done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=timeout, check=False)
+    assert done.returncode == 0, f"{command}:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
     return done.stdout
+
+
+def chart_values() -> tuple[str, ...]:
+    """Options of `helm` by which the chart runs beside `tests/cluster/databases.yaml`, with three simulated plants."""
+    values = {
+        "image.tag": IMAGE_TAG,
+        "secret.name": "platform",
+        "postgres.host": "postgres",
+        "redis.url": "redis://redis:6379/0",
+        "simulation.enabled": "true",
+        "simulation.volumeSize": "",
+    }
+    return tuple(part for name, value in values.items() for part in ("--set", f"{name}={value}"))
 
 
 def may(namespace: str, verb: str, what: str, where: str = "") -> bool:

@@ -82,7 +82,13 @@ app.kubernetes.io/component: {{ .component }}
 
 {{/* What the marketplace and its workers must agree on. */}}
 {{- define "dualspan.marketplaceEnvironment" -}}
+{{- $fulfilment := .Values.marketplace.fulfilment -}}
 - {name: DUALSPAN_MARKETPLACE_PROCESS_PUBLISHERS, value: {{ .Values.marketplace.processPublishers | quote }}}
+{{- if $fulfilment.enabled }}
+- {name: DUALSPAN_MARKETPLACE_FULFILMENT_URL, value: {{ $fulfilment.url | quote }}}
+- {name: DUALSPAN_MARKETPLACE_PRIVATE_WEBHOOKS, value: {{ $fulfilment.privateWebhooks | quote }}}
+{{ include "dualspan.fromSecret" (dict "root" . "variable" "DUALSPAN_MARKETPLACE_FULFILMENT_SECRET" "key" .Values.secret.keys.fulfilmentSecret) }}
+{{- end }}
 {{- end -}}
 
 {{- define "dualspan.appsAccount" -}}
