@@ -14,7 +14,7 @@ from dualspan.marketplace.v1 import subscriptions_pb2 as contract
 from dualspan_cli.embedded import EmbeddedPostgres, EmbeddedRedis
 from harness.cluster import PlatformAccount, platform_account, run
 from harness.databases import clone, drop
-from harness.killing import Killing, name_of
+from harness.killing import Killing, name_of, step_by_step
 from harness.registry import Store, docker
 from harness.subscribing import World, running_world
 from harness.up import free_row
@@ -98,14 +98,14 @@ async def _killed_at(
 ) -> tuple[list[str], list[str]]:
     """What workers were killed after in starts and in ends; all is as it shall be after each."""
     await killing.accept(given)
-    started = await killing.killed(given, first)
+    started = list((await killing.killed(given, step_by_step(len(given), first))).values())
     assert set(running(account).values()) <= {1}
     async with killing.healing():
         await killing.until(given, contract.SUBSCRIPTION_STATE_ACTIVE)
     assert running(account) == Counter(name_of(each).subscription_id for each in given)
 
     await killing.cancel(given)
-    ended = await killing.killed(given, first)
+    ended = list((await killing.killed(given, step_by_step(len(given), first))).values())
     async with killing.healing():
         await killing.until(given, contract.SUBSCRIPTION_STATE_CANCELLED)
     assert here(account, RELEASED) == []

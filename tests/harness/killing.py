@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import asyncpg
 import redis
@@ -27,6 +29,24 @@ from harness.subscribing import World, creation
 INTERPRETER = "DUALSPAN_TEST_INTERPRETER"
 _TESTS = Path(__file__).parents[1]
 _HEAL_SECONDS = 60
+
+
+class Cut(NamedTuple):
+    """Where a worker's life ends.
+
+    Attributes:
+        thing: Part of the name of what is counted, such as /start or commit; "" counts everything that it does to the
+            world outside.
+        times: After so many.
+    """
+
+    thing: str
+    times: int
+
+
+def step_by_step(count: int, first: int = 1) -> list[Cut]:
+    """Each worker is killed one step later than the one before it."""
+    return [Cut("", times) for times in range(first, first + count)]
 
 
 @dataclass
@@ -71,13 +91,13 @@ class Killing:
             await stub.UpgradeSubscription(request)
 
     async def killed(
-        self, given: Sequence[contract.Subscription], first: int = 1, task: str = "marketplace.deploy"
-    ) -> list[str]:
-        """Give each subscription to a worker of its own, killed one step later than that of the one before it.
+        self, given: Sequence[contract.Subscription], cuts: Sequence[Cut], task: str = "marketplace.deploy"
+    ) -> dict[Cut, str]:
+        """Give each subscription to a worker of its own, which is killed at its cut.
 
         Args:
             given: Each is given to a worker.
-            first: After so many steps the first one is killed.
+            cuts: One for each.
             task: That the workers do, with a tenant and a subscription's id.
 
         Returns:
@@ -88,14 +108,16 @@ class Killing:
         # What the server itself has asked for: nobody but these workers is to do it, and then the sweep.
         with redis.Redis.from_url(platform.redis_url.replace("redis+socket://", "unix://")) as client:
             client.delete("marketplace")
-        for number, each in enumerate(given, start=first):
+        for number, each in enumerate(given):
             ids = self.tenant, name_of(each).subscription_id
             await asyncio.to_thread(celery.send_task, task, ids, queue=f"kill-{number}")
         notes = self.folder / "killed"
-        worker = (sys.executable, "-m", "harness.market_worker", notes, str(first), str(len(given)))
+        plan = json.dumps([(cut.thing, cut.times) for cut in cuts])
+        worker = (sys.executable, "-m", "harness.market_worker", notes, plan)
         process = await asyncio.create_subprocess_exec(*worker, env=self._environment, cwd=_TESTS)
         assert await process.wait() == 0
-        return [each.read_text() for each in sorted(notes.iterdir(), key=lambda path: int(path.name))]
+        noted = {cut: notes / str(number) for number, cut in enumerate(cuts)}
+        return {cut: note.read_text() for cut, note in noted.items() if note.exists()}
 
     @asynccontextmanager
     async def healing(self) -> AsyncGenerator[None]:

@@ -1,14 +1,16 @@
 """The marketplace's own worker, whose local processes are the test's: `celery --app=harness.market_worker worker`.
 
-`python -m harness.market_worker FOLDER FIRST COUNT` forks as many of them, each with a queue `kill-<n>` of its own, n
-from FIRST on, and each of which kills itself, as `kill -9` does, after the n-th thing that it does to the world
-outside; it ends when its first task does. What it was killed after stands in FOLDER/<n>.
+`python -m harness.market_worker FOLDER [["", 3], ["/start", 1]]` forks one of them for each, with queues `kill-0`,
+`kill-1` and so on: this first one kills itself, as `kill -9` does, after the third thing that it does to the world
+outside, the second one after its first start of a container. Each ends when its first task does. What it was killed
+after stands in FOLDER/0 and so on.
 """
 
 from __future__ import annotations
 
 import asyncio
 import functools
+import json
 import os
 import shutil
 import signal
@@ -16,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -31,7 +33,7 @@ from dualspan_marketplace.deployments.process.provisioner import ProcessProvisio
 from dualspan_marketplace.service import deploying
 from dualspan_marketplace.store import upgrades as store
 from dualspan_marketplace.subscriptions.model import SubscriptionName
-from harness.killing import INTERPRETER
+from harness.killing import INTERPRETER, Cut
 
 _AT_ONCE = 1000
 _LOOK_SECONDS = 0.05
@@ -72,12 +74,12 @@ class Effects:
     """Counts what is done to the world outside, and kills this process after one of it.
 
     Args:
-        limit: After which.
+        cut: After which.
         note: Where what it was is written down.
     """
 
-    def __init__(self, limit: int, note: Path) -> None:
-        self._left = limit
+    def __init__(self, cut: Cut, note: Path) -> None:
+        self._thing, self._left = cut
         self._note = note
         self._kill = os.kill
         self._dirty = False
@@ -139,7 +141,7 @@ class Effects:
         return counted
 
     def _happened(self, name: str) -> None:
-        if getattr(self._apart, "here", False):
+        if getattr(self._apart, "here", False) or self._thing not in name:
             return
         self._left -= 1
         if self._left == 0:
@@ -147,10 +149,10 @@ class Effects:
             self._kill(os.getpid(), signal.SIGKILL)
 
 
-def _become(number: int, folder: Path) -> NoReturn:
+def _become(number: int, cut: Cut, folder: Path) -> NoReturn:
     task_postrun.connect(_end, weak=False)
     quiet = ["--loglevel=WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat"]
-    effects = Effects(number, folder / str(number))
+    effects = Effects(cut, folder / str(number))
     task_prerun.connect(lambda **_: effects.watch(), weak=False)
     app.worker_main(["worker", "--pool=solo", f"--queues=kill-{number}", f"--hostname=kill-{number}@%h", *quiet])
     sys.exit(1)
@@ -162,13 +164,12 @@ def _end(**_: Any) -> NoReturn:
     os._exit(0)
 
 
-def _main(folder: Path, first: int, count: int) -> None:
+def _main(folder: Path, cuts: Sequence[Cut]) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    children = {os.fork() or _become(number, folder): number for number in range(first, first + count)}
-    for pid in children:
+    for pid in [os.fork() or _become(number, cut, folder) for number, cut in enumerate(cuts)]:
         os.waitpid(pid, 0)
 
 
 if __name__ == "__main__":
-    _main(Path(sys.argv[1]), *map(int, sys.argv[2:]))
+    _main(Path(sys.argv[1]), [Cut(*each) for each in json.loads(sys.argv[2])])

@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from dualspan.marketplace.v1 import subscriptions_pb2 as contract
 from harness.deploying import Site
-from harness.killing import INTERPRETER, Killing, name_of
+from harness.killing import INTERPRETER, Killing, name_of, step_by_step
 from harness.process_apps import interpreter
 from harness.subscribing import World
 
@@ -56,7 +56,7 @@ async def test_one_or_none_whenever_a_worker_is_killed(site: Site, tmp_path: Pat
     await site.runs(tenant, "well")
 
     await killing.accept(given)
-    after = await killing.killed(given)
+    after = list((await killing.killed(given, step_by_step(KILLS))).values())
     assert len(after) < KILLS, "some starts must get to their end, or there are steps that nobody was killed after"
     assert after[0] == after[-1] == "commit"
     assert {"replace", "launching", "launched"} <= set(after)
@@ -66,7 +66,7 @@ async def test_one_or_none_whenever_a_worker_is_killed(site: Site, tmp_path: Pat
     assert running(tenant) == sorted(each.name for each in given)
 
     await killing.cancel(given)
-    after = await killing.killed(given)
+    after = list((await killing.killed(given, step_by_step(KILLS))).values())
     assert len(after) < KILLS
     assert {"kill", "unlink", "rmdir", "commit"} <= set(after)
     async with killing.healing():
