@@ -158,7 +158,9 @@ async def test_an_image_runs_is_found_and_leaves_nothing(site: Cluster) -> None:
     await site.provisioner.ensure(wanted)
     assert (await site.well(wanted)).handle == found.handle
     assert await site.provisioner.subscriptions() == [site.name]
+    assert "GET / HTTP" in await site.provisioner.last_words(site.name)
     await _gone(site, site.name)
+    assert await site.provisioner.last_words(site.name) == ""
     assert await site.provisioner.observe(site.name) == Holding()
     assert await site.provisioner.subscriptions() == []
     left = json.loads(site.kubectl("get", "secrets,deployments,services,configmaps", "--output", "json"))["items"]
@@ -287,6 +289,7 @@ async def test_one_that_ends_has_last_words(site: Cluster) -> None:
                 break
             await asyncio.sleep(0.2)
     assert "no such machine" in found.words
+    assert "no such machine" in await site.provisioner.last_words(site.name)
 
 
 async def test_a_chart_of_the_publishers_runs(site: Cluster) -> None:

@@ -1,15 +1,19 @@
 """The Kubernetes API, as far as apps need it: JSON over HTTPS."""
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 import requests
 
 from dualspan_marketplace.deployments.helm.checks import Object
 from dualspan_marketplace.deployments.helm.cli import Access
+from dualspan_marketplace.deployments.helm.logs import Log
 from dualspan_marketplace.deployments.provisioner import CannotStartError, UnreachableError
 
 _CALL_SECONDS = 15.0
+_LOG_LINES = 20
+_BAD_REQUEST: Final = 400
 _FORBIDDEN: Final = 403
 _NOT_FOUND: Final = 404
 _CONFLICT: Final = 409
@@ -54,6 +58,14 @@ class Kubernetes:
         answer = self._ask("GET", _path(kind, namespace), kind, params={"labelSelector": selector})
         return [] if answer.status_code == _NOT_FOUND else answer.json()["items"]
 
+    def said(self, log: Log, namespace: str) -> str:
+        """The end of a log, 20 lines at the most; "" if it went meanwhile."""
+        asked = {"container": log.container, "tailLines": _LOG_LINES, "previous": str(log.is_previous).lower()}
+        path = f"{_path('Pod', namespace)}/{log.pod}/log"
+        # Of a container that began again since, the one before has no log any more.
+        answer = self._ask("GET", path, "a log of Pod", tolerated={_BAD_REQUEST}, params=asked)
+        return answer.content.decode("utf-8", "replace") if answer.ok else ""
+
     def make(self, given: Object) -> None:
         """Make an object unless one of its name is there, whatever that is like."""
         kind, metadata = given["kind"], given["metadata"]
@@ -83,7 +95,9 @@ class Kubernetes:
         options = {"propagationPolicy": "Background"}
         self._ask("DELETE", f"{_path(kind, namespace)}/{name}", kind, json=options)
 
-    def _ask(self, method: str, path: str, kind: str, **options: Any) -> requests.Response:
+    def _ask(
+        self, method: str, path: str, kind: str, tolerated: AbstractSet[int] = frozenset(), **options: Any
+    ) -> requests.Response:
         headers = {"authorization": f"Bearer {self._access.token}", **options.pop("headers", {})}
         try:
             answer = self._session.request(
@@ -91,7 +105,9 @@ class Kubernetes:
             )
         except requests.RequestException as err:
             raise UnreachableError(f"The cluster does not answer: {err}") from err
-        tolerated = {_NOT_FOUND, _CONFLICT, _INVALID} | ({_FORBIDDEN} if method in {"POST", "PATCH"} else set())
+        tolerated = (
+            tolerated | {_NOT_FOUND, _CONFLICT, _INVALID} | ({_FORBIDDEN} if method in {"POST", "PATCH"} else set())
+        )
         if not answer.ok and answer.status_code not in tolerated:
             raise UnreachableError(f"The cluster refuses to {method} {kind}: {_words(answer)}")
         return answer

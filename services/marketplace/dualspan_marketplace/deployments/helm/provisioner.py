@@ -10,6 +10,7 @@ from dualspan_marketplace.deployments.helm import spaces, statistics
 from dualspan_marketplace.deployments.helm.api import Kubernetes
 from dualspan_marketplace.deployments.helm.cli import Helm
 from dualspan_marketplace.deployments.helm.kubelets import Kubelets
+from dualspan_marketplace.deployments.helm.logs import written
 from dualspan_marketplace.deployments.helm.names import Names
 from dualspan_marketplace.deployments.helm.outlook import Outlook
 from dualspan_marketplace.deployments.helm.rendering import Rendering, asked
@@ -24,6 +25,7 @@ _RELEASED = ("Deployment", "Service", "ConfigMap", "NetworkPolicy")
 _GONE_SECONDS = 35.0
 _RIGHTS_SECONDS = 5.0
 _LOOK_SECONDS = 0.2
+_LOG_END = 2000
 
 
 class HelmProvisioner:
@@ -88,6 +90,10 @@ class HelmProvisioner:
     async def consumption(self, name: SubscriptionName) -> Sequence[Observation]:
         """What the app's containers use, as their nodes count it; nothing where nobody is asked."""
         return await asked(lambda: self._consumption(Names(self._platform, name)))
+
+    async def last_words(self, name: SubscriptionName) -> str:
+        """The end of its containers' logs."""
+        return await asked(lambda: self._said(Names(self._platform, name)))
 
     async def remove(self, name: SubscriptionName) -> None:
         """The release, then whatever carries the labels, then the files; the namespace stays, it is the tenant's."""
@@ -167,6 +173,13 @@ class HelmProvisioner:
         pods = self._cluster.labelled("Pod", names.selector, names.namespace)
         nodes = statistics.addresses(pods)
         return [seen for node in nodes for seen in statistics.observed(self._kubelets.summary(node), pods)]
+
+    def _said(self, names: Names) -> str:
+        if self._cluster.get("Namespace", names.namespace) is None:
+            return ""
+        pods = self._cluster.labelled("Pod", names.selector, names.namespace)
+        logs = (self._cluster.said(each, names.namespace).strip() for each in written(pods))
+        return "\n".join(logs)[-_LOG_END:]
 
     def _remove(self, names: Names) -> None:
         if self._cluster.get("Namespace", names.namespace) is None:
