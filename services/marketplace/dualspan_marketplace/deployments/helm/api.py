@@ -105,10 +105,8 @@ class Kubernetes:
             )
         except requests.RequestException as err:
             raise UnreachableError(f"The cluster does not answer: {err}") from err
-        tolerated = (
-            tolerated | {_NOT_FOUND, _CONFLICT, _INVALID} | ({_FORBIDDEN} if method in {"POST", "PATCH"} else set())
-        )
-        if not answer.ok and answer.status_code not in tolerated:
+        known = {_NOT_FOUND, _CONFLICT, _INVALID} | ({_FORBIDDEN} if method in {"POST", "PATCH"} else set())
+        if not answer.ok and answer.status_code not in known | tolerated:
             raise UnreachableError(f"The cluster refuses to {method} {kind}: {_words(answer)}")
         return answer
 
