@@ -14,6 +14,7 @@ from dualspan_sdk._plant import Plant, Ref
 from dualspan_sdk._results import Aggregate, AggregateRules
 from dualspan_sdk._times import Instant
 from dualspan_sdk._transport import Endpoints
+from dualspan_sdk.settings import AppSettings
 
 
 class SyncPlant:
@@ -23,30 +24,37 @@ class SyncPlant:
     be used by several threads.
 
     Args:
-        opening: Makes the plant.
-        thread: Runs the calls, and is stopped by whoever made it; None for one of its own.
+        plant: That the calls go to.
+        thread: Runs them.
+        is_alone: Nobody else uses the thread, which ends with the plant.
     """
 
-    def __init__(self, opening: Coroutine[Any, Any, Plant], thread: LoopThread | None = None) -> None:
-        self._is_alone = thread is None
-        self._thread = thread or LoopThread()
-        try:
-            self._plant = self._thread.run(opening)
-        except BaseException:
-            self._stop()
-            raise
+    def __init__(self, plant: Plant, thread: LoopThread, *, is_alone: bool = False) -> None:
+        self._plant = plant
+        self._thread = thread
+        self._is_alone = is_alone
 
     @classmethod
     def connect(
         cls, endpoints: Endpoints | None = None, *, token: str | None = None, access_token: str | None = None
     ) -> Self:
         """See `Plant.connect`."""
-        return cls(Plant.connect(endpoints, token=token, access_token=access_token))
+        return cls._of(Plant.connect(endpoints, token=token, access_token=access_token))
 
     @classmethod
-    def open(cls) -> Self:
+    def open(cls, settings: AppSettings | None = None) -> Self:
         """The plant that was granted to this app; see `open_plant`."""
-        return cls(open_plant())
+        return cls._of(open_plant(settings))
+
+    @classmethod
+    def _of(cls, opening: Coroutine[Any, Any, Plant]) -> Self:
+        """A plant on a thread of its own."""
+        thread = LoopThread()
+        try:
+            return cls(thread.run(opening), thread, is_alone=True)
+        except BaseException:
+            thread.stop()
+            raise
 
     def now(self) -> datetime:
         """See `Plant.now`."""
@@ -106,7 +114,8 @@ class SyncPlant:
         """Close the connection."""
         if self._thread.is_running:
             self._thread.run(self._plant.close())
-            self._stop()
+            if self._is_alone:
+                self._thread.stop()
 
     def __enter__(self) -> Self:
         return self
@@ -115,7 +124,3 @@ class SyncPlant:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
-
-    def _stop(self) -> None:
-        if self._is_alone:
-            self._thread.stop()

@@ -8,7 +8,6 @@ from numpy.typing import ArrayLike
 
 from dualspan_sdk._app import Health, open_app
 from dualspan_sdk._loop import LoopThread
-from dualspan_sdk._plant import Plant
 from dualspan_sdk._sync import SyncPlant
 from dualspan_sdk._writing import Results
 from dualspan_sdk.settings import AppSettings
@@ -67,7 +66,7 @@ class SyncApp:
         except BaseException:
             self._thread.stop()
             raise
-        self.plant = SyncPlant(_opened(app.plant), self._thread)
+        self.plant = SyncPlant(app.plant, self._thread)
         self.settings = app.settings
         self.results = SyncResults(app.results, self._thread)
         self.health: Health = app.health
@@ -85,7 +84,3 @@ class SyncApp:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
-
-
-async def _opened(plant: Plant) -> Plant:
-    return plant

@@ -1,12 +1,14 @@
 """From a server's certificate to its root, within bounds that a hostile server cannot stretch."""
 
 import hashlib
+import warnings
 from collections.abc import Iterator, Sequence
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.utils import CryptographyDeprecationWarning
 
 from dualspan.onboarding.v1 import trust_pb2
 from dualspan_edge.trust.anchors import Authority, TrustAnchors
@@ -53,7 +55,9 @@ def read(der: bytes) -> x509.Certificate:
         ChainError: It is damaged, or its key is none that OPC UA's policies take.
     """
     try:
-        certificate = x509.load_der_x509_certificate(der)
+        # Some PLCs have a serial number that is not positive. Whether they are who they were stays to be told.
+        with warnings.catch_warnings(action="ignore", category=CryptographyDeprecationWarning):
+            certificate = x509.load_der_x509_certificate(der)
         key = certificate.public_key()
         _ = certificate.extensions, certificate.subject, certificate.issuer, certificate.signature_hash_algorithm
         _ = certificate.not_valid_after_utc

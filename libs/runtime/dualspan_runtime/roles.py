@@ -12,7 +12,9 @@ SPECIAL_PERMISSIONS = frozenset({PUBLIC, AUTHENTICATED, GATEWAY, SERVICE, APP})
 _VIEWER = frozenset(
     {
         "analytics.alarms.read",
+        "analytics.annotations.read",
         "analytics.calendars.read",
+        "analytics.dashboards.read",
         "analytics.energy.read",
         "analytics.exports.read",
         "analytics.kpis.read",
@@ -38,6 +40,8 @@ _VIEWER = frozenset(
 )
 _OPERATOR = _VIEWER | {
     "analytics.alarms.acknowledge",
+    "analytics.annotations.manage",
+    "analytics.dashboards.manage",
     # Who stands at the machine knows why it stopped.
     "analytics.stops.manage",
     "historian.gaps.retry",
@@ -93,6 +97,8 @@ _PLATFORM_ADMIN = frozenset(
         "marketplace.apps.review",
         # Gives money back.
         "marketplace.statements.adjust",
+        "platform.evidence.read",
+        "platform.status.read",
     }
 )
 

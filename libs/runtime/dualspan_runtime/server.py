@@ -5,7 +5,7 @@ import contextlib
 import signal
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer  # the public `health.aio` is made at run time, unseen by types
 from grpc_reflection.v1alpha import reflection
 
+from dualspan.runtime.v1.status_pb2_grpc import add_StatusServiceServicer_to_server
 from dualspan_runtime.authentication import Authenticator, ListenerKind
 from dualspan_runtime.authorisation import AuthorisationInterceptor
 from dualspan_runtime.certificates import ServerCertificate
@@ -26,6 +27,8 @@ from dualspan_runtime.logs import configure_logging
 from dualspan_runtime.metrics import RpcMetrics, serve_metrics
 from dualspan_runtime.permissions import MethodPolicy, read_policies
 from dualspan_runtime.settings import GatewayFacingSettings, ServiceSettings
+from dualspan_runtime.status.service import Status
+from dualspan_runtime.status.servicer import StatusServicer
 from dualspan_runtime.streams import LiveStreams
 from dualspan_runtime.supervision import Background, supervised
 from dualspan_runtime.trust import KeyRing, RevocationWatch, Trust
@@ -272,6 +275,7 @@ async def start_server(
     listeners: Sequence[Listener],
     background: Sequence[Background] = (),
     grants: Grants | None = None,
+    status: Status | None = None,
 ) -> AsyncGenerator[Server]:
     """Runs a service's server while the context lasts.
 
@@ -282,20 +286,30 @@ async def start_server(
         listeners: What to offer where; each kind once.
         background: Functions that run beside it, supervised.
         grants: What apps may do here; nothing without it.
+        status: What it says of itself to whoever runs the platform; nothing without it.
 
     Raises:
         MissingPermissionError: A method does not say who may call it.
         ListenError: A port cannot be listened on.
     """
-    server = Server(settings, trust, listeners, grants)
+    offered = listeners if status is None else [_with_status(listener, status) for listener in listeners]
+    readings = [] if status is None else [status.run]
+    server = Server(settings, trust, offered, grants)
     with serve_metrics(settings.metrics_listen):
         try:
             await server.start()
-            async with supervised([*server.background, *background]):
+            async with supervised([*server.background, *background, *readings]):
                 _log.info("ready", service=name)
                 yield server
         finally:
             await server.stop()
+
+
+def _with_status(listener: Listener, status: Status) -> Listener:
+    if listener.kind is not ListenerKind.PEOPLE:
+        return listener
+    own = Binding(add_StatusServiceServicer_to_server, StatusServicer(status))
+    return replace(listener, bindings=[*listener.bindings, own])
 
 
 SettingsT = TypeVar("SettingsT", bound=ServiceSettings)

@@ -8,6 +8,7 @@ from dualspan_analytics.composition import (
     alarms,
     energy,
     exports,
+    keeping,
     models,
     operations,
     production,
@@ -22,6 +23,7 @@ from dualspan_analytics.settings import AnalyticsSettings
 from dualspan_analytics.turns import Turns
 from dualspan_runtime.server import Binding, Listener, Server, serve, start_server
 from dualspan_runtime.settings import read_settings
+from dualspan_runtime.status import Status
 from dualspan_runtime.trust import IdentityTrust, Trust
 
 CONCERNS: Sequence[Callable[[Parts], Concern]] = (
@@ -35,6 +37,7 @@ CONCERNS: Sequence[Callable[[Parts], Concern]] = (
     queries.compose,
     production.compose,
     sharing.compose,
+    keeping.compose,
 )
 
 
@@ -66,6 +69,7 @@ async def build_trusting(settings: AnalyticsSettings, trust: Trust) -> AsyncGene
             trust=trust,
             listeners=[Listener.people(settings, bindings)],
             background=background,
+            status=Status("analytics", parts.database, settings.platform, has_queue=True),
         ) as server:
             yield server
 

@@ -16,6 +16,7 @@ from dualspan_analytics.clients import Historian, Onboarding
 from dualspan_analytics.migrations import MIGRATIONS
 from dualspan_analytics.plant_data import PlantData
 from dualspan_analytics.settings import AnalyticsSettings
+from dualspan_runtime.audit import Audit
 from dualspan_runtime.channels import open_channel
 from dualspan_runtime.database import Database
 from dualspan_runtime.operations import OperationStore
@@ -42,6 +43,7 @@ class Parts:
         changes: Which samples changed since somebody looked.
         events: Stored events of OPC UA servers.
         jobs: Puts tasks on the service's queue.
+        audit: Writes down what people decide; sharing's concern brings it to identity.
     """
 
     settings: AnalyticsSettings
@@ -53,6 +55,7 @@ class Parts:
     changes: Changes
     events: "EventServiceAsyncStub"
     jobs: Jobs
+    audit: Audit
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,7 @@ async def open_parts(settings: AnalyticsSettings, *, pool_minimum: int = 1) -> A
     """
     platform = settings.platform
     connect = partial(open_channel, service="analytics", secret=platform.service_secret, timeout=60.0)
+    identity = partial(open_channel, platform.identity_address, service="analytics", secret=platform.service_secret)
     async with (
         Database.open(settings, schema=MIGRATIONS, min_size=pool_minimum) as database,
         connect(platform.onboarding_address) as to_onboarding,
@@ -95,4 +99,5 @@ async def open_parts(settings: AnalyticsSettings, *, pool_minimum: int = 1) -> A
             changes=Changes(ChangeServiceStub(to_historian)),
             events=EventServiceStub(to_historian),
             jobs=Jobs(create_celery("analytics", platform)),
+            audit=Audit(database, identity),
         )

@@ -79,8 +79,11 @@ class AnalyticsSettings(ServiceSettings):
     score_delay_seconds: float = Field(
         default=30.0, ge=0, description="A step is scored so long after its end, for samples that are on their way."
     )
+    training_gives_way: bool = Field(
+        default=True, description="Training computes only while nobody else wants the processor."
+    )
     training_pause: float = Field(
-        default=20.0, ge=0, description="Training waits so many times as long as each of its reads took, for others."
+        default=60.0, ge=0, description="Training rests so many times as long as each read and computation took."
     )
     training_slice_seconds: float = Field(
         default=15.0, ge=0, description="A run of a training gives way to other tasks after so long, and then goes on."

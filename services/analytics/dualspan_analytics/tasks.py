@@ -9,7 +9,7 @@ import os
 from celery import Celery
 from celery.signals import worker_process_init
 
-from dualspan_analytics.composition import alarms, exports, models, production, reports, sharing
+from dualspan_analytics.composition import alarms, exports, keeping, models, production, reports, sharing
 from dualspan_analytics.parts import open_parts
 from dualspan_analytics.service.clock import now_us
 from dualspan_analytics.settings import AnalyticsSettings
@@ -49,6 +49,7 @@ app.conf.beat_schedule = {
         "options": {"expires": settings.rollup_seconds},
     },
     "alarms-forget": {"task": "analytics.alarms.forget", "schedule": 3600.0, "options": {"expires": 3600.0}},
+    "kept-forget": {"task": "analytics.kept.forget", "schedule": 3600.0, "options": {"expires": 3600.0}},
     "notifications": {
         "task": "analytics.notify",
         "schedule": settings.notification_seconds,
@@ -73,6 +74,12 @@ def notify() -> None:
 def forget_alarms() -> None:
     """Remove what happened to alarms so long ago that nobody asks."""
     runner.run(lambda parts: alarms.retention(parts).sweep(now_us()))
+
+
+@app.task(name="analytics.kept.forget")
+def forget_kept() -> None:
+    """Forget annotations and dashboards that were taken away long ago."""
+    runner.run(lambda parts: keeping.forgetting(parts).sweep())
 
 
 @app.task(name="analytics.share")

@@ -18,9 +18,9 @@ def refused(host: str, port: int, why: str) -> None:
 
 async def main() -> None:
     found = settings.read()
-    if not found.rules.hosts:
+    if not found.is_asked:
         # Where an image is only to be there, starting it does nothing.
-        sys.stdout.write("No host is declared: nothing to do.\n")
+        sys.stdout.write("DUALSPAN_EGRESS_HOSTS is not set: nothing to do.\n")
         return
     stopped, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -21,7 +21,6 @@ from dualspan_historian.ingest.registry import TagRegistry
 from dualspan_historian.ingest.service import IngestService
 from dualspan_historian.ingest.trigger import SealTrigger
 from dualspan_historian.ingest.verification import Rules
-from dualspan_historian.live.channel import connect
 from dualspan_historian.live.hub import Hub
 from dualspan_historian.live.publisher import Publisher
 from dualspan_historian.live.subscription import Subscriptions
@@ -45,12 +44,14 @@ from dualspan_historian.servicer.events import EventServicer
 from dualspan_historian.servicer.historian import HistorianServicer
 from dualspan_historian.servicer.ingest import IngestServicer
 from dualspan_historian.settings import HistorianSettings
+from dualspan_runtime.broker import connect
 from dualspan_runtime.channels import open_channel
 from dualspan_runtime.database import Database
 from dualspan_runtime.grants import GrantWatch
 from dualspan_runtime.paging import PageTokens
 from dualspan_runtime.server import Binding, Listener, Server, serve, start_server
 from dualspan_runtime.settings import read_settings
+from dualspan_runtime.status import Status
 from dualspan_runtime.tasks import create_celery
 from dualspan_runtime.trust import IdentityTrust, Trust
 
@@ -109,6 +110,7 @@ async def build_trusting(settings: HistorianSettings, trust: Trust) -> AsyncGene
                 ),
                 background=[publisher.run, trigger.run, hub.run, grants.run, reports_of_reads.run],
                 grants=grants,
+                status=Status("historian", database, settings.platform, has_queue=True),
             ) as server:
                 yield server
 

@@ -44,6 +44,11 @@ def gap_count(given: int, most: int) -> InvalidArgument:
     )
 
 
+def gaps_of_what() -> InvalidArgument:
+    """A tag and a gateway, of which one is to say which gaps."""
+    return InvalidArgument("GAPS_OF_WHAT", "Give tag_id or gateway, not both.", field="gateway")
+
+
 def unknown_gap() -> NotFound:
     """A gap that this tenant does not have."""
     return NotFound("GAP_NOT_FOUND", "One of the gaps does not exist. List the gaps to see which there are.")

@@ -87,10 +87,13 @@ class HistorianService:
                 await source_store.delete_rest(connection, tenant, source)
             return bool(gone)
 
-    async def gaps(self, tenant: str, before: int, most: int, tag_id: int = 0) -> list[Gap]:
-        """Return gaps with ids below `before`, newest first; of one tag if it is not 0, as gaps of that tag."""
+    async def gaps(self, tenant: str, before: int, most: int, tag_id: int = 0, gateway: str = "") -> list[Gap]:
+        """Return gaps with ids below `before`, newest first; of one tag if it is not 0, as gaps of that tag.
+
+        Otherwise of one gateway, if its id is not empty.
+        """
         async with self._database.transaction(tenant, readonly=True) as connection:
-            return await ledger_store.gaps(connection, tenant, before, most, tag_id)
+            return await ledger_store.gaps(connection, tenant, before, most, tag_id, gateway)
 
     async def retry_gaps(self, tenant: str, gap_ids: Sequence[int]) -> int:
         """Open gaps that could not be repaired, or only in part, and return how many."""

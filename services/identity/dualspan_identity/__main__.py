@@ -24,6 +24,7 @@ from dualspan_identity.service.accounts import ApiTokens, Tenants, Users
 from dualspan_identity.service.app_tokens import AppTokens
 from dualspan_identity.service.audit import AuditLog
 from dualspan_identity.service.authority import GatewayAuthority
+from dualspan_identity.service.evidence import count_people
 from dualspan_identity.service.keys import SigningKeys
 from dualspan_identity.service.oidc import OidcSignIn
 from dualspan_identity.service.sessions import Sessions
@@ -38,6 +39,7 @@ from dualspan_runtime.database import Database
 from dualspan_runtime.paging import PageTokens
 from dualspan_runtime.server import Binding, Listener, Server, serve, start_server
 from dualspan_runtime.settings import read_settings
+from dualspan_runtime.status import Status
 
 
 @asynccontextmanager
@@ -88,8 +90,9 @@ async def build(settings: IdentitySettings) -> AsyncGenerator[Server]:
         ]
         listener = Listener.people(settings, bindings)
         trust = LocalTrust(keys, authority)
+        status = Status("identity", database, settings.platform, evidence=count_people)
         async with start_server(
-            "identity", settings, trust=trust, listeners=[listener], background=[keys.keep_fresh]
+            "identity", settings, trust=trust, listeners=[listener], background=[keys.keep_fresh], status=status
         ) as server:
             yield server
 

@@ -11,7 +11,17 @@ from dualspan.identity.v1 import resources_pb2 as resources
 from dualspan.identity.v1 import service_pb2 as service_contract
 from dualspan_identity.certification import IssuedCertificate
 from dualspan_identity.errors import malformed
-from dualspan_identity.model import SESSION, Account, AccountChange, ApiToken, AuditEvent, OidcProvider, Session, Tenant
+from dualspan_identity.model import (
+    SESSION,
+    Account,
+    AccountChange,
+    ApiToken,
+    AuditEvent,
+    AuditFilter,
+    OidcProvider,
+    Session,
+    Tenant,
+)
 from dualspan_identity.service.account import Caller
 from dualspan_identity.service.sessions import SignedIn
 from dualspan_runtime.names import AUDIT_EVENT, TENANT
@@ -37,6 +47,21 @@ def moment_from(message: Timestamp, field: str) -> datetime:
         return message.ToDatetime(UTC)
     except ValueError as error:
         raise malformed(field, "must lie between the years 1 and 9999, its nanos between 0 and 999999999") from error
+
+
+def audit_filter(request: service_contract.ListAuditEventsRequest) -> AuditFilter:
+    """Returns which events a request is about.
+
+    Raises:
+        InvalidArgument: A moment is none (`MALFORMED_FIELD`).
+    """
+    return AuditFilter(
+        request.actor,
+        request.action,
+        request.resource,
+        moment_from(request.start_time, "start_time") if request.HasField("start_time") else None,
+        moment_from(request.end_time, "end_time") if request.HasField("end_time") else None,
+    )
 
 
 def roles_from(numbers: Iterable[int]) -> tuple[str, ...]:

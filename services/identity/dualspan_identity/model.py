@@ -164,6 +164,25 @@ class AuditEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """Which events somebody looks for; what is "" or None leaves everything in.
+
+    Attributes:
+        actor: Who, as in the event.
+        action: What, or what it begins with up to a dot.
+        resource: To what, or to what belongs to it.
+        start: Not before.
+        end: Before.
+    """
+
+    actor: str = ""
+    action: str = ""
+    resource: str = ""
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SignedToken:
     """An access token and whom it speaks for."""
 

@@ -1,6 +1,7 @@
 """Protobuf to domain and back: parse, one call, answer."""
 
 # ruff: noqa: N802 - the methods have the contract's names
+from dataclasses import astuple
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -169,9 +170,10 @@ class IdentityServicer(IdentityServiceServicer):
     ) -> messages.ListAuditEventsResponse:
         """Gives a tenant's audit log."""
         tenant, size = TENANT.parse(request.parent)["tenant"], _RULES.size(request.page_size)
-        query = ("ListAuditEvents", tenant)
+        wanted = conversion.audit_filter(request)
+        query = ("ListAuditEvents", tenant, *astuple(wanted))
         key = self._page_tokens.read(request.page_token, query)
-        found = await self._audit_log.page(tenant, int(key[0]) if key else None, size + 1)
+        found = await self._audit_log.page(tenant, wanted, int(key[0]) if key else None, size + 1)
         response = messages.ListAuditEventsResponse(audit_events=map(conversion.event_message, found[:size]))
         if len(found) > size:
             response.next_page_token = self._page_tokens.write((found[size - 1].event_id,), query)

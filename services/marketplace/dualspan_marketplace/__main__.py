@@ -15,11 +15,13 @@ from dualspan_marketplace.composition import (
     usage,
 )
 from dualspan_marketplace.parts import Concern, Parts, open_parts
+from dualspan_marketplace.service.evidence import count_apps
 from dualspan_marketplace.service.granting import Granting
 from dualspan_marketplace.service.own_grants import OwnGrants
 from dualspan_marketplace.settings import MarketplaceSettings
 from dualspan_runtime.server import Listener, Server, serve, start_server
 from dualspan_runtime.settings import read_settings
+from dualspan_runtime.status import Status
 from dualspan_runtime.trust import IdentityTrust, Trust
 
 CONCERNS: Sequence[Callable[[Parts], Concern]] = (
@@ -59,6 +61,7 @@ async def build_trusting(settings: MarketplaceSettings, trust: Trust) -> AsyncGe
             listeners=[Listener.people(settings, bindings)],
             background=[*background, grants.run],
             grants=grants,
+            status=Status("marketplace", parts.database, settings.platform, has_queue=True, evidence=count_apps),
         ) as server:
             yield server
 

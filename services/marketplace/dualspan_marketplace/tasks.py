@@ -26,6 +26,7 @@ from dualspan_marketplace.deployments.provisioner import Provisioner
 from dualspan_marketplace.parts import Parts, open_parts
 from dualspan_marketplace.service.accounting import Accounting
 from dualspan_marketplace.service.deploying import Deploying
+from dualspan_marketplace.service.watching import Watching
 from dualspan_marketplace.settings import MarketplaceSettings
 from dualspan_marketplace.subscriptions.model import SubscriptionName
 from dualspan_runtime.tasks import AsyncRunner, create_celery
@@ -77,6 +78,11 @@ app.conf.beat_schedule = {
     },
     "usage": {
         "task": "marketplace.usage",
+        "schedule": settings.meter_seconds,
+        "options": {"expires": settings.meter_seconds},
+    },
+    "refusals": {
+        "task": "marketplace.refusals",
         "schedule": settings.meter_seconds,
         "options": {"expires": settings.meter_seconds},
     },
@@ -165,6 +171,12 @@ def deploy(tenant: str, subscription_id: str) -> None:
 def sweep_usage() -> None:
     """Count what was used, look at limits, and close the statements of months that are over."""
     runner.start("usage", lambda worker: worker.accounting.sweep())
+
+
+@app.task(name="marketplace.refusals")
+def sweep_refusals() -> None:
+    """See what ways out apps asked for and did not get."""
+    runner.start("refusals", lambda worker: Watching(worker.parts.database, worker.provisioners).sweep())
 
 
 @app.task(name="marketplace.deployments")

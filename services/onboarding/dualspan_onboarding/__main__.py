@@ -44,6 +44,7 @@ from dualspan_onboarding.service.comparing import Comparing
 from dualspan_onboarding.service.connection_tests import ConnectionTests
 from dualspan_onboarding.service.discovery import Discovery
 from dualspan_onboarding.service.enrolment import Enrolment
+from dualspan_onboarding.service.evidence import count_plants
 from dualspan_onboarding.service.fleet import Fleet
 from dualspan_onboarding.service.gateways import Gateways
 from dualspan_onboarding.service.mapping import Mappings
@@ -85,6 +86,7 @@ from dualspan_runtime.operations import OperationsServicer, OperationStore
 from dualspan_runtime.paging import PageTokens
 from dualspan_runtime.server import Binding, Listener, Server, serve, start_server
 from dualspan_runtime.settings import read_settings
+from dualspan_runtime.status import Status
 from dualspan_runtime.trust import IdentityTrust
 
 
@@ -178,12 +180,13 @@ def _for_tags(parts: _Parts) -> list[Binding]:
     transfers = TransferServicer(Transfers(database, parts.vault, parts.limits))
     reports = PlantReports(database, CompletenessServiceStub(parts.to_historian))
     assets = AssetServicer(AssetModels(database), Assets(database), tokens)
-    mappings = MappingServicer(Mappings(database), MappingChanges(database, tagging), tokens)
+    changes = MappingChanges(database, tagging)
+    mappings = MappingServicer(Mappings(database), changes, tokens)
     results = Results(database, Historian(HistorianServiceStub(parts.to_historian)))
     writes = WriteServicer(WriteGuards(database), parts.writing, tokens)
     return [
         Binding(add_SnapshotServiceServicer_to_server, SnapshotServicer(Comparing(database), tokens)),
-        Binding(add_BudgetServiceServicer_to_server, BudgetServicer(parts.budgets, tagging, tokens)),
+        Binding(add_BudgetServiceServicer_to_server, BudgetServicer(parts.budgets, tagging, changes, tokens)),
         Binding(add_SamplingServiceServicer_to_server, SamplingServicer(Sampling(database, commands))),
         Binding(add_TransferServiceServicer_to_server, transfers),
         Binding(add_WriteServiceServicer_to_server, writes),
@@ -247,8 +250,14 @@ async def build(
         identity = Identity(IdentityServiceStub(to_identity))
         parts = _parts(settings, database, identity, to_historian, timing or Timing(), limits or Limits())
         background = [parts.wakeups.run, partial(_reconciler(parts).run, parts.wakeups)]
+        status = Status("onboarding", database, platform, evidence=count_plants)
         async with start_server(
-            "onboarding", settings, trust=trust, listeners=_listeners(settings, parts), background=background
+            "onboarding",
+            settings,
+            trust=trust,
+            listeners=_listeners(settings, parts),
+            background=background,
+            status=status,
         ) as server:
             yield server
 

@@ -1,8 +1,12 @@
 """Models: definitions, training, scores, forecasts."""
 
+from concurrent.futures import Executor
+from functools import cache
+
 from dualspan.analytics.v1.models_pb2_grpc import add_ModelServiceServicer_to_server
 from dualspan_analytics.parts import Concern, Parts
 from dualspan_analytics.service.forecasting import Forecasting
+from dualspan_analytics.service.leisure import Leisure, idle_threads
 from dualspan_analytics.service.live_scoring import LiveScoring
 from dualspan_analytics.service.machine_reading import MachineReader
 from dualspan_analytics.service.models import Models
@@ -26,8 +30,15 @@ def compose(parts: Parts) -> Concern:
 def training(parts: Parts) -> Training:
     """What trains, for the worker."""
     settings = parts.settings
-    reader = MachineReader(parts.plant, settings.training_pause)
-    return Training(parts.database, parts.operations, reader, parts.jobs, settings.training_slice_seconds)
+    leisure = Leisure(settings.training_pause, _threads() if settings.training_gives_way else None)
+    reader = MachineReader(parts.plant, leisure)
+    return Training(parts.database, parts.operations, reader, parts.jobs, settings.training_slice_seconds, leisure)
+
+
+@cache
+def _threads() -> Executor:
+    """For all trainings of a worker."""
+    return idle_threads()
 
 
 def scoring(parts: Parts) -> Scoring:

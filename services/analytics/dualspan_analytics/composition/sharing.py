@@ -1,7 +1,6 @@
 """Across factories: comparison within an enterprise, quartiles across those who share."""
 
 from datetime import timedelta
-from functools import partial
 
 from dualspan.analytics.v1.comparison_pb2_grpc import add_ComparisonServiceServicer_to_server
 from dualspan.analytics.v1.sharing_pb2_grpc import add_SharingServiceServicer_to_server
@@ -14,23 +13,18 @@ from dualspan_analytics.service.publishing import Publishing
 from dualspan_analytics.service.sharing import Sharing
 from dualspan_analytics.servicer.comparison import ComparisonServicer
 from dualspan_analytics.servicer.sharing import SharingServicer
-from dualspan_runtime.audit import Audit
-from dualspan_runtime.channels import open_channel
 from dualspan_runtime.server import Binding
 
 
 def compose(parts: Parts) -> Concern:
     """Their calls, and the audit events on their way to identity."""
-    platform = parts.settings.platform
-    identity = partial(open_channel, platform.identity_address, service="analytics", secret=platform.service_secret)
-    audit = Audit(parts.database, identity)
-    sharing = Sharing(parts.database, audit)
+    sharing = Sharing(parts.database, parts.audit)
     return Concern(
         [
             Binding(add_ComparisonServiceServicer_to_server, ComparisonServicer(Comparing(parts.plant, _kpis(parts)))),
             Binding(add_SharingServiceServicer_to_server, SharingServicer(sharing, parts.tokens)),
         ],
-        [audit.run],
+        [parts.audit.run],
     )
 
 

@@ -2,5 +2,6 @@
 
 from dualspan_runtime.migrations import Migrations
 from dualspan_runtime.operations import OPERATIONS
+from dualspan_runtime.status import STATUS
 
-MIGRATIONS = Migrations(service="analytics", package=__name__, shared=(OPERATIONS,))
+MIGRATIONS = Migrations(service="analytics", package=__name__, shared=(OPERATIONS, STATUS))

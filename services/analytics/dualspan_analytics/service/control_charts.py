@@ -340,4 +340,6 @@ async def _found(connection: Connection, tenant: str, chart: str, *, lock: bool 
 
 
 def _unknown(chart: str) -> NotFound:
-    return NotFound("CONTROL_CHART_NOT_FOUND", f"There is no control chart {chart[:60]!r}.")
+    return NotFound(
+        "CONTROL_CHART_NOT_FOUND", f"There is no control chart {chart[:60]!r}. List them to see which there are."
+    )

@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+import numpy as np
+
 from dualspan_analytics.assets import AssetLevel
 from dualspan_analytics.kpis.errors import no_states
 from dualspan_analytics.kpis.grouping import Dimension
@@ -15,6 +17,8 @@ from dualspan_runtime.errors import DomainError, Unavailable
 
 # They are no machine's, so asking for fewer machines would not help.
 _OF_ALL = frozenset({"KPI_NOT_FOUND", "BAD_KPI_QUERY"})
+# Of which less is known, a figure could be anything.
+_LEAST_GOOD_SHARE = 0.5
 T = TypeVar("T")
 
 
@@ -23,7 +27,7 @@ class Watched:
     """One KPI of machines.
 
     Attributes:
-        values: By machine; NaN where there is nothing to compute it of.
+        values: By machine; NaN where there is nothing to compute it of, or good data for less than half of the time.
         troubles: By asset: why it has none. What must be mended first.
     """
 
@@ -64,7 +68,9 @@ class KpiWatch:
             answer = await self._kpis.query(tenant, question)
             places = [] if answer.rows.asset is None else answer.rows.asset.tolist()
             names = [answer.rows.assets[place] for place in places]
-            return dict(zip(names, answer.figures[kpi][1].value.tolist(), strict=True))
+            figures = answer.figures[kpi][1]
+            known = np.where(figures.good_share < _LEAST_GOOD_SHARE, np.nan, figures.value)
+            return dict(zip(names, known.tolist(), strict=True))
 
         # By unit: a throughput in kilograms and pieces is none, but each of them is one.
         by_unit: defaultdict[str, list[str]] = defaultdict(list)

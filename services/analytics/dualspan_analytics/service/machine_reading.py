@@ -1,7 +1,5 @@
 """Machines as tables and columns, read from the plant in portions that bound memory."""
 
-import asyncio
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -17,6 +15,7 @@ from dualspan_analytics.intelligence.table import Floats, Table, held, run_share
 from dualspan_analytics.intelligence.templates import bound
 from dualspan_analytics.intelligence.watching import AnomalySpec, Summary, Watched
 from dualspan_analytics.plant_data import PlantData, Processed
+from dualspan_analytics.service.leisure import Leisure
 
 # So long a span at once: a historian that is asked for a day answers nobody else for a while.
 _PORTION_US = 6 * 3_600_000_000
@@ -35,12 +34,12 @@ class MachineReader:
 
     Args:
         plant: Knows assets and has samples.
-        pause: After each portion it waits so many times as long as the portion took, for others to have their turn.
+        leisure: Rests after each portion, for others to have their turn; None: there is no time to rest.
     """
 
-    def __init__(self, plant: PlantData, pause: float = 0.0) -> None:
+    def __init__(self, plant: PlantData, leisure: Leisure | None = None) -> None:
         self._plant = plant
-        self._pause = pause
+        self._leisure = leisure or Leisure()
 
     async def spec_of(self, tenant: str, spec: AnomalySpec, asset_id: str) -> AnomalySpec:
         """A definition with only what a machine has tags for.
@@ -70,7 +69,7 @@ class MachineReader:
         edges = np.arange(first_us, end_us + 1, step, dtype=np.int64)
         state_ref = PropertyRef(asset_id, spec.state.property)
         refs = {name: PropertyRef(asset_id, name) for name in spec.categories}
-        found = await self._plant.read(tenant, [state_ref, *refs.values()], first_us, end_us)
+        found = await self._leisure.of(self._plant.read(tenant, [state_ref, *refs.values()], first_us, end_us))
         state = found[state_ref]
         lead_us = start_us - spec.lead_in * step
         columns = await self._columns(tenant, asset_id, spec, lead_us, end_us)
@@ -95,17 +94,15 @@ class MachineReader:
         portion = max(1, min(_PORTION_US // spec.step_us, steps)) * spec.step_us
         for begin in range(start_us, end_us, portion):
             until = min(begin + portion, end_us)
-            began = time.monotonic()
-            read = await self._plant.read_processed(
+            reading = self._plant.read_processed(
                 tenant, refs.values(), begin, until, interval_us=spec.step_us, aggregates=wanted
             )
+            read = await self._leisure.of(reading)
             for watched, ref in refs.items():
                 mean = _good(read[ref, _MEAN])
                 # A step without a sample has no maximum: the value stood still, and its mean is it.
                 own = mean if watched.summary is Summary.MEAN else _good(read[ref, _OF[watched.summary]])
                 parts[watched].append(np.where(np.isfinite(own), own, mean))
-            if self._pause:
-                await asyncio.sleep(self._pause * (time.monotonic() - began))
         return {watched: np.concatenate(values) for watched, values in parts.items()}
 
     async def values(self, tenant: str, ref: PropertyRef, span: tuple[int, int], spec: ForecastSpec) -> Floats:
@@ -113,7 +110,8 @@ class MachineReader:
         step, counts = spec.step_us, spec.kind is Kind.COUNTED
         # What a counter counted in a step began with what it had read at the end of the one before.
         start_us, wanted = (span[0] - step, _READ) if counts else (span[0], [_MEAN])
-        found = await self._plant.read_processed(tenant, [ref], start_us, span[1], interval_us=step, aggregates=wanted)
+        reading = self._plant.read_processed(tenant, [ref], start_us, span[1], interval_us=step, aggregates=wanted)
+        found = await self._leisure.of(reading)
         columns = [_good(found[ref, each]) for each in wanted]
         return counted(*columns) if counts else columns[0]
 

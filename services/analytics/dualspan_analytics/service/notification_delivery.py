@@ -19,13 +19,11 @@ from dualspan_analytics.store import notifications
 from dualspan_analytics.store.notifications import DELIVERED, FAILED, DueDelivery, Shares
 from dualspan_runtime.database import Database
 from dualspan_runtime.webhooks import (
-    DELIVERY_HEADER,
     MOST_ATTEMPTS,
-    SIGNATURE_HEADER,
     NotNowError,
     RefusedError,
     pause_after,
-    signature,
+    signed_headers,
 )
 
 _log = structlog.stdlib.get_logger()
@@ -141,10 +139,5 @@ class NotificationDelivery:
             secret = self._seal.open(due.channel.secret or b"", channel_name(due.tenant, due.channel.channel_id))
         except (InvalidTag, ValueError) as err:
             raise RefusedError("The channel's secret cannot be opened: remove the channel and make it anew.") from err
-        headers = {
-            "Content-Type": "application/json",
-            "User-Agent": "DualSpan",
-            DELIVERY_HEADER: delivery,
-            SIGNATURE_HEADER: signature(secret, delivery, due.body, int(time.time())),
-        }
+        headers = signed_headers(secret, delivery, due.body)
         return await self._sending.call(due.tenant, channel.webhook.url, due.body, headers)

@@ -1,6 +1,5 @@
 """Use case of the worker: train a version, hold it against its naive baseline, store it as data."""
 
-import asyncio
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,7 @@ from dualspan_analytics.intelligence.episodes import Detection, Event
 from dualspan_analytics.intelligence.forecast import Accuracy, ForecastSpec
 from dualspan_analytics.intelligence.proof import Judgement, Verdict
 from dualspan_analytics.intelligence.watching import AnomalySpec
+from dualspan_analytics.service.leisure import Leisure
 from dualspan_analytics.service.machine_reading import MachineReader
 from dualspan_analytics.service.model_answers import version_message
 from dualspan_analytics.service.models import TRAIN, VERSION, Proven
@@ -38,6 +38,7 @@ class Training:
         reader: Reads machines.
         jobs: Asks for what is left, and for what a crash left behind.
         slice_seconds: A run gives way to other tasks after so long, and then goes on.
+        leisure: Computes.
     """
 
     def __init__(
@@ -47,12 +48,14 @@ class Training:
         reader: MachineReader,
         jobs: Jobs,
         slice_seconds: float,
+        leisure: Leisure,
     ) -> None:
         self._database = database
         self._operations = operations
         self._reader = reader
         self._jobs = jobs
         self._slice_seconds = slice_seconds
+        self._leisure = leisure
 
     async def sweep(self) -> None:
         """Ask for the trainings that nobody works on."""
@@ -150,7 +153,7 @@ class Training:
                 return fitted
             return replace(fitted, figures={name: asdict(each) for name, each in found.items()})
 
-        return await asyncio.to_thread(work)
+        return await self._leisure.compute(work)
 
     async def _forecast(self, tenant: str, spec: ForecastSpec, version: Version, asset_id: str) -> Fitted:
         span = _whole_steps(version, spec.step_us)
@@ -166,7 +169,7 @@ class Training:
                 return fitted
             return replace(fitted, figures={name: _plain(asdict(each)) for name, each in found.items()})
 
-        return await asyncio.to_thread(work)
+        return await self._leisure.compute(work)
 
     async def _finish(self, tenant: str, definition: Definition, version: Version) -> None:
         fitted = await self._fitted(tenant, version)

@@ -3,16 +3,9 @@
 import asyncio
 import struct
 
-from redis.asyncio import Redis
-
 _PREFIX = "dualspan:frames:"
 _LEFT_OUT = struct.Struct(">I")
 _MOST_LEFT_OUT = (1 << 32) - 1
-
-
-def connect(url: str) -> Redis:
-    """Return a client; understands Celery's way to write a Unix socket, so that one setting serves both."""
-    return Redis.from_url(url.replace("redis+socket://", "unix://", 1), health_check_interval=30)
 
 
 def check_cancelled() -> None:

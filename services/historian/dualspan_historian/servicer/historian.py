@@ -131,9 +131,10 @@ class HistorianServicer(service_pb2_grpc.HistorianServiceServicer):
     async def ListGaps(self, request: service_pb2.ListGapsRequest, context: Any) -> service_pb2.ListGapsResponse:  # noqa: N802
         """See the contract."""
         tenant, size = current_tenant(), requests.LISTS.size(request.page_size)
-        described = ("ListGaps", request.parent, request.tag_id)
+        described = ("ListGaps", request.parent, request.tag_id, request.gateway)
         (before,) = self._tokens.read(request.page_token, described) or (_NEWEST,)
-        rows = await self._service.gaps(tenant, int(before), size + 1, request.tag_id)
+        gateway = requests.gaps_of(tenant, request)
+        rows = await self._service.gaps(tenant, int(before), size + 1, request.tag_id, gateway)
         token = self._tokens.write((rows[size - 1].gap_id,), described) if len(rows) > size else ""
         return service_pb2.ListGapsResponse(
             gaps=[answers.gap(tenant, row) for row in rows[:size]], next_page_token=token

@@ -9,6 +9,7 @@ from dualspan_historian.errors import (
     aggregates_required,
     empty_interval,
     gap_count,
+    gaps_of_what,
     invalid_interval,
     invalid_pause,
     invalid_percentages,
@@ -119,6 +120,19 @@ def read_source(tenant: str, name: str) -> str:
     if names["tenant"] != tenant:
         raise invalid_registration(f"{name} is not one of {tenant}.")
     return APP_PREFIX + names["subscription"] if app else names["gateway"]
+
+
+def gaps_of(tenant: str, request: service_pb2.ListGapsRequest) -> str:
+    """Return whose gaps are asked for, as the store has it; "" if those of all are.
+
+    Raises:
+        InvalidArgument: A tag is named as well, or it is no gateway of the tenant.
+    """
+    if not request.gateway:
+        return ""
+    if request.tag_id:
+        raise gaps_of_what()
+    return read_source(tenant, request.gateway)
 
 
 def app_source(name: str) -> str:

@@ -51,6 +51,9 @@ COLUMNS = """gap_id, gap.tag_id, gap.gateway_id, gap.server_id, start_time, end_
 _GAPS = f"""
 SELECT {COLUMNS} FROM gap WHERE tenant_id = $1 AND gap_id < $2 ORDER BY gap_id DESC LIMIT $3
 """
+_GAPS_OF_GATEWAY = f"""
+SELECT {COLUMNS} FROM gap WHERE tenant_id = $1 AND gap_id < $2 AND gateway_id = $4 ORDER BY gap_id DESC LIMIT $3
+"""
 # A gap of a server or a gateway is, for one tag, a gap of that tag: with the state of the tag's own repair.
 _GAPS_OF_TAG = """
 SELECT gap.gap_id, tag.tag_id, gap.gateway_id, tag.server_id, start_time, end_time, cause, lost_samples, gap.detail,
@@ -142,13 +145,19 @@ async def prune_gaps(connection: Connection, tenant: str, before: datetime) -> N
     )
 
 
-async def gaps(connection: Connection, tenant: str, before: int, most: int, tag_id: int = 0) -> list[Gap]:
-    """Return gaps with ids below `before`, newest first; of one tag if it is not 0, as gaps of that tag."""
-    rows = (
-        await connection.fetch(_GAPS_OF_TAG, tenant, before, most, tag_id)
-        if tag_id
-        else await connection.fetch(_GAPS, tenant, before, most)
-    )
+async def gaps(
+    connection: Connection, tenant: str, before: int, most: int, tag_id: int = 0, gateway: str = ""
+) -> list[Gap]:
+    """Return gaps with ids below `before`, newest first; of one tag if it is not 0, as gaps of that tag.
+
+    Otherwise of one gateway, if its id is not empty.
+    """
+    if tag_id:
+        rows = await connection.fetch(_GAPS_OF_TAG, tenant, before, most, tag_id)
+    elif gateway:
+        rows = await connection.fetch(_GAPS_OF_GATEWAY, tenant, before, most, gateway)
+    else:
+        rows = await connection.fetch(_GAPS, tenant, before, most)
     return [read_gap(row) for row in rows]
 
 

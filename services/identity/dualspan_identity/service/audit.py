@@ -1,6 +1,6 @@
 """The audit log."""
 
-from dualspan_identity.model import AuditEvent
+from dualspan_identity.model import AuditEvent, AuditFilter
 from dualspan_identity.store import audit
 from dualspan_runtime.context import current_principal, request_id
 from dualspan_runtime.database import Connection, Database
@@ -23,7 +23,7 @@ class AuditLog:
         async with self._database.transaction(event.tenant_id) as connection:
             return await audit.insert_event(connection, event)
 
-    async def page(self, tenant: str, before: int | None, size: int) -> list[AuditEvent]:
-        """Returns events, newest first, beginning after one."""
+    async def page(self, tenant: str, wanted: AuditFilter, before: int | None, size: int) -> list[AuditEvent]:
+        """Returns events that are wanted, newest first, beginning after one."""
         async with self._database.transaction(tenant, readonly=True) as connection:
-            return await audit.page_of_events(connection, tenant, before, size)
+            return await audit.page_of_events(connection, tenant, wanted, before, size)

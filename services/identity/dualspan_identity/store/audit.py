@@ -6,7 +6,7 @@ from typing import cast
 
 from asyncpg import Record
 
-from dualspan_identity.model import AuditEvent
+from dualspan_identity.model import AuditEvent, AuditFilter
 from dualspan_runtime.database import Connection
 
 _EVENT = "tenant_id, event_id, event_time, actor, action, resource, details, request_id"
@@ -28,14 +28,25 @@ async def insert_event(connection: Connection, event: AuditEvent) -> AuditEvent:
     return _event(row)
 
 
-async def page_of_events(connection: Connection, tenant_id: str, before: int | None, size: int) -> list[AuditEvent]:
-    """Returns a tenant's events, newest first, beginning after one."""
+async def page_of_events(
+    connection: Connection, tenant_id: str, wanted: AuditFilter, before: int | None, size: int
+) -> list[AuditEvent]:
+    """Returns a tenant's events that are wanted, newest first, beginning after one."""
     rows = await connection.fetch(
         f"""SELECT {_EVENT} FROM audit_event
-        WHERE tenant_id = $1 AND ($2::bigint IS NULL OR event_id < $2) ORDER BY event_id DESC LIMIT $3""",
+        WHERE tenant_id = $1 AND ($2::bigint IS NULL OR event_id < $2) AND ($4 = '' OR actor = $4)
+            AND ($5 = '' OR action = $5 OR starts_with(action, $5 || '.'))
+            AND ($6 = '' OR resource = $6 OR starts_with(resource, $6 || '/'))
+            AND ($7::timestamptz IS NULL OR event_time >= $7) AND ($8::timestamptz IS NULL OR event_time < $8)
+        ORDER BY event_id DESC LIMIT $3""",
         tenant_id,
         before,
         size,
+        wanted.actor,
+        wanted.action,
+        wanted.resource,
+        wanted.start,
+        wanted.end,
     )
     return [_event(row) for row in rows]
 

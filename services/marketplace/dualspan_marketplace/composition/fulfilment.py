@@ -16,7 +16,8 @@ def compose(parts: Parts) -> Concern:
     """Its calls."""
     secret = parts.settings.fulfilment_secret.get_secret_value()
     fulfilling = Fulfilling(parts.database, parts.audit, parts.settings.clock, parts.jobs, limiting(parts), secret)
-    return Concern([Binding(add_FulfilmentServiceServicer_to_server, FulfilmentServicer(fulfilling))])
+    servicer = FulfilmentServicer(fulfilling, parts.tokens)
+    return Concern([Binding(add_FulfilmentServiceServicer_to_server, servicer)])
 
 
 def telling(parts: Parts) -> Telling:

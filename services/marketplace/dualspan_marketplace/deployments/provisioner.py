@@ -43,6 +43,7 @@ class Orders:
         manifest: What to run, and within which limits.
         environment: Variables without the prefix `DUALSPAN_APP_`, such as HISTORIAN.
         files: What it is given as files; secrets are nowhere else.
+        is_watched: A way out is there, where apps have any, though it declares no host: what it asks for is seen.
     """
 
     name: SubscriptionName
@@ -51,6 +52,12 @@ class Orders:
     manifest: Manifest
     environment: Mapping[str, str]
     files: Sequence[Given]
+    is_watched: bool = False
+
+    @property
+    def leads_out(self) -> bool:
+        """A way out belongs to it."""
+        return bool(self.manifest.egress) or self.is_watched
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +96,32 @@ class Holding:
     instances: tuple[Found, ...] = ()
     remains: bool = False
     lacks: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A way out that an app asked for and did not get.
+
+    Attributes:
+        host: As the app wrote it, 255 printable characters at the most.
+        port: 0 where it named none.
+        why: In words.
+        time: When.
+    """
+
+    host: str
+    port: int
+    why: str
+    time: datetime
+
+
+@runtime_checkable
+class Guarding(Protocol):
+    """A provisioner whose apps ask for every way out, and which knows what they did not get."""
+
+    async def refused(self, name: SubscriptionName) -> Sequence[Refused]:
+        """The latest of a subscription's, the oldest first, while what refused them is there."""
+        ...
 
 
 @runtime_checkable

@@ -11,6 +11,7 @@ from dualspan_marketplace.deployments.provisioner import Given, Orders
 from dualspan_marketplace.names import SUBSCRIPTION
 from dualspan_marketplace.service.app_runtime import AppBinding, AppRuntime
 from dualspan_marketplace.subscriptions.model import Subscription
+from dualspan_runtime.names import TRIALS
 
 
 class Briefing:
@@ -52,6 +53,7 @@ class Briefing:
             manifest=parse(subscription.manifest),
             environment={**self._environment, "SUBSCRIPTION": full},
             files=files,
+            is_watched=name.tenant == TRIALS,
         )
         return orders, token
 

@@ -13,7 +13,7 @@ from dualspan_marketplace.store import fulfilment as store
 from dualspan_marketplace.store import subscriptions
 from dualspan_marketplace.subscriptions.errors import not_possible, subscription_not_found
 from dualspan_marketplace.subscriptions.life import Clock, Life, State, Step, take, without_trial
-from dualspan_marketplace.subscriptions.model import Subscription
+from dualspan_marketplace.subscriptions.model import Subscription, SubscriptionName
 from dualspan_runtime.audit import Audit
 from dualspan_runtime.database import Connection, Database
 from dualspan_runtime.errors import DomainError
@@ -77,6 +77,14 @@ class Fulfilling:
             await self._limiting.settle(name)
             await self._jobs.request("marketplace.deploy", name.tenant, name.subscription_id)
         return answer
+
+    async def page(self, name: SubscriptionName, before: tuple[datetime, str] | None, limit: int) -> list[Answer]:
+        """What came of a subscription's operations, the latest first; raises NotFound. See the store."""
+        async with self._database.transaction(name.tenant, readonly=True) as connection:
+            found = await subscriptions.find(connection, name)
+            if found is None or found.canary_of:
+                raise subscription_not_found(name.subscription_id)
+            return await store.page(connection, name, before, limit)
 
     async def _once(self, connection: Connection, asked: Operation) -> Answer:
         found = await subscriptions.find(connection, asked.name, lock=True)

@@ -11,12 +11,13 @@ from typing import Any
 from dualspan_manifest import check_configuration, parse
 from dualspan_marketplace.bindings.matching import choose, propose
 from dualspan_marketplace.bindings.model import GrantedTag, RoleProposal
+from dualspan_marketplace.deployments.provisioner import Refused
 from dualspan_marketplace.names import SUBSCRIPTION
 from dualspan_marketplace.plant import Plant
 from dualspan_marketplace.service.sweeping import on_its_own
 from dualspan_marketplace.service.terms import check_change, find_listed, find_terms
+from dualspan_marketplace.store import refusals, upgrades
 from dualspan_marketplace.store import subscriptions as store
-from dualspan_marketplace.store import upgrades
 from dualspan_marketplace.subscriptions import errors
 from dualspan_marketplace.subscriptions.life import Cause, Clock, Life, State, Step, due, take, without_trial
 from dualspan_marketplace.subscriptions.model import Subscription, SubscriptionName
@@ -162,6 +163,12 @@ class Subscriptions:
         async with self._database.transaction(name.tenant, readonly=True) as connection:
             found = await _there(connection, name)
             return await store.granted(connection, name), found.life.state.reads
+
+    async def refused(self, name: SubscriptionName) -> list[Refused]:
+        """The ways out that its app did not get, the latest first; raises NotFound."""
+        async with self._database.transaction(name.tenant, readonly=True) as connection:
+            await _there(connection, name)
+            return await refusals.latest(connection, name)
 
     async def suspend(self, name: SubscriptionName) -> Subscription:
         """Stop the app; asked twice, it is done once."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import time
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -12,15 +11,13 @@ from dualspan_marketplace.store import fulfilment as store
 from dualspan_marketplace.store.fulfilment import DueEvent
 from dualspan_runtime.database import Database
 from dualspan_runtime.webhooks import (
-    DELIVERY_HEADER,
     MOST_ATTEMPTS,
-    SIGNATURE_HEADER,
     Caller,
     Found,
     NotNowError,
     RefusedError,
     pause_after,
-    signature,
+    signed_headers,
 )
 
 _AT_ONCE = 10
@@ -66,13 +63,8 @@ class Telling:
             await store.forget(connection, _KEEP, everything=not self._url)
 
     async def _send(self, event: DueEvent) -> None:
-        delivery, body = str(event.event_id), event.body.encode()
-        headers = {
-            "Content-Type": "application/json",
-            "User-Agent": "DualSpan",
-            DELIVERY_HEADER: delivery,
-            SIGNATURE_HEADER: signature(self._secret, delivery, body, int(time.time())),
-        }
+        body = event.body.encode()
+        headers = signed_headers(self._secret, str(event.event_id), body)
         try:
             detail = await self._caller.call(event.tenant, self._url, body, headers)
         except RefusedError as err:

@@ -14,7 +14,7 @@ from dualspan_marketplace.app_tokens import AppTokens
 from dualspan_marketplace.bindings.model import GrantedTag
 from dualspan_marketplace.catalogue.checks import Check, Submission
 from dualspan_marketplace.catalogue.model import CheckResult, Outcome
-from dualspan_marketplace.deployments.provisioner import Listening, Provisioner, UnreachableError
+from dualspan_marketplace.deployments.provisioner import Guarding, Listening, Provisioner, UnreachableError
 from dualspan_marketplace.samples import Samples
 from dualspan_marketplace.service.sweeping import on_its_own
 from dualspan_marketplace.store import app_runtime, deployments, subscriptions
@@ -38,6 +38,7 @@ from dualspan_marketplace.trials.model import (
     Wait,
     next_step,
     own_words,
+    tried_words,
 )
 from dualspan_marketplace.trials.record import Trial
 from dualspan_runtime.database import Connection, Database
@@ -252,8 +253,17 @@ class Trying:
         there = view.subscription
         if there and there.health_time:
             found.append(own_words(there.health_problem, there.health_time, view.trial.well_time))
+        found += await self._refused(view.trial, known.provisioner)
         words = await self._last_words(view.trial, known.provisioner)
         return [*found, f"Its last words: {words}"] if words else found
+
+    async def _refused(self, trial: Trial, kind: str) -> list[str]:
+        provisioner = self._provisioners.get(kind)
+        try:
+            return tried_words(await provisioner.refused(trial.name)) if isinstance(provisioner, Guarding) else []
+        except UnreachableError as err:
+            _log.warning("refusals not seen", trial=trial.trial_id, error=str(err))
+            return []
 
     async def _last_words(self, trial: Trial, kind: str) -> str:
         provisioner = self._provisioners.get(kind)

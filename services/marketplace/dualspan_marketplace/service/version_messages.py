@@ -1,6 +1,7 @@
 """Versions and their checks as messages: operations carry them, and so do calls."""
 
 from dualspan.marketplace.v1 import apps_pb2
+from dualspan_manifest import InvalidManifestError, LocalText, Manifest, Requirement, parse
 from dualspan_marketplace.catalogue.model import AppVersion, CheckResult, Outcome, VersionState
 from dualspan_marketplace.names import APP_VERSION
 
@@ -18,6 +19,44 @@ _OUTCOMES = {
     Outcome.FAILED: apps_pb2.CHECK_OUTCOME_FAILED,
     Outcome.SKIPPED: apps_pb2.CHECK_OUTCOME_SKIPPED,
 }
+
+
+def needed_role(given: Requirement) -> apps_pb2.NeededRole:
+    """Assets that play a part in an app."""
+    properties = [
+        apps_pb2.NeededProperty(property=need.property, unit=need.unit, optional=need.optional)
+        for need in given.properties
+    ]
+    return apps_pb2.NeededRole(role=given.role, models=given.models, properties=properties)
+
+
+def text_message(given: LocalText) -> apps_pb2.MarketText:
+    """A text in both languages."""
+    return apps_pb2.MarketText(en=given.en, zh=given.zh)
+
+
+def _readable(text: str) -> Manifest | None:
+    """The manifest of a draft may be anything: its checks say what is wrong with it."""
+    try:
+        return parse(text)
+    except InvalidManifestError:
+        return None
+
+
+def _asks(given: Manifest) -> apps_pb2.AppAsks:
+    """What whoever subscribes lets into their plant."""
+    return apps_pb2.AppAsks(
+        display_name=text_message(given.names),
+        summary=text_message(given.summary),
+        scopes=given.scopes,
+        egress=[f"{each.host}:{each.port}" for each in given.egress],
+        roles=[needed_role(each) for each in given.requires],
+        outputs=[text_message(each.names) for each in given.outputs],
+        license=given.license,
+        image=given.run.image,
+        cpu_millis=given.resources.cpu,
+        memory_bytes=given.resources.memory,
+    )
 
 
 def check_message(given: CheckResult) -> apps_pb2.VersionCheck:
@@ -38,6 +77,8 @@ def version_message(given: AppVersion, *, whole: bool = True) -> apps_pb2.AppVer
         remark=given.remark,
         pictures=[apps_pb2.AppPicture(path=path) for path in given.picture_paths],
     )
+    if whole and (manifest := _readable(given.manifest)) is not None:
+        message.asks.CopyFrom(_asks(manifest))
     message.create_time.FromDatetime(given.create_time)
     message.state_time.FromDatetime(given.state_time)
     return message

@@ -7,9 +7,10 @@ from typing import Any
 
 from dualspan.marketplace.v1 import apps_pb2, catalogue_pb2_grpc
 from dualspan.marketplace.v1 import catalogue_pb2 as contract
-from dualspan_manifest import LocalText, Manifest, parse
+from dualspan_manifest import Manifest, parse
 from dualspan_marketplace.names import LISTING
 from dualspan_marketplace.service.listings import Listings
+from dualspan_marketplace.service.version_messages import needed_role, text_message
 from dualspan_marketplace.servicer.app_mapping import plan_message
 from dualspan_marketplace.store.listings import Hit, Listed
 from dualspan_runtime.names import TENANT
@@ -50,7 +51,7 @@ class CatalogueServicer(catalogue_pb2_grpc.CatalogueServiceServicer):
         name = LISTING.parse(request.name)
         found, plans = await self._listings.get(name["tenant"], name["app"])
         message = _listing(name["tenant"], found)
-        message.description.CopyFrom(_text(_read(found.manifest).description))
+        message.description.CopyFrom(text_message(_read(found.manifest).description))
         message.manifest = found.manifest
         message.plans.extend(plan_message(each) for each in plans)
         _needs(message, _read(found.manifest))
@@ -67,8 +68,8 @@ def _listing(tenant: str, given: Listed) -> contract.Listing:
     manifest = _read(given.manifest)
     message = contract.Listing(
         name=LISTING.format(tenant=tenant, app=given.app_id),
-        display_name=_text(manifest.names),
-        summary=_text(manifest.summary),
+        display_name=text_message(manifest.names),
+        summary=text_message(manifest.summary),
         publisher=apps_pb2.MarketText(en=given.publisher_en, zh=given.publisher_zh),
         industries=manifest.categories.industries,
         domains=manifest.categories.domains,
@@ -86,13 +87,4 @@ def _listing(tenant: str, given: Listed) -> contract.Listing:
 def _needs(message: contract.Listing, manifest: Manifest) -> None:
     """What a person sees before they subscribe: the form of the settings, and what is read."""
     message.configuration.update(dict(manifest.configuration))
-    for each in manifest.requires:
-        properties = [
-            contract.NeededProperty(property=need.property, unit=need.unit, optional=need.optional)
-            for need in each.properties
-        ]
-        message.roles.add(role=each.role, models=each.models, properties=properties)
-
-
-def _text(given: LocalText) -> apps_pb2.MarketText:
-    return apps_pb2.MarketText(en=given.en, zh=given.zh)
+    message.roles.extend(needed_role(each) for each in manifest.requires)

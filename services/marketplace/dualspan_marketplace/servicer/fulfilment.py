@@ -3,6 +3,7 @@
 # ruff: noqa: N802 - the contract's names
 
 import re
+from datetime import datetime
 from typing import Any
 
 from dualspan.marketplace.v1 import fulfilment_pb2 as contract
@@ -13,9 +14,11 @@ from dualspan_marketplace.names import SUBSCRIPTION
 from dualspan_marketplace.service.fulfilling import Fulfilling
 from dualspan_marketplace.servicer.subscription_mapping import state_number
 from dualspan_marketplace.subscriptions.model import SubscriptionName
+from dualspan_runtime.paging import PageRules, PageTokens
 
 _ID = re.compile(r"[!-~]{1,64}")
 _MOST_ASSETS = 10_000
+_PAGES = PageRules(default=100, maximum=1000)
 _ACTIONS = {
     contract.FULFILMENT_ACTION_CHANGE_PLAN: Action.CHANGE_PLAN,
     contract.FULFILMENT_ACTION_CHANGE_QUANTITY: Action.CHANGE_QUANTITY,
@@ -31,10 +34,12 @@ class FulfilmentServicer(fulfilment_pb2_grpc.FulfilmentServiceServicer):
 
     Args:
         fulfilling: Use cases.
+        tokens: Makes page tokens.
     """
 
-    def __init__(self, fulfilling: Fulfilling) -> None:
+    def __init__(self, fulfilling: Fulfilling, tokens: PageTokens) -> None:
         self._fulfilling = fulfilling
+        self._tokens = tokens
 
     async def FulfilOperation(
         self, request: contract.FulfilOperationRequest, context: Any
@@ -46,6 +51,21 @@ class FulfilmentServicer(fulfilment_pb2_grpc.FulfilmentServiceServicer):
         self._fulfilling.authenticate(asked, request.signature)
         _check(request, action)
         return _message(await self._fulfilling.fulfil(asked))
+
+    async def ListFulfilmentOperations(
+        self, request: contract.ListFulfilmentOperationsRequest, context: Any
+    ) -> contract.ListFulfilmentOperationsResponse:
+        """See the contract."""
+        names, size = SUBSCRIPTION.parse(request.parent), _PAGES.size(request.page_size)
+        query = ("ListFulfilmentOperations", request.parent)
+        key = self._tokens.read(request.page_token, query)
+        before = (datetime.fromisoformat(str(key[0])), str(key[1])) if key else None
+        found = await self._fulfilling.page(SubscriptionName(names["tenant"], names["subscription"]), before, size + 1)
+        response = contract.ListFulfilmentOperationsResponse(fulfilment_operations=map(_message, found[:size]))
+        if len(found) > size:
+            last = found[size - 1]
+            response.next_page_token = self._tokens.write((last.receive_time.isoformat(), last.operation_id), query)
+        return response
 
 
 def _check(request: contract.FulfilOperationRequest, action: Action) -> None:

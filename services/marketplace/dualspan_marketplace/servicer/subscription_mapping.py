@@ -7,6 +7,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from dualspan.marketplace.v1 import subscriptions_pb2 as contract
 from dualspan_marketplace.bindings.model import Fit, GrantedTag, Misfit, RoleProposal
+from dualspan_marketplace.deployments.provisioner import Refused
 from dualspan_marketplace.names import SUBSCRIPTION
 from dualspan_marketplace.subscriptions.life import State
 from dualspan_marketplace.subscriptions.model import Subscription
@@ -120,3 +121,10 @@ def granted_message(tenant: str, given: GrantedTag) -> contract.GrantedTag:
         factor=given.factor,
         offset=given.offset,
     )
+
+
+def refusal_message(given: Refused) -> contract.EgressRefusal:
+    """A way out that an app did not get."""
+    message = contract.EgressRefusal(host=given.host, port=given.port, reason=given.why)
+    message.refuse_time.FromDatetime(given.time)
+    return message

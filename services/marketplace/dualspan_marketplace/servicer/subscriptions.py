@@ -20,6 +20,7 @@ from dualspan_marketplace.servicer.subscription_mapping import (
     granted_message,
     proposal_message,
     read_roles,
+    refusal_message,
     subscription_message,
 )
 from dualspan_marketplace.subscriptions.model import SubscriptionName
@@ -105,6 +106,13 @@ class SubscriptionServicer(subscriptions_pb2_grpc.SubscriptionServiceServicer):
         tags, in_force = await self._subscriptions.granted(name)
         messages = [granted_message(name.tenant, each) for each in tags]
         return contract.ListGrantedTagsResponse(granted_tags=messages, in_force=in_force)
+
+    async def ListEgressRefusals(
+        self, request: contract.ListEgressRefusalsRequest, context: Any
+    ) -> contract.ListEgressRefusalsResponse:
+        """See the contract."""
+        found = await self._subscriptions.refused(_name(request.parent))
+        return contract.ListEgressRefusalsResponse(egress_refusals=map(refusal_message, found))
 
     async def UpdateSubscription(
         self, request: contract.UpdateSubscriptionRequest, context: Any

@@ -2,13 +2,16 @@
 
 import uuid
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from asyncpg import Record
 
 from dualspan_marketplace.fulfilment.model import Action, Answer, Operation
 from dualspan_marketplace.subscriptions.life import State
+from dualspan_marketplace.subscriptions.model import SubscriptionName
 from dualspan_runtime.database import Connection
+
+_ANSWER = "operation_id, action, digest, reason, message, state, receive_time"
 
 
 async def enter(connection: Connection, asked: Operation) -> Answer | None:
@@ -39,14 +42,42 @@ async def conclude(connection: Connection, asked: Operation, reason: str, messag
     return await _answer(connection, asked)
 
 
+async def page(
+    connection: Connection, name: SubscriptionName, before: tuple[datetime, str] | None, limit: int
+) -> list[Answer]:
+    """What came of the operations of a subscription, the latest first.
+
+    Args:
+        connection: In a transaction of the tenant.
+        name: Of the subscription.
+        before: Time and id of the one that the page goes on after; None for the first page.
+        limit: At the most.
+    """
+    time, operation_id = before or (None, "")
+    rows = await connection.fetch(
+        f"""SELECT {_ANSWER} FROM fulfilment_operation WHERE tenant_id = $1 AND subscription_id = $2
+            AND ($3::timestamptz IS NULL OR (receive_time, operation_id) < ($3, $4))
+        ORDER BY receive_time DESC, operation_id DESC LIMIT $5""",
+        name.tenant,
+        name.subscription_id,
+        time,
+        operation_id,
+        limit,
+    )
+    return [_read(row) for row in rows]
+
+
 async def _answer(connection: Connection, asked: Operation) -> Answer:
     row = await connection.fetchrow(
-        """SELECT operation_id, action, digest, reason, message, state, receive_time FROM fulfilment_operation
-        WHERE tenant_id = $1 AND operation_id = $2""",
+        f"SELECT {_ANSWER} FROM fulfilment_operation WHERE tenant_id = $1 AND operation_id = $2",
         asked.name.tenant,
         asked.operation_id,
     )
     assert row is not None  # noqa: S101 - the row was there a statement ago, and none is ever deleted
+    return _read(row)
+
+
+def _read(row: Record) -> Answer:
     return Answer(
         operation_id=row["operation_id"],
         action=Action(row["action"]),

@@ -6,7 +6,7 @@ from dualspan_marketplace.subscriptions.model import SubscriptionName
 from dualspan_runtime.database import Connection
 
 _THIS = "tenant_id = $1 AND subscription_id = $2"
-_LEFT = ("granted_tag", "output_tag", "deployment", "access")
+_LEFT = ("granted_tag", "output_tag", "deployment", "access", "egress_refusal")
 
 
 async def written(connection: Connection, name: SubscriptionName) -> list[OutputTag]:

@@ -4,12 +4,14 @@ A trial is a subscription in a tenant of its own, which nobody can sign in to: w
 other, in the same sandbox, and a worker's end loses nothing of it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from typing import TypeAlias
 
 from dualspan_marketplace.catalogue.model import Outcome
+from dualspan_marketplace.deployments.provisioner import Refused
 from dualspan_marketplace.subscriptions.life import State
 
 
@@ -46,7 +48,6 @@ class Seen:
         well: Seconds since it was well for the first time; None if it has not been.
         answers: It is well now.
         trouble: Why it did not go on all the time, or did not start; "" if it did.
-        planted: Its plant is there, with data.
     """
 
     phase: Phase
@@ -55,7 +56,6 @@ class Seen:
     well: float | None = None
     answers: bool = False
     trouble: str = ""
-    planted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +101,7 @@ class Settled:
 Step: TypeAlias = Plant | Mark | Conclude | Stop | Clear | Wait | Settled
 
 _SOON = 0.5
+_MOST_TRIED = 20
 
 
 def next_step(seen: Seen, bounds: Bounds) -> Step:
@@ -174,3 +175,11 @@ def own_words(problem: str, said: datetime, well: datetime | None) -> str:
         return f"The last it said of itself: {words}."
     # An app says that it starts, and may not have come to say more while it was watched.
     return f"It reports a problem: {words}." if said > well else f"Before it was seen healthy it said: {words}."
+
+
+def tried_words(refused: Sequence[Refused]) -> list[str]:
+    """What a reviewer reads of the ways out that a version asked for and did not get, each once."""
+    ways = {(each.host, each.port): each.why for each in refused}
+    shown = [f"It tried to reach {host}:{port} and was refused: {why}." for (host, port), why in ways.items()]
+    more = len(shown) - _MOST_TRIED
+    return shown[:_MOST_TRIED] + ([f"And {more} more."] if more > 0 else [])

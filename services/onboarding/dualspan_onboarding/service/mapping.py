@@ -115,6 +115,16 @@ def _stored_match(match: Match) -> StoredMatch:
     )
 
 
+def _numbered(groups: Sequence[Group], taken: set[str]) -> list[StoredGroup]:
+    """Groups with a number each, and an asset's id that is not taken."""
+    found: list[StoredGroup] = []
+    for number, group in enumerate(groups, 1):
+        asset_id = asset_id_for(group.name or group.path, group.model.id, taken)
+        taken.add(asset_id)
+        found.append(stored(group, number, asset_id))
+    return found
+
+
 class Mappings:
     """The use cases around proposals.
 
@@ -127,8 +137,16 @@ class Mappings:
         # Making one takes longer than using it; models change seldom.
         self._assistants: OrderedDict[str, Assistant] = OrderedDict()
 
-    async def propose(self, server: ServerName, prefix: str, model_ids: Sequence[str]) -> StoredProposal:
+    async def propose(
+        self, server: ServerName, prefix: str, model_ids: Sequence[str], *, reuse: bool = False
+    ) -> StoredProposal:
         """Look at what the last browse of a server found, and keep what it probably is.
+
+        Args:
+            server: Which one.
+            prefix: Only variables below this browse path; all if empty.
+            model_ids: Only these models; all if empty.
+            reuse: The last proposal that looked at the same is taken, with what people have corrected in it.
 
         Raises:
             InvalidArgument: No browse path begins like this.
@@ -139,6 +157,9 @@ class Mappings:
         tenant = server.tenant
         async with self._database.transaction(tenant, readonly=True) as connection:
             snapshot = await snapshot_of(connection, server)
+            scope = mappings.Scope(snapshot, path, tuple(model_ids))
+            if reuse and (known := await mappings.latest(connection, server, scope)) is not None:
+                return await self._found(connection, known)
             nodes = await browses.nodes_below(connection, tenant, snapshot, path, _MOST_VARIABLES + 1)
             if len(nodes) > _MOST_VARIABLES:
                 raise too_many_variables(_MOST_VARIABLES)
@@ -151,13 +172,12 @@ class Mappings:
         groups = await asyncio.to_thread(assistant.propose, plant_of(nodes, objects, types), examples)
         name = ProposalName(tenant, uuid.uuid4())
         async with self._database.transaction(tenant) as connection:
-            taken = await assets.ids(connection, tenant)
-            kept: list[StoredGroup] = []
-            for number, group in enumerate(groups, 1):
-                asset_id = asset_id_for(group.name or group.path, group.model.id, taken)
-                taken.add(asset_id)
-                kept.append(stored(group, number, asset_id))
-            await mappings.insert(connection, name, server, len(nodes), kept)
+            await assets.lock(connection, tenant)
+            # Who asked at the same time has one already; another one would take theirs away.
+            if reuse and (known := await mappings.latest(connection, server, scope)) is not None:
+                return await self._found(connection, known)
+            kept = _numbered(groups, await assets.ids(connection, tenant))
+            await mappings.insert(connection, name, server, scope, len(nodes), kept)
             return await self._found(connection, name)
 
     def _assistant(self, models: Sequence[AssetModel]) -> Assistant:

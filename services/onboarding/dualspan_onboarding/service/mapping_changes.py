@@ -86,6 +86,20 @@ class MappingChanges:
             plan = await self._plan(connection, name, choice)
             return await self._difference(connection, plan)
 
+    async def variables(self, name: ProposalName, groups: Sequence[int]) -> Sequence[VariableChoice]:
+        """What applying groups would have sampled, or all that are not applied; changes nothing.
+
+        Raises:
+            NotFound: There is no such proposal or group.
+            FailedPrecondition: Nothing would change.
+        """
+        choice = MappingChoice(
+            tuple(groups), with_twins=False, minimum_confidence=0.0, parent=None, accept_over_budget=False
+        )
+        async with self._database.transaction(name.tenant) as connection:
+            plan = await self._plan(connection, name, choice)
+            return _variables(plan, await library_of(connection, name.tenant))
+
     async def apply(self, name: ProposalName, choice: MappingChoice) -> tuple[Application, Difference]:
         """Make the assets, tags and bindings of chosen groups; all or nothing.
 

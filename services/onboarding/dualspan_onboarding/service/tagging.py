@@ -136,7 +136,13 @@ class Tagging:
         return Accepted(len(made), len(wanted) - len(made), of_wanted, load)
 
     async def estimate(
-        self, server: ServerName, choice: Choice, thought_of: Sequence[TagLoad], profile: str, budgets: Budgets
+        self,
+        server: ServerName,
+        choice: Choice,
+        thought_of: Sequence[TagLoad],
+        profile: str,
+        budgets: Budgets,
+        proposed: Sequence[VariableChoice] = (),
     ) -> Estimate:
         """What the server's tags, those that a choice would make, and some more would ask of it; changes nothing.
 
@@ -146,18 +152,22 @@ class Tagging:
             thought_of: Further tags.
             profile: The vendor profile to use; "" for the server's own.
             budgets: Knows what the server bears.
+            proposed: Variables that become tags before those of the choice, which then leave them as they are.
 
         Raises:
             NotFound, FailedPrecondition, InvalidArgument: As `accept`; there is no such profile.
         """
         async with self._database.transaction(server.tenant, readonly=True) as connection:
-            added = list(thought_of)
+            wanted: list[NewTag] = []
             if choice.browse_path_prefix or choice.variables:
                 check_choice(choice, self._limits)
-                wanted = await self.chosen(connection, server, choice)
-                known = await tags.ids_by_address(connection, server)
-                added += [load_of_new(tag) for tag in wanted if (tag.node.node_id, tag.address) not in known]
-            return await budgets.estimate(connection, server, added, profile)
+                wanted += await self.chosen(connection, server, choice)
+            if proposed:
+                wanted += await self.chosen(connection, server, Choice(proposed, "", None, None))
+            fresh = {(tag.node.node_id, tag.address): tag for tag in wanted}
+            known = await tags.ids_by_address(connection, server) if fresh else {}
+            added = [load_of_new(tag) for address, tag in fresh.items() if address not in known]
+            return await budgets.estimate(connection, server, [*thought_of, *added], profile)
 
     async def chosen(self, connection: Connection, server: ServerName, choice: Choice) -> Sequence[NewTag]:
         """The tags that a choice would make if none of them were there yet, in order of browse path.

@@ -15,6 +15,7 @@ from dualspan_onboarding.assets import (
     Difference,
     MappingChoice,
     NewAsset,
+    ProposalName,
     Slot,
     StoredGroup,
     StoredMatch,
@@ -122,6 +123,14 @@ def own_asset(tenant: str, name: str, field: str) -> AssetName:
     parsed = AssetName.parse(name)
     if parsed.tenant != tenant:
         raise malformed("FOREIGN_NAME", field, f"{field} must name an asset of the same tenant.")
+    return parsed
+
+
+def own_proposal(tenant: str, name: str, field: str) -> ProposalName:
+    """The name of a proposal of the tenant; raises InvalidArgument if it is another's."""
+    parsed = ProposalName.parse(name)
+    if parsed.tenant != tenant:
+        raise malformed("FOREIGN_NAME", field, f"{field} must name a proposal of the same tenant.")
     return parsed
 
 

@@ -40,7 +40,8 @@ class MappingServicer(mapping_service_pb2_grpc.MappingServiceServicer):
     ) -> mapping_service_pb2.MappingProposal:
         """See the contract."""
         server = ServerName.parse(request.server)
-        made = await self._mappings.propose(server, request.browse_path_prefix, list(request.models))
+        models = list(request.models)
+        made = await self._mappings.propose(server, request.browse_path_prefix, models, reuse=request.reuse)
         return mapping.proposal(made)
 
     async def GetMappingProposal(

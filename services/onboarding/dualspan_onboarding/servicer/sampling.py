@@ -2,6 +2,7 @@
 
 # ruff: noqa: N802 - the contract's names
 
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import grpc.aio
@@ -17,9 +18,11 @@ from dualspan_onboarding.model import VariableChoice
 from dualspan_onboarding.names import ServerName, parse_tenant
 from dualspan_onboarding.profiles import all_profiles
 from dualspan_onboarding.service.budget import Budgets
+from dualspan_onboarding.service.mapping_changes import MappingChanges
 from dualspan_onboarding.service.sampling import Sampling
 from dualspan_onboarding.service.tagging import Choice, Tagging
 from dualspan_onboarding.servicer import sampling_mapping as mapping
+from dualspan_onboarding.servicer.asset_mapping import group_number, own_proposal
 from dualspan_onboarding.servicer.spans import microseconds
 from dualspan_runtime.paging import PageRules, PageTokens
 
@@ -33,12 +36,14 @@ class BudgetServicer(budget_service_pb2_grpc.BudgetServiceServicer):
     Args:
         budgets: Use cases around them.
         tagging: Knows what a choice of variables would make.
+        changes: Knows what a proposal would make.
         tokens: Makes page tokens.
     """
 
-    def __init__(self, budgets: Budgets, tagging: Tagging, tokens: PageTokens) -> None:
+    def __init__(self, budgets: Budgets, tagging: Tagging, changes: MappingChanges, tokens: PageTokens) -> None:
         self._budgets = budgets
         self._tagging = tagging
+        self._changes = changes
         self._tokens = tokens
 
     async def EstimateLoad(
@@ -52,8 +57,16 @@ class BudgetServicer(budget_service_pb2_grpc.BudgetServiceServicer):
             publishing_interval_us=_stated(request, "publishing_interval"),
         )
         thought_of, server = mapping.groups(request.groups), ServerName.parse(request.server)
-        found = await self._tagging.estimate(server, choice, thought_of, request.profile, self._budgets)
+        proposed = await self._proposed(request)
+        found = await self._tagging.estimate(server, choice, thought_of, request.profile, self._budgets, proposed)
         return mapping.estimate(found)
+
+    async def _proposed(self, request: budget_service_pb2.EstimateLoadRequest) -> Sequence[VariableChoice]:
+        if not request.mapping_proposal:
+            return ()
+        tenant = ServerName.parse(request.server).tenant
+        proposal = own_proposal(tenant, request.mapping_proposal, "mapping_proposal")
+        return await self._changes.variables(proposal, [group_number(each) for each in request.mapping_groups])
 
     async def ReadServerLimits(
         self, request: budget_service_pb2.ReadServerLimitsRequest, context: Context

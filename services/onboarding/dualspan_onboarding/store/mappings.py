@@ -79,8 +79,37 @@ def _application(row: Record) -> Application:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a proposal looks at: variables of a browse below a path (all if empty), by some models (all if none)."""
+
+    browse: uuid.UUID
+    path: str
+    models: tuple[str, ...]
+
+
+async def latest(connection: Connection, server: ServerName, scope: Scope) -> ProposalName | None:
+    """The last proposal that looked at the same."""
+    found = await connection.fetchval(
+        "SELECT proposal_id FROM mapping_proposal WHERE tenant_id = $1 AND gateway_id = $2 AND server_id = $3"
+        " AND browse_id = $4 AND path_prefix = $5 AND models = $6 ORDER BY created_at DESC LIMIT 1",
+        server.tenant,
+        server.gateway,
+        server.server,
+        scope.browse,
+        scope.path,
+        list(scope.models),
+    )
+    return None if found is None else ProposalName(server.tenant, found)
+
+
 async def insert(
-    connection: Connection, name: ProposalName, server: ServerName, variables: int, groups: Sequence[StoredGroup]
+    connection: Connection,
+    name: ProposalName,
+    server: ServerName,
+    scope: Scope,
+    variables: int,
+    groups: Sequence[StoredGroup],
 ) -> None:
     """Keep a proposal. Earlier ones of the server of which nothing was applied are dropped: they are out of date."""
     await connection.execute(
@@ -91,13 +120,16 @@ async def insert(
         server.server,
     )
     await connection.execute(
-        "INSERT INTO mapping_proposal (tenant_id, proposal_id, gateway_id, server_id, variables)"
-        " VALUES ($1, $2, $3, $4, $5)",
+        "INSERT INTO mapping_proposal (tenant_id, proposal_id, gateway_id, server_id, variables, browse_id,"
+        " path_prefix, models) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         name.tenant,
         name.uid,
         server.gateway,
         server.server,
         variables,
+        scope.browse,
+        scope.path,
+        list(scope.models),
     )
     await _insert_groups(connection, name, groups)
     await insert_matches(connection, name, groups)

@@ -892,6 +892,7 @@ class ListGapsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     TAG_ID_FIELD_NUMBER: _builtins.int
+    GATEWAY_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
     """`tenants/{tenant}`."""
     page_size: _builtins.int
@@ -902,6 +903,10 @@ class ListGapsRequest(_message.Message):
     """Only what is missing of this tag, if not 0. Gaps of its whole server or
     gateway are among them, with this tag's own id, state and counts.
     """
+    gateway: _builtins.str
+    """Only what is missing of this gateway, if not empty:
+    `tenants/{tenant}/gateways/{gateway}`. Not together with `tag_id`.
+    """
     def __init__(
         self,
         *,
@@ -909,10 +914,11 @@ class ListGapsRequest(_message.Message):
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
         tag_id: _builtins.int = ...,
+        gateway: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "parent", b"parent", "tag_id", b"tag_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["gateway", b"gateway", "page_size", b"page_size", "page_token", b"page_token", "parent", b"parent", "tag_id", b"tag_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -27,7 +27,7 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"dualspan/marketplace/v1/apps.proto\x12\x17\x64ualspan.marketplace.v1\x1a#dualspan/marketplace/v1/usage.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"$\n\nMarketText\x12\n\n\x02\x65n\x18\x01 \x01(\t\x12\n\n\x02zh\x18\x02 \x01(\t\"\x97\x01\n\tPublisher\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12?\n\x0c\x64isplay_name\x18\x02 \x01(\x0b\x32#.dualspan.marketplace.v1.MarketTextB\x04\xe2\x41\x01\x02\x12\x0f\n\x07website\x18\x03 \x01(\t\x12\x0f\n\x07\x63ontact\x18\x04 \x01(\t\x12\x13\n\x0bsigning_key\x18\x05 \x01(\t\"g\n\x0cVersionCheck\x12\r\n\x05\x63heck\x18\x01 \x01(\t\x12\x36\n\x07outcome\x18\x02 \x01(\x0e\x32%.dualspan.marketplace.v1.CheckOutcome\x12\x10\n\x08\x66indings\x18\x03 \x03(\t\"@\n\x0eImageSignature\x12\x15\n\x07payload\x18\x01 \x01(\x0c\x42\x04\xe2\x41\x01\x02\x12\x17\n\tsignature\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"Q\n\nAppPicture\x12\x12\n\x04path\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07\x63ontent\x18\x02 \x01(\x0c\x42\x04\xe2\x41\x01\x02\x12\x18\n\nmedia_type\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\"\xdc\x03\n\nAppVersion\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x16\n\x08manifest\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12=\n\x05state\x18\x03 \x01(\x0e\x32(.dualspan.marketplace.v1.AppVersionStateB\x04\xe2\x41\x01\x03\x12;\n\x06\x63hecks\x18\x04 \x03(\x0b\x32%.dualspan.marketplace.v1.VersionCheckB\x04\xe2\x41\x01\x03\x12\x17\n\toperation\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12\x16\n\x08\x61pprover\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03\x12\x14\n\x06remark\x18\x07 \x01(\tB\x04\xe2\x41\x01\x03\x12;\n\nsignatures\x18\x08 \x03(\x0b\x32\'.dualspan.marketplace.v1.ImageSignature\x12\x35\n\x08pictures\x18\t \x03(\x0b\x32#.dualspan.marketplace.v1.AppPicture\x12\x35\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\nstate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\"\xd1\x02\n\x04Plan\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12?\n\x0c\x64isplay_name\x18\x02 \x01(\x0b\x32#.dualspan.marketplace.v1.MarketTextB\x04\xe2\x41\x01\x02\x12\x37\n\x05model\x18\x03 \x01(\x0e\x32\".dualspan.marketplace.v1.PlanModelB\x04\xe2\x41\x01\x02\x12\x14\n\x0cprice_micros\x18\x04 \x01(\x03\x12\x10\n\x08\x63urrency\x18\x05 \x01(\t\x12\x12\n\ntrial_days\x18\x06 \x01(\x05\x12\x12\n\nmax_assets\x18\x07 \x01(\x05\x12\x37\n\x05state\x18\x08 \x01(\x0e\x32\".dualspan.marketplace.v1.PlanStateB\x04\xe2\x41\x01\x03\x12\x32\n\x06quotas\x18\t \x03(\x0b\x32\".dualspan.marketplace.v1.PlanQuota\"u\n\tPlanQuota\x12@\n\tdimension\x18\x01 \x01(\x0e\x32\'.dualspan.marketplace.v1.UsageDimensionB\x04\xe2\x41\x01\x02\x12\x12\n\nsoft_limit\x18\x02 \x01(\x03\x12\x12\n\nhard_limit\x18\x03 \x01(\x03*\xf7\x01\n\x0f\x41ppVersionState\x12!\n\x1d\x41PP_VERSION_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x41PP_VERSION_STATE_DRAFT\x10\x01\x12\x1f\n\x1b\x41PP_VERSION_STATE_SUBMITTED\x10\x02\x12\x1f\n\x1b\x41PP_VERSION_STATE_IN_REVIEW\x10\x03\x12\x1f\n\x1b\x41PP_VERSION_STATE_PUBLISHED\x10\x04\x12 \n\x1c\x41PP_VERSION_STATE_DEPRECATED\x10\x05\x12\x1f\n\x1b\x41PP_VERSION_STATE_WITHDRAWN\x10\x06*|\n\x0c\x43heckOutcome\x12\x1d\n\x19\x43HECK_OUTCOME_UNSPECIFIED\x10\x00\x12\x18\n\x14\x43HECK_OUTCOME_PASSED\x10\x01\x12\x18\n\x14\x43HECK_OUTCOME_FAILED\x10\x02\x12\x19\n\x15\x43HECK_OUTCOME_SKIPPED\x10\x03*\x86\x01\n\tPlanModel\x12\x1a\n\x16PLAN_MODEL_UNSPECIFIED\x10\x00\x12\x13\n\x0fPLAN_MODEL_FREE\x10\x01\x12\x14\n\x10PLAN_MODEL_TRIAL\x10\x02\x12\x13\n\x0fPLAN_MODEL_FLAT\x10\x03\x12\x1d\n\x19PLAN_MODEL_PER_ASSET_HOUR\x10\x04*p\n\tPlanState\x12\x1a\n\x16PLAN_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12PLAN_STATE_OFFERED\x10\x01\x12\x16\n\x12PLAN_STATE_RETIRED\x10\x02\x12\x17\n\x13PLAN_STATE_PREPARED\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"dualspan/marketplace/v1/apps.proto\x12\x17\x64ualspan.marketplace.v1\x1a#dualspan/marketplace/v1/usage.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"$\n\nMarketText\x12\n\n\x02\x65n\x18\x01 \x01(\t\x12\n\n\x02zh\x18\x02 \x01(\t\"\x97\x01\n\tPublisher\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12?\n\x0c\x64isplay_name\x18\x02 \x01(\x0b\x32#.dualspan.marketplace.v1.MarketTextB\x04\xe2\x41\x01\x02\x12\x0f\n\x07website\x18\x03 \x01(\t\x12\x0f\n\x07\x63ontact\x18\x04 \x01(\t\x12\x13\n\x0bsigning_key\x18\x05 \x01(\t\"g\n\x0cVersionCheck\x12\r\n\x05\x63heck\x18\x01 \x01(\t\x12\x36\n\x07outcome\x18\x02 \x01(\x0e\x32%.dualspan.marketplace.v1.CheckOutcome\x12\x10\n\x08\x66indings\x18\x03 \x03(\t\"@\n\x0eImageSignature\x12\x15\n\x07payload\x18\x01 \x01(\x0c\x42\x04\xe2\x41\x01\x02\x12\x17\n\tsignature\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"Q\n\nAppPicture\x12\x12\n\x04path\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07\x63ontent\x18\x02 \x01(\x0c\x42\x04\xe2\x41\x01\x02\x12\x18\n\nmedia_type\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\"B\n\x0eNeededProperty\x12\x10\n\x08property\x18\x01 \x01(\t\x12\x0c\n\x04unit\x18\x02 \x01(\t\x12\x10\n\x08optional\x18\x03 \x01(\x08\"g\n\nNeededRole\x12\x0c\n\x04role\x18\x01 \x01(\t\x12\x0e\n\x06models\x18\x02 \x03(\t\x12;\n\nproperties\x18\x03 \x03(\x0b\x32\'.dualspan.marketplace.v1.NeededProperty\"\xce\x02\n\x07\x41ppAsks\x12\x39\n\x0c\x64isplay_name\x18\x01 \x01(\x0b\x32#.dualspan.marketplace.v1.MarketText\x12\x34\n\x07summary\x18\x02 \x01(\x0b\x32#.dualspan.marketplace.v1.MarketText\x12\x0e\n\x06scopes\x18\x03 \x03(\t\x12\x0e\n\x06\x65gress\x18\x04 \x03(\t\x12\x32\n\x05roles\x18\x05 \x03(\x0b\x32#.dualspan.marketplace.v1.NeededRole\x12\x34\n\x07outputs\x18\x06 \x03(\x0b\x32#.dualspan.marketplace.v1.MarketText\x12\x0f\n\x07license\x18\x07 \x01(\t\x12\r\n\x05image\x18\x08 \x01(\t\x12\x12\n\ncpu_millis\x18\t \x01(\x03\x12\x14\n\x0cmemory_bytes\x18\n \x01(\x03\"\x92\x04\n\nAppVersion\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x16\n\x08manifest\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12=\n\x05state\x18\x03 \x01(\x0e\x32(.dualspan.marketplace.v1.AppVersionStateB\x04\xe2\x41\x01\x03\x12;\n\x06\x63hecks\x18\x04 \x03(\x0b\x32%.dualspan.marketplace.v1.VersionCheckB\x04\xe2\x41\x01\x03\x12\x17\n\toperation\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12\x16\n\x08\x61pprover\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03\x12\x14\n\x06remark\x18\x07 \x01(\tB\x04\xe2\x41\x01\x03\x12;\n\nsignatures\x18\x08 \x03(\x0b\x32\'.dualspan.marketplace.v1.ImageSignature\x12\x35\n\x08pictures\x18\t \x03(\x0b\x32#.dualspan.marketplace.v1.AppPicture\x12\x35\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\nstate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\x04\x61sks\x18\x0c \x01(\x0b\x32 .dualspan.marketplace.v1.AppAsksB\x04\xe2\x41\x01\x03\"\xd1\x02\n\x04Plan\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12?\n\x0c\x64isplay_name\x18\x02 \x01(\x0b\x32#.dualspan.marketplace.v1.MarketTextB\x04\xe2\x41\x01\x02\x12\x37\n\x05model\x18\x03 \x01(\x0e\x32\".dualspan.marketplace.v1.PlanModelB\x04\xe2\x41\x01\x02\x12\x14\n\x0cprice_micros\x18\x04 \x01(\x03\x12\x10\n\x08\x63urrency\x18\x05 \x01(\t\x12\x12\n\ntrial_days\x18\x06 \x01(\x05\x12\x12\n\nmax_assets\x18\x07 \x01(\x05\x12\x37\n\x05state\x18\x08 \x01(\x0e\x32\".dualspan.marketplace.v1.PlanStateB\x04\xe2\x41\x01\x03\x12\x32\n\x06quotas\x18\t \x03(\x0b\x32\".dualspan.marketplace.v1.PlanQuota\"u\n\tPlanQuota\x12@\n\tdimension\x18\x01 \x01(\x0e\x32\'.dualspan.marketplace.v1.UsageDimensionB\x04\xe2\x41\x01\x02\x12\x12\n\nsoft_limit\x18\x02 \x01(\x03\x12\x12\n\nhard_limit\x18\x03 \x01(\x03*\xf7\x01\n\x0f\x41ppVersionState\x12!\n\x1d\x41PP_VERSION_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x41PP_VERSION_STATE_DRAFT\x10\x01\x12\x1f\n\x1b\x41PP_VERSION_STATE_SUBMITTED\x10\x02\x12\x1f\n\x1b\x41PP_VERSION_STATE_IN_REVIEW\x10\x03\x12\x1f\n\x1b\x41PP_VERSION_STATE_PUBLISHED\x10\x04\x12 \n\x1c\x41PP_VERSION_STATE_DEPRECATED\x10\x05\x12\x1f\n\x1b\x41PP_VERSION_STATE_WITHDRAWN\x10\x06*|\n\x0c\x43heckOutcome\x12\x1d\n\x19\x43HECK_OUTCOME_UNSPECIFIED\x10\x00\x12\x18\n\x14\x43HECK_OUTCOME_PASSED\x10\x01\x12\x18\n\x14\x43HECK_OUTCOME_FAILED\x10\x02\x12\x19\n\x15\x43HECK_OUTCOME_SKIPPED\x10\x03*\x86\x01\n\tPlanModel\x12\x1a\n\x16PLAN_MODEL_UNSPECIFIED\x10\x00\x12\x13\n\x0fPLAN_MODEL_FREE\x10\x01\x12\x14\n\x10PLAN_MODEL_TRIAL\x10\x02\x12\x13\n\x0fPLAN_MODEL_FLAT\x10\x03\x12\x1d\n\x19PLAN_MODEL_PER_ASSET_HOUR\x10\x04*p\n\tPlanState\x12\x1a\n\x16PLAN_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12PLAN_STATE_OFFERED\x10\x01\x12\x16\n\x12PLAN_STATE_RETIRED\x10\x02\x12\x17\n\x13PLAN_STATE_PREPARED\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -66,6 +66,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_APPVERSION'].fields_by_name['create_time']._serialized_options = b'\342A\001\003'
   _globals['_APPVERSION'].fields_by_name['state_time']._loaded_options = None
   _globals['_APPVERSION'].fields_by_name['state_time']._serialized_options = b'\342A\001\003'
+  _globals['_APPVERSION'].fields_by_name['asks']._loaded_options = None
+  _globals['_APPVERSION'].fields_by_name['asks']._serialized_options = b'\342A\001\003'
   _globals['_PLAN'].fields_by_name['name']._loaded_options = None
   _globals['_PLAN'].fields_by_name['name']._serialized_options = b'\342A\001\010'
   _globals['_PLAN'].fields_by_name['display_name']._loaded_options = None
@@ -76,14 +78,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PLAN'].fields_by_name['state']._serialized_options = b'\342A\001\003'
   _globals['_PLANQUOTA'].fields_by_name['dimension']._loaded_options = None
   _globals['_PLANQUOTA'].fields_by_name['dimension']._serialized_options = b'\342A\001\002'
-  _globals['_APPVERSIONSTATE']._serialized_start=1551
-  _globals['_APPVERSIONSTATE']._serialized_end=1798
-  _globals['_CHECKOUTCOME']._serialized_start=1800
-  _globals['_CHECKOUTCOME']._serialized_end=1924
-  _globals['_PLANMODEL']._serialized_start=1927
-  _globals['_PLANMODEL']._serialized_end=2061
-  _globals['_PLANSTATE']._serialized_start=2063
-  _globals['_PLANSTATE']._serialized_end=2175
+  _globals['_APPVERSIONSTATE']._serialized_start=2115
+  _globals['_APPVERSIONSTATE']._serialized_end=2362
+  _globals['_CHECKOUTCOME']._serialized_start=2364
+  _globals['_CHECKOUTCOME']._serialized_end=2488
+  _globals['_PLANMODEL']._serialized_start=2491
+  _globals['_PLANMODEL']._serialized_end=2625
+  _globals['_PLANSTATE']._serialized_start=2627
+  _globals['_PLANSTATE']._serialized_end=2739
   _globals['_MARKETTEXT']._serialized_start=166
   _globals['_MARKETTEXT']._serialized_end=202
   _globals['_PUBLISHER']._serialized_start=205
@@ -94,10 +96,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_IMAGESIGNATURE']._serialized_end=527
   _globals['_APPPICTURE']._serialized_start=529
   _globals['_APPPICTURE']._serialized_end=610
-  _globals['_APPVERSION']._serialized_start=613
-  _globals['_APPVERSION']._serialized_end=1089
-  _globals['_PLAN']._serialized_start=1092
-  _globals['_PLAN']._serialized_end=1429
-  _globals['_PLANQUOTA']._serialized_start=1431
-  _globals['_PLANQUOTA']._serialized_end=1548
+  _globals['_NEEDEDPROPERTY']._serialized_start=612
+  _globals['_NEEDEDPROPERTY']._serialized_end=678
+  _globals['_NEEDEDROLE']._serialized_start=680
+  _globals['_NEEDEDROLE']._serialized_end=783
+  _globals['_APPASKS']._serialized_start=786
+  _globals['_APPASKS']._serialized_end=1120
+  _globals['_APPVERSION']._serialized_start=1123
+  _globals['_APPVERSION']._serialized_end=1653
+  _globals['_PLAN']._serialized_start=1656
+  _globals['_PLAN']._serialized_end=1993
+  _globals['_PLANQUOTA']._serialized_start=1995
+  _globals['_PLANQUOTA']._serialized_end=2112
 # @@protoc_insertion_point(module_scope)

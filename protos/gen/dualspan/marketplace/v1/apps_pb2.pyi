@@ -310,6 +310,140 @@ class AppPicture(_message.Message):
 Global___AppPicture: _TypeAlias = AppPicture  # noqa: Y015
 
 @_typing.final
+class NeededProperty(_message.Message):
+    """A property that an app reads of each asset of a role."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROPERTY_FIELD_NUMBER: _builtins.int
+    UNIT_FIELD_NUMBER: _builtins.int
+    OPTIONAL_FIELD_NUMBER: _builtins.int
+    property: _builtins.str
+    """As asset models call it."""
+    unit: _builtins.str
+    """UCUM code of what the app gets; empty for none."""
+    optional: _builtins.bool
+    """The app works without it."""
+    def __init__(
+        self,
+        *,
+        property: _builtins.str = ...,
+        unit: _builtins.str = ...,
+        optional: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["optional", b"optional", "property", b"property", "unit", b"unit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NeededProperty: _TypeAlias = NeededProperty  # noqa: Y015
+
+@_typing.final
+class NeededRole(_message.Message):
+    """Assets that play a part in an app."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROLE_FIELD_NUMBER: _builtins.int
+    MODELS_FIELD_NUMBER: _builtins.int
+    PROPERTIES_FIELD_NUMBER: _builtins.int
+    role: _builtins.str
+    """What the app calls them, such as `machine`."""
+    @_builtins.property
+    def models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Asset models, and those that extend them; empty: any that has the properties."""
+
+    @_builtins.property
+    def properties(self) -> _containers.RepeatedCompositeFieldContainer[Global___NeededProperty]:
+        """What is read of each."""
+
+    def __init__(
+        self,
+        *,
+        role: _builtins.str = ...,
+        models: _abc.Iterable[_builtins.str] | None = ...,
+        properties: _abc.Iterable[Global___NeededProperty] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["models", b"models", "properties", b"properties", "role", b"role"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NeededRole: _TypeAlias = NeededRole  # noqa: Y015
+
+@_typing.final
+class AppAsks(_message.Message):
+    """What an app at one version asks of whoever subscribes, read from its manifest."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    SUMMARY_FIELD_NUMBER: _builtins.int
+    SCOPES_FIELD_NUMBER: _builtins.int
+    EGRESS_FIELD_NUMBER: _builtins.int
+    ROLES_FIELD_NUMBER: _builtins.int
+    OUTPUTS_FIELD_NUMBER: _builtins.int
+    LICENSE_FIELD_NUMBER: _builtins.int
+    IMAGE_FIELD_NUMBER: _builtins.int
+    CPU_MILLIS_FIELD_NUMBER: _builtins.int
+    MEMORY_BYTES_FIELD_NUMBER: _builtins.int
+    license: _builtins.str
+    """SPDX expression."""
+    image: _builtins.str
+    """The image that runs, by its digest; empty if the manifest names none."""
+    cpu_millis: _builtins.int
+    """Thousandths of a core that an instance may use."""
+    memory_bytes: _builtins.int
+    """Bytes of memory that an instance may use."""
+    @_builtins.property
+    def display_name(self) -> Global___MarketText:
+        """What people call it."""
+
+    @_builtins.property
+    def summary(self) -> Global___MarketText:
+        """What it does, in a sentence."""
+
+    @_builtins.property
+    def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What its credential is for, such as `samples.read`."""
+
+    @_builtins.property
+    def egress(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Hosts outside that it reaches, as host:port."""
+
+    @_builtins.property
+    def roles(self) -> _containers.RepeatedCompositeFieldContainer[Global___NeededRole]:
+        """Assets that it needs."""
+
+    @_builtins.property
+    def outputs(self) -> _containers.RepeatedCompositeFieldContainer[Global___MarketText]:
+        """Names of results that it writes back as tags."""
+
+    def __init__(
+        self,
+        *,
+        display_name: Global___MarketText | None = ...,
+        summary: Global___MarketText | None = ...,
+        scopes: _abc.Iterable[_builtins.str] | None = ...,
+        egress: _abc.Iterable[_builtins.str] | None = ...,
+        roles: _abc.Iterable[Global___NeededRole] | None = ...,
+        outputs: _abc.Iterable[Global___MarketText] | None = ...,
+        license: _builtins.str = ...,
+        image: _builtins.str = ...,
+        cpu_millis: _builtins.int = ...,
+        memory_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["display_name", b"display_name", "summary", b"summary"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cpu_millis", b"cpu_millis", "display_name", b"display_name", "egress", b"egress", "image", b"image", "license", b"license", "memory_bytes", b"memory_bytes", "outputs", b"outputs", "roles", b"roles", "scopes", b"scopes", "summary", b"summary"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AppAsks: _TypeAlias = AppAsks  # noqa: Y015
+
+@_typing.final
 class AppVersion(_message.Message):
     """An app at one version."""
 
@@ -326,6 +460,7 @@ class AppVersion(_message.Message):
     PICTURES_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     STATE_TIME_FIELD_NUMBER: _builtins.int
+    ASKS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`tenants/{tenant}/apps/{app}/appVersions/{version}`; the version as SemVer
     2.0.0 says.
@@ -360,6 +495,12 @@ class AppVersion(_message.Message):
     def state_time(self) -> _timestamp_pb2.Timestamp:
         """When its state changed last."""
 
+    @_builtins.property
+    def asks(self) -> Global___AppAsks:
+        """What it asks for; of one version only, and unset while its manifest cannot
+        be read.
+        """
+
     def __init__(
         self,
         *,
@@ -374,10 +515,11 @@ class AppVersion(_message.Message):
         pictures: _abc.Iterable[Global___AppPicture] | None = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         state_time: _timestamp_pb2.Timestamp | None = ...,
+        asks: Global___AppAsks | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "state_time", b"state_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["asks", b"asks", "create_time", b"create_time", "state_time", b"state_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["approver", b"approver", "checks", b"checks", "create_time", b"create_time", "manifest", b"manifest", "name", b"name", "operation", b"operation", "pictures", b"pictures", "remark", b"remark", "signatures", b"signatures", "state", b"state", "state_time", b"state_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approver", b"approver", "asks", b"asks", "checks", b"checks", "create_time", b"create_time", "manifest", b"manifest", "name", b"name", "operation", b"operation", "pictures", b"pictures", "remark", b"remark", "signatures", b"signatures", "state", b"state", "state_time", b"state_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -22,70 +22,6 @@ else:
 DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
-class NeededProperty(_message.Message):
-    """A property that an app reads of each asset of a role."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    PROPERTY_FIELD_NUMBER: _builtins.int
-    UNIT_FIELD_NUMBER: _builtins.int
-    OPTIONAL_FIELD_NUMBER: _builtins.int
-    property: _builtins.str
-    """As asset models call it."""
-    unit: _builtins.str
-    """UCUM code of what the app gets; empty for none."""
-    optional: _builtins.bool
-    """The app works without it."""
-    def __init__(
-        self,
-        *,
-        property: _builtins.str = ...,
-        unit: _builtins.str = ...,
-        optional: _builtins.bool = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["optional", b"optional", "property", b"property", "unit", b"unit"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___NeededProperty: _TypeAlias = NeededProperty  # noqa: Y015
-
-@_typing.final
-class NeededRole(_message.Message):
-    """Assets that play a part in an app."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    ROLE_FIELD_NUMBER: _builtins.int
-    MODELS_FIELD_NUMBER: _builtins.int
-    PROPERTIES_FIELD_NUMBER: _builtins.int
-    role: _builtins.str
-    """What the app calls them, such as `machine`."""
-    @_builtins.property
-    def models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Asset models, and those that extend them; empty: any that has the properties."""
-
-    @_builtins.property
-    def properties(self) -> _containers.RepeatedCompositeFieldContainer[Global___NeededProperty]:
-        """What is read of each."""
-
-    def __init__(
-        self,
-        *,
-        role: _builtins.str = ...,
-        models: _abc.Iterable[_builtins.str] | None = ...,
-        properties: _abc.Iterable[Global___NeededProperty] | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["models", b"models", "properties", b"properties", "role", b"role"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___NeededRole: _TypeAlias = NeededRole  # noqa: Y015
-
-@_typing.final
 class Listing(_message.Message):
     """A published app."""
 
@@ -170,7 +106,7 @@ class Listing(_message.Message):
         """
 
     @_builtins.property
-    def roles(self) -> _containers.RepeatedCompositeFieldContainer[Global___NeededRole]:
+    def roles(self) -> _containers.RepeatedCompositeFieldContainer[_apps_pb2.NeededRole]:
         """Assets that it needs; of one listing only."""
 
     def __init__(
@@ -193,7 +129,7 @@ class Listing(_message.Message):
         plans: _abc.Iterable[_apps_pb2.Plan] | None = ...,
         publish_time: _timestamp_pb2.Timestamp | None = ...,
         configuration: _struct_pb2.Struct | None = ...,
-        roles: _abc.Iterable[Global___NeededRole] | None = ...,
+        roles: _abc.Iterable[_apps_pb2.NeededRole] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["configuration", b"configuration", "description", b"description", "display_name", b"display_name", "publish_time", b"publish_time", "publisher", b"publisher", "summary", b"summary"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...

@@ -29,7 +29,7 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(dualspan/marketplace/v1/fulfilment.proto\x12\x17\x64ualspan.marketplace.v1\x1a+dualspan/marketplace/v1/subscriptions.proto\x1a dualspan/runtime/v1/access.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc2\x01\n\x16\x46ulfilOperationRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1a\n\x0coperation_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12?\n\x06\x61\x63tion\x18\x03 \x01(\x0e\x32).dualspan.marketplace.v1.FulfilmentActionB\x04\xe2\x41\x01\x02\x12\x0c\n\x04plan\x18\x04 \x01(\t\x12\x10\n\x08quantity\x18\x05 \x01(\x05\x12\x17\n\tsignature\x18\x06 \x01(\tB\x04\xe2\x41\x01\x02\"\x87\x02\n\x13\x46ulfilmentOperation\x12\x14\n\x0coperation_id\x18\x01 \x01(\t\x12\x39\n\x06\x61\x63tion\x18\x02 \x01(\x0e\x32).dualspan.marketplace.v1.FulfilmentAction\x12\x11\n\tsucceeded\x18\x03 \x01(\x08\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x0f\n\x07message\x18\x05 \x01(\t\x12\x39\n\x05state\x18\x06 \x01(\x0e\x32*.dualspan.marketplace.v1.SubscriptionState\x12\x30\n\x0creceive_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\xe2\x01\n\x10\x46ulfilmentAction\x12!\n\x1d\x46ULFILMENT_ACTION_UNSPECIFIED\x10\x00\x12!\n\x1d\x46ULFILMENT_ACTION_CHANGE_PLAN\x10\x01\x12%\n!FULFILMENT_ACTION_CHANGE_QUANTITY\x10\x02\x12\x1d\n\x19\x46ULFILMENT_ACTION_SUSPEND\x10\x03\x12\x1f\n\x1b\x46ULFILMENT_ACTION_REINSTATE\x10\x04\x12!\n\x1d\x46ULFILMENT_ACTION_UNSUBSCRIBE\x10\x05\x32\xc8\x01\n\x11\x46ulfilmentService\x12\xb2\x01\n\x0f\x46ulfilOperation\x12/.dualspan.marketplace.v1.FulfilOperationRequest\x1a,.dualspan.marketplace.v1.FulfilmentOperation\"@\xca\xc1\x18\x06public\x82\xd3\xe4\x93\x02\x30\"+/v1/{name=tenants/*/subscriptions/*}:fulfil:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(dualspan/marketplace/v1/fulfilment.proto\x12\x17\x64ualspan.marketplace.v1\x1a+dualspan/marketplace/v1/subscriptions.proto\x1a dualspan/runtime/v1/access.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc2\x01\n\x16\x46ulfilOperationRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1a\n\x0coperation_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12?\n\x06\x61\x63tion\x18\x03 \x01(\x0e\x32).dualspan.marketplace.v1.FulfilmentActionB\x04\xe2\x41\x01\x02\x12\x0c\n\x04plan\x18\x04 \x01(\t\x12\x10\n\x08quantity\x18\x05 \x01(\x05\x12\x17\n\tsignature\x18\x06 \x01(\tB\x04\xe2\x41\x01\x02\"\x87\x02\n\x13\x46ulfilmentOperation\x12\x14\n\x0coperation_id\x18\x01 \x01(\t\x12\x39\n\x06\x61\x63tion\x18\x02 \x01(\x0e\x32).dualspan.marketplace.v1.FulfilmentAction\x12\x11\n\tsucceeded\x18\x03 \x01(\x08\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x0f\n\x07message\x18\x05 \x01(\t\x12\x39\n\x05state\x18\x06 \x01(\x0e\x32*.dualspan.marketplace.v1.SubscriptionState\x12\x30\n\x0creceive_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"^\n\x1fListFulfilmentOperationsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"\x88\x01\n ListFulfilmentOperationsResponse\x12K\n\x15\x66ulfilment_operations\x18\x01 \x03(\x0b\x32,.dualspan.marketplace.v1.FulfilmentOperation\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*\xe2\x01\n\x10\x46ulfilmentAction\x12!\n\x1d\x46ULFILMENT_ACTION_UNSPECIFIED\x10\x00\x12!\n\x1d\x46ULFILMENT_ACTION_CHANGE_PLAN\x10\x01\x12%\n!FULFILMENT_ACTION_CHANGE_QUANTITY\x10\x02\x12\x1d\n\x19\x46ULFILMENT_ACTION_SUSPEND\x10\x03\x12\x1f\n\x1b\x46ULFILMENT_ACTION_REINSTATE\x10\x04\x12!\n\x1d\x46ULFILMENT_ACTION_UNSUBSCRIBE\x10\x05\x32\xc1\x03\n\x11\x46ulfilmentService\x12\xb2\x01\n\x0f\x46ulfilOperation\x12/.dualspan.marketplace.v1.FulfilOperationRequest\x1a,.dualspan.marketplace.v1.FulfilmentOperation\"@\xca\xc1\x18\x06public\x82\xd3\xe4\x93\x02\x30\"+/v1/{name=tenants/*/subscriptions/*}:fulfil:\x01*\x12\xf6\x01\n\x18ListFulfilmentOperations\x12\x38.dualspan.marketplace.v1.ListFulfilmentOperationsRequest\x1a\x39.dualspan.marketplace.v1.ListFulfilmentOperationsResponse\"e\xca\xc1\x18\x1emarketplace.subscriptions.read\x82\xd3\xe4\x93\x02=\x12;/v1/{parent=tenants/*/subscriptions/*}/fulfilmentOperationsb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,14 +44,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FULFILOPERATIONREQUEST'].fields_by_name['action']._serialized_options = b'\342A\001\002'
   _globals['_FULFILOPERATIONREQUEST'].fields_by_name['signature']._loaded_options = None
   _globals['_FULFILOPERATIONREQUEST'].fields_by_name['signature']._serialized_options = b'\342A\001\002'
+  _globals['_LISTFULFILMENTOPERATIONSREQUEST'].fields_by_name['parent']._loaded_options = None
+  _globals['_LISTFULFILMENTOPERATIONSREQUEST'].fields_by_name['parent']._serialized_options = b'\342A\001\002'
   _globals['_FULFILMENTSERVICE'].methods_by_name['FulfilOperation']._loaded_options = None
   _globals['_FULFILMENTSERVICE'].methods_by_name['FulfilOperation']._serialized_options = b'\312\301\030\006public\202\323\344\223\0020\"+/v1/{name=tenants/*/subscriptions/*}:fulfil:\001*'
-  _globals['_FULFILMENTACTION']._serialized_start=708
-  _globals['_FULFILMENTACTION']._serialized_end=934
+  _globals['_FULFILMENTSERVICE'].methods_by_name['ListFulfilmentOperations']._loaded_options = None
+  _globals['_FULFILMENTSERVICE'].methods_by_name['ListFulfilmentOperations']._serialized_options = b'\312\301\030\036marketplace.subscriptions.read\202\323\344\223\002=\022;/v1/{parent=tenants/*/subscriptions/*}/fulfilmentOperations'
+  _globals['_FULFILMENTACTION']._serialized_start=943
+  _globals['_FULFILMENTACTION']._serialized_end=1169
   _globals['_FULFILOPERATIONREQUEST']._serialized_start=245
   _globals['_FULFILOPERATIONREQUEST']._serialized_end=439
   _globals['_FULFILMENTOPERATION']._serialized_start=442
   _globals['_FULFILMENTOPERATION']._serialized_end=705
-  _globals['_FULFILMENTSERVICE']._serialized_start=937
-  _globals['_FULFILMENTSERVICE']._serialized_end=1137
+  _globals['_LISTFULFILMENTOPERATIONSREQUEST']._serialized_start=707
+  _globals['_LISTFULFILMENTOPERATIONSREQUEST']._serialized_end=801
+  _globals['_LISTFULFILMENTOPERATIONSRESPONSE']._serialized_start=804
+  _globals['_LISTFULFILMENTOPERATIONSRESPONSE']._serialized_end=940
+  _globals['_FULFILMENTSERVICE']._serialized_start=1172
+  _globals['_FULFILMENTSERVICE']._serialized_end=1621
 # @@protoc_insertion_point(module_scope)

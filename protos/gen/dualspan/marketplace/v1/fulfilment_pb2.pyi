@@ -3,10 +3,12 @@
 isort:skip_file
 What a payment side asks of subscriptions, in the terms of Azure's SaaS fulfilment."""
 
+from collections import abc as _abc
 from dualspan.marketplace.v1 import subscriptions_pb2 as _subscriptions_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
@@ -150,3 +152,61 @@ class FulfilmentOperation(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___FulfilmentOperation: _TypeAlias = FulfilmentOperation  # noqa: Y015
+
+@_typing.final
+class ListFulfilmentOperationsRequest(_message.Message):
+    """Asks for what a payment side has asked."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARENT_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    parent: _builtins.str
+    """`tenants/{tenant}/subscriptions/{subscription}`."""
+    page_size: _builtins.int
+    """1 to 1000; 0 stands for 100."""
+    page_token: _builtins.str
+    """`next_page_token` of the page before."""
+    def __init__(
+        self,
+        *,
+        parent: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "parent", b"parent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListFulfilmentOperationsRequest: _TypeAlias = ListFulfilmentOperationsRequest  # noqa: Y015
+
+@_typing.final
+class ListFulfilmentOperationsResponse(_message.Message):
+    """What a payment side has asked."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FULFILMENT_OPERATIONS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Of the next page; empty on the last."""
+    @_builtins.property
+    def fulfilment_operations(self) -> _containers.RepeatedCompositeFieldContainer[Global___FulfilmentOperation]:
+        """The latest first."""
+
+    def __init__(
+        self,
+        *,
+        fulfilment_operations: _abc.Iterable[Global___FulfilmentOperation] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fulfilment_operations", b"fulfilment_operations", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListFulfilmentOperationsResponse: _TypeAlias = ListFulfilmentOperationsResponse  # noqa: Y015

@@ -26,8 +26,9 @@ if _version_not_supported:
 
 
 class FulfilmentServiceStub:
-    """The webhook of a payment side. What it is told of subscriptions goes the other
-    way, to the URL that the platform's administrator has set.
+    """The webhook of a payment side, and what came of it. What it is told of
+    subscriptions goes the other way, to the URL that the platform's administrator
+    has set.
     """
 
     def __init__(self, channel):
@@ -41,11 +42,17 @@ class FulfilmentServiceStub:
                 request_serializer=dualspan_dot_marketplace_dot_v1_dot_fulfilment__pb2.FulfilOperationRequest.SerializeToString,
                 response_deserializer=dualspan_dot_marketplace_dot_v1_dot_fulfilment__pb2.FulfilmentOperation.FromString,
                 _registered_method=True)
+        self.ListFulfilmentOperations = channel.unary_unary(
+                '/dualspan.marketplace.v1.FulfilmentService/ListFulfilmentOperations',
+                request_serializer=dualspan_dot_marketplace_dot_v1_dot_fulfilment__pb2.ListFulfilmentOperationsRequest.SerializeToString,
+                response_deserializer=dualspan_dot_marketplace_dot_v1_dot_fulfilment__pb2.ListFulfilmentOperationsResponse.FromString,
+                _registered_method=True)
 
 
 class FulfilmentServiceServicer:
-    """The webhook of a payment side. What it is told of subscriptions goes the other
-    way, to the URL that the platform's administrator has set.
+    """The webhook of a payment side, and what came of it. What it is told of
+    subscriptions goes the other way, to the URL that the platform's administrator
+    has set.
     """
 
     def FulfilOperation(self, request, context):
@@ -59,6 +66,14 @@ class FulfilmentServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListFulfilmentOperations(self, request, context):
+        """What a payment side has asked of a subscription and what came of it, the
+        latest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_FulfilmentServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -66,6 +81,11 @@ def add_FulfilmentServiceServicer_to_server(servicer, server):
                     servicer.FulfilOperation,
                     request_deserializer=dualspan_dot_marketplace_dot_v1_dot_fulfilment__pb2.FulfilOperationRequest.FromString,
                     response_serializer=dualspan_dot_marketplace_dot_v1_dot_fulfilment__pb2.FulfilmentOperation.SerializeToString,
+            ),
+            'ListFulfilmentOperations': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListFulfilmentOperations,
+                    request_deserializer=dualspan_dot_marketplace_dot_v1_dot_fulfilment__pb2.ListFulfilmentOperationsRequest.FromString,
+                    response_serializer=dualspan_dot_marketplace_dot_v1_dot_fulfilment__pb2.ListFulfilmentOperationsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -76,8 +96,9 @@ def add_FulfilmentServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class FulfilmentService:
-    """The webhook of a payment side. What it is told of subscriptions goes the other
-    way, to the URL that the platform's administrator has set.
+    """The webhook of a payment side, and what came of it. What it is told of
+    subscriptions goes the other way, to the URL that the platform's administrator
+    has set.
     """
 
     @staticmethod
@@ -97,6 +118,33 @@ class FulfilmentService:
             '/dualspan.marketplace.v1.FulfilmentService/FulfilOperation',
             dualspan_dot_marketplace_dot_v1_dot_fulfilment__pb2.FulfilOperationRequest.SerializeToString,
             dualspan_dot_marketplace_dot_v1_dot_fulfilment__pb2.FulfilmentOperation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListFulfilmentOperations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dualspan.marketplace.v1.FulfilmentService/ListFulfilmentOperations',
+            dualspan_dot_marketplace_dot_v1_dot_fulfilment__pb2.ListFulfilmentOperationsRequest.SerializeToString,
+            dualspan_dot_marketplace_dot_v1_dot_fulfilment__pb2.ListFulfilmentOperationsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -27,8 +27,9 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class FulfilmentServiceStub:
-    """The webhook of a payment side. What it is told of subscriptions goes the other
-    way, to the URL that the platform's administrator has set.
+    """The webhook of a payment side, and what came of it. What it is told of
+    subscriptions goes the other way, to the URL that the platform's administrator
+    has set.
     """
 
     @_typing.overload
@@ -42,11 +43,16 @@ class FulfilmentServiceStub:
     at the same moment; another operation under the same id is refused with
     INVALID_ARGUMENT. Audited.
     """
+    ListFulfilmentOperations: _grpc.UnaryUnaryMultiCallable[_fulfilment_pb2.ListFulfilmentOperationsRequest, _fulfilment_pb2.ListFulfilmentOperationsResponse]
+    """What a payment side has asked of a subscription and what came of it, the
+    latest first.
+    """
 
 @_typing.type_check_only
 class FulfilmentServiceAsyncStub(FulfilmentServiceStub):
-    """The webhook of a payment side. What it is told of subscriptions goes the other
-    way, to the URL that the platform's administrator has set.
+    """The webhook of a payment side, and what came of it. What it is told of
+    subscriptions goes the other way, to the URL that the platform's administrator
+    has set.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -57,10 +63,15 @@ class FulfilmentServiceAsyncStub(FulfilmentServiceStub):
     at the same moment; another operation under the same id is refused with
     INVALID_ARGUMENT. Audited.
     """
+    ListFulfilmentOperations: _aio.UnaryUnaryMultiCallable[_fulfilment_pb2.ListFulfilmentOperationsRequest, _fulfilment_pb2.ListFulfilmentOperationsResponse]  # type: ignore[assignment]
+    """What a payment side has asked of a subscription and what came of it, the
+    latest first.
+    """
 
 class FulfilmentServiceServicer(metaclass=_abc_1.ABCMeta):
-    """The webhook of a payment side. What it is told of subscriptions goes the other
-    way, to the URL that the platform's administrator has set.
+    """The webhook of a payment side, and what came of it. What it is told of
+    subscriptions goes the other way, to the URL that the platform's administrator
+    has set.
     """
 
     @_abc_1.abstractmethod
@@ -74,6 +85,16 @@ class FulfilmentServiceServicer(metaclass=_abc_1.ABCMeta):
         once: asked again, the first answer is given and nothing is done again, be it
         at the same moment; another operation under the same id is refused with
         INVALID_ARGUMENT. Audited.
+        """
+
+    @_abc_1.abstractmethod
+    def ListFulfilmentOperations(
+        self,
+        request: _fulfilment_pb2.ListFulfilmentOperationsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_fulfilment_pb2.ListFulfilmentOperationsResponse, _abc.Awaitable[_fulfilment_pb2.ListFulfilmentOperationsResponse]]:
+        """What a payment side has asked of a subscription and what came of it, the
+        latest first.
         """
 
 def add_FulfilmentServiceServicer_to_server(servicer: FulfilmentServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

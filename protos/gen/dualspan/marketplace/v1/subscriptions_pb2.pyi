@@ -214,6 +214,88 @@ class Subscription(_message.Message):
 Global___Subscription: _TypeAlias = Subscription  # noqa: Y015
 
 @_typing.final
+class ListEgressRefusalsRequest(_message.Message):
+    """Asks for the ways out that an app did not get."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARENT_FIELD_NUMBER: _builtins.int
+    parent: _builtins.str
+    """`tenants/{tenant}/subscriptions/{subscription}`."""
+    def __init__(
+        self,
+        *,
+        parent: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["parent", b"parent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListEgressRefusalsRequest: _TypeAlias = ListEgressRefusalsRequest  # noqa: Y015
+
+@_typing.final
+class EgressRefusal(_message.Message):
+    """A way out that an app asked for and did not get."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOST_FIELD_NUMBER: _builtins.int
+    PORT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    REFUSE_TIME_FIELD_NUMBER: _builtins.int
+    host: _builtins.str
+    """As the app wrote it, 255 characters at the most."""
+    port: _builtins.int
+    """0 if it named none."""
+    reason: _builtins.str
+    """Why it did not get it the last time."""
+    @_builtins.property
+    def refuse_time(self) -> _timestamp_pb2.Timestamp:
+        """When that was."""
+
+    def __init__(
+        self,
+        *,
+        host: _builtins.str = ...,
+        port: _builtins.int = ...,
+        reason: _builtins.str = ...,
+        refuse_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["refuse_time", b"refuse_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["host", b"host", "port", b"port", "reason", b"reason", "refuse_time", b"refuse_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EgressRefusal: _TypeAlias = EgressRefusal  # noqa: Y015
+
+@_typing.final
+class ListEgressRefusalsResponse(_message.Message):
+    """The ways out that an app did not get."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EGRESS_REFUSALS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def egress_refusals(self) -> _containers.RepeatedCompositeFieldContainer[Global___EgressRefusal]:
+        """The latest first."""
+
+    def __init__(
+        self,
+        *,
+        egress_refusals: _abc.Iterable[Global___EgressRefusal] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["egress_refusals", b"egress_refusals"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListEgressRefusalsResponse: _TypeAlias = ListEgressRefusalsResponse  # noqa: Y015
+
+@_typing.final
 class BindingMisfit(_message.Message):
     """Why an asset cannot give a property."""
 

@@ -70,6 +70,11 @@ class SubscriptionServiceStub:
                 request_serializer=dualspan_dot_marketplace_dot_v1_dot_subscriptions__pb2.ListGrantedTagsRequest.SerializeToString,
                 response_deserializer=dualspan_dot_marketplace_dot_v1_dot_subscriptions__pb2.ListGrantedTagsResponse.FromString,
                 _registered_method=True)
+        self.ListEgressRefusals = channel.unary_unary(
+                '/dualspan.marketplace.v1.SubscriptionService/ListEgressRefusals',
+                request_serializer=dualspan_dot_marketplace_dot_v1_dot_subscriptions__pb2.ListEgressRefusalsRequest.SerializeToString,
+                response_deserializer=dualspan_dot_marketplace_dot_v1_dot_subscriptions__pb2.ListEgressRefusalsResponse.FromString,
+                _registered_method=True)
         self.UpdateSubscription = channel.unary_unary(
                 '/dualspan.marketplace.v1.SubscriptionService/UpdateSubscription',
                 request_serializer=dualspan_dot_marketplace_dot_v1_dot_subscriptions__pb2.UpdateSubscriptionRequest.SerializeToString,
@@ -156,6 +161,15 @@ class SubscriptionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListEgressRefusals(self, request, context):
+        """The ways out that the app of a subscription asked for and did not get, each
+        once, the latest first, 100 at the most; they are seen within about a minute.
+        Of apps that declare no host nothing is seen: they have no way to ask.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def UpdateSubscription(self, request, context):
         """Changes plan and configuration. Audited.
         """
@@ -234,6 +248,11 @@ def add_SubscriptionServiceServicer_to_server(servicer, server):
                     servicer.ListGrantedTags,
                     request_deserializer=dualspan_dot_marketplace_dot_v1_dot_subscriptions__pb2.ListGrantedTagsRequest.FromString,
                     response_serializer=dualspan_dot_marketplace_dot_v1_dot_subscriptions__pb2.ListGrantedTagsResponse.SerializeToString,
+            ),
+            'ListEgressRefusals': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListEgressRefusals,
+                    request_deserializer=dualspan_dot_marketplace_dot_v1_dot_subscriptions__pb2.ListEgressRefusalsRequest.FromString,
+                    response_serializer=dualspan_dot_marketplace_dot_v1_dot_subscriptions__pb2.ListEgressRefusalsResponse.SerializeToString,
             ),
             'UpdateSubscription': grpc.unary_unary_rpc_method_handler(
                     servicer.UpdateSubscription,
@@ -434,6 +453,33 @@ class SubscriptionService:
             '/dualspan.marketplace.v1.SubscriptionService/ListGrantedTags',
             dualspan_dot_marketplace_dot_v1_dot_subscriptions__pb2.ListGrantedTagsRequest.SerializeToString,
             dualspan_dot_marketplace_dot_v1_dot_subscriptions__pb2.ListGrantedTagsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListEgressRefusals(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/dualspan.marketplace.v1.SubscriptionService/ListEgressRefusals',
+            dualspan_dot_marketplace_dot_v1_dot_subscriptions__pb2.ListEgressRefusalsRequest.SerializeToString,
+            dualspan_dot_marketplace_dot_v1_dot_subscriptions__pb2.ListEgressRefusalsResponse.FromString,
             options,
             channel_credentials,
             insecure,

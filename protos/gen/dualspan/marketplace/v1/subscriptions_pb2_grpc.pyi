@@ -57,6 +57,11 @@ class SubscriptionServiceStub:
     """The enterprise's subscriptions."""
     ListGrantedTags: _grpc.UnaryUnaryMultiCallable[_subscriptions_pb2.ListGrantedTagsRequest, _subscriptions_pb2.ListGrantedTagsResponse]
     """Which tags the app of a subscription may read."""
+    ListEgressRefusals: _grpc.UnaryUnaryMultiCallable[_subscriptions_pb2.ListEgressRefusalsRequest, _subscriptions_pb2.ListEgressRefusalsResponse]
+    """The ways out that the app of a subscription asked for and did not get, each
+    once, the latest first, 100 at the most; they are seen within about a minute.
+    Of apps that declare no host nothing is seen: they have no way to ask.
+    """
     UpdateSubscription: _grpc.UnaryUnaryMultiCallable[_subscriptions_pb2.UpdateSubscriptionRequest, _subscriptions_pb2.Subscription]
     """Changes plan and configuration. Audited."""
     SuspendSubscription: _grpc.UnaryUnaryMultiCallable[_subscriptions_pb2.SuspendSubscriptionRequest, _subscriptions_pb2.Subscription]
@@ -106,6 +111,11 @@ class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
     """The enterprise's subscriptions."""
     ListGrantedTags: _aio.UnaryUnaryMultiCallable[_subscriptions_pb2.ListGrantedTagsRequest, _subscriptions_pb2.ListGrantedTagsResponse]  # type: ignore[assignment]
     """Which tags the app of a subscription may read."""
+    ListEgressRefusals: _aio.UnaryUnaryMultiCallable[_subscriptions_pb2.ListEgressRefusalsRequest, _subscriptions_pb2.ListEgressRefusalsResponse]  # type: ignore[assignment]
+    """The ways out that the app of a subscription asked for and did not get, each
+    once, the latest first, 100 at the most; they are seen within about a minute.
+    Of apps that declare no host nothing is seen: they have no way to ask.
+    """
     UpdateSubscription: _aio.UnaryUnaryMultiCallable[_subscriptions_pb2.UpdateSubscriptionRequest, _subscriptions_pb2.Subscription]  # type: ignore[assignment]
     """Changes plan and configuration. Audited."""
     SuspendSubscription: _aio.UnaryUnaryMultiCallable[_subscriptions_pb2.SuspendSubscriptionRequest, _subscriptions_pb2.Subscription]  # type: ignore[assignment]
@@ -188,6 +198,17 @@ class SubscriptionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_subscriptions_pb2.ListGrantedTagsResponse, _abc.Awaitable[_subscriptions_pb2.ListGrantedTagsResponse]]:
         """Which tags the app of a subscription may read."""
+
+    @_abc_1.abstractmethod
+    def ListEgressRefusals(
+        self,
+        request: _subscriptions_pb2.ListEgressRefusalsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_subscriptions_pb2.ListEgressRefusalsResponse, _abc.Awaitable[_subscriptions_pb2.ListEgressRefusalsResponse]]:
+        """The ways out that the app of a subscription asked for and did not get, each
+        once, the latest first, 100 at the most; they are seen within about a minute.
+        Of apps that declare no host nothing is seen: they have no way to ask.
+        """
 
     @_abc_1.abstractmethod
     def UpdateSubscription(

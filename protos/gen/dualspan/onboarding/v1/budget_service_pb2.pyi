@@ -203,6 +203,8 @@ class EstimateLoadRequest(_message.Message):
     PUBLISHING_INTERVAL_FIELD_NUMBER: _builtins.int
     PROFILE_FIELD_NUMBER: _builtins.int
     NODE_IDS_FIELD_NUMBER: _builtins.int
+    MAPPING_PROPOSAL_FIELD_NUMBER: _builtins.int
+    MAPPING_GROUPS_FIELD_NUMBER: _builtins.int
     server: _builtins.str
     """`tenants/{tenant}/gateways/{gateway}/servers/{server}`."""
     browse_path_prefix: _builtins.str
@@ -211,6 +213,11 @@ class EstimateLoadRequest(_message.Message):
     """
     profile: _builtins.str
     """The profile to use; chosen by the server's BuildInfo if empty."""
+    mapping_proposal: _builtins.str
+    """In addition: what applying this proposal of the server would make, each
+    variable sampled as its asset model says, whatever is stated here:
+    `tenants/{tenant}/mappingProposals/{mapping_proposal}`.
+    """
     @_builtins.property
     def groups(self) -> _containers.RepeatedCompositeFieldContainer[Global___EstimateLoadRequest.Group]:
         """What is thought of in addition to the tags that the server has."""
@@ -229,6 +236,10 @@ class EstimateLoadRequest(_message.Message):
         most 10 000; not together with `browse_path_prefix`.
         """
 
+    @_builtins.property
+    def mapping_groups(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only these of the proposal's groups; all that are not applied if empty."""
+
     def __init__(
         self,
         *,
@@ -239,10 +250,12 @@ class EstimateLoadRequest(_message.Message):
         publishing_interval: _duration_pb2.Duration | None = ...,
         profile: _builtins.str = ...,
         node_ids: _abc.Iterable[_builtins.str] | None = ...,
+        mapping_proposal: _builtins.str = ...,
+        mapping_groups: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["publishing_interval", b"publishing_interval", "sampling_interval", b"sampling_interval"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["browse_path_prefix", b"browse_path_prefix", "groups", b"groups", "node_ids", b"node_ids", "profile", b"profile", "publishing_interval", b"publishing_interval", "sampling_interval", b"sampling_interval", "server", b"server"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["browse_path_prefix", b"browse_path_prefix", "groups", b"groups", "mapping_groups", b"mapping_groups", "mapping_proposal", b"mapping_proposal", "node_ids", b"node_ids", "profile", b"profile", "publishing_interval", b"publishing_interval", "sampling_interval", b"sampling_interval", "server", b"server"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -209,10 +209,15 @@ class ProposeMappingRequest(_message.Message):
     SERVER_FIELD_NUMBER: _builtins.int
     BROWSE_PATH_PREFIX_FIELD_NUMBER: _builtins.int
     MODELS_FIELD_NUMBER: _builtins.int
+    REUSE_FIELD_NUMBER: _builtins.int
     server: _builtins.str
     """`tenants/{tenant}/gateways/{gateway}/servers/{server}`."""
     browse_path_prefix: _builtins.str
     """Only variables below this browse path; all if empty."""
+    reuse: _builtins.bool
+    """The last proposal that looked at the same variables of the same snapshot by the same models is the answer, with what
+    people have corrected in it and what was applied of it; a new one only where there is none.
+    """
     @_builtins.property
     def models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Only these models; all if empty."""
@@ -223,10 +228,11 @@ class ProposeMappingRequest(_message.Message):
         server: _builtins.str = ...,
         browse_path_prefix: _builtins.str = ...,
         models: _abc.Iterable[_builtins.str] | None = ...,
+        reuse: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["browse_path_prefix", b"browse_path_prefix", "models", b"models", "server", b"server"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["browse_path_prefix", b"browse_path_prefix", "models", b"models", "reuse", b"reuse", "server", b"server"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

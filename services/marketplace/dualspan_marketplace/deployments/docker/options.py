@@ -147,11 +147,11 @@ def app(orders: Orders, names: Names, sockets: str = "", volumes: Sequence[str] 
         "labels": {
             **names.labels(_APP, orders.generation),
             LIMITS: limits,
-            EGRESS: _YES if orders.manifest.egress else _NO,
+            EGRESS: _YES if orders.leads_out else _NO,
         },
         "environment": {
             **{f"DUALSPAN_APP_{key}": value for key, value in sorted(told.items())},
-            **(_way_out(told) if orders.manifest.egress else {}),
+            **(_way_out(told) if orders.leads_out else {}),
         },
         "network": names.key,
         "volumes": {

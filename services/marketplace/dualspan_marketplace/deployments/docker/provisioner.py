@@ -16,6 +16,7 @@ from docker.errors import (  # pyright: ignore[reportMissingTypeStubs]
     APIError,
     DockerException,
     ImageNotFound,
+    NotFound,
 )
 
 from dualspan_manifest import Manifest
@@ -24,6 +25,7 @@ from dualspan_marketplace.deployments.docker.egress import Egress
 from dualspan_marketplace.deployments.docker.images import Images
 from dualspan_marketplace.deployments.docker.networks import Networks
 from dualspan_marketplace.deployments.docker.options import Names, Outward
+from dualspan_marketplace.deployments.docker.refusals import refusals
 from dualspan_marketplace.deployments.docker.repeating import if_there, unless_there
 from dualspan_marketplace.deployments.docker.statistics import observed
 from dualspan_marketplace.deployments.provisioner import (
@@ -32,6 +34,7 @@ from dualspan_marketplace.deployments.provisioner import (
     Given,
     Holding,
     Orders,
+    Refused,
     UnreachableError,
 )
 from dualspan_marketplace.subscriptions.model import SubscriptionName
@@ -47,6 +50,7 @@ _STOP_SECONDS = 5
 _LAST_LINES = 20
 _LAST_WORDS = 500
 _LOG_END = 2000
+_REFUSALS = 200
 
 
 class DockerProvisioner:
@@ -126,6 +130,10 @@ class DockerProvisioner:
         """The end of its containers' logs."""
         return await _asked(self._requests, lambda: self._said(Names(self._platform, name)))
 
+    async def refused(self, name: SubscriptionName) -> Sequence[Refused]:
+        """As the container between it and the hosts that it declares has told."""
+        return await _asked(self._requests, lambda: self._refused(Names(self._platform, name)))
+
     async def remove(self, name: SubscriptionName) -> None:
         """Containers, network, volume."""
         await _asked(self._requests, lambda: self._remove(Names(self._platform, name)))
@@ -139,13 +147,17 @@ class DockerProvisioner:
         if not image:
             raise CannotStartError(f"The image {orders.manifest.run.image} is not there.")
         names = Names(self._platform, orders.name)
-        told = replace(orders, environment={**orders.environment, **self._environment})
+        told = replace(
+            orders,
+            environment={**orders.environment, **self._environment},
+            is_watched=orders.is_watched and bool(self._outward.image),
+        )
         arguments = options.app(told, names, self._sockets, self._images.volumes(image))
         arguments = options.for_engine(self._images.sealed({**arguments, "image": image}))
         try:
             # A network takes the engine as long as all the rest before the start.
             with ThreadPoolExecutor(1) as beside:
-                surroundings = beside.submit(self._ensure_surroundings, orders, names)
+                surroundings = beside.submit(self._ensure_surroundings, told, names)
                 self._client.volumes.create(names.key, labels=names.labels("volume"))
                 unless_there(lambda: self._client.containers.create(**options.files(image, names)))
                 self._give(names, orders.files)
@@ -159,7 +171,7 @@ class DockerProvisioner:
 
     def _ensure_surroundings(self, orders: Orders, names: Names) -> None:
         self._networks.ensure(names)
-        if orders.manifest.egress:
+        if orders.leads_out:
             self._egress.ensure(orders, names)
 
     def _give(self, names: Names, files: Sequence[Given]) -> None:
@@ -207,6 +219,13 @@ class DockerProvisioner:
         apps = [each for each in self._containers(names) if each.labels.get(options.PART) == "app"]
         logs = (each.logs(tail=_LAST_LINES).decode("utf-8", "replace").strip() for each in apps)
         return "\n".join(logs)[-_LOG_END:]
+
+    def _refused(self, names: Names) -> list[Refused]:
+        try:
+            way = self._client.containers.get(names.egress)
+        except NotFound:
+            return []
+        return list(refusals(way.logs(tail=_REFUSALS)))
 
     def _remove(self, names: Names) -> None:
         for each in self._containers(names):

@@ -32,10 +32,15 @@ _GROUPS: Mapping[str, tuple[str, str]] = {
 }
 
 
+class NoRightsError(UnreachableError):
+    """The cluster does not let us: somebody has to give us the rights first."""
+
+
 class Kubernetes:
     """Asks the API.
 
-    Every method raises UnreachableError if the API does not answer, or does not let us.
+    Every method raises UnreachableError if the API does not answer, or does not let us: NoRightsError where it was to
+    tell or to remove something.
 
     Args:
         access: To the cluster.
@@ -107,7 +112,8 @@ class Kubernetes:
             raise UnreachableError(f"The cluster does not answer: {err}") from err
         known = {_NOT_FOUND, _CONFLICT, _INVALID} | ({_FORBIDDEN} if method in {"POST", "PATCH"} else set())
         if not answer.ok and answer.status_code not in known | tolerated:
-            raise UnreachableError(f"The cluster refuses to {method} {kind}: {_words(answer)}")
+            refusal = NoRightsError if answer.status_code == _FORBIDDEN else UnreachableError
+            raise refusal(f"The cluster refuses to {method} {kind}: {_words(answer)}")
         return answer
 
 

@@ -4,10 +4,13 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+import structlog
+
 from dualspan_manifest import Manifest
 from dualspan_marketplace.deployments.helm import names as marks
 from dualspan_marketplace.deployments.helm import spaces, statistics
-from dualspan_marketplace.deployments.helm.api import Kubernetes
+from dualspan_marketplace.deployments.helm.api import Kubernetes, NoRightsError
+from dualspan_marketplace.deployments.helm.checks import Object
 from dualspan_marketplace.deployments.helm.cli import Helm
 from dualspan_marketplace.deployments.helm.kubelets import Kubelets
 from dualspan_marketplace.deployments.helm.logs import written
@@ -26,6 +29,7 @@ _GONE_SECONDS = 35.0
 _RIGHTS_SECONDS = 5.0
 _LOOK_SECONDS = 0.2
 _LOG_END = 2000
+_log = structlog.stdlib.get_logger()
 
 
 class HelmProvisioner:
@@ -127,25 +131,25 @@ class HelmProvisioner:
         found = self._cluster.get("Namespace", names.namespace)
         if found is None:
             self._cluster.make(wanted)
-        elif not spaces.is_as(wanted["metadata"]["labels"], found["metadata"].get("labels", {})):
+        elif not _is_ours(found, names):
             labels = " ".join(f"{key}={value}" for key, value in wanted["metadata"]["labels"].items())
             words = f"The namespace {names.namespace} is not as the platform makes it."
             raise CannotStartError(
                 f"{words} Put it right: kubectl label --overwrite namespace {names.namespace} {labels}"
             )
         if self._account is not None:
-            self._cluster.make(spaces.binding(names, self._account))
-            self._await_rights(names)
+            self._bind(names, self._account)
         self._cluster.put(spaces.quota(names, self._quota))
         self._cluster.put(spaces.denial(names))
 
-    def _await_rights(self, names: Names) -> None:
-        """The cluster takes a moment to give what was just bound."""
+    def _bind(self, names: Names, account: Account) -> None:
+        """Give the account its role; the cluster takes a moment to let it have what was just bound."""
+        self._cluster.make(spaces.binding(names, account))
         until = time.monotonic() + _RIGHTS_SECONDS
         while True:
             try:
                 self._cluster.labelled("Secret", names.selector, names.namespace)
-            except UnreachableError:
+            except NoRightsError:
                 if time.monotonic() > until:
                     raise
                 time.sleep(_LOOK_SECONDS)
@@ -154,9 +158,19 @@ class HelmProvisioner:
 
     def _see(self, names: Names) -> Seen:
         """All that is there; nothing is asked of a namespace that is not: there are no rights in it."""
-        if self._cluster.get("Namespace", names.namespace) is None:
+        space = self._cluster.get("Namespace", names.namespace)
+        if space is None:
             return Seen((), (), (), (), {})
+        try:
+            return self._seen(names)
+        except NoRightsError:
+            # Whoever made the namespace has ended before it gave the account its role there.
+            if self._account is None or not _is_ours(space, names):
+                raise
+        self._bind(names, self._account)
+        return self._seen(names)
 
+    def _seen(self, names: Names) -> Seen:
         def labelled(kind: str) -> list[dict[str, Any]]:
             return self._cluster.labelled(kind, names.selector, names.namespace)
 
@@ -206,11 +220,23 @@ class HelmProvisioner:
         mark = f"{marks.PLATFORM}={self._platform}"
         found = set[tuple[str, str]]()
         for space in self._cluster.labelled("Namespace", mark):
-            for kind in ("Secret", "Deployment"):
-                for each in self._cluster.labelled(kind, mark, space["metadata"]["name"]):
-                    annotations = each["metadata"].get("annotations", {})
-                    found.add((annotations.get(marks.TENANT_ID, ""), annotations.get(marks.SUBSCRIPTION_ID, "")))
+            for each in self._marked(space["metadata"]["name"], mark):
+                annotations = each["metadata"].get("annotations", {})
+                found.add((annotations.get(marks.TENANT_ID, ""), annotations.get(marks.SUBSCRIPTION_ID, "")))
         return [SubscriptionName(*each) for each in sorted(found) if all(each)]
+
+    def _marked(self, namespace: str, mark: str) -> list[Object]:
+        """What tells whose it is. One tenant's namespace that was left half made, or ends, keeps nobody else's."""
+        try:
+            return [each for kind in ("Secret", "Deployment") for each in self._cluster.labelled(kind, mark, namespace)]
+        except NoRightsError as err:
+            _log.warning("a namespace tells nothing", namespace=namespace, error=str(err))
+            return []
+
+
+def _is_ours(namespace: Object, names: Names) -> bool:
+    wanted = spaces.namespace(names)["metadata"]["labels"]
+    return spaces.is_as(wanted, namespace["metadata"].get("labels", {}))
 
 
 def _told(orders: Orders, outlook: Outlook) -> Orders:

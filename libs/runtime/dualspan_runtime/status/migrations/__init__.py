@@ -1,0 +1,1 @@
+"""Readings of what a service's tables take."""

@@ -1,0 +1,97 @@
+"""How a service is, counted when it is asked; and the readings that growth is told from."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+from typing import TypeAlias
+
+import structlog
+from redis.exceptions import RedisError
+
+from dualspan_runtime.broker import connect_once
+from dualspan_runtime.database import Connection, Database
+from dualspan_runtime.errors import NotFound
+from dualspan_runtime.names import ResourceName
+from dualspan_runtime.settings import PlatformSettings
+from dualspan_runtime.status import store
+from dualspan_runtime.status.model import Evidence, TableSize
+
+EvidenceSource: TypeAlias = Callable[[Connection], Awaitable[Sequence[Evidence]]]
+STATUS_NAME = ResourceName("services/{service}/status")
+EVIDENCE_NAME = ResourceName("services/{service}/evidence")
+RELEASE = version("dualspan-runtime")
+_SPAN = timedelta(days=7)
+_KEPT = timedelta(days=8)
+# More often than readings are taken: who begins in the middle of an hour takes that hour's, too.
+_PAUSE_SECONDS = 600.0
+_BROKER_SECONDS = 2.0
+_log = structlog.stdlib.get_logger()
+
+
+class Status:
+    """One service's own view of itself.
+
+    Args:
+        service: Its name, which is its schema's, too.
+        database: Its schema.
+        platform: Where the broker is.
+        has_queue: Tasks wait for a worker of the service.
+        evidence: Counts what its data show, in a platform transaction; None: nothing.
+    """
+
+    def __init__(
+        self,
+        service: str,
+        database: Database,
+        platform: PlatformSettings,
+        *,
+        has_queue: bool = False,
+        evidence: EvidenceSource | None = None,
+    ) -> None:
+        self.service = service
+        self.has_queue = has_queue
+        self.started_at = datetime.now(UTC)
+        self._database = database
+        self._platform = platform
+        self._evidence = evidence
+
+    def check_service(self, service: str) -> None:
+        """Checks that a name is about this service.
+
+        Raises:
+            NotFound: It is another (`SERVICE_NOT_FOUND`).
+        """
+        if service != self.service:
+            raise NotFound("SERVICE_NOT_FOUND", f"This is {self.service}; ask {service} itself.")
+
+    async def sizes(self) -> list[TableSize]:
+        """What the tables take, the largest first."""
+        async with self._database.platform_transaction(readonly=True) as connection:
+            return await store.read_sizes(connection, self.service, _SPAN)
+
+    async def waiting(self) -> int | None:
+        """How many tasks wait in the service's queue; None while the broker does not answer."""
+        client = connect_once(self._platform.redis_url, seconds=_BROKER_SECONDS)
+        try:
+            # As Celery's transport has it: a list of the queue's name.
+            return await client.llen(self.service)
+        except (RedisError, OSError) as error:
+            _log.warning("the broker does not say how many tasks wait", error=str(error))
+            return None
+        finally:
+            await client.aclose()
+
+    async def evidence(self) -> Sequence[Evidence]:
+        """What the data show, over all tenants."""
+        if self._evidence is None:
+            return ()
+        async with self._database.platform_transaction(readonly=True) as connection:
+            return await self._evidence(connection)
+
+    async def run(self) -> None:
+        """Takes the readings for ever."""
+        while True:
+            async with self._database.platform_transaction() as connection:
+                await store.keep_sizes(connection, self.service, _KEPT)
+            await asyncio.sleep(_PAUSE_SECONDS)

@@ -1,0 +1,1 @@
+"""Pages of panels that people put together."""
