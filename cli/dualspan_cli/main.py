@@ -34,6 +34,8 @@ _COMMANDS: Mapping[str, str] = {
     "tenants": "accounts:tenants",
     "users": "accounts:users",
     "tokens": "accounts:tokens",
+    "oidc": "oidc:oidc",
+    "platform": "platform:platform",
     "query": "query:query",
     "gateways": "gateways:gateways",
     "tags": "gateways:tags",

@@ -117,6 +117,7 @@ class Session:
     identity: IdentityServiceAsyncStub
     onboarding: OnboardingServiceAsyncStub
     historian: HistorianServiceAsyncStub
+    identity_channel: grpc.aio.Channel
     onboarding_channel: grpc.aio.Channel
     historian_channel: grpc.aio.Channel
     analytics_channel: grpc.aio.Channel
@@ -216,6 +217,7 @@ async def open_session(access: Access, tenant: str = "") -> AsyncGenerator[Sessi
             identity=IdentityServiceStub(identity),
             onboarding=OnboardingServiceStub(onboarding),
             historian=HistorianServiceStub(historian),
+            identity_channel=identity,
             onboarding_channel=onboarding,
             historian_channel=historian,
             analytics_channel=analytics,

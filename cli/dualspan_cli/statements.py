@@ -10,6 +10,7 @@ import base64
 import binascii
 import hashlib
 import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +20,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.utils import CryptographyDeprecationWarning
 
 from dualspan_cli.errors import CommandError
 
@@ -165,7 +167,9 @@ def _decoded(text: str, what: str) -> bytes:
 def _chain(pem: str) -> tuple[x509.Certificate, x509.Certificate]:
     """The key's certificate and the CA's, each checked."""
     try:
-        certificates = x509.load_pem_x509_certificates(pem.encode())
+        # A serial number that a flipped bit made negative is found by the signature, not by a warning.
+        with warnings.catch_warnings(action="ignore", category=CryptographyDeprecationWarning):
+            certificates = x509.load_pem_x509_certificates(pem.encode())
         written = "".join(one.public_bytes(serialization.Encoding.PEM).decode() for one in certificates)
         leaf, authority = certificates
         authority.verify_directly_issued_by(authority)

@@ -16,6 +16,7 @@ from dualspan.marketplace.v1 import subscriptions_pb2 as subscriptions
 from dualspan_cli.apps_here import PLATFORM_PUBLISHER, RunningApp, running_app
 from dualspan_cli.commands.subscriptions import following
 from dualspan_cli.demo.image import AppImage
+from dualspan_cli.demo.keeping import keep
 from dualspan_cli.demo.onboard import unless_there, wait_for
 from dualspan_cli.demo.places import SITES, Places
 from dualspan_cli.demo.production import plan_production
@@ -120,10 +121,11 @@ class Board:
         return Shown(running, machines, round(time.monotonic() - begin, 1), why)
 
     async def _describe(self, servers: Sequence[str]) -> None:
-        """Which machines there are, where they stand, what they are to do and what somebody watches."""
+        """Which machines there are, where they stand, what they are to do, what somebody watches and keeps."""
         await Places(self._session).fill(servers)
         await plan_production(self._session)
         await watch(self._session)
+        await keep(self._session)
 
     async def _subscribe(self) -> None:
         """Every machine that suits, and until the app is well."""

@@ -37,7 +37,7 @@ async def watch(session: Session) -> None:
     if not (await energy.ListTariffs(energy_pb2.ListTariffsRequest(parent=session.tenant))).tariffs:
         await energy.UpdateTariff(energy_pb2.UpdateTariffRequest(tariff=_tariff(session.tenant)))
     charts: SpcServiceAsyncStub = SpcServiceStub(session.analytics_channel)
-    for chart_id, chart in _charts():
+    for chart_id, chart in (*_charts(), _study()):
         create = spc_pb2.CreateControlChartRequest(
             parent=session.tenant, control_chart_id=chart_id, control_chart=chart
         )
@@ -101,6 +101,24 @@ def _charts() -> Iterator[tuple[str, spc_pb2.ControlChart]]:
     )
 
 
+def _study() -> tuple[str, spc_pb2.ControlChart]:
+    """One product of one machine against its specification: only such a chart has a capability."""
+    message = spc_pb2.ControlChart
+    return (
+        "part-weight-ha-1180",
+        message(
+            display_name="Part weight of HA-1180",
+            kind=spc_pb2.CONTROL_CHART_KIND_XBAR_S,
+            asset="imm01",
+            property="part-weight",
+            subgrouping=message.Subgrouping(
+                count=5, sampled_by="cycle-count", split_by="product-code", only=["HA-1180"]
+            ),
+            specification=message.Specification(lower=355.0, upper=358.0),
+        ),
+    )
+
+
 def _rules() -> Iterator[tuple[str, alarms_pb2.AlarmRule]]:
     message = alarms_pb2.AlarmRule
     for rule_id, model, name in (("mould-down", _MOULDING, "Moulding machine"), ("press-down", _CURING, "Press")):
@@ -124,7 +142,7 @@ def _rules() -> Iterator[tuple[str, alarms_pb2.AlarmRule]]:
             scope=message.Scope(model=_MOULDING),
             source=alarms_pb2.ALARM_SOURCE_PROPERTY,
             property="hopper-level",
-            limits=message.Limits(limits=[message.Limit(level="L", value=45.0)], deadband=5.0),
+            limits=message.Limits(limits=[message.Limit(level="L", value=34.0)], deadband=5.0),
             priority=alarms_pb2.ALARM_PRIORITY_MEDIUM,
             consequence="The machine starves.",
             response="Fill the hopper from the silo.",
@@ -137,7 +155,7 @@ def _rules() -> Iterator[tuple[str, alarms_pb2.AlarmRule]]:
             scope=message.Scope(model=_MOULDING),
             source=alarms_pb2.ALARM_SOURCE_PROPERTY,
             property="hours-until-service",
-            limits=message.Limits(limits=[message.Limit(level="L", value=60.0)]),
+            limits=message.Limits(limits=[message.Limit(level="L", value=8.0)]),
             priority=alarms_pb2.ALARM_PRIORITY_LOW,
             consequence="Wear goes unnoticed.",
             response="Plan the service with maintenance.",

@@ -21,7 +21,7 @@ from starlette.responses import PlainTextResponse, Response
 from dualspan_console.languages import LANGUAGES, choose_language
 
 FOLDER = Path(__file__).parent / "client"
-STYLES = ("tokens", "base", "parts", "shell", "pages")
+STYLES = ("tokens", "base", "parts", "shell", "pages", "gateways", "dashboards", "admin")
 _TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",

@@ -49,6 +49,7 @@ class TableForm(StrEnum):
     CSV = "csv"
     XLSX = "xlsx"
     ARROW = "arrow"
+    PARQUET = "parquet"
 
 
 class JoinWay(StrEnum):
@@ -72,6 +73,7 @@ _FORMS = {
     TableForm.CSV: contract.TABLE_FORM_CSV,
     TableForm.XLSX: contract.TABLE_FORM_XLSX,
     TableForm.ARROW: contract.TABLE_FORM_ARROW,
+    TableForm.PARQUET: contract.TABLE_FORM_PARQUET,
 }
 _QUALITIES = {
     QualityWay.NOTHING: contract.QUALITY_COLUMNS_UNSPECIFIED,
@@ -99,7 +101,7 @@ def query(
     quality: Annotated[QualityWay, typer.Option(help="What stands beside each value.")] = QualityWay.NOTHING,
     time_zone: Annotated[str, typer.Option(help="Of the times, such as Asia/Shanghai; UTC if not given.")] = "",
     form: Annotated[TableForm | None, typer.Option(help="By the file's ending, or a table on the screen.")] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="The file: .csv, .xlsx or .arrow.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help=".csv, .xlsx, .arrow or .parquet.")] = None,
     tenant: TenantOption = "",
     data: DataOption = None,
     as_json: JsonFlag = False,
@@ -146,7 +148,7 @@ def _form(form: TableForm | None, output: Path | None) -> TableForm:
     if form is None:
         ending = output.suffix.lstrip(".") if output else ""
         form = TableForm(ending) if ending in set(TableForm) else TableForm.CSV if output else TableForm.TABLE
-    if form in {TableForm.XLSX, TableForm.ARROW} and output is None and sys.stdout.isatty():
+    if form not in {TableForm.TABLE, TableForm.CSV} and output is None and sys.stdout.isatty():
         words = f"A file of the form {form.value} is not for a screen. Say where it goes with --output."
         raise CommandError("OUTPUT_MISSING", words, exit_code=2)
     return form

@@ -19,15 +19,17 @@ if TYPE_CHECKING:  # exists in the stub file only
 _LIST = ("subscription", "app", "version", "plan", "state", "assets", "problem")
 _READS = ("tag", "role", "asset", "property", "unit")
 _WRITES = ("tag", "asset", "output", "unit")
+_REFUSED = ("refuse_time", "host", "port", "reason")
 
 
 @dataclass(frozen=True, slots=True)
 class _Whole:
-    """A subscription, what it reads and what it writes."""
+    """A subscription, what it reads, what it writes and what it did not reach."""
 
     subscription: contract.Subscription
     granted: contract.ListGrantedTagsResponse
     written: list[results.ResultTag]
+    refused: contract.ListEgressRefusalsResponse
 
 
 def list_all(tenant: TenantOption = "", data: DataOption = None, as_json: JsonFlag = False) -> None:
@@ -44,18 +46,21 @@ def list_all(tenant: TenantOption = "", data: DataOption = None, as_json: JsonFl
 def show(
     subscription: SubscriptionArgument, tenant: TenantOption = "", data: DataOption = None, as_json: JsonFlag = False
 ) -> None:
-    """Show one: where it stands, the tags that its app may read, and the tags that it writes results to."""
+    """Show one: where it stands, the tags that its app may read, those it writes results to, hosts it was refused."""
 
     async def use(session: Session) -> _Whole:
         given = await found(session, subscription)
         granted = await stub(session).ListGrantedTags(contract.ListGrantedTagsRequest(parent=given.name))
-        return _Whole(given, granted, await _results(session, subscription))
+        refused = await stub(session).ListEgressRefusals(contract.ListEgressRefusalsRequest(parent=given.name))
+        return _Whole(given, granted, await _results(session, subscription), refused)
 
     whole = with_session(use, tenant=tenant, data=data)
     if as_json:
         granted = [as_dict(each) for each in whole.granted.granted_tags]
         written = [as_dict(each) for each in whole.written]
-        print_json(as_dict(whole.subscription) | {"granted_tags": granted, "result_tags": written})
+        refused = [as_dict(each) for each in whole.refused.egress_refusals]
+        tags = {"granted_tags": granted, "result_tags": written}
+        print_json(as_dict(whole.subscription) | tags | {"egress_refusals": refused})
         return
     _print(whole)
 
@@ -99,3 +104,6 @@ def _print(whole: _Whole) -> None:
     print_rows([as_dict(each) for each in whole.granted.granted_tags], as_json=False, columns=_READS)
     screen.print(f"It writes {len(whole.written)} tags:")
     print_rows([as_dict(each) for each in whole.written], as_json=False, columns=_WRITES)
+    if whole.refused.egress_refusals:
+        screen.print("It tried to reach, and was refused:")
+        print_rows([as_dict(each) for each in whole.refused.egress_refusals], as_json=False, columns=_REFUSED)

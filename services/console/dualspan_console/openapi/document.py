@@ -11,6 +11,7 @@ from dualspan_console.openapi.operations import operation_of, path_of
 from dualspan_console.openapi.own import OWN_PATHS, OWN_SCHEMAS
 from dualspan_console.openapi.schemas import Schemas, reachable
 from dualspan_console.transcoding.callers import CSRF_HEADER
+from dualspan_console.transcoding.conditions import IF_MATCH
 from dualspan_console.transcoding.contracts import Route
 from dualspan_console.transcoding.intake import LONGEST_SECONDS, TIMEOUT_HEADER
 from dualspan_console.transcoding.problems import PROBLEM_TYPE
@@ -58,6 +59,13 @@ _PARAMETERS = {
         "required": False,
         "schema": {"type": "string"},
         "description": "With the session's cookie: `csrf` of `GET /v1/session`.",
+    },
+    "IfMatch": {
+        "name": IF_MATCH,
+        "in": "header",
+        "required": False,
+        "schema": {"type": "string", "pattern": r'^(\*|"[!#-~]+")$'},
+        "description": "The ETag that an answer had: if another state is there by now, nothing is done (412).",
     },
     "RequestTimeout": {
         "name": TIMEOUT_HEADER,

@@ -10,6 +10,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from dualspan_console.openapi.comments import Comments, first_sentence
 from dualspan_console.openapi.schemas import Schema, Schemas, behaviours
+from dualspan_console.transcoding.conditions import etag_holder
 from dualspan_console.transcoding.contracts import Route
 from dualspan_console.transcoding.events import EVENT_STREAM
 from dualspan_console.transcoding.intake import JSON
@@ -22,6 +23,7 @@ _DEEPEST = 3
 PROBLEM: Final = {"$ref": "#/components/responses/Problem"}
 TIMEOUT: Final = {"$ref": "#/components/parameters/RequestTimeout"}
 CSRF: Final = {"$ref": "#/components/parameters/CsrfToken"}
+CONDITION: Final = {"$ref": "#/components/parameters/IfMatch"}
 SIGNED_IN: Final[Sequence[Mapping[str, list[str]]]] = ({"session": []}, {"bearer": []})
 
 
@@ -86,6 +88,8 @@ def _parameters(route: Route, schemas: Schemas, comments: Comments) -> Iterator[
         yield from _query(route.method.input_type, schemas, comments, taken)
     if route.verb != "GET":
         yield CSRF
+    if etag_holder(route) is not None:
+        yield CONDITION
     if not route.method.server_streaming:
         yield TIMEOUT
 

@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dualspan_console.transcoding.callers import Access, Callers
+from dualspan_console.transcoding.conditions import apply_condition, judged
 from dualspan_console.transcoding.contracts import Route, read_routes
 from dualspan_console.transcoding.events import EVENT_STREAM, events, first_message
 from dualspan_console.transcoding.files import file_response, file_stream
@@ -60,6 +61,7 @@ class Endpoint:
             return refuse_method(request, found.allowed)
         access = await self._callers.of(request)
         message = build_request(found.route, found.fields, read_query(request), await read_body(request))
+        apply_condition(request, found.route, message)
         if found.route.method.server_streaming:
             return await self._stream(request, found.route, message, access)
         answer = await self._upstream.call(found.route, message, access, read_timeout(request))
@@ -127,7 +129,7 @@ async def guarded(request: Request, handle: Callable[[Request], Awaitable[Respon
         except Problem as problem:
             response = _refused(request, problem)
         except grpc.aio.AioRpcError as error:
-            response = _refused(request, problem_of(error))
+            response = _refused(request, judged(request, problem_of(error)))
         except DomainError as error:
             response = _refused(request, own_problem(error))
         except ClientDisconnect:

@@ -13,6 +13,7 @@ from google.longrunning import operations_pb2
 from google.protobuf.message import DecodeError, Message
 from google.rpc import error_details_pb2, status_pb2
 
+from dualspan.runtime.v1.status_pb2 import GetServiceEvidenceRequest, GetServiceStatusRequest
 from dualspan_console.transcoding.callers import Access
 from dualspan_console.transcoding.contracts import Route, message_class
 from dualspan_console.transcoding.problems import STATUS, FieldProblem, Problem
@@ -22,6 +23,8 @@ from dualspan_runtime.settings import PlatformSettings
 
 # Which services have long-running operations; the id of one does not say whose it is.
 _WITH_OPERATIONS = ("onboarding", "analytics", "marketplace")
+# Every service answers these for itself.
+_OF_EACH = (GetServiceStatusRequest, GetServiceEvidenceRequest)
 _STATUS_DETAILS = "grpc-status-details-bin"
 _UNREACHABLE = "A part of the platform does not answer. Try again shortly."
 
@@ -64,6 +67,8 @@ class Upstream:
         """
         if route.service in self.channels:
             return await self._ask(route.service, route, request, access, seconds)
+        if isinstance(request, _OF_EACH):
+            return await self._ask(self._named(request.name), route, request, access, seconds)
         if isinstance(request, operations_pb2.ListOperationsRequest):
             return await self._ask(_service_of(request), route, request, access, seconds)
         for service in _WITH_OPERATIONS[:-1]:
@@ -82,6 +87,14 @@ class Upstream:
             response_deserializer=message_class(route.method.output_type).FromString,
         )
         return method(request, metadata=access.metadata)
+
+    def _named(self, name: str) -> str:
+        """Which service `services/{service}/…` is."""
+        service = name.split("/")[1]
+        if service not in self.channels:
+            told = f"There is no service {service!r}. There are {', '.join(sorted(self.channels))}."
+            raise Problem(404, "SERVICE_NOT_FOUND", told)
+        return service
 
     async def _ask(
         self, service: str, route: Route, request: Message, access: Access, seconds: float | None

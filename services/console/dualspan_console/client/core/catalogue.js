@@ -1,5 +1,5 @@
 // The enterprise's assets with what is measured at them: asked once, kept while the application is open.
-import { all } from "./api.js";
+import { all, get } from "./api.js";
 import { may, ofTenant, tenant } from "./session.js";
 import { language, local } from "./words.js";
 
@@ -37,7 +37,20 @@ export function catalogue() {
 }
 export const forgetCatalogue = () => {
   kept.answer = null;
+  names.clear();
 };
+
+const names = new Map();
+
+/** What one asset is called, without asking for all of them; its id where it cannot be told. */
+export async function assetName(id, signal) {
+  const name = ofTenant(`assets/${id}`);
+  if (!names.has(name) && may("onboarding.assets.read")) {
+    const found = await get(name, {}, signal).catch(() => null);
+    if (found) names.set(name, nameOf(found));
+  }
+  return names.get(name) ?? id;
+}
 
 async function load() {
   if (!may("onboarding.assets.read")) return build([], []);
@@ -59,7 +72,7 @@ export function build(assets, models) {
   for (const asset of assets) {
     const parent = byName.has(asset.parentAsset) ? asset.parentAsset : "";
     below.set(parent, [...(below.get(parent) ?? []), asset]);
-    for (const each of measuredOf(asset, properties.get(asset.model), pathOf(asset, byName)))
+    for (const each of measuredOf(asset, properties.get(asset.model), pathTo(asset, byName).map(nameOf)))
       measured.set(each.key, each);
   }
   const byText = new Intl.Collator(language, { numeric: true });
@@ -95,10 +108,10 @@ function measuredOf(asset, properties, path) {
 const kindOf = (known, index) =>
   known?.indexed && !index ? "VALUE_KIND_BYTES" : (known?.kind ?? "VALUE_KIND_FLOAT64");
 
-/** Names of what an asset is part of, the highest first. */
-function pathOf(asset, byName) {
+/** What an asset is part of, the highest first. */
+export function pathTo(asset, byName) {
   const path = [];
   for (let parent = byName.get(asset.parentAsset); parent && path.length < 8; parent = byName.get(parent.parentAsset))
-    path.unshift(nameOf(parent));
+    path.unshift(parent);
   return path;
 }

@@ -26,12 +26,18 @@ export async function loadSession() {
 }
 
 export async function signIn(email, password) {
-  keep(await post("session", { email, password }));
+  const before = session.value?.actor;
+  const answer = await post("session", { email, password });
+  // What pages still know is for whoever was here before: another person begins with an application that knows nothing.
+  if (before && before !== answer.actor) location.reload();
+  else keep(answer);
 }
 
+/** Ends the session, and with the page all that it knows. */
 export async function signOut() {
   await remove("session");
-  await loadSession();
+  keep({ ...session.value, signedIn: false, csrf: "" });
+  location.assign("/");
 }
 
 /** Remembers a language, and starts again in it. */

@@ -1,4 +1,6 @@
 // The words of the person's language, and numbers, dates and sizes as that language writes them.
+import { asDate, clocksIn } from "./clocks.js";
+
 const tongue = document.documentElement.lang;
 
 /** `en` or `zh`. */
@@ -55,25 +57,19 @@ export function bytes(size) {
   return `${number(Number((size / 2 ** (10 * step)).toPrecision(3)))} ${BYTES[step]}`;
 }
 
-const moments = new Intl.DateTimeFormat(tongue, { dateStyle: "medium", timeStyle: "medium" });
-const days = new Intl.DateTimeFormat(tongue, { dateStyle: "medium" });
-const clocks = new Intl.DateTimeFormat(tongue, { timeStyle: "medium" });
 const ages = new Intl.RelativeTimeFormat(tongue, { numeric: "auto", style: "long" });
 
-/** A date, from milliseconds since 1970, a `Date` or RFC 3339. */
-const asDate = (time) => (time instanceof Date ? time : new Date(time));
+const zones = new Map();
 
-/** Date and time of day. */
-export const dateTime = (time) => (time ? moments.format(asDate(time)) : "–");
-
-/** Date alone. */
-export const day = (time) => (time ? days.format(asDate(time)) : "–");
-
-/** Time of day; with its date if that is not today. */
-export function clock(time) {
-  const date = asDate(time);
-  return date.toDateString() === new Date().toDateString() ? clocks.format(date) : moments.format(date);
+/** The clocks of a time zone in the person's language; without one those of the person. */
+export function clocksOf(zone) {
+  if (!zones.has(zone)) zones.set(zone, clocksIn(tongue, zone || undefined));
+  return zones.get(zone);
 }
+
+/** The person's own: date and time of day; date alone; time of day, with its date if that is not today. */
+const { dateTime, day, clock } = clocksOf("");
+export { clock, dateTime, day };
 
 const UNITS = [
   ["year", 31557600],

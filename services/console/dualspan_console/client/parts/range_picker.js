@@ -25,7 +25,7 @@ export const SHORTEST_MS = 100;
 export const LONGEST_MS = 20 * 366 * DAY;
 
 /** For an input of date and time: local, without a zone. */
-function forInput(time) {
+export function forInput(time) {
   const date = new Date(time - new Date(time).getTimezoneOffset() * MINUTE);
   return date.toISOString().slice(0, 23);
 }

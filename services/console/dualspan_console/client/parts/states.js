@@ -51,14 +51,22 @@ export function Failure({ problem, again }) {
   <//>`;
 }
 
+function Outdated({ problem, again }) {
+  return html`<${Note} tone="warn" role="status">
+    <p>${t("core.outdated", { why: problem instanceof Problem ? problem.message : t("core.broken") })}</p>
+    <p><button class="button" onClick=${again}>${t("core.try_again")}</button></p>
+  <//>`;
+}
+
 /**
- * The view of what was asked with `useLoad`: keeps what is there while it is asked again.
+ * The view of what was asked with `useLoad`: keeps what is there while it is asked again, and when that fails.
  * @param {{of: ReturnType<typeof import("../core/load.js").useLoad>, children: (data: any) => any, lines?: number}} props
  */
 export function Loaded({ of, children, lines }) {
-  if (of.problem) return html`<${Failure} problem=${of.problem} again=${of.again} />`;
+  if (of.problem && !of.fits) return html`<${Failure} problem=${of.problem} again=${of.again} />`;
   if (of.data === undefined) return html`<${Waiting} told=${of.told} lines=${lines} />`;
-  return children(of.data);
+  // The same place with and without the note: what somebody types below it stays.
+  return [of.problem && html`<${Outdated} problem=${of.problem} again=${of.again} />`, children(of.data)];
 }
 
 /** Keeps a part that breaks from taking the rest with it. */

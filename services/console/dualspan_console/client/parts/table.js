@@ -50,9 +50,11 @@ function useWindow(box, count, rowHeight) {
 function useScrolls(box, isLong) {
   const [scrolls, setScrolls] = useState(isLong);
   useEffect(() => {
-    const look = () => setScrolls(isLong || box.current.scrollWidth > box.current.clientWidth);
+    // The table may be gone by the time that its size is told.
+    const element = box.current;
+    const look = () => setScrolls(isLong || element.scrollWidth > element.clientWidth);
     const watch = new ResizeObserver(look);
-    watch.observe(box.current);
+    watch.observe(element);
     look();
     return () => watch.disconnect();
   }, [isLong]);

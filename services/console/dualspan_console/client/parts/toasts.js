@@ -5,11 +5,27 @@ import { Icon } from "./icons.js";
 
 const STAY_MS = 8000;
 const toasts = signal([]);
+const timers = new Map();
 let count = 0;
+let isHeld = false;
 
 const drop = (id) => {
+  clearTimeout(timers.get(id));
+  timers.delete(id);
   toasts.value = toasts.value.filter((toast) => toast.id !== id);
 };
+
+function wait(id) {
+  clearTimeout(timers.get(id));
+  if (!isHeld) timers.set(id, setTimeout(() => drop(id), STAY_MS));
+}
+
+/** While somebody points at them, or has the focus in them, they stay. */
+function hold(now) {
+  isHeld = now;
+  if (now) timers.forEach((timer) => clearTimeout(timer));
+  else for (const { id } of toasts.value) wait(id);
+}
 
 /**
  * Says something.
@@ -20,7 +36,7 @@ export function toast(text, { undo, label } = {}) {
   count += 1;
   const id = count;
   toasts.value = [...toasts.value.slice(-2), { id, text, undo, label }];
-  setTimeout(() => drop(id), STAY_MS);
+  wait(id);
 }
 
 /** Does something, and says so, or says what went wrong. */
@@ -36,17 +52,23 @@ export async function attempt(action, said, options) {
 }
 
 export function Toasts() {
-  const act = ({ id, undo }) => {
+  const close = (id) => {
     drop(id);
+    // What goes from under the pointer, or with the focus, does not say that it is left.
+    hold(false);
+  };
+  const act = ({ id, undo }) => {
+    close(id);
     attempt(undo, t("core.undone"));
   };
-  return html`<div class="toasts" role="status" aria-live="polite">
+  return html`<div class="toasts" role="status" aria-live="polite"
+    onmouseenter=${() => hold(true)} onmouseleave=${() => hold(false)} onfocusin=${() => hold(true)} onfocusout=${() => hold(false)}>
     ${toasts.value.map(
       (each) =>
         html`<div class="toast" key=${each.id}>
           <span class="grow">${each.text}</span>
           ${each.undo && html`<button onClick=${() => act(each)}>${each.label ?? t("core.undo")}</button>`}
-          <button aria-label=${t("core.close")} onClick=${() => drop(each.id)}><${Icon} name="close" /></button>
+          <button aria-label=${t("core.close")} onClick=${() => close(each.id)}><${Icon} name="close" /></button>
         </div>`,
     )}
   </div>`;

@@ -12,7 +12,8 @@ export const searchWords = (search) => search.toLowerCase().split(/\s+/).filter(
 /**
  * The nodes in sight, in order: children of what is open, or all that fits a search with what is above it.
  * @param {TreeNode[]} roots @param {Set<string>} open @param {string[]} words
- * @typedef {{id: string, text: string, icon?: string, children?: TreeNode[], detail?: string, search?: string}} TreeNode
+ * @typedef {{id: string, text: string, icon?: string, children?: TreeNode[], detail?: string, search?: string,
+ *   aside?: string, canPick?: boolean}} TreeNode `canPick`: has a tick of its own, branch or not
  */
 export function visible(roots, open, words) {
   const rows = [];
@@ -42,16 +43,18 @@ export function visible(roots, open, words) {
  * @param {(node: TreeNode) => void} props.pick
  * @param {Set<string>} props.picked ids
  * @param {string} props.label
- * @param {string} [props.search]
+ * @param {string} [props.search] of what is shown only what has these words
+ * @param {string} [props.marks] words to mark where `search` is not for the tree to do
  * @param {number} [props.height] of a row, in pixels
  */
-export function Tree({ roots, open, setOpen, pick, picked, label, search = "", height = 36 }) {
+export function Tree({ roots, open, setOpen, pick, picked, label, search = "", marks = "", height = 36 }) {
   const box = useRef(null);
   const [top, setTop] = useState(0);
   const [shown, setShown] = useState(40);
   const [at, setAt] = useState(null);
   const wantsFocus = useRef(false);
   const words = useMemo(() => searchWords(search), [search]);
+  const marked = useMemo(() => (marks ? searchWords(marks) : words), [marks, words]);
   const rows = useMemo(() => visible(roots, open, words), [roots, open, words]);
   const current = Math.max(
     0,
@@ -99,15 +102,16 @@ export function Tree({ roots, open, setOpen, pick, picked, label, search = "", h
       ArrowRight: () => (hasChildren && !row.open ? toggle(row.node.id, true) : move(current + 1)),
       ArrowLeft: () => (row.open && hasChildren ? toggle(row.node.id, false) : move(parentOf(current))),
       Enter: () => choose(row),
-      " ": () => choose(row),
+      " ": () => (row.node.canPick ? pick(row.node) : choose(row)),
     };
     if (!actions[event.key]) return;
     event.preventDefault();
     actions[event.key]();
   };
-  const choose = (row) => {
+  const choose = (row, isTick) => {
     setAt(row.node.id);
-    if ((row.node.children ?? []).length > 0) toggle(row.node.id, !row.open);
+    if (isTick) pick(row.node);
+    else if ((row.node.children ?? []).length > 0) toggle(row.node.id, !row.open);
     else pick(row.node);
   };
   const first = Math.max(0, Math.floor(top / height) - SPARE_ROWS);
@@ -128,7 +132,7 @@ export function Tree({ roots, open, setOpen, pick, picked, label, search = "", h
             row=${row}
             place=${first + index}
             height=${height}
-            words=${words}
+            words=${marked}
             isCurrent=${first + index === current}
             isPicked=${picked.has(row.node.id)}
             choose=${choose}
@@ -153,10 +157,11 @@ function Row({ row, place, height, words, isCurrent, isPicked, choose }) {
     aria-expanded=${hasChildren ? open : undefined}
     aria-selected=${isPicked}
     title=${node.detail ?? node.text}
-    onClick=${() => choose(row)}
+    onClick=${(event) => choose(row, Boolean(event.target.closest(".tick-box")))}
   >
     ${hasChildren ? html`<span class="turn"><${Icon} name="turn" /></span>` : html`<span class="turn-none"></span>`}
-    ${node.icon && html`<${Icon} name=${isPicked ? "check" : node.icon} />`}
+    ${node.canPick && html`<span class="tick-box ${isPicked ? "on" : ""}" aria-hidden="true">${isPicked && html`<${Icon} name="check" />`}</span>`}
+    ${node.icon && html`<${Icon} name=${isPicked && !node.canPick ? "check" : node.icon} />`}
     <span class="ellipsis grow"><${Marked} text=${node.text} words=${words} /></span>
     ${node.aside && html`<span class="dim small nowrap">${node.aside}</span>`}
   </div>`;

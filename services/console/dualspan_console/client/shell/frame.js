@@ -19,8 +19,9 @@ export function Application({ base }) {
 
 function Frame({ base }) {
   const [open, setOpen] = useState(false);
-  const { page, busy } = usePage(place.value.path);
+  const { page, busy, isBare } = usePage(place.value.path);
   useEffect(() => bindKey("ctrl+k", openPalette), []);
+  if (isBare) return html`<main id="main" class="bare" tabindex="-1"><${Boundary}>${page}<//></main><${Toasts} />`;
   return html`<a class="skip button" href="#main" onClick=${toMain}>${t("nav.skip")}</a>
     ${busy && html`<div class="bar-of-load" role="progressbar" aria-label=${t("core.asking")}></div>`}
     <div class="shell" onKeyDown=${(event) => event.key === "Escape" && setOpen(false)}>
@@ -71,7 +72,8 @@ function usePage(path) {
     setState((old) => ({ ...old, busy: true }));
     found.route.load().then(
       ({ default: Page }) => {
-        if (wanted.current === path) setState({ page: html`<${Page} ...${found.values} />`, busy: false });
+        if (wanted.current !== path) return;
+        setState({ page: html`<${Page} ...${found.values} />`, busy: false, isBare: found.route.bare === true });
       },
       () => newRelease(),
     );

@@ -1,5 +1,5 @@
 // The side: what there is for this person, and who they are.
-import { go, match, place } from "../core/router.js";
+import { match, place } from "../core/router.js";
 import { chooseLanguage, may, session, signOut } from "../core/session.js";
 import { switchTheme } from "../core/theme.js";
 import { html } from "../core/view.js";
@@ -75,11 +75,7 @@ function Who() {
       <button
         type="button"
         data-do="sign-out"
-        onClick=${() =>
-          attempt(async () => {
-            await signOut();
-            go("/");
-          })}
+        onClick=${() => attempt(signOut)}
       >
         <${Icon} name="leave" />${t("nav.sign_out")}
       </button>

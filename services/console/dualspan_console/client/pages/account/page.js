@@ -2,12 +2,13 @@
 import { get, post, remove } from "../../core/api.js";
 import { useLoad } from "../../core/load.js";
 import { loadSession, session } from "../../core/session.js";
-import { html } from "../../core/view.js";
+import { html, useState } from "../../core/view.js";
 import { ago, dateTime, t } from "../../core/words.js";
 import { Badge, PageHead } from "../../parts/layout.js";
 import { Loaded } from "../../parts/states.js";
 import { Table } from "../../parts/table.js";
 import { attempt } from "../../parts/toasts.js";
+import { Password } from "./password.js";
 
 const BROWSERS = [
   ["Edg/", "Edge"],
@@ -34,6 +35,7 @@ function browser(userAgent) {
 export default function Account() {
   const { actor, email, displayName, roles, session: current } = session.value;
   const loaded = useLoad((signal) => get(`${actor}/sessions`, { pageSize: 100 }, signal), [actor]);
+  const [changing, setChanging] = useState(false);
   const end = async (name) => {
     await attempt(() => remove(name), t("account.ended"));
     if (name === current) await loadSession();
@@ -68,7 +70,9 @@ export default function Account() {
         </button>`,
     },
   ];
-  return html`<${PageHead} title=${t("account.title")} />
+  const change = html`<button class="button" data-do="password" onClick=${() => setChanging(true)}>${t("account.change_password")}</button>`;
+  return html`<${PageHead} title=${t("account.title")} actions=${change} />
+    ${changing && html`<${Password} close=${() => setChanging(false)} />`}
     <div class="stack">
       <section class="card">
         <dl class="facts">

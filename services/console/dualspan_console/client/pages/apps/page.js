@@ -39,7 +39,7 @@ export async function open(name) {
 
 export default function Apps() {
   const loaded = useLoad(read, []);
-  useEvery(REFRESH_MS, loaded.again);
+  useEvery(REFRESH_MS, loaded.renew);
   const shop =
     may("marketplace.catalogue.read") &&
     html`<a class="button" href="/market"><${Icon} name="shop" />${t("apps.to_market")}</a>`;

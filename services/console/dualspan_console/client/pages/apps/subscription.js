@@ -40,7 +40,7 @@ async function read(id, signal) {
 export default function Subscription({ subscription: id }) {
   const loaded = useLoad((signal) => read(id, signal), [id]);
   const moving = loaded.data && isMoving(loaded.data.subscription.state);
-  useEvery(moving ? MOVING_MS : RESTING_MS, loaded.again);
+  useEvery(moving ? MOVING_MS : RESTING_MS, loaded.renew);
   return html`<${Loaded} of=${loaded} lines=${5}
     >${(found) => html`<${Page} id=${id} ...${found} again=${loaded.again} />`}<//
   >`;

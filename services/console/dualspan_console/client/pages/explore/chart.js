@@ -1,13 +1,13 @@
 // The chart of a page: keeps lines up to date with what is explored, live and stored.
-import { follow } from "../../core/live.js";
+import { followSamples } from "../../core/live_samples.js";
 import { dark } from "../../core/theme.js";
-import { ofTenant } from "../../core/session.js";
 import { html, useEffect, useRef, useState } from "../../core/view.js";
 import { t } from "../../core/words.js";
 import { LONGEST_MS, SHORTEST_MS } from "../../parts/range_picker.js";
 import { Failure } from "../../parts/states.js";
+import { Lane } from "./notes.js";
 import { Plot } from "./plot.js";
-import { append, carry, nothing, readLines } from "./samples.js";
+import { append, carry, isGrown, nothing, readLines } from "./samples.js";
 
 /** A hand that moves is waited for this long before more is asked. */
 const SETTLE_MS = 90;
@@ -15,6 +15,10 @@ const SETTLE_MS = 90;
 const FRAME_MS = 50;
 /** A live chart that has grown by this share of its span is asked for again: what came live is not thinned. */
 const RENEW_SHARE = 0.4;
+/** One whose lines have grown long is asked for again no sooner than this. */
+const RENEW_MS = 10000;
+/** What is asked for before its stream is open misses nothing that one sees, if that was not longer ago. */
+const OPENING_MS = 1000;
 
 /** Keeps a span inside of what a chart can show, about its middle. */
 export function bounded(from, to) {
@@ -30,10 +34,11 @@ export function bounded(from, to) {
  * @param {(range: {from: number, to: number}) => void} props.choose another span, by hand
  * @param {(seen: {lines: Map, moment: number | null, range: [number, number]}) => void} props.seen what the legend shows
  * @param {{current: Plot | null}} props.plotOf
+ * @param {object[]} props.notes with `from` and `to` in seconds @param {(note: object) => void} props.openNote
  */
-export function Chart({ series, explored, choose, seen, plotOf }) {
+export function Chart({ series, explored, choose, seen, plotOf, notes, openNote }) {
   const element = useRef(null);
-  const state = useRef({ lines: new Map(), range: [0, 1], moment: null, asked: null, timer: 0 });
+  const state = useRef({ lines: new Map(), range: [0, 1], moment: null, asked: null, timer: 0, points: 800 });
   const props = useRef(null);
   props.current = { series, explored, choose, seen };
   const [isLive, setIsLive] = useState(false);
@@ -57,11 +62,13 @@ export function Chart({ series, explored, choose, seen, plotOf }) {
     state.current.asked = abort;
     const [from, to] = state.current.range.map((moment) => moment * 1000);
     const points = Math.max(200, element.current?.clientWidth ?? 800);
+    state.current.points = points;
     try {
       const answer = await readLines(props.current.series, { from, to, points }, abort.signal);
       if (props.current.explored.last) {
         for (const [key, line] of answer.lines) carry(line, state.current.lines.get(key) ?? nothing());
       }
+      for (const line of answer.lines.values()) line.asked = line.time.length;
       state.current.lines = answer.lines;
       setProblem(null);
       draw();
@@ -109,6 +116,7 @@ export function Chart({ series, explored, choose, seen, plotOf }) {
     state.current.keys = keys;
   }, [keys, explored.last, explored.from, explored.to]);
   useEffect(draw, [series.map(({ hidden, colour }) => `${hidden}${colour}`).join(), dark.value]);
+  useEffect(() => plotOf.current?.mark(notes), [notes]);
   useLive({ series, keys, explored, state, draw, ask, setIsLive });
 
   const onKey = (event) => {
@@ -129,6 +137,7 @@ export function Chart({ series, explored, choose, seen, plotOf }) {
   return html`<div class="chart-box">
     ${explored.last > 0 && html`<span class="badge live ${isLive ? "good" : "warn"}" role="status">${isLive ? t("explore.live") : t("explore.connecting")}</span>`}
     ${problem && html`<${Failure} problem=${problem} again=${ask} />`}
+    <${Lane} notes=${notes} range=${state.current.range} area=${plotOf.current?.area} open=${openNote} />
     <div
       class="chart"
       ref=${element}
@@ -147,29 +156,34 @@ function useLive({ series, keys, explored, state, draw, ask, setIsLive }) {
     if (!last || series.length === 0) return undefined;
     const byTag = new Map();
     for (const each of series) if (each.shift === 0) byTag.set(each.tagId, [...(byTag.get(each.tagId) ?? []), each]);
-    const receive = ({ frame }) => {
+    const receive = (frame) => {
       for (const block of frame) take(block, byTag, state.current.lines);
     };
-    const stop =
-      byTag.size === 0
-        ? () => {}
-        : follow(
-            ofTenant("samples:subscribe"),
-            { tagIds: [...byTag.keys()], includeLatest: true },
-            { receive, state: setIsLive },
-          );
     const begun = Date.now();
     let asked = begun;
+    let wasLive = false;
+    const renew = () => {
+      asked = Date.now();
+      ask();
+    };
+    // A stream that comes back begins with the newest sample: what came meanwhile is asked for, so that no line is
+    // drawn across it.
+    const follow = (now) => {
+      setIsLive(now);
+      if (now && (wasLive || Date.now() - begun > OPENING_MS)) renew();
+      wasLive ||= now;
+    };
+    const stop = byTag.size === 0 ? () => {} : followSamples([...byTag.keys()], { receive, state: follow });
     const step = Math.max(FRAME_MS, last / 2000);
     const timer = setInterval(
       () => {
         if (document.hidden) return;
         const now = Date.now();
         state.current.range = [(now - last) / 1000, now / 1000];
-        if (now - asked > last * RENEW_SHARE && now - asked > 2000) {
-          asked = now;
-          ask();
-        } else draw();
+        const grown = [...state.current.lines.values()].some((line) => isGrown(line, state.current.points));
+        const pause = grown ? Math.min(RENEW_MS, last * RENEW_SHARE) : last * RENEW_SHARE;
+        if (now - asked > Math.max(2000, pause)) renew();
+        else draw();
       },
       Math.min(step, 1000),
     );

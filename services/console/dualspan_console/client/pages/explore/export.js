@@ -4,6 +4,7 @@ import { may, ofTenant, tenant } from "../../core/session.js";
 import { colour } from "../../core/theme.js";
 import { dateTime, t } from "../../core/words.js";
 import { html, useState } from "../../core/view.js";
+import { Copy } from "../../parts/copy.js";
 import { Dialog } from "../../parts/dialog.js";
 import { Icon } from "../../parts/icons.js";
 import { Segments } from "../../parts/layout.js";
@@ -23,20 +24,30 @@ const stamp = (milliseconds) =>
 /** The buttons. */
 export function Out({ series, range, plotOf }) {
   const [asking, setAsking] = useState(false);
-  const copy = () => attempt(() => navigator.clipboard.writeText(fixed(range)), t("explore.link_copied"));
-  const picture = () =>
-    attempt(async () =>
-      save(await image(plotOf.current.canvas, series, range), `dualspan-${stamp(range[0] * 1000)}.png`),
+  const [link, setLink] = useState("");
+  // Browsers let pages reach the clipboard over HTTPS only, which plants seldom have: then by hand.
+  const copy = () =>
+    navigator.clipboard
+      ? attempt(() => navigator.clipboard.writeText(fixed(range)), t("explore.link_copied"))
+      : setLink(fixed(range));
+  const drawing = () => image(plotOf.current.canvas, series, range);
+  const copyPicture = () =>
+    attempt(
+      () => navigator.clipboard.write([new ClipboardItem({ "image/png": drawing() })]),
+      t("explore.image_copied"),
     );
+  const picture = () => attempt(async () => save(await drawing(), `dualspan-${stamp(range[0] * 1000)}.png`));
   return html`<${Menu}
       name=${t("explore.share")}
       label=${html`<${Icon} name="download" /><span class="wide-only">${t("explore.share")}</span>`}
     >
       <button type="button" data-do="link" onClick=${copy}><${Icon} name="link" />${t("explore.copy_link")}</button>
       <button type="button" data-do="image" onClick=${picture}><${Icon} name="image" />${t("explore.image")}</button>
+      ${navigator.clipboard?.write && html`<button type="button" data-do="copy-image" onClick=${copyPicture}><${Icon} name="copy" />${t("explore.copy_image")}</button>`}
       ${may("analytics.queries.read") && html`<button type="button" data-do="file" onClick=${() => setAsking(true)}>
         <${Icon} name="download" />${t("explore.file")}</button>`} <//
-    >${asking && html`<${FileDialog} series=${series} range=${range} close=${() => setAsking(false)} />`}`;
+    >${link && html`<${Dialog} title=${t("explore.copy_link")} close=${() => setLink("")}><${Copy} text=${link} label=${t("explore.copy_link")} /><//>`}
+    ${asking && html`<${FileDialog} series=${series} range=${range} close=${() => setAsking(false)} />`}`;
 }
 
 /** The address of what is seen, with its times as they are now: who opens it later sees the same. */

@@ -101,6 +101,30 @@ function Line({ series, seen, hide, drop, compare, compareOther }) {
   </tr>`;
 }
 
+/** What the shades of the chart mean, where there are some. */
+export function Signs({ series, seen }) {
+  const lines = series.filter(({ hidden }) => !hidden).map(({ key }) => seen.lines.get(key) ?? nothing());
+  const [from, to] = seen.range;
+  const hasGap = lines.some(({ gaps }) => gaps.some(([start, end]) => end > from && start < to));
+  const worst = Math.max(
+    0,
+    ...lines
+      .filter(({ flawed }) => flawed)
+      .map((line) => line.status.reduce((most, each, row) => (inside(line.time[row], seen.range) ? Math.max(most, severity(each)) : most), 0)),
+  );
+  const signs = [
+    ...(hasGap ? [["gap", t("explore.sign_gap")]] : []),
+    ...(worst === 1 ? [["warn", t("explore.sign_uncertain")]] : []),
+    ...(worst > 1 ? [["bad", t("explore.sign_bad")]] : []),
+  ];
+  if (signs.length === 0) return null;
+  return html`<ul class="signs">
+    ${signs.map(([id, words]) => html`<li key=${id}><span class="sign-${id}" aria-hidden="true"></span>${words}</li>`)}
+  </ul>`;
+}
+
+const inside = (moment, [from, to]) => moment >= from && moment <= to;
+
 /** What has no numbers is listed: the newest texts of the span first. */
 export function Texts({ series, seen }) {
   const [more, setMore] = useState(false);

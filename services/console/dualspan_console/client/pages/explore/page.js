@@ -2,6 +2,8 @@
 import { catalogue, idOf, nameOf } from "../../core/catalogue.js";
 import { useLoad } from "../../core/load.js";
 import { query, setQuery } from "../../core/router.js";
+import { bindKey } from "../../core/keys.js";
+import { may } from "../../core/session.js";
 import { html, useEffect, useMemo, useRef, useState } from "../../core/view.js";
 import { t } from "../../core/words.js";
 import { Dialog } from "../../parts/dialog.js";
@@ -12,7 +14,9 @@ import { Empty, Loaded } from "../../parts/states.js";
 import { toast } from "../../parts/toasts.js";
 import { Chart } from "./chart.js";
 import { Out } from "./export.js";
-import { Legend, Texts } from "./legend.js";
+import { Legend, Signs, Texts } from "./legend.js";
+import { NoteDialog } from "./note_dialog.js";
+import { MANAGE, Notes, useNotes } from "./notes.js";
 import { Picker } from "./picker.js";
 import { resolve } from "./series.js";
 import { MOST_SERIES, moved, read, write } from "./state.js";
@@ -70,6 +74,15 @@ function Body({ catalogue: known }) {
   };
   useEffect(() => () => clearTimeout(timer.current), []);
   const chosen = useMemo(() => new Set(explored.series), [explored.series.join(",")]);
+  const { notes, again } = useNotes(series, seen.range, known);
+  const [note, setNote] = useState(null);
+  const writeNote = () => {
+    const [from, to] = seen.range;
+    const moment = seen.moment ?? (explored.last ? to : (from + to) / 2);
+    setNote({ from: moment, to: moment, text: "" });
+  };
+  const mayNote = may(MANAGE) && series.length > 0;
+  useEffect(() => (mayNote ? bindKey("n", writeNote) : undefined));
 
   return html`<div class="explore ${picking ? "picking" : ""}">
     <aside class="card picker" aria-label=${t("explore.sources")}>
@@ -85,20 +98,28 @@ function Body({ catalogue: known }) {
           <${RangePicker} range=${explored} choose=${(range) => put(range.last ? range : { last: 0, ...range })} />
           <${Steps} explored=${explored} seen=${seen} put=${put} />
         </div>
-        ${series.length > 0 && html`<${Out} series=${series} range=${seen.range} plotOf=${plotOf} />`}
+        <div class="row">
+          ${mayNote && html`<button class="button" type="button" data-do="note" title=${t("explore.note_key")} onClick=${writeNote}>
+            <${Icon} name="note" /><span class="wide-only">${t("explore.note_new")}</span>
+          </button>`}
+          ${series.length > 0 && html`<${Out} series=${series} range=${seen.range} plotOf=${plotOf} />`}
+        </div>
       </div>
       ${
         explored.series.length === 0
           ? html`<${Teaching} />`
           : html` <section class="card chart-card">
-                <${Chart} ...${{ series, explored, choose: byHand, seen: setSeen, plotOf }} />
+                <${Chart} ...${{ series, explored, choose: byHand, seen: setSeen, plotOf, notes, openNote: setNote }} />
                 <${Legend}
                   ...${{ series, seen, hide, drop, compare: (each, shift) => setSeries([...explored.series, moved(each.key, shift)]), compareOther: setOther }}
                 />
+                <${Signs} series=${series} seen=${seen} />
               </section>
+              <${Notes} ...${{ notes, range: seen.range, known, change: setNote, again }} />
               <${Texts} series=${series} seen=${seen} />`
       }
     </div>
+    ${note && html`<${NoteDialog} key=${note.name ?? ""} note=${note} series=${series} again=${again} close=${() => setNote(null)} />`}
     ${
       other &&
       html`<${OtherMachine}

@@ -60,6 +60,7 @@ export class Plot {
   #shown = [];
   #range = [0, 1];
   #held = false;
+  #notes = [];
 
   constructor(element, handlers) {
     this.#element = element;
@@ -80,6 +81,19 @@ export class Plot {
   /** The picture as it is now, to be put into an image. */
   get canvas() {
     return this.#uplot?.ctx.canvas ?? null;
+  }
+
+  /** Where the lines are: from the element's left, in pixels. */
+  get area() {
+    if (!this.#uplot) return null;
+    const { left, width } = this.#uplot.bbox;
+    return { left: left / devicePixelRatio, width: width / devicePixelRatio };
+  }
+
+  /** Marks times: a line at a moment, a shade over a span. */
+  mark(notes) {
+    this.#notes = notes;
+    this.#uplot?.redraw(false);
   }
 
   /**
@@ -144,6 +158,7 @@ export class Plot {
           () => {
             this.#drawFlaws();
             this.#drawHeld();
+            this.#drawNotes();
           },
         ],
         setSelect: [(plot) => this.#selected(plot)],
@@ -256,6 +271,27 @@ export class Plot {
       ctx.beginPath();
       ctx.moveTo(span[0], height);
       ctx.lineTo(span[0] + span[1], height);
+      ctx.stroke();
+    }
+    ctx.restore();
+  }
+
+  #drawNotes() {
+    const { ctx, bbox } = this.#uplot;
+    ctx.save();
+    for (const { from, to } of this.#notes) {
+      const span = this.#span(from, Math.max(to, from + 1e-3));
+      if (!span) continue;
+      ctx.fillStyle = colour("--note");
+      if (to > from) ctx.fillRect(span[0], bbox.top, span[1], bbox.height);
+      ctx.strokeStyle = colour("--info");
+      ctx.lineWidth = devicePixelRatio;
+      ctx.setLineDash([5 * devicePixelRatio, 3 * devicePixelRatio]);
+      ctx.beginPath();
+      for (const edge of to > from ? [span[0], span[0] + span[1]] : [span[0]]) {
+        ctx.moveTo(edge, bbox.top);
+        ctx.lineTo(edge, bbox.top + bbox.height);
+      }
       ctx.stroke();
     }
     ctx.restore();

@@ -11,11 +11,14 @@ const BAD = 2;
 const MARGIN = 0.5;
 /** More samples than these are not kept of one line while it grows. */
 const MOST_POINTS = 40000;
+/** So many live samples to a column of pixels are drawn; more are asked for anew, thinned. */
+const LIVE_PER_COLUMN = 4;
 
 /**
  * @typedef {object} Line what is drawn of one key
  * @property {number[]} time seconds since 1970, rising @property {(number | null)[]} value null where there is none
  * @property {number[]} status @property {any[]} raw as it came, for texts @property {[number, number][]} gaps in seconds
+ * @property {number} asked so many rows are of the answer, the others came live
  * @property {boolean} thinned @property {boolean} flawed some of it is not Good
  */
 
@@ -26,6 +29,7 @@ export const nothing = () => ({
   status: [],
   raw: [],
   gaps: [],
+  asked: 0,
   thinned: false,
   flawed: false,
   stored: 0,
@@ -93,8 +97,9 @@ export function append(line, { time, status, value }, { factor, offset, shift })
     line.raw.push(values[row]);
     if (severity(states[row]) >= UNCERTAIN) line.flawed = true;
   }
-  if (line.time.length > MOST_POINTS)
-    for (const column of ["time", "value", "status", "raw"]) line[column] = line[column].slice(-MOST_POINTS / 2);
+  if (line.time.length <= MOST_POINTS) return;
+  for (const column of ["time", "value", "status", "raw"]) line[column] = line[column].slice(-MOST_POINTS / 2);
+  line.asked = 0;
 }
 
 /** Takes over what came live while its line was asked for anew. */
@@ -105,6 +110,9 @@ export function carry(line, old) {
     if (severity(old.status[row]) >= UNCERTAIN) line.flawed = true;
   }
 }
+
+/** Whether so much came live, which is not thinned, that a line should be asked for anew. */
+export const isGrown = (line, points) => line.time.length - line.asked > LIVE_PER_COLUMN * points;
 
 /** The number that a chart draws; null where the sample is Bad or no number. */
 function drawable(value, status, factor, offset) {

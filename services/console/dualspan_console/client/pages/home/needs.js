@@ -1,8 +1,9 @@
 // What needs this person now, from every part of the platform that they may see; the most urgent first.
 import { get } from "../../core/api.js";
-import { idOf } from "../../core/catalogue.js";
-import { may, ofTenant } from "../../core/session.js";
-import { number, t } from "../../core/words.js";
+import { assetName, idOf } from "../../core/catalogue.js";
+import { may, ofTenant, session } from "../../core/session.js";
+import { ago, number, t } from "../../core/words.js";
+import { SERVICES } from "../admin/services.js";
 
 const DAY_MS = 86400e3;
 const SHOWN = 20;
@@ -16,16 +17,19 @@ const RANK = { bad: 0, warn: 1, info: 2 };
  * @property {string} [link] where @property {string} [linkWords] @property {string} [time]
  * @property {string} [alarm] name of an alarm that can be acknowledged from here
  * @property {string} [notice] name of a notice, likewise
+ * @property {object} [command] a write that this person may approve
  */
 
-/** Each asks one question; without its permission it is not asked. */
+/** Each asks one question; without its permission it is not asked. Of equal urgency, what expires first is first. */
 const SOURCES = [
+  { permission: "onboarding.writes.approve", ask: approvals },
   { permission: "analytics.alarms.read", ask: alarms },
   { permission: "onboarding.notices.read", ask: notices },
   { permission: "historian.gaps.read", ask: gaps },
-  { permission: "onboarding.writes.approve", ask: approvals },
   { permission: "marketplace.subscriptions.read", ask: subscriptions },
   { permission: "marketplace.apps.review", ask: reviews },
+  { permission: "marketplace.apps.manage", ask: versions },
+  { permission: "platform.status.read", ask: services },
 ];
 
 /**
@@ -54,47 +58,74 @@ const UNSEEN = [
 ];
 
 async function alarms(signal) {
-  const { alarms: found } = await get(ofTenant("alarms"), { states: UNSEEN, pageSize: SHOWN }, signal);
-  return found.map((each) => ({
+  const query = { states: UNSEEN, pageSize: SHOWN };
+  const { alarms: found, nextPageToken } = await get(ofTenant("alarms"), query, signal);
+  const ids = [...new Set(found.map(({ asset }) => asset).filter(Boolean))];
+  const names = new Map(await Promise.all(ids.map(async (id) => [id, await assetName(id, signal)])));
+  const shown = found.map((each) => ({
     id: each.name,
     tone: URGENT[each.priority] ?? "warn",
     icon: "bell",
     title: each.message,
-    detail: each.asset,
+    detail: names.get(each.asset),
     todo: each.response,
     time: each.raiseTime,
     alarm: may("analytics.alarms.acknowledge") ? each.name : undefined,
-    link: each.asset
-      ? `/explore?asset=${encodeURIComponent(each.asset)}&s=${encodeURIComponent(`${each.asset}/${each.property}${each.index ? `:${each.index}` : ""}`)}`
-      : undefined,
-    linkWords: t("home.see_chart"),
+    link: each.asset ? `/assets/${encodeURIComponent(each.asset)}` : "/alarms",
+    linkWords: t(each.asset ? "home.see_machine" : "home.see_alarms"),
   }));
+  if (!nextPageToken) return shown;
+  const link = { link: "/alarms?show=unseen", linkWords: t("home.see_alarms") };
+  const title = t("home.more_alarms", { count: SHOWN });
+  return [...shown, { id: "more alarms", tone: shown.at(-1).tone, icon: "bell", title, ...link }];
+}
+
+/** Who may approve is shown the command itself. */
+const ASKED_ELSEWHERE = "WRITE_NEEDS_APPROVAL";
+
+/** Where something of onboarding is looked after: at its gateway. */
+const placeOf = (resource) => {
+  const gateway = /\/gateways\/([^/]+)/.exec(resource)?.[1];
+  return gateway ? `/gateways/${gateway}` : "/gateways";
+};
+
+/** The newest notices that nobody has seen yet, however many stand before them that somebody has. */
+async function openNotices(signal) {
+  const query = { minimumSeverity: "NOTICE_SEVERITY_WARNING", pageSize: 200 };
+  const found = [];
+  let pageToken = "";
+  do {
+    const page = await get(ofTenant("notices"), { ...query, pageToken }, signal);
+    found.push(
+      ...page.notices.filter(({ state, kind }) => state === "NOTICE_STATE_OPEN" && kind !== ASKED_ELSEWHERE),
+    );
+    pageToken = page.nextPageToken;
+  } while (pageToken && found.length <= SHOWN);
+  return found;
 }
 
 async function notices(signal) {
-  const { notices: found } = await get(
-    ofTenant("notices"),
-    { minimumSeverity: "NOTICE_SEVERITY_WARNING", pageSize: SHOWN },
-    signal,
-  );
-  return found
-    .filter(({ state }) => state === "NOTICE_STATE_OPEN")
-    .map((each) => ({
-      id: each.name,
-      tone: each.severity === "NOTICE_SEVERITY_CRITICAL" ? "bad" : "warn",
-      icon: each.kind.includes("CERTIFICATE") ? "key" : "warning",
-      title: each.text,
-      detail: each.resource
-        .split("/")
-        .slice(2)
-        .filter((_, place) => place % 2)
-        .join(" / "),
-      todo: each.remedy,
-      time: each.createTime,
-      notice: may("onboarding.notices.acknowledge") ? each.name : undefined,
-      link: "/plants",
-      linkWords: t("home.see_plants"),
-    }));
+  const found = await openNotices(signal);
+  const shown = found.slice(0, SHOWN).map((each) => ({
+    id: each.name,
+    tone: each.severity === "NOTICE_SEVERITY_CRITICAL" ? "bad" : "warn",
+    icon: each.kind.includes("CERTIFICATE") ? "key" : "warning",
+    title: each.text,
+    detail: each.resource
+      .split("/")
+      .slice(2)
+      .filter((_, place) => place % 2)
+      .join(" / "),
+    todo: each.remedy,
+    time: each.createTime,
+    notice: may("onboarding.notices.acknowledge") ? each.name : undefined,
+    link: placeOf(each.resource),
+    linkWords: t("home.see_plants"),
+  }));
+  if (found.length <= SHOWN) return shown;
+  const link = { link: "/gateways", linkWords: t("home.see_plants") };
+  const title = t("home.more_notices", { count: SHOWN });
+  return [...shown, { id: "more notices", tone: "warn", icon: "warning", title, ...link }];
 }
 
 async function gaps(signal) {
@@ -107,6 +138,8 @@ async function gaps(signal) {
       icon: "gap",
       title: t("home.gaps", { count: Number(openGaps) }),
       todo: t("home.gaps_hint"),
+      link: "/gateways",
+      linkWords: t("home.see_plants"),
     });
   if (Number(quarantinedFrames) > 0)
     found.push({
@@ -115,6 +148,8 @@ async function gaps(signal) {
       icon: "warning",
       title: t("home.frames", { count: Number(quarantinedFrames) }),
       todo: t("home.frames_hint"),
+      link: "/gateways",
+      linkWords: t("home.see_plants"),
     });
   return found;
 }
@@ -125,14 +160,17 @@ async function approvals(signal) {
     { state: "WRITE_STATE_PENDING_APPROVAL", pageSize: SHOWN },
     signal,
   );
-  return writeCommands.map((each) => ({
+  // Whoever asked is not the second person.
+  const others = writeCommands.filter(({ requester }) => requester !== session.value.actor);
+  return others.map((each) => ({
     id: each.name,
     tone: "warn",
     icon: "shield",
     title: t("home.approval", { guard: idOf(each.guard) }),
     detail: each.reason,
-    todo: t("home.approval_hint", { id: idOf(each.name) }),
+    todo: t("home.approval_hint", { who: idOf(each.requester), time: ago(each.expireTime) }),
     time: each.createTime,
+    command: each,
   }));
 }
 
@@ -176,7 +214,43 @@ async function reviews(signal) {
     icon: "eye",
     title: t("home.review", { app: each.name.split("/")[3], version: idOf(each.name) }),
     time: each.stateTime,
-    todo: t("home.review_hint"),
+    link: "/reviews",
+    linkWords: t("home.see_review"),
+  }));
+}
+
+/** What a publisher handed in, and a reviewer has answered. */
+async function versions(signal) {
+  const { appVersions } = await get(ofTenant("appVersions"), { pageSize: 100 }, signal);
+  return appVersions.flatMap((each) => {
+    const [app, version] = [each.name.split("/")[3], idOf(each.name)];
+    const isApproved = each.state === "APP_VERSION_STATE_IN_REVIEW" && each.approver;
+    const isReturned = each.state === "APP_VERSION_STATE_DRAFT" && each.remark;
+    if (!isApproved && !isReturned) return [];
+    return {
+      id: each.name,
+      tone: isApproved ? "info" : "warn",
+      icon: "apps",
+      title: t(isApproved ? "home.version_approved" : "home.version_returned", { app, version }),
+      detail: each.remark,
+      time: each.stateTime,
+      link: `/publisher/${app}/${version}`,
+      linkWords: t("home.see_app"),
+    };
+  });
+}
+
+/** Services that do not answer. */
+async function services(signal) {
+  const answers = await Promise.allSettled(SERVICES.map((each) => get(`services/${each}/status`, {}, signal)));
+  return SERVICES.filter((_, place) => answers[place].status === "rejected").map((each) => ({
+    id: each,
+    tone: "bad",
+    icon: "server",
+    title: t("home.service_silent", { service: t(`service.${each}`) }),
+    todo: t("home.service_hint"),
+    link: "/admin/platform",
+    linkWords: t("home.see_platform"),
   }));
 }
 
@@ -205,16 +279,18 @@ export function plants(gateways) {
     .sort(([a], [b]) => a.localeCompare(b))
     .map(([site, here]) => {
       const tones = here.map(({ health }) => HEALTH[health] ?? "");
-      const sum = (field) => here.reduce((total, each) => total + (each[field] ?? 0), 0);
+      const sum = (field, some = here) => some.reduce((total, each) => total + (each[field] ?? 0), 0);
+      // Of a gateway that is not there nothing is known.
+      const there = here.filter(({ gateway }) => gateway.state === "GATEWAY_STATE_ONLINE");
       return {
         site,
         gateways: here,
         tone: WORST.find((tone) => tones.includes(tone)) ?? "",
         servers: sum("servers"),
-        connected: sum("connectedServers"),
+        connected: sum("connectedServers", there),
         tags: sum("tags"),
-        active: sum("activeTags"),
-        attention: here.flatMap(({ attention }) => attention).slice(0, 2),
+        active: sum("activeTags", there),
+        attention: [...new Set(here.flatMap(({ attention }) => attention))].slice(0, 2),
         buffered: number(here.reduce((total, { gateway }) => total + Number(gateway.status?.bufferedFrames ?? 0), 0)),
       };
     });

@@ -3,12 +3,14 @@ import { post } from "../../core/api.js";
 import { useEvery, useLoad } from "../../core/load.js";
 import { may, session } from "../../core/session.js";
 import { html, useState } from "../../core/view.js";
-import { ago, bytes, number, t } from "../../core/words.js";
+import { ago, number, t } from "../../core/words.js";
 import { Icon } from "../../parts/icons.js";
 import { Badge, Figure, PageHead } from "../../parts/layout.js";
 import { Empty, Loaded, Note } from "../../parts/states.js";
 import { attempt } from "../../parts/toasts.js";
+import { Decide } from "./decide.js";
 import { figures, findNeeds, plants } from "./needs.js";
+import { Today } from "./today.js";
 
 const REFRESH_MS = 15000;
 const FIRST = 6;
@@ -17,8 +19,8 @@ export default function Home() {
   const needs = useLoad(findNeeds, []);
   const whole = useLoad(figures, []);
   useEvery(REFRESH_MS, () => {
-    needs.again();
-    whole.again();
+    needs.renew();
+    whole.renew();
   });
   const name = session.value.displayName;
   return html`<${PageHead}
@@ -30,10 +32,13 @@ export default function Home() {
         <h2 id="needs">${t("home.needs")}</h2>
         <${Loaded} of=${needs}>${(found) => html`<${Needs} found=${found} again=${needs.again} />`}<//>
       </section>
-      <section aria-labelledby="plants">
-        <h2 id="plants">${t("home.plants")}</h2>
-        <${Loaded} of=${whole}>${(found) => html`<${Plants} ...${found} />`}<//>
-      </section>
+      ${
+        may("onboarding.gateways.read") &&
+        html`<section aria-labelledby="plants">
+          <h2 id="plants">${t("home.plants")}</h2>
+          <${Loaded} of=${whole}>${(found) => html`<${Plants} ...${found} />`}<//>
+        </section>`
+      }
     </div>`;
 }
 
@@ -60,6 +65,7 @@ function Needs({ found: { needs, silent }, again }) {
 }
 
 function Line({ need, again }) {
+  const [deciding, setDeciding] = useState(false);
   const seen = async () => {
     if (need.alarm) await attempt(() => post(`${need.alarm}:acknowledge`), t("home.acknowledged"));
     else await attempt(() => post(`${need.notice}:acknowledge`), t("home.acknowledged"));
@@ -74,8 +80,10 @@ function Line({ need, again }) {
     ${need.time && html`<span class="dim small nowrap">${ago(need.time)}</span>`}
     <span class="row"
       >${(need.alarm || need.notice) && html`<button class="button quiet" onClick=${seen}>${t("home.acknowledge")}</button>`}
+      ${need.command && html`<button class="button" type="button" data-do="decide" onClick=${() => setDeciding(true)}>${t("home.decide")}</button>`}
       ${need.link && html`<a class="button" href=${need.link}>${need.linkWords}</a>`}</span
     >
+    ${deciding && html`<${Decide} command=${need.command} close=${() => setDeciding(false)} done=${again} />`}
   </li>`;
 }
 
@@ -84,15 +92,16 @@ function Plants({ gateways, stored }) {
   const online = gateways.filter(({ gateway }) => gateway.state === "GATEWAY_STATE_ONLINE").length;
   const servers = sites.reduce((total, { servers: count }) => total + count, 0);
   const connected = sites.reduce((total, { connected: count }) => total + count, 0);
+  const connect =
+    may("onboarding.gateways.manage") &&
+    html`<a class="button primary" href="/gateways/-/connect"><${Icon} name="plus" />${t("gateways.connect")}</a>`;
   if (gateways.length === 0)
     return html`<div class="card">
-      <${Empty} icon="plant" title=${t("home.no_plants")}
-        ><p>${t("home.no_plants_hint")}</p>
-        <code>dualspan gateways create</code><//
-      >
+      <${Empty} icon="plant" title=${t("home.no_plants")} action=${connect}><p>${t("home.no_plants_hint")}</p><//>
     </div>`;
   return html`<div class="stack">
     <div class="figures">
+      <${Today} />
       <${Figure} label=${t("home.gateways")} under=${t("home.online")}
         >${number(online)}<small> / ${number(gateways.length)}</small><//
       >
@@ -115,7 +124,7 @@ function Plants({ gateways, stored }) {
 
 function Stored({ stored }) {
   const [size, count] = [Number(stored.sealedBytes), Number(stored.sealedSamples)];
-  const under = count > 0 ? t("home.per_sample", { size: number(Number((size / count).toFixed(2))) }) : bytes(size);
+  const under = count > 0 ? t("home.per_sample", { size: number(Number((size / count).toFixed(2))) }) : "";
   return html`<${Figure} label=${t("home.samples")} under=${under}>${number(Number(stored.committedSamples))}<//>`;
 }
 

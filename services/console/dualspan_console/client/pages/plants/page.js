@@ -2,7 +2,7 @@
 import { all, get } from "../../core/api.js";
 import { idOf } from "../../core/catalogue.js";
 import { useEvery, useLoad } from "../../core/load.js";
-import { ofTenant } from "../../core/session.js";
+import { may, ofTenant } from "../../core/session.js";
 import { html } from "../../core/view.js";
 import { ago, day, number, t } from "../../core/words.js";
 import { Badge, PageHead } from "../../parts/layout.js";
@@ -25,15 +25,17 @@ async function read(signal) {
 
 export default function Plants() {
   const loaded = useLoad(read, []);
-  useEvery(REFRESH_MS, loaded.again);
+  useEvery(REFRESH_MS, loaded.renew);
+  const connect =
+    may("onboarding.gateways.manage") &&
+    html`<a class="button primary" href="/gateways/-/connect">${t("gateways.connect")}</a>`;
   return html`<${PageHead} title=${t("plants.title")} says=${t("plants.says")} />
     <${Loaded} of=${loaded}
       >${({ gateways, servers }) =>
         gateways.length === 0
           ? html`<div class="card">
-              <${Empty} icon="plant" title=${t("home.no_plants")}
-                ><p>${t("home.no_plants_hint")}</p>
-                <code>dualspan gateways create</code><//
+              <${Empty} icon="plant" title=${t("home.no_plants")} action=${connect}
+                ><p>${t("home.no_plants_hint")}</p><//
               >
             </div>`
           : html`<div class="stack">
@@ -67,7 +69,7 @@ function Gateway({ gateway, attention, list }) {
   return html`<article class="card flush gateway">
     <header>
       <div class="row">
-        <h3>${gateway.displayName || idOf(gateway.name)}</h3>
+        <h3><a href=${`/gateways/${idOf(gateway.name)}`}>${gateway.displayName || idOf(gateway.name)}</a></h3>
         <${Badge} tone=${STATES[state]}>${t(`plants.gateway_${state}`)}<//>
       </div>
       <dl class="inline-facts">

@@ -1,21 +1,19 @@
 // Tags: every stored variable with its newest value, by words of its name.
 import { get } from "../../core/api.js";
 import { idOf } from "../../core/catalogue.js";
-import { follow } from "../../core/live.js";
 import { useLoad } from "../../core/load.js";
 import { query, setQuery } from "../../core/router.js";
-import { may, ofTenant } from "../../core/session.js";
-import { batch, html, signal, useEffect, useMemo, useState } from "../../core/view.js";
-import { clock, number, t } from "../../core/words.js";
+import { ofTenant } from "../../core/session.js";
+import { html, useEffect, useState } from "../../core/view.js";
+import { t } from "../../core/words.js";
+import { useLatest, Value, When } from "../../parts/latest.js";
 import { Badge, PageHead, Search } from "../../parts/layout.js";
 import { Empty, Loaded } from "../../parts/states.js";
 import { Table } from "../../parts/table.js";
-import { severity } from "../explore/samples.js";
 
 const PAGE = 50;
 const SETTLE_MS = 250;
 const TONES = { TAG_STATE_ACTIVE: "good", TAG_STATE_PENDING: "warn", TAG_STATE_REFUSED: "bad" };
-const QUALITY = ["", "warn", "bad", "bad"];
 
 export default function Tags() {
   const words = query.value.get("q") ?? "";
@@ -57,42 +55,13 @@ export default function Tags() {
 }
 
 function List({ tags }) {
-  const values = useMemo(() => new Map(tags.map(({ tagId }) => [String(tagId), signal(null)])), [tags]);
-  useEffect(() => {
-    if (!may("historian.samples.read")) return undefined;
-    const receive = ({ frame }) =>
-      batch(() => {
-        for (const { tag, time, status, value } of frame) {
-          tag.forEach((id, row) => {
-            const kept = values.get(String(id));
-            if (kept) kept.value = { time: time[row], status: status[row], value: value[row] };
-          });
-        }
-      });
-    return follow(
-      ofTenant("samples:subscribe"),
-      { tagIds: [...values.keys()], includeLatest: true, newestEvery: "0.5s" },
-      { receive },
-    );
-  }, [values]);
+  const values = useLatest(tags.map(({ tagId }) => String(tagId)));
   return html`<div class="card flush">
     <${Table} label=${t("tags.title")} rows=${tags} rowKey=${({ tagId }) => String(tagId)} columns=${columns(values)} />
   </div>`;
 }
 
 const text = (tag) => tag.displayName || tag.browsePath;
-const Value = ({ of }) => {
-  const found = of.value;
-  const shown =
-    found === null ? "–" : typeof found.value === "number" ? number(found.value) : String(found.value ?? "–");
-  return html`<span
-    class="value mono"
-    data-quality=${found ? QUALITY[severity(found.status)] : ""}
-    title=${shown.length > 28 ? shown : undefined}
-    >${shown.length > 28 ? `${shown.slice(0, 27)}…` : shown}</span
-  >`;
-};
-const When = ({ of }) => html`<span class="dim mono small nowrap">${of.value ? clock(of.value.time) : ""}</span>`;
 
 const columns = (values) => [
   {

@@ -1,0 +1,2 @@
+/** The services that answer for themselves, as their addresses have them. */
+export const SERVICES = ["identity", "onboarding", "historian", "analytics", "marketplace"];
