@@ -19,6 +19,9 @@ _WORDS = {
     "alarm_rules": "evaluating 10 000 alarm rules on 100 000 values/s, without calls and commits, share of a core",
     "oee": "OEE of 100 machines over 30 days by machine and shift, 4.8 M samples (median)",
     "subscribe_10k": "10 000 variables accepted and subscribed",
+    "console_first_page": "the console's first page on the demo, cold cache",
+    "console_chart": "a chart of 10 tags over 24 h at 1 Hz",
+    "console_watchers": "50 browsers that watch live values, the platform's side",
     "subscriptions": "an app subscribed until it is well, its image present; a sweep over 100 running apps",
 }
 

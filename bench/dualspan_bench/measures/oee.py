@@ -87,7 +87,8 @@ async def oee(bench: Workbench) -> Sequence[Outcome]:
     fleet = _fleet(4, 3) if bench.quick else _fleet(100, 30)
     what = (
         f"{len(fleet.machines)} machines, {fleet.days} days, {3 * fleet.days * len(fleet.machines):,} figures of "
-        f"{fleet.samples:,} samples; median; client and server are processes of their own; {bench.machine}"
+        f"{fleet.samples:,} samples; median after a first answer, caches warm on "
+        f"both sides; client and server are processes of their own; {bench.machine}"
     )
     bench.note(PRODUCT)
     async with open_platform(bench, "oee") as running:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ if TYPE_CHECKING:  # exists in the stub file only
 _FRAMES_PER_SECOND = 20.0
 _SAMPLES_PER_FRAME = 2_000
 _LIVE_TAGS = range(900_000_000, 900_002_000)
-_ROUNDS = 4
+_ROUNDS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class _Waits:
 
     quiet: list[float]
     training: list[float]
-    trained: int
+    trained: float
 
 
 async def training_beside_ingest(bench: Workbench) -> Sequence[Outcome]:
@@ -51,7 +52,7 @@ async def training_beside_ingest(bench: Workbench) -> Sequence[Outcome]:
             waits = await _in_turns(bench, running, hall, feeder)
     conditions = (
         f"{_FRAMES_PER_SECOND:g} frames/s of {_SAMPLES_PER_FRAME:,} samples over one stream, {{}} frames, {_ROUNDS}"
-        f" turns of {_seconds(bench):g} s each; {waits.trained} trainings of {hall.machines} machines ended meanwhile,"
+        f" turns of {_seconds(bench):g} s each; {waits.trained:.1f} trainings of {hall.machines} machines meanwhile,"
         f" {hall.samples:,} samples to learn from; every process of the platform at work; {platform.FSYNC};"
         f" {bench.machine}"
     )
@@ -79,7 +80,7 @@ async def training_beside_ingest(bench: Workbench) -> Sequence[Outcome]:
 async def _in_turns(bench: Workbench, running: Platform, hall: Hall, feeder: Feeder) -> _Waits:
     quiet: list[float] = []
     busy: list[float] = []
-    trained = 0
+    trained = 0.0
     await feeder.paced(_frame, _FRAMES_PER_SECOND, 2.0)
     for turn in range(_ROUNDS):
         bench.note(f"turn {turn + 1} of {_ROUNDS}")
@@ -89,8 +90,7 @@ async def _in_turns(bench: Workbench, running: Platform, hall: Hall, feeder: Fee
         await asyncio.sleep(1.0)
         busy.extend(await feeder.paced(_frame, _FRAMES_PER_SECOND, _seconds(bench)))
         stop.set()
-        await training  # what is trained after its client has gone would slow the quiet turn down
-        trained += hall.trainings
+        trained += await training  # what is trained after its client has gone would slow the quiet turn down
     return _Waits(quiet, busy, trained)
 
 
@@ -101,24 +101,34 @@ def _frame() -> Frame:
     return Frame((Block(ValueKind.FLOAT64, tag, now, np.zeros(len(tag), np.uint32), value),))
 
 
-async def _train_on(running: Platform, hall: Hall, stop: asyncio.Event) -> None:
-    """Train all definitions, one after another, again and again, until told to stop."""
-    hall.trainings = 0
+async def _train_on(running: Platform, hall: Hall, stop: asyncio.Event) -> float:
+    """Train all definitions, one after another, again and again, until told to stop; how many that were."""
     stub: ModelServiceAsyncStub = ModelServiceStub(running.session.analytics_channel)
-    operations = OperationsStub(running.session.analytics_channel)
     start, end = _timestamp(hall.start_us), _timestamp(hall.end_us)
-    while not stop.is_set():
-        for name in hall.definitions:
-            if stop.is_set():
-                return
-            request = models_pb2.TrainModelsRequest(name=name, start_time=start, end_time=end)
-            operation = await stub.TrainModels(request)
-            while not operation.done:
-                await asyncio.sleep(0.25)
-                operation = await operations.GetOperation(operations_pb2.GetOperationRequest(name=operation.name))
-            if operation.HasField("error"):
-                raise RuntimeError(operation.error.message)
-            hall.trainings += 1
+    trained = 0.0
+    for name in itertools.cycle(hall.definitions):
+        if stop.is_set():
+            break
+        request = models_pb2.TrainModelsRequest(name=name, start_time=start, end_time=end)
+        trained += await _ended(running, await stub.TrainModels(request), stop)
+    return trained
+
+
+async def _ended(running: Platform, operation: operations_pb2.Operation, stop: asyncio.Event) -> float:
+    """Waits for the end of a training, asks for it when told to stop; the share of its machines that were trained."""
+    operations = OperationsStub(running.session.analytics_channel)
+    is_cancelled = False
+    while not operation.done:
+        if stop.is_set() and not is_cancelled:
+            await operations.CancelOperation(operations_pb2.CancelOperationRequest(name=operation.name))
+            is_cancelled = True
+        await asyncio.sleep(0.25)
+        operation = await operations.GetOperation(operations_pb2.GetOperationRequest(name=operation.name))
+    if operation.HasField("error") and not is_cancelled:
+        raise RuntimeError(operation.error.message)
+    progress = models_pb2.TrainingProgress()
+    operation.metadata.Unpack(progress)
+    return 1.0 if operation.HasField("response") else progress.done / max(progress.total, 1)
 
 
 def _timestamp(time_us: int) -> Timestamp:

@@ -50,7 +50,6 @@ class Hall:
         machines: How many.
         samples: How many are stored.
         definitions: Resource names of the models.
-        trainings: Trainings that ended since somebody set it to 0.
     """
 
     start_us: int
@@ -58,7 +57,6 @@ class Hall:
     machines: int
     samples: int
     definitions: list[str] = field(default_factory=list)
-    trainings: int = 0
 
 
 @dataclass(frozen=True, slots=True)
