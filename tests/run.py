@@ -18,8 +18,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
-# More than two cores need: much of what tests do is to wait for processes and intervals.
-AT_ONCE = 3
+# Twice what two cores need: half of the time a test waits for processes and intervals.
+AT_ONCE = 4
 # A folder in memory, and what must be free there. On a disk, a database for each test takes a fifth of all the time.
 MEMORY = Path("/dev/shm")
 FREE_BYTES = 4 << 30

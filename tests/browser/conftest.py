@@ -7,46 +7,53 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncGenerator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from browser.people import chromium
 from playwright.async_api import Browser
 
+from browser.people import chromium
+from harness.identity_provider import certify
 from harness.up import environment, free_row
 
 START_SECONDS = 150
-# One that runs already, while pages are made: `address e-mail password`.
+# One that runs already, while pages are made: `address e-mail password`, and its folder if it was started as below.
 RUNNING = os.environ.get("DUALSPAN_TEST_CONSOLE", "")
 
 
 @dataclass(frozen=True)
 class Demonstration:
-    """A running demonstration: where it is and who may sign in."""
+    """A running demonstration: where it is and who may sign in.
+
+    Attributes:
+        folder: Its data, with the certificate of the identity provider that it trusts; None if it ran before.
+    """
 
     console: str
     email: str
     password: str
+    folder: Path | None = None
 
 
 @pytest.fixture(scope="session")
 def demonstration() -> Iterator[Demonstration]:
     if RUNNING:
-        yield Demonstration(*RUNNING.split())
+        console, email, password, *folders = RUNNING.split()
+        yield Demonstration(console, email, password, *map(Path, folders))
         return
     folder = Path(tempfile.mkdtemp(prefix="dualspan-browser-"))
     log = folder / "demo.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "dualspan_cli", "demo", f"--data={folder}", f"--port-base={free_row()}"],
-            env=environment(folder),
+            env=environment(folder) | certify(folder),
             stdout=output,
             stderr=output,
         )
     try:
-        yield wait_for(process, log)
+        yield replace(wait_for(process, log), folder=folder)
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(60)

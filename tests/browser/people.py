@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from browser.chromium import find_chromium
 from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
+
+from browser.chromium import find_chromium
 
 AXE = Path(__file__).parents[1] / "data" / "axe" / "axe.min.js"
 # Where to keep what is seen, for docs/pictures; nowhere if it is not set.
@@ -87,7 +88,8 @@ class Person:
 
     def listen(self, message: ConsoleMessage) -> None:
         """Writes down what the page's console says is wrong."""
-        if message.type == "error":
+        # Containers of other tests come and go on this machine: the page asks again.
+        if message.type == "error" and "net::ERR_NETWORK_CHANGED" not in message.text:
             self.problems.append(f"{message.text} {message.location.get('url', '')}")
 
 
@@ -103,7 +105,14 @@ async def chromium() -> AsyncGenerator[Browser]:
 
 @asynccontextmanager
 async def person(
-    browser: Browser, console: str, *, language: str = "en", size: Literal["desk", "phone"] = "desk", dark: bool = False
+    browser: Browser,
+    console: str,
+    *,
+    language: str = "en",
+    size: Literal["desk", "phone"] = "desk",
+    dark: bool = False,
+    trusting: bool = False,
+    zone: str = "Asia/Shanghai",
 ) -> AsyncGenerator[Person]:
     """Somebody with a browser of their own; the block fails if a page complained.
 
@@ -113,16 +122,19 @@ async def person(
         language: Of the person: `en` or `zh`.
         size: Of the screen.
         dark: They like it dark.
+        trusting: They take any certificate.
+        zone: The time zone that they are in.
     """
     context = await browser.new_context(
         viewport={"width": DESK["width"], "height": DESK["height"]}
         if size == "desk"
         else {"width": PHONE["width"], "height": PHONE["height"]},
         locale=LOCALES[language],
-        timezone_id="Asia/Shanghai",
+        timezone_id=zone,
         color_scheme="dark" if dark else "light",
         has_touch=size == "phone",
         reduced_motion="reduce",
+        ignore_https_errors=trusting,
     )
     context.set_default_timeout(_PATIENCE_MS)
     page = await context.new_page()

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from aiohttp import web
-from browser.chromium import Page, chromium, find_chromium
 from integration.identity.running import EMAIL, PASSWORD
 
+from browser.chromium import Page, chromium, find_chromium
 from harness.app_doors import Doors, running_app, running_doors
 from harness.databases import ClonedDatabase
 

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+
 from browser.chromium import chromium, find_chromium
 
 pytestmark = [

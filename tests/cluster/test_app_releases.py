@@ -38,10 +38,12 @@ from harness.marketplace import MANIFEST
 from harness.registry import Store, docker
 
 PATIENCE_S = 90.0
-SERVER = (
-    "import http.server, os; http.server.test(http.server.SimpleHTTPRequestHandler, port=int("
-    "os.environ['DUALSPAN_APP_PORT']))"
-)
+# Ends when it is told to.
+SERVER = """
+import http.server, os, signal, sys
+signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+http.server.test(http.server.SimpleHTTPRequestHandler, port=int(os.environ["DUALSPAN_APP_PORT"]))
+"""
 SECRET = b"a token that nobody else may see"
 SAMPLE = parse(MANIFEST)
 PORT = SAMPLE.port(SAMPLE.health.port)
@@ -57,7 +59,7 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def image(store: Store) -> str:
     """An app by its digest in a registry: `GET /` answers 200."""
-    recipe = f'FROM python:3.12-slim\nWORKDIR /run\nCMD ["python", "-c", {json.dumps(SERVER)}]\n'
+    recipe = f"FROM python:3.12-slim\nWORKDIR /run\nCMD {json.dumps(['python', '-c', SERVER])}\n"
     return store.push_image(docker("build", "--quiet", "-", given=recipe).strip(), "app")
 
 
@@ -71,10 +73,11 @@ class Cluster:
     access: Access
     image: str
     store: Store
+    tenant: str = "acme"
 
     @property
     def name(self) -> SubscriptionName:
-        return SubscriptionName("acme", "oee")
+        return SubscriptionName(self.tenant, "oee")
 
     @property
     def names(self) -> Names:
@@ -102,10 +105,15 @@ class Cluster:
         )
         return Orders(self.name, 4, "maker", manifest, {}, [Given("TOKEN_FILE", "token", SECRET)])
 
+    async def subscriptions(self) -> list[SubscriptionName]:
+        """Of the tenant."""
+        return [each for each in await self.provisioner.subscriptions() if each.tenant == self.tenant]
+
     async def well(self, orders: Orders) -> Found:
+        """Once it answers. A kubelet takes a minute to end a pod that has not quite begun: tests that end one wait."""
         async with asyncio.timeout(PATIENCE_S):
             while True:
-                (found,) = (await self.provisioner.observe(self.name)).instances
+                (found,) = (await self.provisioner.observe(orders.name)).instances
                 assert found.alive, found.words
                 if await answers(found.address, orders.manifest.health):
                     return found
@@ -135,8 +143,18 @@ async def cluster(
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def site(cluster: Cluster) -> AsyncGenerator[Cluster]:
+    """A tenant without apps, before and after."""
     yield cluster
     await _gone(cluster, cluster.name)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def standing(cluster: Cluster) -> Cluster:
+    """Another tenant, whose app all tests look at that change nothing of it."""
+    made = replace(cluster, tenant="bolt")
+    await made.provisioner.ensure(made.orders())
+    await made.well(made.orders())
+    return made
 
 
 async def _gone(cluster: Cluster, name: SubscriptionName) -> None:
@@ -157,30 +175,27 @@ async def test_an_image_runs_is_found_and_leaves_nothing(site: Cluster) -> None:
     assert (found.generation, found.altered) == (4, False)
     await site.provisioner.ensure(wanted)
     assert (await site.well(wanted)).handle == found.handle
-    assert await site.provisioner.subscriptions() == [site.name]
+    assert await site.subscriptions() == [site.name]
     assert "GET / HTTP" in await site.provisioner.last_words(site.name)
     await _gone(site, site.name)
     assert await site.provisioner.last_words(site.name) == ""
     assert await site.provisioner.observe(site.name) == Holding()
-    assert await site.provisioner.subscriptions() == []
+    assert await site.subscriptions() == []
     left = json.loads(site.kubectl("get", "secrets,deployments,services,configmaps", "--output", "json"))["items"]
     assert [each for each in left if "dualspan.io/subscription" in each["metadata"].get("labels", {})] == []
     assert [each for each in left if each["metadata"].get("labels", {}).get("owner") == "helm"] == []
 
 
-async def test_it_is_confined(site: Cluster) -> None:
-    wanted = site.orders()
-    await site.provisioner.ensure(wanted)
-    await site.well(wanted)
-    pod = site.pod()
+async def test_it_is_confined(standing: Cluster) -> None:
+    pod = standing.pod()
     spec, name = pod["spec"], pod["metadata"]["name"]
     assert spec["securityContext"]["runAsNonRoot"]
     assert spec["automountServiceAccountToken"] is False
     (container,) = spec["containers"]
     assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
     inside = ("exec", name, "--", "python", "-c")
-    assert site.kubectl(*inside, "import os; print(os.getuid())").strip() == "10001"
-    assert site.kubectl(*inside, "print(open('/run/dualspan/token').read())").strip() == SECRET.decode()
+    assert standing.kubectl(*inside, "import os; print(os.getuid())").strip() == "10001"
+    assert standing.kubectl(*inside, "print(open('/run/dualspan/token').read())").strip() == SECRET.decode()
     for attempt in (
         "open('/usr/bin/mine', 'w')",
         "open('/run/dualspan/token', 'w')",
@@ -188,24 +203,22 @@ async def test_it_is_confined(site: Cluster) -> None:
         "import os; os.setuid(0)",
     ):
         with pytest.raises(AssertionError):
-            site.kubectl(*inside, attempt)
-    policy = site.read("networkpolicy", "app-oee")["spec"]
+            standing.kubectl(*inside, attempt)
+    policy = standing.read("networkpolicy", "app-oee")["spec"]
     assert policy["policyTypes"] == ["Ingress", "Egress"]
-    assert site.read("networkpolicy", "nothing-by-itself")["spec"]["podSelector"] == {}
-    assert site.read("resourcequota", "apps")["spec"]["hard"]["services.nodeports"] == "0"
-    labels = json.loads(run("kubectl", "get", "namespace", site.names.namespace, "--output", "json"))["metadata"]
+    assert standing.read("networkpolicy", "nothing-by-itself")["spec"]["podSelector"] == {}
+    assert standing.read("resourcequota", "apps")["spec"]["hard"]["services.nodeports"] == "0"
+    labels = json.loads(run("kubectl", "get", "namespace", standing.names.namespace, "--output", "json"))["metadata"]
     assert labels["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
 
 
-async def test_what_it_uses_is_what_its_kubelet_counts(site: Cluster) -> None:
-    await site.provisioner.ensure(site.orders())
-    await site.well(site.orders())
-    pod = site.pod()["metadata"]["uid"]
+async def test_what_it_uses_is_what_its_kubelet_counts(standing: Cluster) -> None:
+    pod = standing.pod()["metadata"]["uid"]
     seen: list[Observation] = []
     async with asyncio.timeout(PATIENCE_S):
         # A kubelet looks at a new pod within some seconds, and one of a test before may not be gone yet.
         while len(seen) != 1:
-            seen = [each for each in await site.provisioner.consumption(site.name) if pod in each.instance]
+            seen = [each for each in await standing.provisioner.consumption(standing.name) if pod in each.instance]
     (used,) = seen
     assert 1000 < used.cpu_us < 60_000_000
     assert 1 << 20 < used.memory_bytes < 1 << 30
@@ -213,17 +226,14 @@ async def test_what_it_uses_is_what_its_kubelet_counts(site: Cluster) -> None:
     assert used.instance.startswith(f"{pod}/app/")
 
 
-async def test_a_kubelet_that_signs_for_itself_is_not_shown_the_token(site: Cluster) -> None:
-    await site.provisioner.ensure(site.orders())
-    await site.well(site.orders())
-    kubelets = Kubelets(site.access, 10250, verify=True)
+async def test_a_kubelet_that_signs_for_itself_is_not_shown_the_token(standing: Cluster) -> None:
+    kubelets = Kubelets(standing.access, 10250, verify=True)
     with pytest.raises(UnreachableError, match="serverTLSBootstrap"):
-        kubelets.summary(site.pod()["status"]["hostIP"])
+        kubelets.summary(standing.pod()["status"]["hostIP"])
 
 
-async def test_no_secret_is_in_what_helm_keeps(site: Cluster) -> None:
-    await site.provisioner.ensure(site.orders())
-    kept = site.kubectl("get", "secrets", "--selector", "owner=helm", "--output", "json")
+async def test_no_secret_is_in_what_helm_keeps(standing: Cluster) -> None:
+    kept = standing.kubectl("get", "secrets", "--selector", "owner=helm", "--output", "json")
     (record,) = json.loads(kept)["items"]
     release = gzip.decompress(base64.b64decode(base64.b64decode(record["data"]["release"])))
     assert b"objects.yaml" in release
@@ -250,8 +260,7 @@ async def test_files_change_while_it_runs(site: Cluster) -> None:
 )
 async def test_a_change_by_hand_is_seen(site: Cluster, change: tuple[str, ...]) -> None:
     await site.provisioner.ensure(site.orders())
-    (made,) = (await site.provisioner.observe(site.name)).instances
-    assert not made.altered
+    assert not (await site.well(site.orders())).altered
     site.kubectl(*change)
     (found,) = (await site.provisioner.observe(site.name)).instances
     assert found.altered
@@ -362,9 +371,8 @@ def _chart(site: Cluster, program: str, more: str = "") -> str:
     )
 
 
-async def test_the_platform_may_no_more_than_it_needs(site: Cluster) -> None:
-    await site.provisioner.ensure(site.orders())
-    own = site.names.namespace
+async def test_the_platform_may_no_more_than_it_needs(standing: Cluster) -> None:
+    own = standing.names.namespace
     for verb, what, where in (
         ("get", "secrets", "kube-system"),
         ("list", "pods", "kube-system"),
@@ -375,16 +383,17 @@ async def test_the_platform_may_no_more_than_it_needs(site: Cluster) -> None:
         ("create", "pods", own),
         ("create", "pods/exec", own),
     ):
-        assert not may(site.namespace, verb, what, where), (verb, what, where)
-    assert may(site.namespace, "create", "deployments.apps", own)
+        assert not may(standing.namespace, verb, what, where), (verb, what, where)
+    assert may(standing.namespace, "create", "deployments.apps", own)
 
 
 async def test_two_subscriptions_of_a_tenant_share_its_namespace_and_nothing_else(site: Cluster) -> None:
     wanted, other = site.orders(), SubscriptionName("acme", "oee-2")
-    await site.provisioner.ensure(wanted)
     try:
-        await site.provisioner.ensure(replace(wanted, name=other))
-        assert await site.provisioner.subscriptions() == [site.name, other]
+        for each in (wanted, replace(wanted, name=other)):
+            await site.provisioner.ensure(each)
+            await site.well(each)
+        assert await site.subscriptions() == [site.name, other]
         await _gone(site, site.name)
         assert len((await site.provisioner.observe(other)).instances) == 1
     finally:

@@ -1,10 +1,13 @@
-"""Celery workers killed with -9 after every single step that a start, and an end, takes on a cluster."""
+"""Celery workers killed with -9 after every single step that a start, an upgrade and an end take on a cluster."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter
 from collections.abc import AsyncGenerator, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,25 +17,38 @@ from dualspan.marketplace.v1 import subscriptions_pb2 as contract
 from dualspan_cli.embedded import EmbeddedPostgres, EmbeddedRedis
 from harness.cluster import PlatformAccount, platform_account, run
 from harness.databases import clone, drop
-from harness.killing import Killing, name_of, step_by_step
+from harness.killing import Cut, Killing, assert_each_killed, name_of, thing_by_thing
+from harness.ledger import assert_billed_once
 from harness.registry import Store, docker
 from harness.subscribing import World, running_world
 from harness.up import free_row
 
 pytestmark = [pytest.mark.cluster, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(900)]
 
-SERVER = "FROM python:3.12-slim\nWORKDIR /run\nCMD python -m http.server 8000\n"
-# So many workers are killed beside each other: one node is to bring their apps up within the minute that all have.
-AT_ONCE = 8
-# What a start has made one by one. Each worker is killed a step later than the one before it, but one may look once
-# more than another, and then one thing is passed over.
-MADE = ("namespaces", "rolebindings", "resourcequotas", "networkpolicies", "secrets")
+# Ends when it is told to.
+PROGRAM = """
+import http.server, signal, sys
+signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+http.server.test(http.server.SimpleHTTPRequestHandler, port=8000)
+"""
+# By name, the things that are done one by one: a namespace's own, what the app is given, two commands; an upgrade does
+# all twice. The namespace itself is only made once.
+SPACE = "POST .*/namespaces$"
+_SURROUNDED = ("POST .*/rolebindings$", "POST .*/resourcequotas$", "POST .*/networkpolicies$", "POST .*/secrets$")
+STARTED = Counter([*_SURROUNDED, *["launching", "launched", "commit"] * 2])
+ENDED = Counter(["^DELETE", "launching", "launched", "commit"])
+UPGRADED = Counter([*_SURROUNDED, "^DELETE", *["launching", "launched"] * 3, *["commit"] * 4] * 2)
+# Workers at a time, each with an app: one node is to bring all up within the minute that each has, and canaries beside.
+KILLS = 8
+# Of each life: it takes a round of workers for its start, one for each of its upgrades, and one for its end.
+UPGRADES = (3, 2)
 RELEASED = "deployments,services,configmaps,networkpolicies,secrets,pods"
 
 
 @pytest.fixture(scope="module")
 def image(store: Store) -> str:
-    return store.push_image(docker("build", "--quiet", "-", given=SERVER).strip(), "answering")
+    recipe = f"FROM python:3.12-slim\nWORKDIR /run\nCMD {json.dumps(['python', '-c', PROGRAM])}\n"
+    return store.push_image(docker("build", "--quiet", "-", given=recipe).strip(), "answering")
 
 
 @pytest.fixture(scope="module")
@@ -93,49 +109,91 @@ def records(account: PlatformAccount, tenant: str) -> str:
     return run("kubectl", "--namespace", space, "get", "secrets", "--selector", "owner=helm", "--output", "name")
 
 
-async def _killed_at(
-    killing: Killing, account: PlatformAccount, given: Sequence[contract.Subscription], first: int
-) -> tuple[list[str], list[str]]:
-    """What workers were killed after in starts and in ends; all is as it shall be after each."""
-    await killing.accept(given)
-    started = list((await killing.killed(given, step_by_step(len(given), first))).values())
-    assert set(running(account).values()) <= {1}
-    async with killing.healing():
-        await killing.until(given, contract.SUBSCRIPTION_STATE_ACTIVE)
-    assert running(account) == Counter(name_of(each).subscription_id for each in given)
+@dataclass
+class Life:
+    """Some subscriptions from their start to their end, and the workers that are killed meanwhile."""
 
-    await killing.cancel(given)
-    ended = list((await killing.killed(given, step_by_step(len(given), first))).values())
-    async with killing.healing():
-        await killing.until(given, contract.SUBSCRIPTION_STATE_CANCELLED)
-    assert here(account, RELEASED) == []
-    assert records(account, killing.tenant) == ""
-    # What is paid for: each ran once, with both presses, and then no more.
-    assert await killing.ledger() == [(name_of(each).subscription_id, [True, False], {2}) for each in given]
-    return started, ended
+    killing: Killing
+    account: PlatformAccount
+    image: str
+    given: list[contract.Subscription]
+
+    @property
+    def ids(self) -> list[str]:
+        return [name_of(each).subscription_id for each in self.given]
+
+    async def start(self, plan: Sequence[Cut]) -> dict[Cut, str]:
+        await self.killing.accept(self.given)
+        after = await self.killing.killed(self.given, plan)
+        assert set(running(self.account).values()) <= {1}
+        async with self.killing.healing():
+            await self.killing.until(self.given, contract.SUBSCRIPTION_STATE_ACTIVE)
+        assert running(self.account) == Counter(self.ids)
+        return after
+
+    async def upgrade(self, version: str, plan: Sequence[Cut]) -> dict[Cut, str]:
+        await self.killing.offer(self.image, version)
+        await self.killing.upgrade(self.given, version)
+        after = await self.killing.killed(self.given, plan, task="harness.upgrade")
+        # The old one, and the canary beside it.
+        assert set(running(self.account).values()) <= {1}
+        async with self.killing.healing():
+            await self.killing.until(self.given, contract.SUBSCRIPTION_STATE_ACTIVE, version)
+            async with asyncio.timeout(60):
+                while running(self.account) != Counter(self.ids):  # noqa: ASYNC110 - other processes
+                    await asyncio.sleep(0.5)
+        return after
+
+    async def end(self, plan: Sequence[Cut]) -> dict[Cut, str]:
+        await self.killing.cancel(self.given)
+        after = await self.killing.killed(self.given, plan)
+        async with self.killing.healing():
+            await self.killing.until(self.given, contract.SUBSCRIPTION_STATE_CANCELLED)
+        assert here(self.account, RELEASED) == []
+        assert records(self.account, self.killing.tenant) == ""
+        return after
 
 
 async def test_one_or_none_whenever_a_worker_is_killed(
     world: World, account: PlatformAccount, image: str, helm: str, tmp_path: Path
 ) -> None:
-    starts: list[str] = []
-    ends: list[str] = []
-    # Until all workers get to the end of all that they do: on a busy machine one may be done before its step is.
-    for first in range(1, 1000, AT_ONCE):
-        tenant = (await world.plant()).tenant
-        folder = tmp_path / str(first)
+    started: dict[Cut, str] = {}
+    upgraded: dict[Cut, str] = {}
+    ended: dict[Cut, str] = {}
+    starts = thing_by_thing(STARTED, len(UPGRADES) * KILLS)
+    upgrades = thing_by_thing(UPGRADED, sum(UPGRADES) * KILLS)
+    ends = thing_by_thing(ENDED, len(UPGRADES) * KILLS)
+    for number, rounds in enumerate(UPGRADES):
+        folder = tmp_path / str(number)
         folder.mkdir()
+        tenant = (await world.plant()).tenant
         killing = Killing(world, folder, tenant, settings(account, helm, folder))
-        given = await killing.subscriptions(AT_ONCE)
+        given = await killing.subscriptions(KILLS)
         await killing.runs(image)
-        started, ended = await _killed_at(killing, account, given, first)
-        starts += started
-        ends += ended
-        if not started and not ended:
-            break
-    print("killed after", starts, "and", ends)
-    asked = [kind for kind in MADE if any(kind in each for each in starts)]
-    assert len(asked) >= len(MADE) - 1, asked
-    assert {"launching", "launched", "commit"} <= set(starts)
-    assert any(each.startswith("DELETE") for each in ends)
-    assert {"launching", "launched", "commit"} <= set(ends)
+        life = Life(killing, account, image, given)
+
+        accepted = datetime.now(UTC)
+        started |= await life.start(starts[number * KILLS :][:KILLS])
+        active = datetime.now(UTC)
+        for each in range(sum(UPGRADES[:number]), sum(UPGRADES[:number]) + rounds):
+            upgraded |= await life.upgrade(f"1.{each + 3}.0", upgrades[each * KILLS :][:KILLS])
+        ending = datetime.now(UTC)
+        ended |= await life.end(ends[number * KILLS :][:KILLS])
+        # What is paid for: each ran once, with both presses and through all upgrades, and then no more.
+        names, gone = [name_of(each) for each in given], datetime.now(UTC)
+        await assert_billed_once(world.marketplace.parts, names, 2, ending - active, gone - accepted)
+    assert_each_killed(started, STARTED)
+    assert_each_killed(upgraded, UPGRADED)
+    assert_each_killed(ended, ENDED)
+
+
+async def test_a_namespace_that_a_killed_worker_has_made_and_no_more(
+    world: World, account: PlatformAccount, image: str, helm: str, tmp_path: Path
+) -> None:
+    tenant = (await world.plant()).tenant
+    killing = Killing(world, tmp_path, tenant, settings(account, helm, tmp_path))
+    given = await killing.subscriptions(1)
+    await killing.runs(image)
+    life = Life(killing, account, image, given)
+    assert len(await life.start([Cut(SPACE, 1)])) == 1
+    assert await life.end([Cut(SPACE, 1)]) == {}

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncGenerator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -104,6 +104,21 @@ async def test_nothing_else_is_and_that_is_told(
     log = engine.containers.get(f"{engine.containers.get(scene.app.handle).name}-egress").logs().decode()
     refusals = [json.loads(line) for line in log.splitlines()]
     assert any((each["host"], each["port"]) == (host, port) and why in each["why"] for each in refusals)
+    known = await scene.provisioner.refused(NAME)
+    assert any((each.host, each.port) == (host, port) and why in each.why for each in known)
+
+
+async def test_one_that_declares_none_is_watched_on_trial(
+    engine: Any, engine_url: str, image: Any, between: str
+) -> None:
+    wanted = replace(orders(image), is_watched=True)
+    async with provisioning(engine_url, POOL, outward=Outward(between, POOL)) as provisioner:
+        await provisioner.ensure(wanted)
+        app = await well(provisioner, wanted, engine)
+        assert "does not declare it" in app.does(ASK.format(host="home.test", port=443))
+        assert [(each.host, each.port) for each in await provisioner.refused(NAME)] == [("home.test", 443)]
+        assert (await provisioner.observe(NAME)).lacks == ""
+    assert await provisioner.refused(NAME) == []
 
 
 async def test_it_is_the_only_way(scene: Scene, engine: Any) -> None:

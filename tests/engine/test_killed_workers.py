@@ -7,11 +7,11 @@ import asyncio
 import contextlib
 import uuid
 from collections import Counter
-from collections.abc import AsyncGenerator, Generator, Mapping
+from collections.abc import AsyncGenerator, Generator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import pytest
 import pytest_asyncio
 
@@ -19,10 +19,9 @@ from dualspan.marketplace.v1 import subscriptions_pb2 as contract
 from dualspan_cli.demo.image import AppImage
 from dualspan_cli.embedded import EmbeddedPostgres, EmbeddedRedis
 from dualspan_cli.engine import Engine
-from dualspan_manifest import parse
 from harness.databases import clone, drop
-from harness.killing import Cut, Killing, name_of
-from harness.marketplace import MANIFEST, manifest_of
+from harness.killing import Cut, Killing, answering, assert_each_killed, name_of, thing_by_thing
+from harness.ledger import assert_billed_once
 from harness.subscribing import World, running_world
 from harness.up import free_row
 
@@ -47,31 +46,6 @@ async def world(migrated_postgres: EmbeddedPostgres, redis_server: EmbeddedRedis
             yield running
     finally:
         await drop(database)
-
-
-def answering(world: World, image: str, version: str = "1.2.0") -> str:
-    """The sample app, as `python -m http.server`; a new version runs beside the old one for a second."""
-    egress = MANIFEST[MANIFEST.index("egress:") : MANIFEST.index("run:")]
-    changes = {
-        parse(MANIFEST).run.image: image,
-        "port: 8080": "port: 8000",
-        "/healthz": "/",
-        egress: "",
-        "  canary: 5m\n  compare:\n    - {output: oee, tolerance: 0.5, share: 0.98}": "  canary: 1s",
-    }
-    text = manifest_of(world.app, version)
-    for old, new in changes.items():
-        assert old in text, old
-        text = text.replace(old, new, 1)
-    return text
-
-
-async def as_admin(world: World, statement: str, *arguments: str) -> None:
-    admin = await asyncpg.connect(world.database.admin_url)
-    try:
-        await admin.execute(statement, *arguments)
-    finally:
-        await admin.close()
 
 
 class Place:
@@ -143,53 +117,41 @@ async def test_one_or_none_whenever_a_worker_is_killed(
         given = await killing.subscriptions(KILLS)
         ids = [name_of(each).subscription_id for each in given]
         one_each = Counter(Container=2 * KILLS, Network=KILLS, Volume=KILLS)
-        query = "UPDATE marketplace.subscription SET manifest = $2 WHERE tenant_id = $1"
-        await as_admin(world, query, tenant, answering(world, image))
+        await killing.runs(image)
 
+        accepted = datetime.now(UTC)
         await killing.accept(given)
-        assert_each_killed(await killing.killed(given, cuts(STARTED, KILLS)), STARTED)
+        assert_each_killed(await killing.killed(given, thing_by_thing(STARTED, KILLS)), STARTED)
         assert set(here.running().values()) <= {1}
         async with killing.healing():
             await killing.until(given, contract.SUBSCRIPTION_STATE_ACTIVE)
+        active = datetime.now(UTC)
         assert here.running() == Counter(ids)
         assert here.things() == one_each
 
-        await upgraded(killing, world, given, image, here)
+        await upgraded(killing, given, image, here)
         assert here.running() == Counter(ids)
         assert here.things() == one_each
 
+        ending = datetime.now(UTC)
         await killing.cancel(given)
-        assert_each_killed(await killing.killed(given, cuts(ENDED, KILLS)), ENDED)
+        assert_each_killed(await killing.killed(given, thing_by_thing(ENDED, KILLS)), ENDED)
         async with killing.healing():
             await killing.until(given, contract.SUBSCRIPTION_STATE_CANCELLED)
         assert here.things() == Counter()
         # What is paid for: each ran once, with both presses and through all upgrades, and then no more.
-        assert await killing.ledger() == [(each, [True, False], {2}) for each in ids]
+        names = [name_of(each) for each in given]
+        ended = datetime.now(UTC)
+        await assert_billed_once(world.marketplace.parts, names, 2, ending - active, ended - accepted)
 
 
-def cuts(things: Counter[str], count: int) -> list[Cut]:
-    """A worker for each thing and each time that it is done, and one more, which gets to its end; all others of so many
-    are killed after commits, which are as many more as the rest takes longer."""
-    plan = [Cut(thing, 1 + time) for thing, times in things.items() if thing != "commit" for time in range(times + 1)]
-    return plan + [Cut("commit", 1 + time) for time in range(count - len(plan))]
-
-
-def assert_each_killed(after: Mapping[Cut, str], things: Counter[str]) -> None:
-    killed = Counter(cut.thing for cut in after)
-    # Whoever waits longer writes down more often.
-    assert killed.pop("commit") >= things["commit"], after
-    assert killed == things - Counter(commit=things["commit"]), after
-
-
-async def upgraded(killing: Killing, world: World, given: list[contract.Subscription], image: str, here: Place) -> None:
+async def upgraded(killing: Killing, given: list[contract.Subscription], image: str, here: Place) -> None:
     """From version to version, until workers were killed after every thing that an upgrade does."""
     after: dict[Cut, str] = {}
-    plan = cuts(UPGRADED, UPGRADES * KILLS)
+    plan = thing_by_thing(UPGRADED, UPGRADES * KILLS)
     for number in range(UPGRADES):
         version = f"1.{number + 3}.0"
-        await world.marketplace.publish(world.maker, world.app, version, manifest_of(world.app, version))
-        query = "UPDATE marketplace.app_version SET manifest = $2 WHERE app_id = $1 AND version = '" + version + "'"
-        await as_admin(world, query, world.app, answering(world, image, version))
+        await killing.offer(image, version)
         await killing.upgrade(given, version)
         after |= await killing.killed(given, plan[number * KILLS :][:KILLS], task="harness.upgrade")
         assert set(here.running().values()) <= {1}
@@ -227,7 +189,7 @@ async def test_an_image_that_does_not_come_holds_nobody_up(
         nowhere = f"{address}/slow@sha256:{'5' * 64}"
         for each, which in ((well, image), (waiting, nowhere)):
             of_one = f"{query} '{name_of(each).subscription_id}'"
-            await as_admin(world, of_one, tenant, answering(world, which))
+            await killing.as_admin(of_one, tenant, answering(world.app, which))
         async with registry, killing.healing():
             await killing.accept([waiting])
             await asyncio.wait_for(asked.wait(), 60)

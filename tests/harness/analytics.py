@@ -209,11 +209,11 @@ class AnalyticsPlatform:
         """The address of an identity that knows a tenant."""
         return await self.tenants.address_for(tenant)
 
-    async def channel(self, tenant: str, role: str = "engineer") -> grpc.aio.Channel:
+    async def channel(self, tenant: str, role: str = "engineer", user: str = "ada") -> grpc.aio.Channel:
         """To analytics, as a person of a tenant."""
 
         async def token() -> str:
-            return self.authority.access_token(tenant, role)
+            return self.authority.access_token(tenant, role, user)
 
         return await self.stack.enter_async_context(open_channel(self.address, access_token=token, timeout=60.0))
 

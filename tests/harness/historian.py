@@ -94,8 +94,8 @@ class Authority:
     def revoke(self, gateway: str) -> None:
         self.revoked.add(self._serials[gateway])
 
-    def access_token(self, tenant: str, role: str = "viewer") -> str:
-        claims = {"sub": "users/ada", "tenant": tenant, "roles": [role], "aud": AUDIENCE, "exp": time.time() + 600}
+    def access_token(self, tenant: str, role: str = "viewer", user: str = "ada") -> str:
+        claims = {"sub": f"users/{user}", "tenant": tenant, "roles": [role], "aud": AUDIENCE, "exp": time.time() + 600}
         return jwt.encode(claims, self._tokens, "EdDSA", headers={"kid": "test"})
 
     def app_token(self, tenant: str, subscription: str, credential: int = 0, seconds: float = 600) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import sys
+from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from dualspan_manifest import parse
 from dualspan_marketplace.settings import MarketplaceSettings
 from dualspan_marketplace.subscriptions.model import SubscriptionName
 from dualspan_runtime.tasks import create_celery
-from harness.marketplace import MANIFEST
+from harness.marketplace import MANIFEST, manifest_of
 from harness.subscribing import World, creation
 
 # Names the command that stands in for Python where a worker starts local processes.
@@ -35,8 +36,8 @@ class Cut(NamedTuple):
     """Where a worker's life ends.
 
     Attributes:
-        thing: Part of the name of what is counted, such as /start or commit; "" counts everything that it does to the
-            world outside.
+        thing: What is found in the name of what is counted, such as /start or ^DELETE; "" counts everything that it
+            does to the world outside.
         times: After so many.
     """
 
@@ -47,6 +48,22 @@ class Cut(NamedTuple):
 def step_by_step(count: int, first: int = 1) -> list[Cut]:
     """Each worker is killed one step later than the one before it."""
     return [Cut("", times) for times in range(first, first + count)]
+
+
+def thing_by_thing(things: Counter[str], count: int) -> list[Cut]:
+    """A worker for each thing and each time that it is done, and one more, which gets to its end; all others of so many
+    are killed after commits, which are as many more as the rest takes longer."""
+    plan = [Cut(thing, 1 + time) for thing, times in things.items() if thing != "commit" for time in range(times + 1)]
+    return plan + [Cut("commit", 1 + time) for time in range(count - len(plan))]
+
+
+def assert_each_killed(after: Mapping[Cut, str], things: Counter[str]) -> None:
+    """That the workers of `thing_by_thing` were killed after each thing.
+
+    After more of them, too, where somebody waited longer and wrote that down more often, or did a thing again that the
+    world outside was too busy for.
+    """
+    assert Counter(cut.thing for cut in after) >= things, after
 
 
 @dataclass
@@ -152,37 +169,46 @@ class Killing:
 
     async def runs(self, image: str) -> None:
         """The subscriptions run an image that answers everything at port 8000 from now on, as if the app were so."""
-        egress = MANIFEST[MANIFEST.index("egress:") : MANIFEST.index("run:")]
-        changes = {
-            "id: oee-board": f"id: {self.world.app}",
-            parse(MANIFEST).run.image: image,
-            "port: 8080": "port: 8000",
-            "/healthz": "/",
-            egress: "",
-        }
-        text = MANIFEST
-        for old, new in changes.items():
-            assert old in text
-            text = text.replace(old, new, 1)
-        admin = await asyncpg.connect(self.world.database.admin_url)
-        await admin.execute("UPDATE marketplace.subscription SET manifest = $2 WHERE tenant_id = $1", self.tenant, text)
-        await admin.close()
+        query = "UPDATE marketplace.subscription SET manifest = $2 WHERE tenant_id = $1"
+        await self.as_admin(query, self.tenant, answering(self.world.app, image))
 
-    async def ledger(self) -> list[tuple[str, list[bool], set[int]]]:
-        """By subscription, whether it ran from stretch to stretch, and with how many assets."""
-        found: dict[str, list[tuple[bool, int]]] = {}
-        async with self.world.marketplace.parts.database.transaction(self.tenant, readonly=True) as connection:
-            for row in await connection.fetch(
-                "SELECT subscription_id, running, assets FROM usage_stretch ORDER BY subscription_id, number"
-            ):
-                found.setdefault(row["subscription_id"], []).append((row["running"], row["assets"]))
-        return [(each, [ran for ran, _ in life], {assets for _, assets in life}) for each, life in found.items()]
+    async def offer(self, image: str, version: str) -> None:
+        """A version in the catalogue that is another one of the same."""
+        world = self.world
+        await world.marketplace.publish(world.maker, world.app, version, manifest_of(world.app, version))
+        query = "UPDATE marketplace.app_version SET manifest = $3 WHERE app_id = $1 AND version = $2"
+        await self.as_admin(query, world.app, version, answering(world.app, image, version))
+
+    async def as_admin(self, statement: str, *arguments: str) -> None:
+        """Change what nobody could."""
+        admin = await asyncpg.connect(self.world.database.admin_url)
+        try:
+            await admin.execute(statement, *arguments)
+        finally:
+            await admin.close()
 
     @property
     def _environment(self) -> dict[str, str]:
         own = self.world.marketplace
         address = {"DUALSPAN_MARKETPLACE_ADDRESS": own.address}
         return _environment(own.parts.settings) | address | dict(self.settings)
+
+
+def answering(app: str, image: str, version: str = "1.2.0") -> str:
+    """The sample app's manifest with such an image; a new version runs beside the old one for a second."""
+    egress = MANIFEST[MANIFEST.index("egress:") : MANIFEST.index("run:")]
+    changes = {
+        parse(MANIFEST).run.image: image,
+        "port: 8080": "port: 8000",
+        "/healthz": "/",
+        egress: "",
+        "  canary: 5m\n  compare:\n    - {output: oee, tolerance: 0.5, share: 0.98}": "  canary: 1s",
+    }
+    text = manifest_of(app, version)
+    for old, new in changes.items():
+        assert old in text, old
+        text = text.replace(old, new, 1)
+    return text
 
 
 def name_of(given: contract.Subscription) -> SubscriptionName:

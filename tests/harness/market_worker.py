@@ -12,6 +12,7 @@ import asyncio
 import functools
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -141,7 +142,7 @@ class Effects:
         return counted
 
     def _happened(self, name: str) -> None:
-        if getattr(self._apart, "here", False) or self._thing not in name:
+        if getattr(self._apart, "here", False) or not re.search(self._thing, name):
             return
         self._left -= 1
         if self._left == 0:

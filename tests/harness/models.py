@@ -73,7 +73,7 @@ async def trained(
     assert operation.metadata.Unpack(progress)
     _, _, _, definition, _, version = progress.version.split("/")
     # Nobody else is there who would have to be waited for.
-    at_once = plant.parts.settings.model_copy(update={"training_pause": 0.0})
+    at_once = plant.parts.settings.model_copy(update={"training_pause": 0.0, "training_gives_way": False})
     training = models.training(replace(plant.parts, settings=at_once))
     operations = OperationsStub(plant.channel)
     while not operation.done:

@@ -114,7 +114,7 @@ async def test_the_same_without_async(local: LocalPlant) -> None:
     import asyncio
 
     def in_a_notebook() -> tuple[int, float, int]:
-        with SyncPlant(open_plant(local.settings)) as plant:
+        with SyncPlant.open(local.settings) as plant:
             live = plant.subscribe([("imm01", "state")])
             first = next(iter(live))
             live.close()

@@ -250,7 +250,7 @@ async def test_samples_of_a_retired_tag_are_left_out(historian: Historian) -> No
     assert (await historian.read_raw([2])).same_as(ramp([2], 4, 1))
 
 
-async def test_gaps_are_written_down_with_the_frame(historian: Historian) -> None:
+async def test_gaps_are_written_down_with_the_frame(historian: Historian, refusal: Refusal) -> None:
     await historian.register(TAGS)
     uploader = await historian.uploader()
     gap = resources_pb2.Gap(
@@ -267,7 +267,8 @@ async def test_gaps_are_written_down_with_the_frame(historian: Historian) -> Non
     for sequence in range(1, 6):
         await uploader.send(sequence, ramp([1], sequence, 1), [gap])
     await uploader.until(5)
-    request = service_pb2.ListGapsRequest(parent=f"tenants/{TENANT}", page_size=2)
+    own = f"tenants/{TENANT}/gateways/g1"
+    request = service_pb2.ListGapsRequest(parent=f"tenants/{TENANT}", page_size=2, gateway=own)
     pages: list[list[resources_pb2.Gap]] = []
     while True:
         page = await historian.stub.ListGaps(request)
@@ -279,7 +280,13 @@ async def test_gaps_are_written_down_with_the_frame(historian: Historian) -> Non
     names = [one.name for page in pages for one in page]
     assert len(set(names)) == 5
     newest = pages[0][0]
-    assert newest.gateway == f"tenants/{TENANT}/gateways/g1"
+    assert newest.gateway == own
+    everything = await historian.stub.ListGaps(service_pb2.ListGapsRequest(parent=request.parent))
+    assert {one.name for one in everything.gaps} == set(names)
+    other = service_pb2.ListGapsRequest(parent=request.parent, gateway=f"tenants/{TENANT}/gateways/g2")
+    assert not (await historian.stub.ListGaps(other)).gaps
+    other.tag_id = 1
+    assert await refusal(historian.stub.ListGaps(other)) == "GAPS_OF_WHAT"
     assert (newest.tag_id, newest.server, newest.lost_samples, newest.detail) == (1, "press-1", 12, "queue of 1")
     assert newest.state == resources_pb2.GAP_STATE_OPEN
     assert (newest.start_time, newest.end_time) == (gap.start_time, gap.end_time)

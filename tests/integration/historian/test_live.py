@@ -7,11 +7,11 @@ import pytest
 from dualspan.historian.v1 import service_pb2
 from dualspan_frame import ValueKind, decode_frame, encode_frame
 from dualspan_historian.ingest.verification import Verified
-from dualspan_historian.live.channel import connect
 from dualspan_historian.live.hub import Hub
 from dualspan_historian.live.publisher import Publisher
 from dualspan_historian.model import Stream
 from dualspan_historian.storage.frame_store import NewFrame
+from dualspan_runtime.broker import connect
 from dualspan_runtime.errors import error_info
 from harness.historian import TENANT, Historian, ramp
 

@@ -145,6 +145,22 @@ async def test_one_that_is_replayed_has_the_same_answer_and_one_outcome(world: W
         assert await side.operations() == 2
 
 
+async def test_what_was_asked_is_listed_page_by_page(world: World) -> None:
+    async with payer(world) as side:
+        done = [
+            await side.ask(action, f"it-{place}") for place, action in enumerate(("suspend", "suspend", "reinstate"))
+        ]
+        reader = FulfilmentServiceStub(await world.marketplace.channel(side.tenant, "viewer"))
+        request = contract.ListFulfilmentOperationsRequest(parent=side.name, page_size=2)
+        first = await reader.ListFulfilmentOperations(request)
+        request.page_token = first.next_page_token
+        rest = await reader.ListFulfilmentOperations(request)
+        assert [*first.fulfilment_operations, *rest.fulfilment_operations] == done[::-1]
+        assert rest.next_page_token == ""
+        other = contract.ListFulfilmentOperationsRequest(parent=f"tenants/{side.tenant}/subscriptions/none")
+        assert await refused(reader.ListFulfilmentOperations(other)) == "SUBSCRIPTION_NOT_FOUND"
+
+
 async def test_two_at_once_are_one(world: World) -> None:
     async with payer(world) as side:
         before = (await side.now()).generation

@@ -98,6 +98,9 @@ async def test_after_that_day_it_is_gone_and_what_it_used_stays(world: World, tm
             "INSERT INTO marketplace.usage_event VALUES ($1, 'oee', 'read-requests', '2026-03-01T00:00Z', 'x', 7)",
             tenant,
         )
+        await admin.execute(
+            "INSERT INTO marketplace.egress_refusal VALUES ($1, 'oee', 'home.test', 443, 'undeclared', now())", tenant
+        )
         await world.age(tenant, hand_back_end=timedelta(seconds=1))
         for _ in range(2):
             await found.handing.sweep()
@@ -117,7 +120,8 @@ async def test_after_that_day_it_is_gone_and_what_it_used_stays(world: World, tm
             "SELECT count(*) FROM historian.frame WHERE tenant_id = $1 AND gateway_id = 'subscriptions/oee'", tenant
         )
         assert source == 0
-        assert await admin.fetchval("SELECT count(*) FROM marketplace.granted_tag WHERE tenant_id = $1", tenant) == 0
+        for table in ("granted_tag", "egress_refusal"):
+            assert await admin.fetchval(f"SELECT count(*) FROM marketplace.{table} WHERE tenant_id = $1", tenant) == 0
         assert await admin.fetchval("SELECT count(*) FROM marketplace.usage_event WHERE tenant_id = $1", tenant) == 1
         assert await admin.fetchval("SELECT count(*) FROM marketplace.usage_stretch WHERE tenant_id = $1", tenant) > 0
         await admin.close()

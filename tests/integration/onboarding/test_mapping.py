@@ -1,5 +1,6 @@
 """From browsed variables to assets and back, on a real database."""
 
+import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,12 +18,14 @@ from dualspan_onboarding.assets import (
     Slot,
     StoredGroup,
 )
-from dualspan_onboarding.model import Limits
+from dualspan_onboarding.model import Limits, VariableChoice
 from dualspan_onboarding.names import ServerName, TagName
 from dualspan_onboarding.service.asset_models import AssetModels
 from dualspan_onboarding.service.assets import Assets
+from dualspan_onboarding.service.budget import Budgets
 from dualspan_onboarding.service.mapping import Mappings
 from dualspan_onboarding.service.mapping_changes import MappingChanges
+from dualspan_onboarding.service.tagging import Choice
 from dualspan_runtime.errors import FailedPrecondition, InvalidArgument, NotFound
 from harness.onboarding import UseCases, variable
 from harness.simulated import browsed_plant
@@ -101,6 +104,25 @@ async def test_a_plant_becomes_assets_and_undoing_leaves_nothing(mapper: Mapper)
     assert len(again.assets) == 14, "what was undone can be applied again"
 
 
+async def test_what_a_proposal_asks_of_a_server_is_what_it_asks_once_it_is_applied(mapper: Mapper) -> None:
+    server, name, groups = await mapper.proposed()
+    budgets = Budgets(mapper.base.database, mapper.base.commands)
+    first = groups[0]
+    variables = await mapper.changes.variables(name, [first.number])
+    # A person has chosen one of the machine's variables as well, far more slowly: the machine's own interval goes.
+    slow = Choice([VariableChoice(variables[0].node_id, None, None, 0, "")], "", 60_000_000, None)
+    thought = await mapper.base.tagging.estimate(server, slow, (), "", budgets, variables)
+    assert await mapper.tag_count() == 0, "an estimate changes nothing"
+    await mapper.changes.apply(name, chosen(first.number))
+    applied = await mapper.base.tagging.estimate(server, Choice([], "", None, None), (), "", budgets)
+    assert {each.quantity: each.wanted for each in thought.figures} == {
+        each.quantity: each.present for each in applied.figures
+    }
+    with pytest.raises(FailedPrecondition) as refused:
+        await mapper.changes.variables(name, [first.number])
+    assert refused.value.reason == "NOTHING_TO_APPLY"
+
+
 async def test_one_machine_pulls_its_twins(mapper: Mapper) -> None:
     _, name, groups = await mapper.proposed()
     one, _ = await mapper.changes.apply(name, chosen(groups[0].number))
@@ -130,6 +152,28 @@ async def test_a_correction_reaches_the_twins_and_the_next_proposal(mapper: Mapp
     assert learnt.browse_path == "Machines/Press02/Status/Step"
     assert "press01" in learnt.reason
     assert learnt.confidence > 0.95
+
+
+async def test_whoever_looks_later_finds_what_was_corrected_until_the_tree_is_read_again(mapper: Mapper) -> None:
+    server, name, groups = await mapper.proposed()
+    moved = Correction(groups[0].matches[0].node_id, Slot("", 0))
+    await mapper.mappings.correct(name, 1, [moved], "Press at the door", with_twins=False)
+    assert (await mapper.mappings.propose(server, "", (), reuse=True)).name == name
+    await mapper.changes.apply(name, chosen(1))
+    found = await mapper.mappings.propose(server, "", (), reuse=True)
+    first, second, *_ = await mapper.mappings.page_of_groups(found.name, 0, 100)
+    assert (found.name, first.display_name) == (name, "Press at the door")
+    assert (first.applied_asset is None, second.applied_asset) == (False, None)
+    assert (await mapper.mappings.propose(server, "Machines/Press02", (), reuse=True)).name != name
+    session = await mapper.base.sessions.open(server.parent, "1.0", 0)
+    await mapper.base.browsed(session, server, browsed_plant("curing"))
+    assert (await mapper.mappings.propose(server, "", (), reuse=True)).name != name
+
+
+async def test_who_asks_at_the_same_time_is_shown_the_same_proposal(mapper: Mapper) -> None:
+    _, server = await mapper.base.plant(browsed_plant("curing"))
+    one, other = await asyncio.gather(*(mapper.mappings.propose(server, "", (), reuse=True) for _ in range(2)))
+    assert one.name == other.name
 
 
 async def test_what_is_no_property_is_left_alone(mapper: Mapper) -> None:

@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from dualspan_onboarding.model import Limits, TagReport, TagState, VariableChoice
+from dualspan_onboarding.model import Accepted, Limits, TagReport, TagState, VariableChoice
 from dualspan_onboarding.names import ServerName, TagName
 from dualspan_onboarding.service.tagging import Choice
 from dualspan_onboarding.store import tags
@@ -16,17 +16,21 @@ def chosen(*node_ids: str) -> Choice:
 
 
 async def all_tags(use_cases: UseCases) -> list[tags.Tag]:
-    return list((await use_cases.tagging.page("acme", server=None, query="", after=0, limit=10_000)).tags)
+    return list((await use_cases.tagging.page("acme", server=None, query="", after=0, limit=20_000)).tags)
 
 
 async def test_ten_thousand_variables_become_tags_at_once(use_cases: UseCases) -> None:
-    _, server = await use_cases.plant([variable(n) for n in range(10_000)])
-    choice = chosen(*(variable(n).node_id for n in range(10_000)))
-    began = time.monotonic()
-    accepted = await use_cases.tagging.accept(server, choice)
-    seconds = time.monotonic() - began
+    _, server = await use_cases.plant([variable(n) for n in range(10_020)])
+
+    async def seconds_of(*numbers: int) -> tuple[float, Accepted]:
+        began = time.monotonic()
+        accepted = await use_cases.tagging.accept(server, chosen(*(variable(n).node_id for n in numbers)))
+        return time.monotonic() - began, accepted
+
+    one = min([(await seconds_of(n))[0] for n in range(10_000, 10_020)])
+    seconds, accepted = await seconds_of(*range(10_000))
     assert (accepted.created, accepted.existing) == (10_000, 0)
-    assert seconds < 5, f"took {seconds:.1f} s; a row at a time takes longer than this even on a busy machine"
+    assert seconds < 2_000 * one, f"took {seconds:.1f} s, where one takes {one:.4f} s: is it a row at a time?"
     kept = await all_tags(use_cases)
     by_id = {tag.name.tag_id: tag for tag in kept}
     paths = [by_id[tag_id].browse_path for tag_id in accepted.tag_ids]

@@ -100,8 +100,12 @@ async def subscription_of(database: ClonedDatabase) -> None:
         VALUES ('acme', 'trial-1', 'theirs', '1.0.0', 'of acme', 'id: acme', 'done')"""
     )
     await connection.execute(
-        """INSERT INTO marketplace.fulfilment_operation (tenant_id, operation_id, digest, subscription_id, action)
-        VALUES ('acme', 'of-acme', '', 'theirs', 'suspend')"""
+        """INSERT INTO marketplace.fulfilment_operation (tenant_id, operation_id, digest, subscription_id, action,
+            state)
+        VALUES ('acme', 'of-acme', '', 'theirs', 'suspend', 'suspended')"""
+    )
+    await connection.execute(
+        "INSERT INTO marketplace.egress_refusal VALUES ('acme', 'theirs', 'of-acme.test', 443, 'of acme', now())"
     )
     await connection.execute(_USAGE)
     await connection.close()

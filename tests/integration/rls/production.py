@@ -6,8 +6,19 @@ Who adds a collection to a contract adds its id to `IDS`, and what makes one to 
 import grpc.aio
 from integration.onboarding.running import TENANT
 
-from dualspan.analytics.v1 import alarms_pb2, exports_pb2, models_pb2, reports_pb2, sharing_pb2, spc_pb2
+from dualspan.analytics.v1 import (
+    alarms_pb2,
+    annotations_pb2,
+    dashboards_pb2,
+    exports_pb2,
+    models_pb2,
+    reports_pb2,
+    sharing_pb2,
+    spc_pb2,
+)
 from dualspan.analytics.v1.alarms_pb2_grpc import AlarmServiceStub
+from dualspan.analytics.v1.annotations_pb2_grpc import AnnotationServiceStub
+from dualspan.analytics.v1.dashboards_pb2_grpc import DashboardServiceStub
 from dualspan.analytics.v1.exports_pb2_grpc import ExportServiceStub
 from dualspan.analytics.v1.models_pb2_grpc import ModelServiceStub
 from dualspan.analytics.v1.reports_pb2_grpc import ReportServiceStub
@@ -17,8 +28,10 @@ from dualspan.analytics.v1.spc_pb2_grpc import SpcServiceStub
 IDS = {
     "alarmRules": "hot",
     "alarms": "hot.mill",
+    "annotations": "theirs",
     "calendars": "theirs",
     "controlCharts": "weight",
+    "dashboards": "theirs",
     "emissionFactors": "theirs",
     "exports": "theirs",
     "kpis": "theirs",
@@ -44,6 +57,8 @@ async def analytics_of(channel: grpc.aio.Channel, who: grpc.aio.Metadata) -> dic
     await _model_definition(channel, who)
     await _export(channel, who)
     await _report(channel, who)
+    await _annotation(channel, who)
+    await _dashboard(channel, who)
     return IDS
 
 
@@ -99,3 +114,18 @@ async def _report(channel: grpc.aio.Channel, who: grpc.aio.Metadata) -> None:
         paused=True,
     )
     await ReportServiceStub(channel).UpdateReport(reports_pb2.UpdateReportRequest(report=report), metadata=who)
+
+
+async def _annotation(channel: grpc.aio.Channel, who: grpc.aio.Metadata) -> None:
+    annotation = annotations_pb2.Annotation(text="acme changed the die")
+    annotation.start_time.FromSeconds(1_700_000_000)
+    create = annotations_pb2.CreateAnnotationRequest(
+        parent=TENANT, annotation_id=IDS["annotations"], annotation=annotation
+    )
+    await AnnotationServiceStub(channel).CreateAnnotation(create, metadata=who)
+
+
+async def _dashboard(channel: grpc.aio.Channel, who: grpc.aio.Metadata) -> None:
+    dashboard = dashboards_pb2.Dashboard(display_name="acme's line")
+    create = dashboards_pb2.CreateDashboardRequest(parent=TENANT, dashboard_id=IDS["dashboards"], dashboard=dashboard)
+    await DashboardServiceStub(channel).CreateDashboard(create, metadata=who)

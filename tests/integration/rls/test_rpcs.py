@@ -151,6 +151,8 @@ async def running(database: ClonedDatabase, redis_url: str, free_port: Callable[
             historian=historian,
             channels={
                 "dualspan.identity": to_identity,
+                # Every service answers these for itself.
+                "dualspan.runtime": to_identity,
                 "dualspan.onboarding": onboarding.channel,
                 "dualspan.historian": to_historian,
                 "dualspan.analytics": to_analytics,
@@ -161,6 +163,9 @@ async def running(database: ClonedDatabase, redis_url: str, free_port: Callable[
             box=box,
             tag_id=tag_id,
             names={
+                "services": "identity",
+                "status": "",
+                "evidence": "",
                 "gateways": "g1",
                 "servers": "press-1",
                 "snapshots": "1",

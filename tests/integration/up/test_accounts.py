@@ -46,3 +46,30 @@ def test_a_user_is_changed_kept_out_and_let_in(running: Running, run: Callable[.
     assert run("users", "update", "mei", "--enable") == changed
     assert refused(running, "users", "update", "mei") == (2, "NOTHING_TO_CHANGE")
     assert refused(running, "users", "update", "nobody", "--disable") == (EXIT_NOT_FOUND, "USER_NOT_FOUND")
+
+
+def test_an_identity_provider_that_is_none_is_not_added(running: Running, run: Callable[..., Any]) -> None:
+    add = (
+        "oidc",
+        "create",
+        "works",
+        "--client-id",
+        "dualspan",
+        "--client-secret",
+        "s",
+        "--email-domain",
+        "home.example",
+    )
+    assert refused(running, *add, "--issuer", "http://127.0.0.1:9")[1] == "OIDC_PROVIDER_WRONG"
+    assert refused(running, *add, "--issuer", "https://127.0.0.1:9")[1] == "OIDC_PROVIDER_UNREACHABLE"
+    assert run("oidc", "list") == []
+    assert refused(running, "oidc", "delete", "works") == (EXIT_NOT_FOUND, "OIDC_PROVIDER_NOT_FOUND")
+
+
+def test_who_runs_the_platform_sees_how_it_is_and_what_it_shows(run: Callable[..., Any]) -> None:
+    told = {each["name"].split("/")[1]: each for each in run("platform", "status")}
+    assert set(told) == {"identity", "onboarding", "historian", "analytics", "marketplace"}
+    assert all(int(each["tables"][0]["bytes"]) > 0 for each in told.values())
+    counts = {each["kind"]: int(each.get("count", 0)) for each in run("platform", "evidence")}
+    assert counts["asset-models"] > 0
+    assert [each["kind"] for each in run("platform", "evidence", "industries")] == ["industries"]

@@ -4,60 +4,11 @@ import http.client
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
 
 from harness.up import Running, dualspan
-
-
-@dataclass
-class Answer:
-    """What the console said."""
-
-    status: int
-    headers: http.client.HTTPMessage
-    body: str
-
-    @property
-    def document(self) -> dict[str, Any]:
-        return json.loads(self.body)
-
-
-@dataclass
-class Visitor:
-    """A browser without a screen: keeps cookies and the token of its session."""
-
-    host: str
-    cookies: dict[str, str] = field(default_factory=dict)
-    csrf: str = ""
-
-    def request(self, method: str, path: str, document: object = None, headers: dict[str, str] | None = None) -> Answer:
-        connection = http.client.HTTPConnection(self.host, timeout=30)
-        sent = {"x-csrf-token": self.csrf} | (headers or {})
-        if self.cookies:
-            sent["cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-        body = None if document is None else json.dumps(document)
-        if body is not None:
-            sent["content-type"] = "application/json"
-        connection.request(method, path, body, sent)
-        response = connection.getresponse()
-        for cookie in response.headers.get_all("set-cookie") or []:
-            name, _, value = cookie.partition(";")[0].partition("=")
-            self.cookies[name] = value
-        answer = Answer(response.status, response.headers, response.read().decode())
-        connection.close()
-        return answer
-
-    def get(self, path: str) -> Answer:
-        return self.request("GET", path)
-
-    def sign_in(self, email: str, password: str, headers: dict[str, str] | None = None) -> Answer:
-        answer = self.request("POST", "/v1/session", {"email": email, "password": password}, headers)
-        if answer.status == 201:
-            self.csrf = answer.document["csrf"]
-        return answer
+from harness.visitor import Visitor
 
 
 @pytest.fixture
@@ -145,6 +96,51 @@ def test_files_may_be_kept_for_ever(visitor: Visitor) -> None:
     base = found[1].rpartition("/")[0]
     assert visitor.get(f"{base}/../settings.py").status == 404
     assert visitor.get(f"{base}/%2e%2e/settings.py").status == 404
+
+
+@pytest.mark.parametrize(
+    "up", ["..", "%2e%2e", "..%2f", "%2e%2e%2f", "..%5c", "%252e%252e", "....//", "..;", "%c0%ae%c0%ae", "..%00"]
+)
+@pytest.mark.parametrize("file", ["client_files.py", "settings.py", "app.py", "etc/passwd"])
+def test_no_way_leads_out_of_the_files_of_the_application(visitor: Visitor, up: str, file: str) -> None:
+    found = re.search(r'src="(/assets/[0-9a-f]{16})/main\.js"', visitor.get("/").body)
+    assert found
+    for base in (found[1], f"{found[1]}/core", f"{found[1]}/words", "/assets"):
+        for depth in (1, 2, 8):
+            answer = visitor.get(f"{base}/{'/'.join([up] * depth)}/{file}")
+            assert answer.status == 404 or '<div id="app"></div>' in answer.body
+            assert "import " not in answer.body
+            assert "root:" not in answer.body
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "tenants/home/../rival/users",
+        "tenants/home/%2e%2e/rival/users",
+        "tenants/home%2f..%2frival/users",
+        "tenants/home%2Fusers",
+        "tenants/home/gateways/..%2f..%2fusers",
+        "tenants/home/gateways/%2e%2e",
+        "tenants/home/gateways/..",
+        "tenants/home/gateways/a%5c..%5cb",
+        "tenants/home/gateways/%00",
+        "tenants/home/listings/x:picture?path=../../../etc/passwd",
+        "tenants/home/listings/..%2f..:picture?path=/etc/passwd",
+        "services/../identity/status",
+        "services/identity%2f..%2fhistorian/status",
+    ],
+)
+def test_no_address_of_a_thing_leads_to_another(administrator: Visitor, path: str) -> None:
+    answer = administrator.get(f"/v1/{path}")
+    assert answer.status in {400, 404}, answer.body
+    assert answer.reason in {
+        "MALFORMED_PATH",
+        "NO_SUCH_ADDRESS",
+        "MALFORMED_NAME",
+        "APP_NOT_FOUND",
+        "GATEWAY_NOT_FOUND",
+    }
 
 
 def test_signing_out_ends_the_session_everywhere(running: Running, visitor: Visitor) -> None:

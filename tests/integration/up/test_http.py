@@ -187,3 +187,27 @@ def test_the_document_is_asked_for_again_only_if_it_changed(visitor: Visitor) ->
     answer = visitor.get("/v1/openapi.json")
     assert answer.document["openapi"] == "3.1.0"
     assert visitor.get("/v1/openapi.json", {"if-none-match": answer.headers["etag"]}).status == 304
+
+
+def test_every_service_says_how_it_is_and_what_its_data_show(
+    administrator: Visitor, visitor: Visitor, program: dict[str, str]
+) -> None:
+    counts: dict[str, int] = {}
+    for service in ("identity", "onboarding", "historian", "analytics", "marketplace"):
+        status = administrator.get(f"/v1/services/{service}/status")
+        assert status.status == 200, status.body
+        assert status.document["version"]
+        assert status.document["tables"]
+        assert ("queue" in status.document) is (service in {"historian", "analytics", "marketplace"})
+        evidence = administrator.get(f"/v1/services/{service}/evidence")
+        counts |= {each["kind"]: int(each["count"]) for each in evidence.document["evidence"]}
+    assert counts["tenants"] >= 1
+    assert counts["users-active"] >= 1
+    assert counts["asset-models"] > 0
+    assert counts["companion-specifications"] > 0
+    assert counts["devices"] == counts["apps"] == 0
+    missing = administrator.get("/v1/services/nothing/status")
+    assert (missing.status, missing.reason) == (404, "SERVICE_NOT_FOUND")
+    # An administrator of one enterprise runs no platform.
+    own = visitor.get("/v1/services/identity/status", program)
+    assert (own.status, own.reason) == (403, "PERMISSION_MISSING")

@@ -34,6 +34,9 @@ class Plant:
         self.left -= 1
         return operations_pb2.Operation(name="training", done=not self.left)
 
+    async def CancelOperation(self, _: object) -> None:  # noqa: N802 - as in the contract
+        """It ends when it would have ended."""
+
     async def paced(self, *_: object) -> list[float]:
         self.trained_beside.append(self.left > 0)
         for _each in range(10):
@@ -64,5 +67,5 @@ async def test_a_turn_without_training_begins_when_the_training_has_ended(monkey
         monkeypatch.setattr(measure, name, lambda _: plant)
     bench = cast(Workbench, SimpleNamespace(note=lambda _: None, quick=True, machine="a machine"))
     await training_beside_ingest(bench)
-    assert plant.trained_beside == [False, *[False, True] * 4]
+    assert plant.trained_beside == [False, *[False, True] * 8]
     assert plant.left == 0

@@ -37,5 +37,6 @@ def test_an_unknown_aggregate_lists_those_that_there_are(word: str) -> None:
 def test_the_form_is_that_of_the_file() -> None:
     assert _form(None, None) is TableForm.TABLE
     assert _form(None, Path("a.xlsx")) is TableForm.XLSX
+    assert _form(None, Path("a.parquet")) is TableForm.PARQUET
     assert _form(None, Path("a.txt")) is TableForm.CSV
     assert _form(TableForm.ARROW, Path("a.csv")) is TableForm.ARROW

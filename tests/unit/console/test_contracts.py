@@ -77,3 +77,21 @@ def test_a_file_names_fields_of_its_answer() -> None:
         assert answer[fields.content].type == FieldDescriptor.TYPE_BYTES
         assert answer[fields.media_type].type == FieldDescriptor.TYPE_STRING
         assert not fields.file_name or answer[fields.file_name].type == FieldDescriptor.TYPE_STRING
+
+
+SECRET = re.compile(r"password|secret|private_key|credential$|(^|_)(token|code)$")
+# Where a list goes on: of no use to anybody else.
+NO_SECRETS = {"page_token"}
+
+
+def test_no_secret_is_in_an_address_which_proxies_log() -> None:
+    exposed = [
+        f"{route.method.full_name}: {field.full_name}"
+        for route in ROUTES
+        if route.body != "*"
+        for top in route.method.input_type.fields
+        if top.name != route.body
+        for field in ([top] if top.message_type is None else top.message_type.fields)
+        if SECRET.search(field.name) and field.name not in NO_SECRETS
+    ]
+    assert not exposed

@@ -109,9 +109,9 @@ def test_operations_are_listed_of_one_service() -> None:
         ("SignIn", [], b'{"email":NaN}', "MALFORMED_JSON", None),
         ("SignIn", [], b'{"email":"\xff"}', "MALFORMED_JSON", None),
         ("SignIn", [], b"[" * 100_000, "MALFORMED_JSON", None),
-        ("CreateUser", [], {"roles": ["ROLE_KING"]}, "MALFORMED_FIELD", None),
-        ("CreateUser", [], {"nested": {"x": 1}}, "UNKNOWN_FIELD", "user.nested"),
-        ("CreateUser", [("user", "x")], {}, "UNKNOWN_FIELD", "user"),
+        ("CreateAsset", [], {"level": "ASSET_LEVEL_KING"}, "MALFORMED_FIELD", None),
+        ("CreateAsset", [], {"nested": {"x": 1}}, "UNKNOWN_FIELD", "asset.nested"),
+        ("CreateAsset", [("asset", "x")], {}, "UNKNOWN_FIELD", "asset"),
     ],
 )
 def test_what_is_wrong_is_named(

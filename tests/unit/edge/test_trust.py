@@ -258,6 +258,7 @@ def test_no_bytes_make_it_fail(junk: bytes) -> None:
 @settings(max_examples=150)
 @given(st.integers(0, len(GOOD) - 1), st.integers(1, 255), st.integers(0, len(GOOD)))
 @example(12, 1, 0)  # a version that there is not
+@example(15, 0x80, 0)  # a serial number below zero
 def test_a_damaged_certificate_is_never_trusted(position: int, flip: int, cut: int) -> None:
     anchors = listed(ROOT)
     damaged = bytearray(GOOD)

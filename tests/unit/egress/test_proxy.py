@@ -138,7 +138,16 @@ def test_what_is_set_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     for key, value in told.items():
         monkeypatch.setenv(f"DUALSPAN_EGRESS_{key}", value)
     rules = Rules(read_hosts("api.test:443"), read_networks("10.20.0.0/16"), read_networks("10.20.0.9/32"))
-    assert settings.read() == settings.EgressSettings("127.0.0.1", 1, rules)
+    assert settings.read() == settings.EgressSettings("127.0.0.1", 1, rules, is_asked=True)
+
+
+def test_no_host_is_something_else_than_nothing_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DUALSPAN_EGRESS_HOSTS", raising=False)
+    assert not settings.read().is_asked
+    monkeypatch.setenv("DUALSPAN_EGRESS_HOSTS", "")
+    assert settings.read().is_asked
+    with pytest.raises(RefusedError, match="does not declare it"):
+        settings.read().rules.declared("api.test", 443)
 
 
 def test_an_address_of_the_internet() -> None:

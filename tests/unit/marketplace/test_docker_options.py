@@ -172,6 +172,12 @@ def test_the_way_out_of_an_app_that_declares_hosts() -> None:
         "pids_limit": 32,
     }
     assert "volumes" not in made
+    watched = app(replace(ORDERS, is_watched=True), NAMES)
+    assert (watched["labels"]["io.dualspan.egress"], watched["environment"]["HTTPS_PROXY"]) == (
+        "yes",
+        "http://egress:3128",
+    )
+    assert egress("sha256:12", ORDERS, NAMES, OUTWARD)["environment"]["DUALSPAN_EGRESS_HOSTS"] == ""
     assert len({NAMES.key, NAMES.outside, NAMES.egress, NAMES.files}) == 4
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from dualspan_frame import ValueKind as FrameKind
 from dualspan_manifest import check_configuration, parse
 from dualspan_marketplace.catalogue.model import Outcome
+from dualspan_marketplace.deployments.provisioner import Refused
 from dualspan_marketplace.subscriptions.life import State
 from dualspan_marketplace.trials import plants
 from dualspan_marketplace.trials.model import (
@@ -26,6 +27,7 @@ from dualspan_marketplace.trials.model import (
     Wait,
     next_step,
     own_words,
+    tried_words,
 )
 from harness.marketplace import MANIFEST, manifest_of
 
@@ -120,6 +122,14 @@ def test_what_it_says_of_itself_is_told_as_of_when_it_said_it(
     began = datetime(2026, 11, 20, tzinfo=UTC)
     seen = None if well is None else began + timedelta(seconds=well)
     assert own_words(problem, began + timedelta(seconds=said), seen) == words
+
+
+def test_ways_out_that_were_tried_are_named_once_and_not_without_end() -> None:
+    at = datetime(2026, 11, 20, tzinfo=UTC)
+    tried = [Refused("one.test", 443, "not declared", at), Refused("one.test", 443, "busy", at)]
+    assert tried_words(tried) == ["It tried to reach one.test:443 and was refused: busy."]
+    words = tried_words([Refused("many.test", port, "not declared", at) for port in range(1, 51)])
+    assert (len(words), words[-1]) == (21, "And 30 more.")
 
 
 def test_a_plant_is_made_of_what_the_manifest_asks_for() -> None:
