@@ -16,6 +16,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.bounded import adopt_orphans, run_bounded
+
 HERE = Path(__file__).resolve().parent
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 # Twice what two cores need: half of the time a test waits for processes and intervals.
@@ -39,12 +41,14 @@ class Suite:
         workers: How many of its tests may run at the same time.
         missing: Says what the machine lacks for it; nothing if it can run.
         is_long: Takes minutes: runs if it is asked for, and in CI.
+        minutes: Twice what it takes on two cores in CI, and more: then it hangs, and is ended.
     """
 
     name: str
     workers: int
     missing: Callable[[], str]
     is_long: bool = False
+    minutes: int = 40
 
     def has_tests(self, root: Path) -> bool:
         return any((root / self.name).rglob("test_*.py"))
@@ -95,9 +99,9 @@ SUITES = (
     Suite("fuzz", AT_ONCE, nothing_missing),
     Suite("unit", AT_ONCE, nothing_missing),
     Suite("browser", AT_ONCE, browser_missing),
-    Suite("spark", 1, spark_missing),
-    Suite("engine", 1, engine_missing, is_long=True),
-    Suite("cluster", 1, cluster_missing, is_long=True),
+    Suite("spark", 1, spark_missing, minutes=15),
+    Suite("engine", 1, engine_missing, is_long=True, minutes=25),
+    Suite("cluster", 1, cluster_missing, is_long=True, minutes=60),
 )
 
 
@@ -166,8 +170,8 @@ def pytest(suites: Sequence[Suite], options: Sequence[str], *, without_skips: bo
     if not any(suite.is_long for suite in suites):
         files = scratch(MEMORY, FREE_BYTES)
     with files as variable:
-        run = subprocess.run([*command, *options], cwd=HERE.parent, env={**environment(), **variable}, check=False)
-    return run.returncode
+        minutes = max(suite.minutes for suite in suites)
+        return run_bounded([*command, *options], HERE.parent, {**environment(), **variable}, 60 * minutes)
 
 
 def environment() -> dict[str, str]:
@@ -180,6 +184,7 @@ def environment() -> dict[str, str]:
 
 
 def main() -> None:
+    adopt_orphans()
     words, _, options = " ".join(sys.argv[1:]).partition("--")
     asked = words.strip()
     if asked and asked not in {suite.name for suite in SUITES}:
