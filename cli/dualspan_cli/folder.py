@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
@@ -20,6 +21,7 @@ _SOCKET_FOLDER_LIMIT = 80
 _SYSTEM_USER = "dualspan"
 # Who only looks whether a folder is held holds it for a moment too.
 _PATIENCE_SECONDS = 1.0
+_USERS = Path("/etc/passwd")
 
 
 class FolderLock:
@@ -89,9 +91,16 @@ def system_user() -> str | None:
         return _SYSTEM_USER
     useradd = shutil.which("useradd", path=f"{os.defpath}:/usr/sbin:/sbin")
     if useradd is not None:
-        command = [useradd, "--system", "--no-create-home", "--shell", "/bin/false", _SYSTEM_USER]
-        subprocess.run(command, check=False, capture_output=True)
+        _add_user([useradd, "--system", "--no-create-home", "--shell", "/bin/false", _SYSTEM_USER])
     return _SYSTEM_USER if _user_exists(_SYSTEM_USER) else "nobody"
+
+
+def _add_user(useradd: Sequence[str]) -> None:
+    """One first start after the other: of two useradd(8) at once both succeed, and the second changes the user's id."""
+    with _USERS.open() as users:
+        fcntl.flock(users, fcntl.LOCK_EX)
+        if not _user_exists(_SYSTEM_USER):
+            subprocess.run(useradd, check=False, capture_output=True)
 
 
 def socket_folder(data_dir: Path, owner: str | None) -> Path:
