@@ -19,13 +19,15 @@ const LONGEST = 32;
 
 /** How often it is asked which tags there are: what a server refuses it refuses later than the first values come. */
 const TAGS_MS = 10000;
+const PENDING_MS = 2 * REFRESH_MS;
 
 /** The tags of a server by what they belong to, with what has come of each; `old` is what was read before. */
 async function read(server, known, old, signal) {
-  const isOld = !old || Date.now() - old.time > TAGS_MS;
+  const age = Date.now() - (old?.time ?? 0);
+  const isOld = age > (old?.tags.every(isTold) ? TAGS_MS : PENDING_MS);
   const time = isOld ? Date.now() : old.time;
   const [tags, plant] = isOld ? await tagsOf(server, signal) : [old.tags, old.plant];
-  const waiting = tags.map(({ tagId }) => tagId).filter((id) => !known.has(Number(id)));
+  const waiting = tags.filter((tag) => isActive(tag) && !known.has(Number(tag.tagId))).map(({ tagId }) => tagId);
   if (waiting.length > 0 && may("historian.samples.read")) {
     const { frame = [] } = await ask(ofTenant("samples:readLatest"), { tagIds: waiting }, signal);
     for (const { tag, time, value } of frame)
@@ -33,6 +35,10 @@ async function read(server, known, old, signal) {
   }
   return { time, tags, flowing: new Map(known), plant };
 }
+
+const isTold = ({ state }) => state !== "TAG_STATE_PENDING";
+/** Nothing else can have samples: the historian may not have heard of it yet. */
+const isActive = ({ state }) => state === "TAG_STATE_ACTIVE";
 
 const tagsOf = (server, signal) =>
   Promise.all([all(ofTenant("tags"), "tags", { query: { server }, most: MOST, signal }), catalogue()]);
