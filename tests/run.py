@@ -2,7 +2,8 @@
 
 `python tests/run.py` runs every suite that it can, except long suites and long tests outside of CI;
 `python tests/run.py unit` one, with its long tests; what follows `--` goes to pytest. The suites that the variable
-`REQUIRED_SUITES` names must run, and a test of theirs that is skipped has failed.
+`REQUIRED_SUITES` names must run, and a test of theirs that is skipped has failed. All of them together have the minutes
+that the variable `TEST_MINUTES` says: one that hangs is ended, and named, before whoever runs this gives it up.
 """
 
 import importlib.util
@@ -11,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -157,8 +159,8 @@ def scratch(memory: Path, free_bytes: int) -> Generator[Mapping[str, str]]:
         yield {"TMPDIR": folder}
 
 
-def pytest(suites: Sequence[Suite], options: Sequence[str], *, without_skips: bool) -> int:
-    """Runs pytest once over the suites that can share workers."""
+def pytest(suites: Sequence[Suite], options: Sequence[str], *, without_skips: bool, seconds: float) -> int:
+    """Runs pytest once over the suites that can share workers, for so long at most."""
     workers = min(suite.workers for suite in suites)
     command = [sys.executable, "-m", "pytest", *(str(HERE / suite.name) for suite in suites)]
     if workers > 1:
@@ -170,8 +172,8 @@ def pytest(suites: Sequence[Suite], options: Sequence[str], *, without_skips: bo
     if not any(suite.is_long for suite in suites):
         files = scratch(MEMORY, FREE_BYTES)
     with files as variable:
-        minutes = max(suite.minutes for suite in suites)
-        return run_bounded([*command, *options], HERE.parent, {**environment(), **variable}, 60 * minutes)
+        limit = min(seconds, 60 * max(suite.minutes for suite in suites))
+        return run_bounded([*command, *options], HERE.parent, {**environment(), **variable}, limit)
 
 
 def environment() -> dict[str, str]:
@@ -197,8 +199,14 @@ def main() -> None:
     together = [suite for suite in plan.able if suite.workers > 1]
     alone = [[suite] for suite in plan.able if suite.workers == 1]
     required = set(os.environ.get("REQUIRED_SUITES", "").split())
+    end = time.monotonic() + 60 * float(os.environ.get("TEST_MINUTES", "inf"))
     codes = [
-        pytest(group, chosen, without_skips=all(suite.name in required for suite in group))
+        pytest(
+            group,
+            chosen,
+            without_skips=all(suite.name in required for suite in group),
+            seconds=max(0.0, end - time.monotonic()),
+        )
         for group in [together, *alone]
         if group
     ]
@@ -210,7 +218,8 @@ def main() -> None:
         sys.exit(f"These suites were required and could not run: {', '.join(lacking)}.")
     if asked and plan.left_out:
         sys.exit(1)
-    sys.exit(max(codes, default=0))
+    # A run that a signal ended has a negative code.
+    sys.exit(int(any(codes)))
 
 
 if __name__ == "__main__":
