@@ -65,8 +65,7 @@ async def build(settings: IdentitySettings) -> AsyncGenerator[Server]:
             idle=timedelta(days=settings.session_idle_days),
         )
         insecure = settings.oidc_without_tls
-        issuers = await resources.enter_async_context(Issuers.open(insecure=insecure))
-        oidc = OidcSignIn(database, sealer, issuers, sessions, insecure=insecure)
+        oidc = OidcSignIn(database, sealer, Issuers(insecure=insecure), sessions, insecure=insecure)
         own = OwnAccount(database, timedelta(days=settings.session_idle_days))
         page_tokens = PageTokens(secret)
         servicer = IdentityServicer(

@@ -4,13 +4,11 @@ import base64
 import hashlib
 import json
 import secrets
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import urlencode, urlsplit
 
-import aiohttp
 import jwt
 
 from dualspan_identity.errors import provider_refused, provider_unreachable, provider_wrong
@@ -60,21 +58,11 @@ class Issuers:
     """Asks providers over the network.
 
     Args:
-        session: Makes requests.
         insecure: Providers without TLS are asked, too: for tests.
     """
 
-    def __init__(self, session: aiohttp.ClientSession, *, insecure: bool) -> None:
-        self._session = session
+    def __init__(self, *, insecure: bool) -> None:
         self._insecure = insecure
-
-    @classmethod
-    @asynccontextmanager
-    async def open(cls, *, insecure: bool) -> AsyncGenerator["Issuers"]:
-        """Opens what requests need, and closes it with the block."""
-        timeout = aiohttp.ClientTimeout(total=_SECONDS)
-        async with aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as session:
-            yield cls(session, insecure=insecure)
 
     async def discover(self, issuer: str) -> Endpoints:
         """Reads what a provider says of itself.
@@ -124,9 +112,16 @@ class Issuers:
         self, method: str, address: str, wrong: Callable[[str], DomainError], **more: Any
     ) -> Mapping[str, Any]:
         """Asks for a JSON object; whatever else comes is wrong in the caller's words."""
+        # The service starts without it: most platforms have no provider.
+        import aiohttp
+
+        timeout = aiohttp.ClientTimeout(total=_SECONDS)
         try:
             # A redirect could lead anywhere; none of these answers is one.
-            async with self._session.request(method, address, allow_redirects=False, **more) as response:
+            async with (
+                aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as session,
+                session.request(method, address, allow_redirects=False, **more) as response,
+            ):
                 content = await response.content.read(_LARGEST_ANSWER)
                 status = response.status
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:

@@ -7,9 +7,7 @@ from importlib.metadata import version
 from typing import TypeAlias
 
 import structlog
-from redis.exceptions import RedisError
 
-from dualspan_runtime.broker import connect_once
 from dualspan_runtime.database import Connection, Database
 from dualspan_runtime.errors import NotFound
 from dualspan_runtime.names import ResourceName
@@ -72,6 +70,11 @@ class Status:
 
     async def waiting(self) -> int | None:
         """How many tasks wait in the service's queue; None while the broker does not answer."""
+        # Services without a queue start sooner without a client.
+        from redis.exceptions import RedisError
+
+        from dualspan_runtime.broker import connect_once
+
         client = connect_once(self._platform.redis_url, seconds=_BROKER_SECONDS)
         try:
             # As Celery's transport has it: a list of the queue's name.

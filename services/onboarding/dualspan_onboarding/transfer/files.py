@@ -10,7 +10,6 @@ from dualspan_onboarding.transfer.published_nodes import read_published_nodes
 from dualspan_onboarding.transfer.published_write import write_published_nodes
 from dualspan_onboarding.transfer.rows import row_of
 from dualspan_onboarding.transfer.text import check_size, decode, format_of
-from dualspan_onboarding.transfer.xlsx_file import read_xlsx, write_xlsx
 
 
 def read_file(content: bytes, stated: FileFormat | None) -> TagFile:
@@ -18,6 +17,9 @@ def read_file(content: bytes, stated: FileFormat | None) -> TagFile:
     check_size(content)
     match stated or format_of(content):
         case FileFormat.XLSX:
+            # What knows of workbooks would be a fifth of the service's start and memory, and is rarely needed.
+            from dualspan_onboarding.transfer.xlsx_file import read_xlsx
+
             return read_xlsx(content)
         case FileFormat.PUBLISHED_NODES:
             return read_published_nodes(decode(content))
@@ -33,4 +35,8 @@ def write_file(
     if how is FileFormat.PUBLISHED_NODES:
         return write_published_nodes(ordered, servers)
     rows = (row_of(tag, servers[tag.server]) for tag in ordered)
-    return (write_xlsx(rows) if how is FileFormat.XLSX else write_csv(rows)), []
+    if how is FileFormat.CSV:
+        return write_csv(rows), []
+    from dualspan_onboarding.transfer.xlsx_file import write_xlsx
+
+    return write_xlsx(rows), []
