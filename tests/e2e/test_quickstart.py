@@ -18,7 +18,8 @@ from dualspan_cli.settings import child_environment
 from harness.up import environment, free_row, up
 
 WITHIN_S = 120.0
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+# The demonstration connects as many variables of three plants in the same way.
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(300)]
 
 
 @pytest.fixture

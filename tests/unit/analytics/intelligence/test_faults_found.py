@@ -9,8 +9,8 @@ from plc_sim.plants import make_plant
 
 PLANTS = [
     ("moulding", 1),
-    ("curing", 1),
-    ("packaging", 1),
+    pytest.param("curing", 1, marks=pytest.mark.long),
+    pytest.param("packaging", 1, marks=pytest.mark.long),
     pytest.param("moulding", 2, marks=pytest.mark.long),
     pytest.param("curing", 3, marks=pytest.mark.long),
     pytest.param("packaging", 2, marks=pytest.mark.long),
