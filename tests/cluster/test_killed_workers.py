@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -90,23 +91,27 @@ def settings(account: PlatformAccount, helm: str, folder: Path) -> dict[str, str
     }
 
 
-def here(account: PlatformAccount, kinds: str) -> list[dict[str, object]]:
-    """What is there of the platform's apps, but for what the cluster is about to remove."""
+def here(account: PlatformAccount, tenant: str, kinds: str) -> list[dict[str, Any]]:
+    """What is there of a tenant's apps, but for what the cluster is about to remove."""
     label = ("--selector", f"dualspan.io/platform={account.prefix}")
-    found = json.loads(run("kubectl", "get", kinds, "--all-namespaces", *label, "--output", "json"))["items"]
+    found = json.loads(run("kubectl", *space(account, tenant), "get", kinds, *label, "--output", "json"))["items"]
     return [each["metadata"] for each in found if "deletionTimestamp" not in each["metadata"]]
 
 
-def running(account: PlatformAccount) -> Counter[str]:
+def running(account: PlatformAccount, tenant: str) -> Counter[str]:
     """How many pods there are of each subscription."""
-    label = "dualspan.io/subscription"
-    return Counter(each["labels"][label] for each in here(account, "pods"))  # type: ignore[index]
+    return Counter(each["labels"]["dualspan.io/subscription"] for each in here(account, tenant, "pods"))
 
 
 def records(account: PlatformAccount, tenant: str) -> str:
     """Helm's own."""
-    space = f"{account.prefix}-apps-{tenant}"
-    return run("kubectl", "--namespace", space, "get", "secrets", "--selector", "owner=helm", "--output", "name")
+    own = ("get", "secrets", "--selector", "owner=helm", "--output", "name")
+    return run("kubectl", *space(account, tenant), *own)
+
+
+def space(account: PlatformAccount, tenant: str) -> tuple[str, str]:
+    """Where a tenant's apps are."""
+    return ("--namespace", f"{account.prefix}-apps-{tenant}")
 
 
 @dataclass
@@ -125,10 +130,10 @@ class Life:
     async def start(self, plan: Sequence[Cut]) -> dict[Cut, str]:
         await self.killing.accept(self.given)
         after = await self.killing.killed(self.given, plan)
-        assert set(running(self.account).values()) <= {1}
+        assert set(running(self.account, self.killing.tenant).values()) <= {1}
         async with self.killing.healing():
             await self.killing.until(self.given, contract.SUBSCRIPTION_STATE_ACTIVE)
-        assert running(self.account) == Counter(self.ids)
+        assert running(self.account, self.killing.tenant) == Counter(self.ids)
         return after
 
     async def upgrade(self, version: str, plan: Sequence[Cut]) -> dict[Cut, str]:
@@ -136,11 +141,11 @@ class Life:
         await self.killing.upgrade(self.given, version)
         after = await self.killing.killed(self.given, plan, task="harness.upgrade")
         # The old one, and the canary beside it.
-        assert set(running(self.account).values()) <= {1}
+        assert set(running(self.account, self.killing.tenant).values()) <= {1}
         async with self.killing.healing():
             await self.killing.until(self.given, contract.SUBSCRIPTION_STATE_ACTIVE, version)
             async with asyncio.timeout(60):
-                while running(self.account) != Counter(self.ids):  # noqa: ASYNC110 - other processes
+                while running(self.account, self.killing.tenant) != Counter(self.ids):  # noqa: ASYNC110 - other processes
                     await asyncio.sleep(0.5)
         return after
 
@@ -149,7 +154,7 @@ class Life:
         after = await self.killing.killed(self.given, plan)
         async with self.killing.healing():
             await self.killing.until(self.given, contract.SUBSCRIPTION_STATE_CANCELLED)
-        assert here(self.account, RELEASED) == []
+        assert here(self.account, self.killing.tenant, RELEASED) == []
         assert records(self.account, self.killing.tenant) == ""
         return after
 
