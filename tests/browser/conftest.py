@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser
 
-from browser.people import chromium
+from browser.people import Person, Seat, chromium, person
 from harness.identity_provider import certify
 from harness.up import environment, free_row
 
@@ -79,3 +80,32 @@ def wait_for(process: subprocess.Popen[bytes], log: Path) -> Demonstration:
 async def browser() -> AsyncGenerator[Browser]:
     async with chromium() as browser:
         yield browser
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def seated(demonstration: Demonstration, browser: Browser) -> AsyncGenerator[Callable[[Seat], Awaitable[Person]]]:
+    """The administrator at each kind of screen: signed in once, with what a browser keeps of the pages."""
+    there: dict[Seat, Person] = {}
+    async with AsyncExitStack() as stack:
+
+        async def sit_down(seat: Seat) -> Person:
+            if seat not in there:
+                language, size = seat
+                visitor = person(browser, demonstration.console, language=language, size=size, dark=language == "zh")
+                there[seat] = await stack.enter_async_context(visitor)
+                await there[seat].sign_in(demonstration.email, demonstration.password)
+            return there[seat]
+
+        yield sit_down
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def admin(request: pytest.FixtureRequest, seated: Callable[[Seat], Awaitable[Person]]) -> AsyncGenerator[Person]:
+    """The administrator, at a desk in English if the test does not say otherwise."""
+    visitor = await seated(getattr(request, "param", ("en", "desk")))
+    visitor.problems.clear()
+    yield visitor
+    complaints = [*visitor.problems]
+    visitor.problems.clear()
+    await visitor.leave()
+    assert not complaints, f"a page or its policy complained: {complaints}"

@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
+import pytest
+from playwright.async_api import Browser, ConsoleMessage, Locator, Page, async_playwright
 
 from browser.chromium import find_chromium
+from dualspan_console.client_files import FOLDER
 
 AXE = Path(__file__).parents[1] / "data" / "axe" / "axe.min.js"
 # Where to keep what is seen, for docs/pictures; nowhere if it is not set.
@@ -23,7 +25,34 @@ PHONE = {"width": 390, "height": 844}
 LOCALES = {"en": "en-GB", "zh": "zh-CN"}
 # WCAG 2.2 AA, and what axe calls best practice is left to taste.
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+Size = Literal["desk", "phone"]
+Seat = tuple[str, Size]
+"""A person's language and the size of their screen."""
+# A journey is walked at a desk in English; the others of these repeat it.
+SEATS = (
+    pytest.param(("en", "desk"), id="en-desk"),
+    pytest.param(("zh", "phone"), id="zh-phone", marks=pytest.mark.long),
+    pytest.param(("zh", "desk"), id="zh-desk", marks=pytest.mark.long),
+    pytest.param(("en", "phone"), id="en-phone", marks=pytest.mark.long),
+)
 _PATIENCE_MS = 20_000
+# What a link of the application does: no page is loaded anew, only the one of the address is shown.
+_GO = """([address]) => {
+  if (new URL(address, location.href).pathname !== location.pathname)
+    document.querySelectorAll('main h1').forEach((each) => each.setAttribute('data-left', ''));
+  history.pushState(null, '', address);
+  dispatchEvent(new PopStateEvent('popstate'));
+}"""
+
+
+def words_of(language: str) -> dict[str, str]:
+    """What the console says in a language, by `<file>.<key>`."""
+    place = ["en", "zh"].index(language)
+    return {
+        f"{path.stem}.{key}": pair[place]
+        for path in (FOLDER / "words").glob("*.json")
+        for key, pair in json.loads(path.read_text("utf-8")).items()
+    }
 
 
 @dataclass
@@ -33,17 +62,55 @@ class Person:
     Attributes:
         page: The tab.
         console: Address of the console.
+        language: Theirs: `en` or `zh`.
+        size: Of their screen.
         problems: What the page or its policy complained about.
     """
 
     page: Page
     console: str
+    language: str = "en"
+    size: Size = "desk"
     problems: list[str] = field(default_factory=list[str])
+    _words: dict[str, str] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._words = words_of(self.language)
+
+    def says(self, key: str, **values: object) -> str:
+        """What the console says to this person under a key, such as `home.title`."""
+        text = self._words[key]
+        for name, value in values.items():
+            text = text.replace(f"{{{name}}}", str(value))
+        return text
+
+    def button(self, key: str, **values: object) -> Locator:
+        """The buttons that say this, wholly."""
+        return self.page.get_by_role("button", name=self.says(key, **values), exact=True)
 
     async def open(self, path: str) -> None:
         """Goes to an address and waits until the page has something to show."""
         await self.page.goto(self.console + path)
         await self.page.wait_for_selector("main h1")
+
+    async def go(self, path: str) -> None:
+        """Goes to another page as a link of the application does, which loads nothing anew."""
+        await self.page.evaluate(_GO, [path])
+        await self.page.wait_for_selector("main h1:not([data-left])")
+
+    async def choose(self, section: str) -> None:
+        """Chooses a line of the navigation, which a phone has behind a button."""
+        if self.size == "phone":
+            await self.button("nav.menu").click()
+        await self.page.get_by_role("navigation").get_by_role("link", name=self.says(section), exact=True).click()
+
+    async def undo(self) -> None:
+        """Takes back what was done last."""
+        await self.page.locator(".toast").last.get_by_role("button", name=self.says("core.undo"), exact=True).click()
+
+    async def leave(self) -> None:
+        """Leaves for nowhere: pages that nobody looks at ask for nothing."""
+        await self.page.goto("about:blank")
 
     async def sign_in(self, email: str, password: str, path: str = "/") -> None:
         """Signs in where one is asked to, and is then at the address that was asked for."""
@@ -109,7 +176,7 @@ async def person(
     console: str,
     *,
     language: str = "en",
-    size: Literal["desk", "phone"] = "desk",
+    size: Size = "desk",
     dark: bool = False,
     trusting: bool = False,
     zone: str = "Asia/Shanghai",
@@ -138,7 +205,7 @@ async def person(
     )
     context.set_default_timeout(_PATIENCE_MS)
     page = await context.new_page()
-    visitor = Person(page, console)
+    visitor = Person(page, console, language, size)
     page.on("console", visitor.listen)
     page.on("pageerror", lambda error: visitor.problems.append(str(error)))
     try:

@@ -8,11 +8,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from playwright.async_api import Browser, expect
 
-from browser.chromium import chromium, find_chromium
+from browser.chromium import find_chromium
+from browser.people import person
 
 pytestmark = [
     pytest.mark.browser,
+    pytest.mark.asyncio(loop_scope="session"),
     pytest.mark.skipif(find_chromium() is None, reason="no Chromium is installed"),
 ]
 APPS = Path(__file__).parents[2] / "apps"
@@ -43,17 +46,14 @@ async def running(app: str) -> AsyncGenerator[str]:
 
 
 @pytest.mark.parametrize("app", ROWS)
-async def test_pages_show_machines_in_both_languages(app: str) -> None:
-    command = find_chromium()
-    assert command is not None
-    async with running(app) as url, chromium(command) as browser:
-        page = await browser.page()
-        await page.open(url)
-        await page.until(f"document.querySelectorAll({json.dumps(ROWS[app])}).length > 0", 60)
-        english = await page.text("h1")
+async def test_pages_show_machines_in_both_languages(app: str, browser: Browser) -> None:
+    async with running(app) as url, person(browser, url) as visitor:
+        page, rows = visitor.page, visitor.page.locator(ROWS[app])
+        await page.goto(url)
+        await expect(rows.first).to_be_visible(timeout=60_000)
+        english = await page.inner_text("h1")
         await page.click("#language")
-        await page.until("document.documentElement.lang === 'zh'", 20)
-        await page.until(f"document.querySelectorAll({json.dumps(ROWS[app])}).length > 0", 60)
-        assert await page.text("h1") != english
-        assert await page.text("#problem") == ""
-        assert page.problems == []
+        await page.wait_for_selector("html[lang=zh]")
+        await expect(rows.first).to_be_visible(timeout=60_000)
+        assert await page.inner_text("h1") != english
+        assert await page.locator("#problem").text_content() == ""

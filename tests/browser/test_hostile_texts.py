@@ -9,11 +9,10 @@ import json
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Route, expect
+from playwright.async_api import Route, expect
 
 from browser.chromium import find_chromium
-from browser.conftest import Demonstration
-from browser.people import Person, person
+from browser.people import Person
 
 pytestmark = [
     pytest.mark.browser,
@@ -105,27 +104,27 @@ async def is_read(visitor: Person, path: str) -> bool:
 
 
 @pytest.mark.long
-async def test_nothing_is_made_of_texts_on_any_page(demonstration: Demonstration, browser: Browser) -> None:
-    async with person(browser, demonstration.console) as visitor:
-        await visitor.sign_in(demonstration.email, demonstration.password)
-        await visitor.page.route("**/v1/**", make_hostile)
-        unseen = [path for path, seen in PAGES.items() if not await is_read(visitor, path) and seen]
+async def test_nothing_is_made_of_texts_on_any_page(admin: Person) -> None:
+    await admin.open("/")
+    await admin.page.route("**/v1/**", make_hostile)
+    try:
+        unseen = [path for path, seen in PAGES.items() if not await is_read(admin, path) and seen]
         assert unseen == []
-        await visitor.page.unroute_all(behavior="ignoreErrors")
+    finally:
+        await admin.page.unroute_all(behavior="ignoreErrors")
 
 
-async def test_an_asset_keeps_the_name_that_it_was_given(demonstration: Demonstration, browser: Browser) -> None:
+async def test_an_asset_keeps_the_name_that_it_was_given(admin: Person) -> None:
     path = f"assets/{ASSET}"
-    async with person(browser, demonstration.console) as visitor:
-        await visitor.sign_in(demonstration.email, demonstration.password)
-        before = (await call(visitor, "GET", path))["displayName"]
-        await call(visitor, "PATCH", f"{path}?updateMask=displayName", {"displayName": NAME})
-        try:
-            assert await is_read(visitor, f"/assets/{ASSET}")
-            await visitor.page.keyboard.press("Control+k")
-            await expect(visitor.page.get_by_role("combobox")).to_be_focused()
-            await visitor.page.keyboard.type("onerror")
-            await expect(visitor.page.get_by_role("option").first).to_contain_text("<img src=x onerror=alert(1)>")
-            assert await visitor.page.evaluate(MADE_OF_IT) == 0
-        finally:
-            await call(visitor, "PATCH", f"{path}?updateMask=displayName", {"displayName": before})
+    await admin.open("/")
+    before = (await call(admin, "GET", path))["displayName"]
+    await call(admin, "PATCH", f"{path}?updateMask=displayName", {"displayName": NAME})
+    try:
+        assert await is_read(admin, f"/assets/{ASSET}")
+        await admin.page.keyboard.press("Control+k")
+        await expect(admin.page.get_by_role("combobox")).to_be_focused()
+        await admin.page.keyboard.type("onerror")
+        await expect(admin.page.get_by_role("option").first).to_contain_text("<img src=x onerror=alert(1)>")
+        assert await admin.page.evaluate(MADE_OF_IT) == 0
+    finally:
+        await call(admin, "PATCH", f"{path}?updateMask=displayName", {"displayName": before})

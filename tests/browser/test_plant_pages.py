@@ -9,8 +9,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from browser.chromium import find_chromium
-from browser.conftest import Demonstration
-from browser.people import Person, person
+from browser.people import SEATS, Person, person
 
 pytestmark = [
     pytest.mark.browser,
@@ -29,9 +28,6 @@ RULE = {
     "response": "Look at it.",
 }
 PASSWORD = uuid.uuid4().hex
-# The same demonstration may have had this test before.
-TURN = uuid.uuid4().hex[:8]
-RULE_ID = f"looked-at-{TURN}"
 CALL = """async ([method, path, body]) => {
   const session = await (await fetch('/v1/session')).json();
   const headers = {'content-type': 'application/json', 'x-csrf-token': session.csrf};
@@ -47,27 +43,29 @@ async def call(manager: Person, method: str, path: str, body: dict[str, Any] | N
     return await manager.page.evaluate(CALL, [method, path, body])
 
 
-async def test_a_plant_manager_finds_out_why(demonstration: Demonstration, browser: Browser) -> None:
-    async with person(browser, demonstration.console) as manager:
-        await manager.sign_in(demonstration.email, demonstration.password)
-        _, shifts = await yesterday(manager)
-        day = f"span=day&from={shifts[0]['startTime']}&to={shifts[-1]['endTime']}"
-        await from_oee_to_a_stop(manager, day)
-        await an_alarm_is_dealt_with(manager)
-        await a_broken_rule_is_seen(manager, day)
-        await the_second_person_decides(manager, browser)
+@pytest.mark.parametrize("admin", SEATS, indirect=True)
+async def test_a_plant_manager_finds_out_why(admin: Person, browser: Browser) -> None:
+    await admin.open("/")
+    zone, shifts = await yesterday(admin)
+    day = f"span=day&from={shifts[0]['startTime']}&to={shifts[-1]['endTime']}"
+    await from_oee_to_a_stop(admin, day)
+    await an_alarm_is_dealt_with(admin)
+    await a_broken_rule_is_seen(admin, day)
+    await the_second_person_decides(admin, browser)
+    if admin.language == "en":
+        await days_are_those_of_the_plant(admin, browser, zone, shifts[0])
 
 
-async def test_days_are_those_of_the_plant(demonstration: Demonstration, browser: Browser) -> None:
-    async with person(browser, demonstration.console, zone="Europe/Berlin") as manager:
-        await manager.sign_in(demonstration.email, demonstration.password)
-        zone, day = await yesterday(manager)
-        # In Europe it is still the day before when it begins.
-        first, date = day[0], dt.date.fromisoformat(day[0]["date"])
-        await manager.open(f"/oee?at=imm01&span=shift&from={first['startTime']}&to={first['endTime']}")
+async def days_are_those_of_the_plant(manager: Person, browser: Browser, zone: str, first: dict[str, Any]) -> None:
+    """In Europe it is still the day before when the plant's first shift begins."""
+    cookies = await manager.page.context.cookies()
+    date = dt.date.fromisoformat(first["date"])
+    async with person(browser, manager.console, zone="Europe/Berlin") as abroad:
+        await abroad.page.context.add_cookies(cookies)  # pyright: ignore[reportArgumentType]
+        await abroad.open(f"/oee?at=imm01&span=shift&from={first['startTime']}&to={first['endTime']}")
         words = f"{date:%b} {date.day}, {date.year}, {first['displayName']}"
-        await expect(manager.page.locator(".period")).to_have_text(words)
-        await expect(manager.page.locator("[data-zone]")).to_have_text(f"Times of {zone}")
+        await expect(abroad.page.locator(".period")).to_have_text(words)
+        await expect(abroad.page.locator("[data-zone]")).to_have_text(abroad.says("production.zone", zone=zone))
 
 
 async def yesterday(manager: Person) -> tuple[str, list[dict[str, Any]]]:
@@ -83,7 +81,7 @@ async def yesterday(manager: Person) -> tuple[str, list[dict[str, Any]]]:
 async def from_oee_to_a_stop(manager: Person, day: str) -> None:
     """Opens the losses of a figure down to one interval, says why, and takes it back."""
     page = manager.page
-    await manager.open(f"/oee?at=imm01&{day}")
+    await manager.go(f"/oee?at=imm01&{day}")
     await expect(page.locator(".figure strong").first).to_have_text(re.compile(r"\d.*%"))
     await expect(page.locator("[data-zone]")).to_have_count(0)
     stop = page.locator("[data-stop] button").first
@@ -115,25 +113,27 @@ async def a_stop_is_explained(manager: Person) -> None:
     await page.locator("select[name=reason]").select_option(index=1)
     given = await page.locator("select[name=reason] option").nth(1).text_content()
     await page.locator("dialog [data-do=save]").click()
-    await expect(interval).to_contain_text(f"{given} (said by a person)")
-    await page.get_by_role("button", name="Undo").click()
-    await expect(interval).not_to_contain_text("said by a person")
+    by_hand = manager.says("states.by_hand")
+    await expect(interval).to_contain_text(f"{given} ({by_hand})")
+    await manager.undo()
+    await expect(interval).not_to_contain_text(by_hand)
 
 
 async def an_alarm_is_dealt_with(manager: Person) -> None:
     """Acknowledges an alarm, puts it on the shelf, and takes it back from there."""
-    await call(manager, "POST", f"alarmRules?alarmRuleId={RULE_ID}", RULE)
+    rule = f"looked-at-{uuid.uuid4().hex[:8]}"
+    await call(manager, "POST", f"alarmRules?alarmRuleId={rule}", RULE)
     try:
-        await acknowledged_and_shelved(manager)
+        await acknowledged_and_shelved(manager, rule)
     finally:
-        await call(manager, "DELETE", f"alarmRules/{RULE_ID}")
+        await call(manager, "DELETE", f"alarmRules/{rule}")
 
 
-async def acknowledged_and_shelved(manager: Person) -> None:
+async def acknowledged_and_shelved(manager: Person, rule: str) -> None:
     """What is done about one alarm."""
     page = manager.page
-    await manager.open("/alarms?q=looked")
-    alarm = page.locator(f"[data-alarm*={RULE_ID}]")
+    await manager.go("/alarms?q=looked")
+    alarm = page.locator(f"[data-alarm*={rule}]")
     await expect(alarm).to_have_attribute("data-state", "UNACKNOWLEDGED")
     await alarm.locator("[data-do=acknowledge]").click()
     await expect(alarm).to_have_attribute("data-state", "ACKNOWLEDGED")
@@ -141,7 +141,7 @@ async def acknowledged_and_shelved(manager: Person) -> None:
     await page.locator("dialog textarea").fill("The hopper is full.")
     await page.locator("dialog [data-do=really]").click()
     await expect(alarm).to_have_count(0)
-    await page.get_by_role("button", name="Undo").click()
+    await manager.undo()
     # What comes from the shelf while it still holds is a new alarm (ISA-18.2).
     await expect(alarm).to_have_attribute("data-state", "UNACKNOWLEDGED")
 
@@ -149,11 +149,11 @@ async def acknowledged_and_shelved(manager: Person) -> None:
 async def a_broken_rule_is_seen(manager: Person, day: str) -> None:
     """Sees at which point of a control chart a rule was broken, and what it was."""
     page = manager.page
-    await manager.open(f"/spc?chart=cycle-time&machine=imm01&{day}")
-    await expect(page.locator("[data-violations]")).to_contain_text("out of control")
+    await manager.go(f"/spc?chart=cycle-time&machine=imm01&{day}")
+    await expect(page.locator("[data-violations]")).to_contain_text(manager.says("spc.out_of_control"))
     await expect(page.locator(".control-mark").first).to_be_visible()
-    await page.get_by_role("table", name="Broken rules").locator("tbody tr").first.click()
-    await expect(page.locator(".interval")).to_contain_text("Point")
+    await page.get_by_role("table", name=manager.says("spc.broken")).locator("tbody tr").first.click()
+    await expect(page.locator(".interval")).to_contain_text(manager.says("spc.point", number="").strip(" 点"))
     await expect(page.locator(".interval .control-badge").first).to_be_visible()
 
 
@@ -172,7 +172,7 @@ async def the_second_person_decides(manager: Person, browser: Browser) -> None:
 async def a_write_is_decided(manager: Person, browser: Browser, tag: str) -> None:
     """One person asks for a write, the other one says no."""
     page = manager.page
-    user = f"setter-{TURN}"
+    user = f"setter-{uuid.uuid4().hex[:8]}"
     email = f"{user}@dualspan.localhost"
     setter = {"email": email, "displayName": "Setter", "roles": ["ROLE_OPERATOR"]}
     await call(manager, "POST", "users", {"user": setter, "userId": user, "password": PASSWORD})
@@ -181,11 +181,11 @@ async def a_write_is_decided(manager: Person, browser: Browser, tag: str) -> Non
         "value": {"number": "61.5"},
         "reason": "Flash on the parts",
     }
-    async with person(browser, manager.console) as somebody:
+    async with person(browser, manager.console, language=manager.language, size=manager.size) as somebody:
         await somebody.sign_in(email, PASSWORD)
         await call(somebody, "POST", f"writeCommands?requestId={uuid.uuid4()}", wanted)
         await expect(somebody.page.locator("[data-do=decide]")).to_have_count(0)
-    await manager.open("/")
+    await manager.go("/")
     await page.locator("[data-do=decide]").click()
     dialog = page.locator("dialog")
     await expect(dialog).to_contain_text("61.5")

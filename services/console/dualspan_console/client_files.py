@@ -152,7 +152,7 @@ def _read(folder: Path) -> dict[str, bytes]:
     styles = [folder / "vendor" / "uplot" / "uPlot.min.css", *(folder / "styles" / f"{name}.css" for name in STYLES)]
     contents["styles.css"] = b"\n".join(path.read_bytes() for path in styles)
     for place, language in enumerate(LANGUAGES):
-        words = {key: pair[place] for key, pair in read_words(folder).items()}
+        words = {key: pair[place] for key, pair in read_words(folder).items() if pair[place]}
         text = json.dumps(words, ensure_ascii=False, separators=(",", ":"))
         contents[f"words/{language}.js"] = f"export default {text};\n".encode()
     return contents
@@ -161,7 +161,7 @@ def _read(folder: Path) -> dict[str, bytes]:
 def read_words(folder: Path = FOLDER) -> dict[str, list[str]]:
     """All words of the application: `{area}.{key}` to those in each of `LANGUAGES`, in their order.
 
-    Every file `words/{area}.json` holds `{key: [English, Chinese]}`.
+    Every file `words/{area}.json` holds `{key: [English, Chinese]}`; no English where services say it themselves.
     """
     found: dict[str, list[str]] = {}
     for path in sorted((folder / "words").glob("*.json")):

@@ -1,5 +1,5 @@
 // The platform's HTTP/JSON: calls, what went wrong in words for a person, pages of lists, files.
-import { t } from "./words.js";
+import { saidBy, t } from "./words.js";
 
 /** How often a question that failed for a moment is asked, and how long is waited before. */
 const PAUSES_MS = [300, 1200];
@@ -21,9 +21,11 @@ export const whenSignedOut = (handler) => {
 export class Problem extends Error {
   /** @param {{status?: number, reason?: string, detail?: string, fields?: object[], metadata?: object, retryAfter?: number}} facts */
   constructor(facts) {
-    super(facts.detail || t("core.failed"));
+    super(saidBy(`reason.${facts.reason}`, facts.metadata, facts.detail) || t("core.failed"));
     this.status = facts.status ?? 0;
     this.reason = facts.reason ?? "";
+    /** What the platform itself says, in English. */
+    this.own = facts.detail ?? "";
     /** `[{field, description}]`: what is wrong in a form. */
     this.fields = facts.fields ?? [];
     this.metadata = facts.metadata ?? {};

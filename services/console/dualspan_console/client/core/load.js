@@ -10,7 +10,7 @@ const LOST_MS = 60_000;
  * `data` is the newest answer, and `fits` whether it is one to what is asked now. `again` asks anew at once. `renew`
  * does unless an answer is on its way, and what went wrong the last time stays until then: it is for who asks every so often.
  * @template T
- * @param {(signal: AbortSignal, tell: (words: string) => void) => Promise<T>} question
+ * @param {(signal: AbortSignal, tell: (words: string) => void) => Promise<T> | T} question not a promise where nothing is asked
  * @param {unknown[]} needs
  * @returns {{data: T | undefined, fits: boolean, problem: Error | null, busy: boolean, told: string, again: () => void, renew: () => void, set: (data: T) => void}}
  */
@@ -38,14 +38,13 @@ export function useLoad(question, needs) {
       since.current = 0;
       setState((old) => ({ ...old, ...change, busy: false, told: "" }));
     };
-    latest
-      .current(abort.signal, (told) => {
-        if (!abort.signal.aborted) setState((old) => ({ ...old, told }));
-      })
-      .then(
-        (data) => ended({ data, fits: true, problem: null }),
-        (problem) => ended({ problem }),
-      );
+    const tell = (told) => {
+      if (!abort.signal.aborted) setState((old) => ({ ...old, told }));
+    };
+    Promise.resolve(latest.current(abort.signal, tell)).then(
+      (data) => ended({ data, fits: true, problem: null }),
+      (problem) => ended({ problem }),
+    );
     return () => abort.abort();
   }, [...needs, turn]);
   const again = useCallback(() => setTurn(({ number }) => ({ number: number + 1, keeps: false })), []);

@@ -23,7 +23,17 @@ export function t(key, values) {
   });
 }
 
-/** The same for keys that are made of data: the fallback if there are no such words. */
+/**
+ * What a service says: in the person's language where there are words for its code, else its own. A fact that those words
+ * name and that is not known goes, with the brackets around it.
+ * @param {string} key such as "reason.ETAG_MISMATCH"
+ * @param {Record<string, string>} facts
+ * @param {string} own
+ */
+export const saidBy = (key, facts, own) =>
+  words[key] ? t(key, facts).replace(/（[^（）]*\{\w+\}[^（）]*）|\{\w+\}/g, "") : own;
+
+/** The words of a key that is made of data; the fallback if there are no such words. */
 export const tOr = (key, fallback) => words[key] ?? fallback;
 
 /** Of a text in both languages, `{en, zh}`, the person's; the other one rather than nothing. */

@@ -54,9 +54,11 @@ export function numberTicks(low, high, most = 5) {
 export function useWidth(element, first = 640) {
   const [width, setWidth] = useState(first);
   useEffect(() => {
-    const look = () => setWidth(Math.max(120, Math.round(element.current.clientWidth)));
+    // It may be gone by the time that its size is told.
+    const measured = element.current;
+    const look = () => setWidth(Math.max(120, Math.round(measured.clientWidth)));
     const watch = new ResizeObserver(look);
-    watch.observe(element.current);
+    watch.observe(measured);
     look();
     return () => watch.disconnect();
   }, []);

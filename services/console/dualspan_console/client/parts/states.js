@@ -41,11 +41,16 @@ export function Waiting({ told, done, lines = 3 }) {
   </div>`;
 }
 
+/** A service's own words below those of the person's language, which say less of the case. */
+export const Own = ({ words, beside }) =>
+  words && words !== beside && html`<p class="small own-words wrap-any" lang="en">${t("core.own_words", { words })}</p>`;
+
 /** What went wrong, and a way on. */
 export function Failure({ problem, again }) {
-  const id = problem instanceof Problem ? problem.id : "";
+  const { id, own, message } = problem instanceof Problem ? problem : { id: "", own: "", message: t("core.broken") };
   return html`<${Note} tone="bad" role="alert">
-    <p>${problem instanceof Problem ? problem.message : t("core.broken")}</p>
+    <p>${message}</p>
+    <${Own} words=${own} beside=${message} />
     ${id && html`<p class="dim small">${t("core.request", { id })}</p>`}
     ${again && html`<p><button class="button" onClick=${again}>${t("core.try_again")}</button></p>`}
   <//>`;

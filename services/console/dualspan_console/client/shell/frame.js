@@ -19,7 +19,7 @@ export function Application({ base }) {
 
 function Frame({ base }) {
   const [open, setOpen] = useState(false);
-  const { page, busy, isBare } = usePage(place.value.path);
+  const { page, at, busy, isBare } = usePage(place.value.path);
   useEffect(() => bindKey("ctrl+k", openPalette), []);
   if (isBare) return html`<main id="main" class="bare" tabindex="-1"><${Boundary}>${page}<//></main><${Toasts} />`;
   return html`<a class="skip button" href="#main" onClick=${toMain}>${t("nav.skip")}</a>
@@ -42,7 +42,7 @@ function Frame({ base }) {
       </header>
       <${Side} base=${base} open=${open} close=${() => setOpen(false)} />
       ${open && html`<button class="side-veil" aria-label=${t("core.close")} onClick=${() => setOpen(false)}></button>`}
-      <main id="main" tabindex="-1">${page && html`<${Boundary} key=${place.value.path}>${page}<//>`}</main>
+      <main id="main" tabindex="-1">${page && html`<${Boundary} key=${at}>${page}<//>`}</main>
     </div>
     <${Palette} /><${Toasts} />`;
 }
@@ -52,9 +52,9 @@ function toMain(event) {
   document.getElementById("main").focus();
 }
 
-/** The page of a path: the last one stays until the next one's module is there. */
+/** The page of a path, and `at`, whose page it is: the last one stays until the next one's module is there. */
 function usePage(path) {
-  const [state, setState] = useState({ page: null, busy: true });
+  const [state, setState] = useState({ page: null, at: "", busy: true });
   const wanted = useRef("");
   useEffect(() => {
     wanted.current = path;
@@ -62,18 +62,20 @@ function usePage(path) {
     if (!found)
       return setState({
         page: html`<${Nothing} title=${t("core.no_page")} words=${t("core.no_page_hint")} />`,
+        at: path,
         busy: false,
       });
     if (!found.allowed)
       return setState({
         page: html`<${Nothing} title=${t("core.not_allowed")} words=${t("core.not_allowed_hint")} />`,
+        at: path,
         busy: false,
       });
     setState((old) => ({ ...old, busy: true }));
     found.route.load().then(
       ({ default: Page }) => {
         if (wanted.current !== path) return;
-        setState({ page: html`<${Page} ...${found.values} />`, busy: false, isBare: found.route.bare === true });
+        setState({ page: html`<${Page} ...${found.values} />`, at: path, busy: false, isBare: found.route.bare === true });
       },
       () => newRelease(),
     );

@@ -2,7 +2,7 @@
 import { get } from "../../core/api.js";
 import { assetName, idOf } from "../../core/catalogue.js";
 import { may, ofTenant, session } from "../../core/session.js";
-import { ago, number, t } from "../../core/words.js";
+import { ago, number, saidBy, t } from "../../core/words.js";
 import { SERVICES } from "../admin/services.js";
 
 const DAY_MS = 86400e3;
@@ -14,6 +14,7 @@ const RANK = { bad: 0, warn: 1, info: 2 };
  * @typedef {object} Need
  * @property {string} id @property {"bad" | "warn" | "info"} tone @property {string} icon
  * @property {string} title @property {string} [detail] @property {string} [todo] what to do
+ * @property {string} [own] the service's own words, if the title is not
  * @property {string} [link] where @property {string} [linkWords] @property {string} [time]
  * @property {string} [alarm] name of an alarm that can be acknowledged from here
  * @property {string} [notice] name of a notice, likewise
@@ -110,13 +111,14 @@ async function notices(signal) {
     id: each.name,
     tone: each.severity === "NOTICE_SEVERITY_CRITICAL" ? "bad" : "warn",
     icon: each.kind.includes("CERTIFICATE") ? "key" : "warning",
-    title: each.text,
+    title: saidBy(`notice.${each.kind}`, each.details, each.text),
+    own: each.text,
     detail: each.resource
       .split("/")
       .slice(2)
       .filter((_, place) => place % 2)
       .join(" / "),
-    todo: each.remedy,
+    todo: saidBy(`notice.${each.kind}_todo`, each.details, each.remedy),
     time: each.createTime,
     notice: may("onboarding.notices.acknowledge") ? each.name : undefined,
     link: placeOf(each.resource),

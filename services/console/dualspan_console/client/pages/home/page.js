@@ -6,7 +6,7 @@ import { html, useState } from "../../core/view.js";
 import { ago, number, t } from "../../core/words.js";
 import { Icon } from "../../parts/icons.js";
 import { Badge, Figure, PageHead } from "../../parts/layout.js";
-import { Empty, Loaded, Note } from "../../parts/states.js";
+import { Empty, Loaded, Note, Own } from "../../parts/states.js";
 import { attempt } from "../../parts/toasts.js";
 import { Decide } from "./decide.js";
 import { figures, findNeeds, plants } from "./needs.js";
@@ -76,6 +76,7 @@ function Line({ need, again }) {
     <div class="grow">
       <p class="leaf">${need.title}</p>
       ${need.detail && html`<p class="dim small wrap-any">${need.detail}</p>`}${need.todo && html`<p class="small">${need.todo}</p>`}
+      <${Own} words=${need.own} beside=${need.title} />
     </div>
     ${need.time && html`<span class="dim small nowrap">${ago(need.time)}</span>`}
     <span class="row"
