@@ -10,8 +10,9 @@ from dualspan_egress import settings
 from dualspan_egress.proxy import Proxy, listen
 
 
-def refused(host: str, port: int, why: str) -> None:
-    told = {"time": datetime.now(UTC).isoformat(), "event": "egress refused", "host": host, "port": port, "why": why}
+def refused(host: str, port: int, code: str, why: str) -> None:
+    asked = {"host": host, "port": port, "code": code, "why": why}
+    told = {"time": datetime.now(UTC).isoformat(), "event": "egress refused", **asked}
     sys.stdout.write(json.dumps(told) + "\n")
     sys.stdout.flush()
 

@@ -11,8 +11,8 @@ from dualspan_egress.rules import RefusedError, Rules
 
 # Gives the IPv4 addresses of a name, or raises OSError.
 Resolve: TypeAlias = Callable[[str], Awaitable[Sequence[str]]]
-# Takes the host, the port and why it was refused.
-Note: TypeAlias = Callable[[str, int, str], None]
+# Takes the host, the port and why it was refused: in a stable word, and in words.
+Note: TypeAlias = Callable[[str, int, str, str], None]
 
 _HEAD_BYTES = 8192
 _HEAD_SECONDS = 10.0
@@ -59,10 +59,10 @@ class Proxy:
 
     async def _answer(self, reader: StreamReader, writer: StreamWriter, method: str, host: str, port: int) -> None:
         if method != "CONNECT":
-            await self._refuse(writer, 405, host, port, f"{method} is not passed on, only CONNECT")
+            await self._refuse(writer, 405, host, port, "NOT_CONNECT", f"{method} is not passed on, only CONNECT")
             return
         if self._open > _AT_ONCE:
-            await self._refuse(writer, 503, host, port, f"{_AT_ONCE} connections are open")
+            await self._refuse(writer, 503, host, port, "BUSY", f"{_AT_ONCE} connections are open")
             return
         try:
             self._rules.declared(host, port)
@@ -70,20 +70,20 @@ class Proxy:
                 found = await self._resolve(host)
             self._rules.open(found)
         except RefusedError as err:
-            await self._refuse(writer, 403, host, port, str(err))
+            await self._refuse(writer, 403, host, port, err.code, str(err))
             return
         except (OSError, TimeoutError):
-            await self._refuse(writer, 502, host, port, "it has no address")
+            await self._refuse(writer, 502, host, port, "NO_ADDRESS", "it has no address")
             return
         there = await _connected(found, port)
         if there is None:
-            await self._refuse(writer, 502, host, port, f"{', '.join(found)} does not answer")
+            await self._refuse(writer, 502, host, port, "NO_ANSWER", f"{', '.join(found)} does not answer")
             return
         writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
         await _tunnel((reader, writer), there)
 
-    async def _refuse(self, writer: StreamWriter, status: int, host: str, port: int, why: str) -> None:
-        self._note(host[:_LONGEST_HOST], port, why)
+    async def _refuse(self, writer: StreamWriter, status: int, host: str, port: int, code: str, why: str) -> None:
+        self._note(host[:_LONGEST_HOST], port, code, why)
         await _say(writer, status, why)
 
 

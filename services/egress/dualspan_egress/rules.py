@@ -24,7 +24,11 @@ _METADATA = frozenset(
 
 
 class RefusedError(Exception):
-    """A way that is not open; the message says why."""
+    """A way that is not open; the message says why, `code` in a stable word."""
+
+    def __init__(self, code: str, why: str) -> None:
+        super().__init__(why)
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ class Rules:
     def declared(self, host: str, port: int) -> None:
         """Raises RefusedError unless the manifest declares a host at this port."""
         if (host, port) not in self.hosts:
-            raise RefusedError("the app's manifest does not declare it")
+            raise RefusedError("UNDECLARED", "the app's manifest does not declare it")
 
     def open(self, addresses: Sequence[str]) -> None:
         """Raises RefusedError unless all addresses of a name may be gone to.
@@ -54,9 +58,9 @@ class Rules:
         for each in addresses:
             address = IPv4Address(each)
             if self._is_denied(address):
-                raise RefusedError(f"it is {each}, which nobody goes to from here")
+                raise RefusedError("DENIED_ADDRESS", f"it is {each}, which nobody goes to from here")
             if not self._is_open(address):
-                raise RefusedError(f"it is {each}, no address on the internet")
+                raise RefusedError("PRIVATE_ADDRESS", f"it is {each}, no address on the internet")
 
     def _is_denied(self, address: IPv4Address) -> bool:
         return address in _METADATA or any(address in each for each in self.denied)

@@ -46,13 +46,14 @@ async def test_they_are_kept_once_and_not_without_end(world: World, tmp_path: Pa
         await asyncio.gather(*(watching.sweep() for _ in range(3)))
         listed = await stub.ListEgressRefusals(contract.ListEgressRefusalsRequest(parent=made.name))
         return [
-            Refused(each.host, each.port, each.reason, each.refuse_time.ToDatetime(UTC))
+            Refused(each.host, each.port, each.reason, each.refuse_time.ToDatetime(UTC), each.code)
             for each in listed.egress_refusals
         ]
 
     try:
         await site.worker().follow(name)
-        first, again = Refused("b.test", 443, "undeclared", T0), Refused("b.test", 443, "busy", T0 + SECOND)
+        first = Refused("b.test", 443, "undeclared", T0, "UNDECLARED")
+        again = Refused("b.test", 443, "busy", T0 + SECOND, "BUSY")
         other = Refused("a.test", 0, "no", T0 + 2 * SECOND)
         assert await told() == []
         assert await told(again, first, other) == [other, again]

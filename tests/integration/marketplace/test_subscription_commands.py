@@ -4,6 +4,7 @@ import asyncio
 import json
 import subprocess
 import sys
+import time
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,17 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from dualspan.marketplace.v1 import fulfilment_pb2 as contract
+from dualspan.marketplace.v1.fulfilment_pb2_grpc import FulfilmentServiceStub
 from dualspan_cli.commands.subscriptions.lives import read_roles
 from dualspan_cli.errors import CommandError
+from dualspan_marketplace.fulfilment.model import Action, Operation
+from dualspan_marketplace.subscriptions.model import SubscriptionName
+from dualspan_runtime.channels import open_channel
+from dualspan_runtime.webhooks import signature
 from harness.deploying import Site
 from harness.historian import SECRET
+from harness.marketplace import FULFILMENT_SECRET
 from harness.subscribing import World
 from harness.up import environment
 
@@ -109,6 +117,27 @@ async def test_an_app_that_cannot_run_says_so_and_counts(site: Site) -> None:
     assert failed.returncode == 1
     assert "NOT_STARTED" in failed.stderr
     assert "no such machine" in failed.stderr
+
+
+async def test_what_a_payment_side_asked_is_listed(site: Site) -> None:
+    tenant, app = (await site.world.plant()).tenant, site.world.app
+    await dualspan(site, tenant, "create", app, "--id", "oee", "--plan", "free", "--set", "shift=day")
+    assert await told(site, tenant, "payments", "oee") == []
+    asked = Operation(SubscriptionName(tenant, "oee"), "bill-7", Action.SUSPEND, "", 0)
+    request = contract.FulfilOperationRequest(
+        name=f"tenants/{tenant}/subscriptions/oee",
+        operation_id="bill-7",
+        action=contract.FULFILMENT_ACTION_SUSPEND,
+        signature=signature(FULFILMENT_SECRET, "bill-7", asked.content, int(time.time())),
+    )
+    async with open_channel(site.world.marketplace.address) as channel:
+        await FulfilmentServiceStub(channel).FulfilOperation(request)
+    (listed,) = await told(site, tenant, "payments", "oee")
+    assert (listed["operation_id"], listed["action"]) == ("bill-7", "FULFILMENT_ACTION_SUSPEND")
+    assert listed["succeeded"]
+    shown = (await dualspan(site, tenant, "payments", "oee")).stdout
+    assert "suspend" in shown
+    assert "bill-7" in shown
 
 
 async def test_what_is_written_wrongly_is_said(site: Site) -> None:

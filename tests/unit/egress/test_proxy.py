@@ -18,7 +18,7 @@ class Way:
 
     port: int
     target: int
-    noted: list[tuple[str, int, str]] = field(default_factory=list[tuple[str, int, str]])
+    noted: list[tuple[str, int, str, str]] = field(default_factory=list[tuple[str, int, str, str]])
 
     async def ask(self, head: str, more: bytes = b"") -> bytes:
         """All that comes back."""
@@ -63,22 +63,23 @@ async def test_a_declared_host_is_reached_and_bytes_go_both_ways() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "status", "why"),
+    ("line", "status", "code", "why"),
     [
-        ("CONNECT other.test:TARGET HTTP/1.1", 403, "does not declare it"),
-        ("CONNECT api.test:2 HTTP/1.1", 403, "does not declare it"),
-        ("CONNECT 127.0.0.1:TARGET HTTP/1.1", 403, "does not declare it"),
-        ("CONNECT [::1]:TARGET HTTP/1.1", 403, "does not declare it"),
-        ("CONNECT gone.test:TARGET HTTP/1.1", 502, "no address"),
-        ("CONNECT api.test:1 HTTP/1.1", 502, "does not answer"),
-        ("GET http://api.test:TARGET/ HTTP/1.1", 405, "only CONNECT"),
+        ("CONNECT other.test:TARGET HTTP/1.1", 403, "UNDECLARED", "does not declare it"),
+        ("CONNECT api.test:2 HTTP/1.1", 403, "UNDECLARED", "does not declare it"),
+        ("CONNECT 127.0.0.1:TARGET HTTP/1.1", 403, "UNDECLARED", "does not declare it"),
+        ("CONNECT [::1]:TARGET HTTP/1.1", 403, "UNDECLARED", "does not declare it"),
+        ("CONNECT gone.test:TARGET HTTP/1.1", 502, "NO_ADDRESS", "no address"),
+        ("CONNECT api.test:1 HTTP/1.1", 502, "NO_ANSWER", "does not answer"),
+        ("GET http://api.test:TARGET/ HTTP/1.1", 405, "NOT_CONNECT", "only CONNECT"),
     ],
 )
-async def test_what_is_refused_is_noted(line: str, status: int, why: str) -> None:
+async def test_what_is_refused_is_noted(line: str, status: int, code: str, why: str) -> None:
     async with way() as at:
         answer = await at.ask(line)
         assert answer.startswith(f"HTTP/1.1 {status} ".encode())
-        ((_, _, noted),) = at.noted
+        ((_, _, word, noted),) = at.noted
+        assert word == code
         assert why in noted
 
 
@@ -96,7 +97,7 @@ async def test_a_head_without_end_ends() -> None:
 async def test_a_declared_name_leads_nowhere_inside() -> None:
     async with way(private=()) as at:
         assert (await at.ask("CONNECT api.test:TARGET HTTP/1.1")).startswith(b"HTTP/1.1 403 ")
-        assert at.noted[0][2] == "it is 127.0.0.1, no address on the internet"
+        assert at.noted[0][3] == "it is 127.0.0.1, no address on the internet"
 
 
 async def test_one_address_inside_closes_the_way() -> None:

@@ -13,14 +13,16 @@ from dualspan_marketplace.deployments.provisioner import Refused
 
 
 def line(**changes: object) -> bytes:
-    whole = {"time": "2026-11-20T08:00:00+00:00", "event": "egress refused", "host": "a.test", "port": 1, "why": "no"}
+    whole = {"time": "2026-11-20T08:00:00+00:00", "event": "egress refused", "host": "a.test", "port": 1}
+    whole |= {"code": "NO", "why": "no"}
     return json.dumps({**whole, **changes}).encode() + b"\n"
 
 
 def test_what_is_told_is_read(capsys: pytest.CaptureFixture[str]) -> None:
-    told("api.test", 443, "the app's manifest does not declare it")
+    told("api.test", 443, "UNDECLARED", "the app's manifest does not declare it")
     (found,) = refusals(capsys.readouterr().out.encode())
     assert (found.host, found.port, found.why) == ("api.test", 443, "the app's manifest does not declare it")
+    assert found.code == "UNDECLARED"
     assert abs((datetime.now(UTC) - found.time).total_seconds()) < 60
 
 
@@ -29,8 +31,14 @@ def test_what_is_told_is_read(capsys: pytest.CaptureFixture[str]) -> None:
     [b"Traceback\n", b"[]\n", b"{}\n", line()[:-9], line(time="2026-11-20T08:00:00"), line(host=3), line(port=None)],
 )
 def test_anything_else_is_passed_over(other: bytes) -> None:
-    wanted = Refused("a.test", 1, "no", datetime(2026, 11, 20, 8, tzinfo=UTC))
+    wanted = Refused("a.test", 1, "no", datetime(2026, 11, 20, 8, tzinfo=UTC), "NO")
     assert list(refusals(line() + other)) == [wanted]
+
+
+@pytest.mark.parametrize("code", ["", "no such", "A" * 41, 3, None])
+def test_a_code_that_is_none_is_not_kept(code: object) -> None:
+    (found,) = refusals(line(code=code))
+    assert found.code == ""
 
 
 @given(host=st.text(max_size=400), port=st.integers())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from dualspan_cli.commands.subscriptions import exporting, lives, opening, showing, upgrading
+from dualspan_cli.commands.subscriptions import exporting, lives, opening, payments, showing, upgrading
 
 subscriptions = typer.Typer(
     help="Subscribe to apps: what they may read, how they are, their end.", no_args_is_help=True
@@ -23,6 +23,7 @@ for command in (
     upgrading.upgrades,
     upgrading.cancel_upgrade,
     showing.show,
+    payments.payments,
 ):
     subscriptions.command()(command)
 subscriptions.command("list")(showing.list_all)

@@ -107,12 +107,14 @@ class Refused:
         port: 0 where it named none.
         why: In words.
         time: When.
+        code: The same in a stable word; empty if it is not known.
     """
 
     host: str
     port: int
     why: str
     time: datetime
+    code: str = ""
 
 
 @runtime_checkable

@@ -125,6 +125,6 @@ def granted_message(tenant: str, given: GrantedTag) -> contract.GrantedTag:
 
 def refusal_message(given: Refused) -> contract.EgressRefusal:
     """A way out that an app did not get."""
-    message = contract.EgressRefusal(host=given.host, port=given.port, reason=given.why)
+    message = contract.EgressRefusal(host=given.host, port=given.port, reason=given.why, code=given.code)
     message.refuse_time.FromDatetime(given.time)
     return message

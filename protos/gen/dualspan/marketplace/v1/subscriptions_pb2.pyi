@@ -245,12 +245,20 @@ class EgressRefusal(_message.Message):
     PORT_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     REFUSE_TIME_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
     host: _builtins.str
     """As the app wrote it, 255 characters at the most."""
     port: _builtins.int
     """0 if it named none."""
     reason: _builtins.str
     """Why it did not get it the last time."""
+    code: _builtins.str
+    """The reason as a stable word; empty if it is not known. UNDECLARED: the
+    manifest does not declare it. DENIED_ADDRESS: nobody goes there from here.
+    PRIVATE_ADDRESS: it is no address on the internet. NO_ADDRESS: the name has
+    none. NO_ANSWER: it does not answer. NOT_CONNECT: only CONNECT is passed on.
+    BUSY: too many connections are open.
+    """
     @_builtins.property
     def refuse_time(self) -> _timestamp_pb2.Timestamp:
         """When that was."""
@@ -262,10 +270,11 @@ class EgressRefusal(_message.Message):
         port: _builtins.int = ...,
         reason: _builtins.str = ...,
         refuse_time: _timestamp_pb2.Timestamp | None = ...,
+        code: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["refuse_time", b"refuse_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["host", b"host", "port", b"port", "reason", b"reason", "refuse_time", b"refuse_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "host", b"host", "port", b"port", "reason", b"reason", "refuse_time", b"refuse_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

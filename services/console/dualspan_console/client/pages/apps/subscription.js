@@ -16,6 +16,7 @@ import { Table } from "../../parts/table.js";
 import { attempt, toast } from "../../parts/toasts.js";
 import { amount, amounts, costOf } from "./costs.js";
 import { open } from "./page.js";
+import { Refusals } from "./refusals.js";
 import { causeOf, isMoving, isOver, toneOf, wordsOf } from "./states.js";
 
 const MOVING_MS = 1000;
@@ -23,16 +24,18 @@ const RESTING_MS = 10000;
 
 async function read(id, signal) {
   const subscription = await get(ofTenant(`subscriptions/${id}`), {}, signal);
-  const [listing, apps, operations] = await Promise.all([
+  const [listing, apps, operations, refused] = await Promise.all([
     get(ofTenant(`listings/${subscription.app}`), {}, signal).catch(() => null),
     may("marketplace.apps.open") ? get(ofTenant("openableApps"), { pageSize: 1000 }, signal) : { openableApps: [] },
     get(ofTenant("operations"), { filter: "marketplace", pageSize: 50 }, signal).catch(() => ({ operations: [] })),
+    get(`${subscription.name}/egressRefusals`, {}, signal),
   ]);
   const progress = operations.operations.find(({ metadata }) => metadata?.subscription === subscription.name);
   return {
     subscription,
     listing,
     progress,
+    refusals: refused.egressRefusals,
     openable: apps.openableApps.find(({ name }) => name === subscription.name),
   };
 }
@@ -46,7 +49,7 @@ export default function Subscription({ subscription: id }) {
   >`;
 }
 
-function Page({ id, subscription, listing, progress, openable, again }) {
+function Page({ id, subscription, listing, progress, refusals, openable, again }) {
   const tab = query.value.get("tab") ?? "state";
   const name = local(listing?.displayName) || subscription.app;
   const actions = html`${openable && html`<button class="button primary" data-do="open" 
@@ -66,7 +69,7 @@ function Page({ id, subscription, listing, progress, openable, again }) {
     />
     <div class="stack">
       <${Tabs} of=${tabs} chosen=${tab} choose=${(each) => setQuery({ tab: each })} label=${name} />
-      ${tab === "state" && html`<${State} subscription=${subscription} progress=${progress} />`}
+      ${tab === "state" && html`<${State} subscription=${subscription} progress=${progress} /><${Refusals} of=${refusals} />`}
       ${tab === "settings" && html`<${Settings} key=${subscription.etag} subscription=${subscription} listing=${listing} again=${again} />`}
       ${tab === "grant" && html`<${Grant} subscription=${subscription} />`}
       ${tab === "usage" && html`<${Usage} id=${id} subscription=${subscription} />`}
@@ -276,8 +279,7 @@ function Usage({ id, subscription }) {
       id: "what",
       title: t("apps.line"),
       cell: ({ dimension, quantity, unit }) =>
-        html`${tOr(`usage.${(dimension ?? "").replace("USAGE_DIMENSION_", "")}`, "")}
-          <span class="dim">${number(Number(quantity.toPrecision(4)))} ${unit}</span>`,
+        html`${tOr(`usage.${(dimension ?? "").replace("USAGE_DIMENSION_", "")}`, "")}${" "}<span class="dim">${number(Number(quantity.toPrecision(4)))} ${unit}</span>`,
     },
     {
       id: "cost",
