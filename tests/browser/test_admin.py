@@ -198,7 +198,7 @@ async def change_password(visitor: Person, old: str, new: str) -> None:
     await page.fill("input[name=current-password]", old)
     await page.fill("input[name=next-password]", new)
     await page.locator("[data-do=change]").click()
-    await expect(page.locator(".toast")).to_contain_text(visitor.says("account.password_changed"))
+    await expect(page.locator(".toast")).to_contain_text(visitor.says("account.password_changed"), timeout=20_000)
     await expect(page.locator("tbody tr")).to_have_count(1)
 
 

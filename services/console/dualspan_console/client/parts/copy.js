@@ -35,7 +35,7 @@ export function Copy({ text, label }) {
   const act = async () => setSaid(t((await copy(text, code.current)) ? "core.copied" : "core.copy_by_hand"));
   return html`<div class="copy">
     <code ref=${code} tabindex="0" role="region" aria-label=${label}>${text}</code>
-    <button type="button" class="button" aria-label=${`${t("core.copy")}: ${label}`} onClick=${act}>
+    <button type="button" class="button" aria-label=${`${said || t("core.copy")}: ${label}`} onClick=${act}>
       <${Icon} name=${said ? "check" : "copy"} />${said || t("core.copy")}
     </button>
     <span class="unseen" role="status">${said}</span>
