@@ -1,6 +1,7 @@
 """How a gateway of the fleet is, judged from what is known of it. No I/O."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum
 
@@ -52,6 +53,21 @@ class LastWords:
 
 
 @dataclass(frozen=True, slots=True)
+class Concern:
+    """Something of a gateway that a person should look at.
+
+    Attributes:
+        kind: What it is, for programs.
+        text: What is wrong and what to do.
+        details: Facts for programs.
+    """
+
+    kind: str
+    text: str
+    details: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     """How many tags a gateway has, and how many are recorded."""
 
@@ -74,14 +90,16 @@ class FleetGateway:
         return sum(server.state is ConnectionState.CONNECTED for server in self.gateway.servers)
 
 
-def judge(one: FleetGateway, now: datetime) -> tuple[Health, tuple[str, ...]]:
-    """How a gateway is, and what a person should look at: each with what to do, the worst first."""
+def judge(one: FleetGateway, now: datetime) -> tuple[Health, tuple[Concern, ...]]:
+    """How a gateway is, and what a person should look at: the worst first."""
     gateway = one.gateway
     if gateway.state is GatewayState.PENDING:
-        return Health.NONE, ("no box has enrolled yet: make a token with `dualspan gateways enrolment-token`",)
+        words = "no box has enrolled yet: make a token with `dualspan gateways enrolment-token`"
+        return Health.NONE, (Concern("NOT_ENROLLED", words),)
     if gateway.state is GatewayState.REVOKED:
-        wanted = "waits for its new box to enrol" if one.replaced_at else "is revoked; a new token brings it back"
-        return Health.NONE, (f"it {wanted}",)
+        waits, revoked = "it waits for its new box to enrol", "it is revoked; a new token brings it back"
+        concern = Concern("WAITS_FOR_BOX", waits) if one.replaced_at else Concern("REVOKED", revoked)
+        return Health.NONE, (concern,)
     failures = _failures(one, now)
     attention = failures + (_attention(one, now) if gateway.state is GatewayState.ONLINE else ())
     if failures:
@@ -89,40 +107,52 @@ def judge(one: FleetGateway, now: datetime) -> tuple[Health, tuple[str, ...]]:
     return (Health.ATTENTION if attention else Health.WELL), attention
 
 
-def _failures(one: FleetGateway, now: datetime) -> tuple[str, ...]:
+def _failures(one: FleetGateway, now: datetime) -> tuple[Concern, ...]:
     gateway = one.gateway
-    found: list[str] = []
     if gateway.state is GatewayState.OFFLINE:
-        silent = _span(now - gateway.last_seen_at) if gateway.last_seen_at is not None else "ever"
-        found.append(f"not heard for {silent}: look whether the box has power and a network, and its software runs")
-    elif gateway.report.buffer_full:
-        found.append("its buffer is full and its servers are not acknowledged: look why the historian takes nothing")
-    return tuple(found)
+        todo = "look whether the box has power and a network, and its software runs"
+        if gateway.last_seen_at is None:
+            return (Concern("NEVER_HEARD", f"not heard for ever: {todo}"),)
+        silent = _span(now - gateway.last_seen_at)
+        return (Concern("SILENT", f"not heard for {silent}: {todo}", {"span": silent}),)
+    if gateway.report.buffer_full:
+        words = "its buffer is full and its servers are not acknowledged: look why the historian takes nothing"
+        return (Concern("BUFFER_FULL", words),)
+    return ()
 
 
-def _attention(one: FleetGateway, now: datetime) -> tuple[str, ...]:
+def _attention(one: FleetGateway, now: datetime) -> tuple[Concern, ...]:
     gateway, report = one.gateway, one.gateway.report
     found = [
-        f"server {server.server}: {server.detail or 'not connected'}"
+        Concern(
+            "SERVER_NOT_CONNECTED",
+            f"server {server.server}: {server.detail or 'not connected'}",
+            {"server": server.server, "detail": server.detail},
+        )
         for server in gateway.servers
         if server.state is not ConnectionState.CONNECTED
     ]
     if report.oldest_buffered_age_us > _OLD_BUFFER_US and not report.buffer_full:
         age = _span(timedelta(microseconds=report.oldest_buffered_age_us))
-        found.append(f"frames wait in its buffer for {age}: look at the way to the historian")
+        words = f"frames wait in its buffer for {age}: look at the way to the historian"
+        found.append(Concern("FRAMES_WAIT", words, {"span": age}))
     if abs(report.clock_offset_us) > _MOST_CLOCK_US:
-        found.append(f"its clock is {report.clock_offset_us / 1e6:+.1f} s off: have it synchronized (NTP)")
+        offset = f"{report.clock_offset_us / 1e6:+.1f} s"
+        found.append(Concern("CLOCK_OFF", f"its clock is {offset} off: have it synchronized (NTP)", {"offset": offset}))
     behind = gateway.observed_revision < gateway.desired_revision
     settled = gateway.last_seen_at is None or now - gateway.created_at > _SLOW_CONFIGURATION
     if behind and settled:
-        found.append(f"configuration {gateway.desired_revision} is not confirmed: tags wait, or servers do not answer")
+        revision = str(gateway.desired_revision)
+        words = f"configuration {revision} is not confirmed: tags wait, or servers do not answer"
+        found.append(Concern("CONFIGURATION_WAITS", words, {"revision": revision}))
     if gateway.certificate_expire_at is not None and gateway.certificate_expire_at - now < _CERTIFICATE_ENDS:
-        found.append(f"its certificate ends on {gateway.certificate_expire_at:%Y-%m-%d} and was not renewed")
+        end = f"{gateway.certificate_expire_at:%Y-%m-%d}"
+        found.append(Concern("CERTIFICATE_ENDS", f"its certificate ends on {end} and was not renewed", {"date": end}))
     found += _remembered(one.last_words, now)
     return tuple(found)
 
 
-def _remembered(words: LastWords | None, now: datetime) -> list[str]:
+def _remembered(words: LastWords | None, now: datetime) -> list[Concern]:
     """What its last words say, as long as they are news."""
     if words is None or words.end in {GatewayEnd.NONE, GatewayEnd.STOPPED} or words.ended_at is None:
         return []
@@ -130,7 +160,9 @@ def _remembered(words: LastWords | None, now: datetime) -> list[str]:
         return []
     ended = "was killed or lost its power" if words.end is GatewayEnd.KILLED else "failed"
     said = f"; its last words: {words.detail}" if words.detail else ""
-    return [f"it {ended} {_span(now - words.ended_at)} ago and began anew{said}"]
+    span = _span(now - words.ended_at)
+    text = f"it {ended} {span} ago and began anew{said}"
+    return [Concern(words.end.name, text, {"span": span, "detail": words.detail})]
 
 
 def _span(span: timedelta) -> str:

@@ -32,7 +32,7 @@ _MARKUP = (
     "document.write",
 )
 # Of these the English is what services say themselves, with more of the case.
-SAID_BY_SERVICES = ("reason.", "notice.")
+SAID_BY_SERVICES = ("reason.", "notice.", "concern.")
 _WORDS = re.compile(r"""\b(?:t|tOr|saidBy)\(\s*["']([\w.-]+)["']""")
 _KEYED = re.compile(r"""["'](nav|range|explore)\.([\w-]+)["']""")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dualspan_console.client_files import read_words
 from dualspan_edge.opcua import trust_desk, unreachable
-from dualspan_onboarding import calendar, known
+from dualspan_onboarding import calendar, fleet, known
 from dualspan_runtime import errors
 
 ROOT = Path(__file__).parents[3]
@@ -66,6 +66,15 @@ def test_every_kind_of_notice_has_words_and_what_to_do() -> None:
     words = read_words()
     assert len(kinds) >= 16
     assert {f"notice.{kind}{what}" for kind in kinds for what in ("", "_todo")} - words.keys() == set()
+
+
+def test_every_concern_about_a_gateway_has_words() -> None:
+    tree = ast.parse(Path(fleet.__file__).read_text("utf-8"))
+    made = [each for each in ast.walk(tree) if isinstance(each, ast.Call) and ast.unparse(each.func) == "Concern"]
+    kinds = {code for each in made for code in codes_in(each.args[0])}
+    kinds |= {each.name for each in fleet.GatewayEnd} - {"NONE", "STOPPED"}
+    assert len(kinds) >= 13
+    assert {f"concern.{kind}" for kind in kinds} - read_words().keys() == set()
 
 
 # What services call the kinds of their notices.

@@ -62,7 +62,7 @@ def test_nothing_is_said_of_a_gateway_that_is_well() -> None:
 def test_what_is_wrong_is_said_with_what_to_do(changes: dict[str, object], health: Health, words: str) -> None:
     found, attention = judge(one(changes), NOW)
     assert found is health
-    assert any(words in line for line in attention), attention
+    assert any(words in line.text for line in attention), attention
 
 
 @pytest.mark.parametrize(
@@ -77,10 +77,10 @@ def test_what_is_wrong_is_said_with_what_to_do(changes: dict[str, object], healt
 def test_last_words_are_news_for_a_day(end: GatewayEnd, ago: timedelta, *, is_news: bool) -> None:
     health, attention = judge(one(None, LastWords(end, NOW - ago, detail="OSError: x")), NOW)
     assert (health is Health.ATTENTION) is is_news
-    assert any("OSError: x" in line for line in attention) is is_news
+    assert any("OSError: x" in line.text for line in attention) is is_news
 
 
 def test_a_gateway_that_waits_for_its_new_box_says_so() -> None:
     health, attention = judge(one({"revoked_at": NOW}, None, NOW), NOW)
     assert health is Health.NONE
-    assert "new box" in attention[0]
+    assert ("new box" in attention[0].text, attention[0].kind) == (True, "WAITS_FOR_BOX")

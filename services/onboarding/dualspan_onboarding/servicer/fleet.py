@@ -74,11 +74,12 @@ def _mask(request: fleet_pb2.UpdateGatewayRequest) -> set[str]:
 
 
 def _fleet_gateway(one: FleetGateway) -> fleet_pb2.FleetGateway:
-    health, attention = judge(one, datetime.now(UTC))
+    health, concerns = judge(one, datetime.now(UTC))
     return fleet_pb2.FleetGateway(
         gateway=mapping.gateway(one.gateway),
         health=fleet_pb2.GatewayHealth.ValueType(health),
-        attention=attention,
+        attention=[each.text for each in concerns],
+        concerns=[fleet_pb2.GatewayConcern(kind=each.kind, text=each.text, details=each.details) for each in concerns],
         connected_servers=one.connected_servers,
         servers=len(one.gateway.servers),
         active_tags=one.counts.active_tags,

@@ -31,13 +31,15 @@ from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mas
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"dualspan/onboarding/v1/fleet.proto\x12\x16\x64ualspan.onboarding.v1\x1a&dualspan/onboarding/v1/resources.proto\x1a dualspan/runtime/v1/access.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc2\x02\n\x0c\x46leetGateway\x12\x30\n\x07gateway\x18\x01 \x01(\x0b\x32\x1f.dualspan.onboarding.v1.Gateway\x12\x35\n\x06health\x18\x02 \x01(\x0e\x32%.dualspan.onboarding.v1.GatewayHealth\x12\x11\n\tattention\x18\x03 \x03(\t\x12\x19\n\x11\x63onnected_servers\x18\x04 \x01(\x05\x12\x0f\n\x07servers\x18\x05 \x01(\x05\x12\x13\n\x0b\x61\x63tive_tags\x18\x06 \x01(\x05\x12\x0c\n\x04tags\x18\x07 \x01(\x05\x12\x35\n\nlast_words\x18\x08 \x01(\x0b\x32!.dualspan.onboarding.v1.LastWords\x12\x30\n\x0creplace_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"W\n\x18ListGatewayHealthRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"l\n\x19ListGatewayHealthResponse\x12\x36\n\x08gateways\x18\x01 \x03(\x0b\x32$.dualspan.onboarding.v1.FleetGateway\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x7f\n\x14UpdateGatewayRequest\x12\x36\n\x07gateway\x18\x01 \x01(\x0b\x32\x1f.dualspan.onboarding.v1.GatewayB\x04\xe2\x41\x01\x02\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"h\n\x15ReplaceGatewayRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12+\n\x08lifetime\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x94\x01\n\x16ReplaceGatewayResponse\x12\x30\n\x07gateway\x18\x01 \x01(\x0b\x32\x1f.dualspan.onboarding.v1.Gateway\x12\x17\n\x0f\x65nrolment_token\x18\x02 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\x9a\x01\n\rGatewayHealth\x12\x1e\n\x1aGATEWAY_HEALTH_UNSPECIFIED\x10\x00\x12\x17\n\x13GATEWAY_HEALTH_WELL\x10\x01\x12\x1c\n\x18GATEWAY_HEALTH_ATTENTION\x10\x02\x12\x19\n\x15GATEWAY_HEALTH_FAILED\x10\x03\x12\x17\n\x13GATEWAY_HEALTH_NONE\x10\x04\x32\xd0\x04\n\x0c\x46leetService\x12\xb6\x01\n\rUpdateGateway\x12,.dualspan.onboarding.v1.UpdateGatewayRequest\x1a\x1f.dualspan.onboarding.v1.Gateway\"V\xca\xc1\x18\x1aonboarding.gateways.manage\x82\xd3\xe4\x93\x02\x32\x32\'/v1/{gateway.name=tenants/*/gateways/*}:\x07gateway\x12\xc1\x01\n\x0eReplaceGateway\x12-.dualspan.onboarding.v1.ReplaceGatewayRequest\x1a..dualspan.onboarding.v1.ReplaceGatewayResponse\"P\xca\xc1\x18\x1aonboarding.gateways.manage\x82\xd3\xe4\x93\x02,\"\'/v1/{name=tenants/*/gateways/*}:replace:\x01*\x12\xc2\x01\n\x11ListGatewayHealth\x12\x30.dualspan.onboarding.v1.ListGatewayHealthRequest\x1a\x31.dualspan.onboarding.v1.ListGatewayHealthResponse\"H\xca\xc1\x18\x18onboarding.gateways.read\x82\xd3\xe4\x93\x02&\x12$/v1/{parent=tenants/*}/gatewayHealthb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"dualspan/onboarding/v1/fleet.proto\x12\x16\x64ualspan.onboarding.v1\x1a&dualspan/onboarding/v1/resources.proto\x1a dualspan/runtime/v1/access.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa2\x01\n\x0eGatewayConcern\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x44\n\x07\x64\x65tails\x18\x03 \x03(\x0b\x32\x33.dualspan.onboarding.v1.GatewayConcern.DetailsEntry\x1a.\n\x0c\x44\x65tailsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xfc\x02\n\x0c\x46leetGateway\x12\x30\n\x07gateway\x18\x01 \x01(\x0b\x32\x1f.dualspan.onboarding.v1.Gateway\x12\x35\n\x06health\x18\x02 \x01(\x0e\x32%.dualspan.onboarding.v1.GatewayHealth\x12\x11\n\tattention\x18\x03 \x03(\t\x12\x19\n\x11\x63onnected_servers\x18\x04 \x01(\x05\x12\x0f\n\x07servers\x18\x05 \x01(\x05\x12\x13\n\x0b\x61\x63tive_tags\x18\x06 \x01(\x05\x12\x0c\n\x04tags\x18\x07 \x01(\x05\x12\x35\n\nlast_words\x18\x08 \x01(\x0b\x32!.dualspan.onboarding.v1.LastWords\x12\x30\n\x0creplace_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x38\n\x08\x63oncerns\x18\n \x03(\x0b\x32&.dualspan.onboarding.v1.GatewayConcern\"W\n\x18ListGatewayHealthRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"l\n\x19ListGatewayHealthResponse\x12\x36\n\x08gateways\x18\x01 \x03(\x0b\x32$.dualspan.onboarding.v1.FleetGateway\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x7f\n\x14UpdateGatewayRequest\x12\x36\n\x07gateway\x18\x01 \x01(\x0b\x32\x1f.dualspan.onboarding.v1.GatewayB\x04\xe2\x41\x01\x02\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"h\n\x15ReplaceGatewayRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12+\n\x08lifetime\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x94\x01\n\x16ReplaceGatewayResponse\x12\x30\n\x07gateway\x18\x01 \x01(\x0b\x32\x1f.dualspan.onboarding.v1.Gateway\x12\x17\n\x0f\x65nrolment_token\x18\x02 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\x9a\x01\n\rGatewayHealth\x12\x1e\n\x1aGATEWAY_HEALTH_UNSPECIFIED\x10\x00\x12\x17\n\x13GATEWAY_HEALTH_WELL\x10\x01\x12\x1c\n\x18GATEWAY_HEALTH_ATTENTION\x10\x02\x12\x19\n\x15GATEWAY_HEALTH_FAILED\x10\x03\x12\x17\n\x13GATEWAY_HEALTH_NONE\x10\x04\x32\xd0\x04\n\x0c\x46leetService\x12\xb6\x01\n\rUpdateGateway\x12,.dualspan.onboarding.v1.UpdateGatewayRequest\x1a\x1f.dualspan.onboarding.v1.Gateway\"V\xca\xc1\x18\x1aonboarding.gateways.manage\x82\xd3\xe4\x93\x02\x32\x32\'/v1/{gateway.name=tenants/*/gateways/*}:\x07gateway\x12\xc1\x01\n\x0eReplaceGateway\x12-.dualspan.onboarding.v1.ReplaceGatewayRequest\x1a..dualspan.onboarding.v1.ReplaceGatewayResponse\"P\xca\xc1\x18\x1aonboarding.gateways.manage\x82\xd3\xe4\x93\x02,\"\'/v1/{name=tenants/*/gateways/*}:replace:\x01*\x12\xc2\x01\n\x11ListGatewayHealth\x12\x30.dualspan.onboarding.v1.ListGatewayHealthRequest\x1a\x31.dualspan.onboarding.v1.ListGatewayHealthResponse\"H\xca\xc1\x18\x18onboarding.gateways.read\x82\xd3\xe4\x93\x02&\x12$/v1/{parent=tenants/*}/gatewayHealthb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'dualspan.onboarding.v1.fleet_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_GATEWAYCONCERN_DETAILSENTRY']._loaded_options = None
+  _globals['_GATEWAYCONCERN_DETAILSENTRY']._serialized_options = b'8\001'
   _globals['_LISTGATEWAYHEALTHREQUEST'].fields_by_name['parent']._loaded_options = None
   _globals['_LISTGATEWAYHEALTHREQUEST'].fields_by_name['parent']._serialized_options = b'\342A\001\002'
   _globals['_UPDATEGATEWAYREQUEST'].fields_by_name['gateway']._loaded_options = None
@@ -50,20 +52,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FLEETSERVICE'].methods_by_name['ReplaceGateway']._serialized_options = b'\312\301\030\032onboarding.gateways.manage\202\323\344\223\002,\"\'/v1/{name=tenants/*/gateways/*}:replace:\001*'
   _globals['_FLEETSERVICE'].methods_by_name['ListGatewayHealth']._loaded_options = None
   _globals['_FLEETSERVICE'].methods_by_name['ListGatewayHealth']._serialized_options = b'\312\301\030\030onboarding.gateways.read\202\323\344\223\002&\022$/v1/{parent=tenants/*}/gatewayHealth'
-  _globals['_GATEWAYHEALTH']._serialized_start=1209
-  _globals['_GATEWAYHEALTH']._serialized_end=1363
-  _globals['_FLEETGATEWAY']._serialized_start=299
-  _globals['_FLEETGATEWAY']._serialized_end=621
-  _globals['_LISTGATEWAYHEALTHREQUEST']._serialized_start=623
-  _globals['_LISTGATEWAYHEALTHREQUEST']._serialized_end=710
-  _globals['_LISTGATEWAYHEALTHRESPONSE']._serialized_start=712
-  _globals['_LISTGATEWAYHEALTHRESPONSE']._serialized_end=820
-  _globals['_UPDATEGATEWAYREQUEST']._serialized_start=822
-  _globals['_UPDATEGATEWAYREQUEST']._serialized_end=949
-  _globals['_REPLACEGATEWAYREQUEST']._serialized_start=951
-  _globals['_REPLACEGATEWAYREQUEST']._serialized_end=1055
-  _globals['_REPLACEGATEWAYRESPONSE']._serialized_start=1058
-  _globals['_REPLACEGATEWAYRESPONSE']._serialized_end=1206
-  _globals['_FLEETSERVICE']._serialized_start=1366
-  _globals['_FLEETSERVICE']._serialized_end=1958
+  _globals['_GATEWAYHEALTH']._serialized_start=1432
+  _globals['_GATEWAYHEALTH']._serialized_end=1586
+  _globals['_GATEWAYCONCERN']._serialized_start=299
+  _globals['_GATEWAYCONCERN']._serialized_end=461
+  _globals['_GATEWAYCONCERN_DETAILSENTRY']._serialized_start=415
+  _globals['_GATEWAYCONCERN_DETAILSENTRY']._serialized_end=461
+  _globals['_FLEETGATEWAY']._serialized_start=464
+  _globals['_FLEETGATEWAY']._serialized_end=844
+  _globals['_LISTGATEWAYHEALTHREQUEST']._serialized_start=846
+  _globals['_LISTGATEWAYHEALTHREQUEST']._serialized_end=933
+  _globals['_LISTGATEWAYHEALTHRESPONSE']._serialized_start=935
+  _globals['_LISTGATEWAYHEALTHRESPONSE']._serialized_end=1043
+  _globals['_UPDATEGATEWAYREQUEST']._serialized_start=1045
+  _globals['_UPDATEGATEWAYREQUEST']._serialized_end=1172
+  _globals['_REPLACEGATEWAYREQUEST']._serialized_start=1174
+  _globals['_REPLACEGATEWAYREQUEST']._serialized_end=1278
+  _globals['_REPLACEGATEWAYRESPONSE']._serialized_start=1281
+  _globals['_REPLACEGATEWAYRESPONSE']._serialized_end=1429
+  _globals['_FLEETSERVICE']._serialized_start=1589
+  _globals['_FLEETSERVICE']._serialized_end=2181
 # @@protoc_insertion_point(module_scope)

@@ -56,6 +56,61 @@ GATEWAY_HEALTH_NONE: GatewayHealth.ValueType  # 4
 Global___GatewayHealth: _TypeAlias = GatewayHealth  # noqa: Y015
 
 @_typing.final
+class GatewayConcern(_message.Message):
+    """Something of a gateway that a person should look at."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class DetailsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    KIND_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    DETAILS_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    """What it is, for programs: NOT_ENROLLED, WAITS_FOR_BOX, REVOKED, NEVER_HEARD,
+    SILENT, BUFFER_FULL, SERVER_NOT_CONNECTED, FRAMES_WAIT, CLOCK_OFF,
+    CONFIGURATION_WAITS, CERTIFICATE_ENDS, FAILED or KILLED.
+    """
+    text: _builtins.str
+    """What is wrong and what to do."""
+    @_builtins.property
+    def details(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Facts for programs, such as `server` or, as `3 h`, `span`."""
+
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        text: _builtins.str = ...,
+        details: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["details", b"details", "kind", b"kind", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GatewayConcern: _TypeAlias = GatewayConcern  # noqa: Y015
+
+@_typing.final
 class FleetGateway(_message.Message):
     """One gateway of a fleet."""
 
@@ -70,6 +125,7 @@ class FleetGateway(_message.Message):
     TAGS_FIELD_NUMBER: _builtins.int
     LAST_WORDS_FIELD_NUMBER: _builtins.int
     REPLACE_TIME_FIELD_NUMBER: _builtins.int
+    CONCERNS_FIELD_NUMBER: _builtins.int
     health: Global___GatewayHealth.ValueType
     """How it is."""
     connected_servers: _builtins.int
@@ -96,6 +152,10 @@ class FleetGateway(_message.Message):
     def replace_time(self) -> _timestamp_pb2.Timestamp:
         """When a new box was last wanted for it."""
 
+    @_builtins.property
+    def concerns(self) -> _containers.RepeatedCompositeFieldContainer[Global___GatewayConcern]:
+        """`attention` with codes and facts, in the same order."""
+
     def __init__(
         self,
         *,
@@ -108,10 +168,11 @@ class FleetGateway(_message.Message):
         tags: _builtins.int = ...,
         last_words: _resources_pb2.LastWords | None = ...,
         replace_time: _timestamp_pb2.Timestamp | None = ...,
+        concerns: _abc.Iterable[Global___GatewayConcern] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["gateway", b"gateway", "last_words", b"last_words", "replace_time", b"replace_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["active_tags", b"active_tags", "attention", b"attention", "connected_servers", b"connected_servers", "gateway", b"gateway", "health", b"health", "last_words", b"last_words", "replace_time", b"replace_time", "servers", b"servers", "tags", b"tags"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active_tags", b"active_tags", "attention", b"attention", "concerns", b"concerns", "connected_servers", b"connected_servers", "gateway", b"gateway", "health", b"health", "last_words", b"last_words", "replace_time", b"replace_time", "servers", b"servers", "tags", b"tags"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

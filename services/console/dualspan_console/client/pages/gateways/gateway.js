@@ -5,6 +5,7 @@ import { useEvery, useLoad } from "../../core/load.js";
 import { may, ofTenant } from "../../core/session.js";
 import { html } from "../../core/view.js";
 import { ago, bytes, dateTime, duration, number, t } from "../../core/words.js";
+import { Concern } from "../../parts/concern.js";
 import { Icon } from "../../parts/icons.js";
 import { Figure, PageHead } from "../../parts/layout.js";
 import { Empty, Loaded, Note } from "../../parts/states.js";
@@ -57,7 +58,7 @@ function View({ id, gateway, facts, servers, again }) {
         }<${Manage} gateway=${gateway} again=${again} />`}
     />
     <div class="stack">
-      ${(facts?.attention ?? []).map((words) => html`<${Note} key=${words} tone=${facts.health === "GATEWAY_HEALTH_FAILED" ? "bad" : "warn"}>${words}<//>`)}
+      ${(facts?.concerns ?? []).map((each) => html`<${Note} key=${each.text} tone=${facts.health === "GATEWAY_HEALTH_FAILED" ? "bad" : "warn"}><${Concern} of=${each} /><//>`)}
       <${Sums} gateway=${gateway} facts=${facts} />
       ${waiting.map(
         (server) =>

@@ -6,6 +6,7 @@ import { go } from "../../core/router.js";
 import { may, ofTenant } from "../../core/session.js";
 import { html } from "../../core/view.js";
 import { ago, bytes, day, number, t } from "../../core/words.js";
+import { Concern } from "../../parts/concern.js";
 import { Icon } from "../../parts/icons.js";
 import { Figure, PageHead } from "../../parts/layout.js";
 import { Empty, Loaded } from "../../parts/states.js";
@@ -48,7 +49,7 @@ export default function Gateways() {
 function Sums({ gateways }) {
   const sum = (field) => gateways.reduce((total, each) => total + (each[field] ?? 0), 0);
   const online = gateways.filter(({ gateway }) => gateway.state === "GATEWAY_STATE_ONLINE").length;
-  const look = gateways.filter(({ attention }) => attention.length > 0).length;
+  const look = gateways.filter(({ concerns }) => concerns.length > 0).length;
   const of = (part, whole) => html`${number(part)}<small> / ${number(whole)}</small>`;
   return html`<div class="figures">
     <${Figure} label=${t("nav.gateways")} under=${t("home.online")}>${of(online, gateways.length)}<//>
@@ -65,12 +66,12 @@ const columns = () => [
     id: "name",
     title: t("gateways.gateway"),
     sort: ({ gateway }) => gateway.displayName || idOf(gateway.name),
-    cell: ({ gateway, attention }) =>
+    cell: ({ gateway, concerns }) =>
       html`<a href=${`/gateways/${idOf(gateway.name)}`}
           ><span class="leaf">${gateway.displayName || idOf(gateway.name)}</span></a
         >
         <span class="under">${gateway.site || t("home.no_site")}</span>
-        ${attention[0] && html`<span class="under warn-text">${attention[0]}</span>`}`,
+        ${concerns[0] && html`<span class="under warn-text"><${Concern} of=${concerns[0]} /></span>`}`,
   },
   {
     id: "health",

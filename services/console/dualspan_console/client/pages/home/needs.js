@@ -4,6 +4,7 @@ import { assetName, idOf } from "../../core/catalogue.js";
 import { may, ofTenant, session } from "../../core/session.js";
 import { ago, number, saidBy, t } from "../../core/words.js";
 import { SERVICES } from "../admin/services.js";
+import { causeOf } from "../apps/states.js";
 
 const DAY_MS = 86400e3;
 const SHOWN = 20;
@@ -187,7 +188,7 @@ async function subscriptions(signal) {
       icon: "apps",
       link: `/apps/${id}`,
       linkWords: t("home.see_app"),
-      detail: each.reason,
+      detail: causeOf(each.cause) || each.reason,
     };
     if (each.state === "SUBSCRIPTION_STATE_FAILED")
       return [{ ...base, tone: "bad", title: t("home.app_failed", { id }) }];
@@ -292,7 +293,7 @@ export function plants(gateways) {
         connected: sum("connectedServers", there),
         tags: sum("tags"),
         active: sum("activeTags", there),
-        attention: [...new Set(here.flatMap(({ attention }) => attention))].slice(0, 2),
+        concerns: here.flatMap(({ concerns }) => concerns).slice(0, 2),
         buffered: number(here.reduce((total, { gateway }) => total + Number(gateway.status?.bufferedFrames ?? 0), 0)),
       };
     });

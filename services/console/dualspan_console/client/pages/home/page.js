@@ -4,6 +4,7 @@ import { useEvery, useLoad } from "../../core/load.js";
 import { may, session } from "../../core/session.js";
 import { html, useState } from "../../core/view.js";
 import { ago, number, t } from "../../core/words.js";
+import { Concern } from "../../parts/concern.js";
 import { Icon } from "../../parts/icons.js";
 import { Badge, Figure, PageHead } from "../../parts/layout.js";
 import { Empty, Loaded, Note, Own } from "../../parts/states.js";
@@ -143,6 +144,6 @@ function Site({ site }) {
       <dt>${t("home.buffered")}</dt>
       <dd>${site.buffered}</dd>
     </dl>
-    ${site.attention.map((words) => html`<p class="small">${words}</p>`)}
+    ${site.concerns.map((each) => html`<p class="small"><${Concern} of=${each} /></p>`)}
   </li>`;
 }

@@ -5,6 +5,7 @@ import { useEvery, useLoad } from "../../core/load.js";
 import { may, ofTenant } from "../../core/session.js";
 import { html } from "../../core/view.js";
 import { ago, day, number, t } from "../../core/words.js";
+import { Concern } from "../../parts/concern.js";
 import { Badge, PageHead } from "../../parts/layout.js";
 import { Empty, Loaded, Note } from "../../parts/states.js";
 import { Table } from "../../parts/table.js";
@@ -56,7 +57,7 @@ function bySite(gateways) {
   return [...sites].sort(([a], [b]) => a.localeCompare(b));
 }
 
-function Gateway({ gateway, attention, list }) {
+function Gateway({ gateway, concerns, list }) {
   const state = word(gateway.state, "GATEWAY_STATE_");
   const offset = milliseconds(gateway.status?.clockOffset);
   const facts = [
@@ -82,7 +83,7 @@ function Gateway({ gateway, attention, list }) {
         )}
       </dl>
     </header>
-    ${attention.length > 0 && html`<div class="inside stack tight">${attention.map((words) => html`<${Note} tone="warn">${words}<//>`)}</div>`}
+    ${concerns.length > 0 && html`<div class="inside stack tight">${concerns.map((each) => html`<${Note} tone="warn"><${Concern} of=${each} /><//>`)}</div>`}
     ${list.length === 0 ? html`<p class="inside dim">${t("plants.no_servers")}</p>` : html`<${Table} label=${t("home.servers")} rows=${list}
       rowKey=${({ name }) => name} columns=${columns()} />`}
   </article>`;
