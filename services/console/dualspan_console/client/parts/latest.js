@@ -1,4 +1,5 @@
 // The newest value of tags, as it changes: heard once for many, drawn one by one.
+// Not over the stream of `core/live_samples.js`: a chart needs every sample, a list of a hundred values two of each a second.
 import { follow } from "../core/live.js";
 import { may, ofTenant } from "../core/session.js";
 import { batch, html, signal, useEffect, useMemo } from "../core/view.js";
