@@ -1,4 +1,4 @@
-"""One demonstration and one browser for all tests of the console."""
+"""One demonstration and one browser for all tests of the console; both end with the last of them."""
 
 import os
 import shutil
@@ -38,7 +38,7 @@ class Demonstration:
     folder: Path | None = None
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def demonstration() -> Iterator[Demonstration]:
     if RUNNING:
         console, email, password, *folders = RUNNING.split()
@@ -76,13 +76,13 @@ def wait_for(process: subprocess.Popen[bytes], log: Path) -> Demonstration:
     raise AssertionError(log.read_text())
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def browser() -> AsyncGenerator[Browser]:
     async with chromium() as browser:
         yield browser
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def seated(demonstration: Demonstration, browser: Browser) -> AsyncGenerator[Callable[[Seat], Awaitable[Person]]]:
     """The administrator at each kind of screen: signed in once, with what a browser keeps of the pages."""
     there: dict[Seat, Person] = {}

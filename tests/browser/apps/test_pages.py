@@ -18,7 +18,7 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="session"),
     pytest.mark.skipif(find_chromium() is None, reason="no Chromium is installed"),
 ]
-APPS = Path(__file__).parents[2] / "apps"
+APPS = Path(__file__).parents[3] / "apps"
 ROWS = {
     "oee-board": "#machines tr[data-machine]",
     "energy-carbon": "#machines tr[data-machine]",
