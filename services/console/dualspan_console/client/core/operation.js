@@ -1,6 +1,7 @@
 // Work that takes longer than a request: followed until it ends, whoever began it.
 import { ask } from "./api.js";
 import { useEffect, useState } from "./view.js";
+import { saidBy } from "./words.js";
 
 const NOTHING = { done: false, metadata: null, response: null, error: "" };
 
@@ -23,11 +24,17 @@ export function useOperation(name) {
   return state;
 }
 
+/** What went wrong: a `google.rpc.Status`, whose `ErrorInfo` has the reason. */
+function wordsOf({ message, details = [] }) {
+  const { reason = "", metadata = {} } = details.find((each) => each.reason) ?? {};
+  return saidBy(`reason.${reason}`, metadata, message);
+}
+
 async function follow(name, signal, tell) {
   for (let wait = "0.3s"; ; wait = "1s") {
     const { done, metadata = null, response = null, error } = await ask(`${name}:wait`, { timeout: wait }, signal);
     if (signal.aborted) return;
-    tell({ done, metadata, response, error: error?.message ?? "" });
+    tell({ done, metadata, response, error: error ? wordsOf(error) : "" });
     if (done) return;
   }
 }
