@@ -138,7 +138,7 @@ function AsTable({ rows, where, key_ }) {
       title: t("losses.time"),
       number: true,
       sort: (row) => lasting(row.duration),
-      cell: (row) => duration(lasting(row.duration)),
+      cell: (row) => html`<span class="nowrap">${duration(lasting(row.duration))}</span>`,
     },
     {
       id: "count",
@@ -152,7 +152,8 @@ function AsTable({ rows, where, key_ }) {
       title: t("losses.each"),
       number: true,
       sort: (row) => lasting(row.duration) / Number(row.count),
-      cell: (row) => (Number(row.count) > 0 ? duration(lasting(row.duration) / Number(row.count)) : "–"),
+      cell: (row) =>
+        Number(row.count) > 0 ? html`<span class="nowrap">${duration(lasting(row.duration) / Number(row.count))}</span>` : "–",
     },
     {
       id: "share",

@@ -147,7 +147,7 @@ function Profile({ server, estimate, profiles, again }) {
         disabled=${!may("onboarding.servers.manage")}
         onChange=${choose}
       >
-        ${profiles.map(({ id, title }) => html`<option value=${id}>${title}</option>`)}
+        ${profiles.map(({ id, title }) => html`<option value=${id}>${tOr(`profile.${id}`, title)}</option>`)}
       </select>`}<//
   >`;
 }
