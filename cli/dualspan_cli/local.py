@@ -162,16 +162,23 @@ class LocalPlatform:
         ports: Where its services listen.
         engine: Socket of the Docker Engine that runs apps; empty: none does.
         ways_out: Settings about how apps reach hosts.
+        programs: `bin` of another PostgreSQL than the built-in one.
     """
 
     def __init__(
-        self, folder: DataFolder, ports: Ports, engine: str = "", ways_out: Mapping[str, str] | None = None
+        self,
+        folder: DataFolder,
+        ports: Ports,
+        engine: str = "",
+        ways_out: Mapping[str, str] | None = None,
+        *,
+        programs: Path | None = None,
     ) -> None:
         self.folder = folder
         self.ports = ports
         self.engine = engine
         self._ways_out = dict(ways_out or {})
-        self.postgres = EmbeddedPostgres(folder.path)
+        self.postgres = EmbeddedPostgres(folder.path, programs=programs)
         self.redis = EmbeddedRedis(folder.path)
 
     @property

@@ -53,6 +53,13 @@ class CliSettings(BaseSettings):
         default="",
         description="Networks with commas, 203.0.113.7/32, that no declared host may be in: this machine's own.",
     )
+    backup_repository: Path | None = Field(default=None, description="Folder that backups are in.")
+    backup_passphrase: SecretStr = Field(default=SecretStr(""), description="Opens the repository of backups.")
+    backup_every_hours: float = Field(default=24.0, gt=0, description="`backup follow` takes a backup so often.")
+    backup_keep: int = Field(default=7, ge=1, description="`backup follow` keeps so many backups.")
+    admin_database_url: str = Field(
+        default="", description="PostgreSQL, as an administrator: what is backed up and looked at, if it is not here."
+    )
     docker_host: str = Field(
         default="unix:///var/run/docker.sock",
         validation_alias="DOCKER_HOST",

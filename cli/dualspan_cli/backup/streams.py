@@ -1,0 +1,232 @@
+"""From a stream to an encrypted file and back: zstd, then age; hashed on both sides, whole on the disk or not there."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+import pyrage
+import zstandard
+from pyrage import x25519
+
+from dualspan_cli.errors import CommandError
+
+SUFFIX = ".zst.age"
+# Samples are compressed already; what is left is indexes, rows and the zeros of half-empty log segments.
+_LEVEL = 1
+_PIECE = 1 << 20
+
+
+class Source(Protocol):
+    """What can be read."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Up to so many bytes; none at the end."""
+        ...
+
+
+class Sink(Protocol):
+    """What can be written to."""
+
+    def write(self, piece: bytes, /) -> int:
+        """Takes all of it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A file of a repository.
+
+    Attributes:
+        name: Relative to its backup.
+        size: Bytes of what is in it.
+        sha256: Of what is in it, lower-case hex.
+        stored_size: Bytes of the file.
+        stored_sha256: Of the file.
+    """
+
+    name: str
+    size: int
+    sha256: str
+    stored_size: int
+    stored_sha256: str
+
+
+class DamagedError(CommandError):
+    """A file of a repository is not what was written."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__("BACKUP_DAMAGED", f"{path} is damaged: {why}.", exit_code=10)
+
+
+class _Hashed:
+    """Counts and hashes what passes, in either direction."""
+
+    def __init__(self, stream: Source | Sink, told: Callable[[int], None] | None = None) -> None:
+        self._stream = stream
+        self._told = told
+        self._digest = hashlib.sha256()
+        self.size = 0
+
+    def read(self, size: int = -1, /) -> bytes:
+        piece = self._stream.read(size)  # pyright: ignore[reportAttributeAccessIssue] - a source is read only
+        self._note(piece)
+        return piece
+
+    def write(self, piece: bytes, /) -> int:
+        self._stream.write(piece)  # pyright: ignore[reportAttributeAccessIssue] - a sink is written to only
+        self._note(piece)
+        return len(piece)
+
+    def flush(self) -> None:
+        """Nothing waits here."""
+
+    def _note(self, piece: bytes) -> None:
+        self._digest.update(piece)
+        self.size += len(piece)
+        if self._told is not None:
+            self._told(len(piece))
+
+    @property
+    def sha256(self) -> str:
+        return self._digest.hexdigest()
+
+
+def seal(source: Source, path: Path, lock: x25519.Recipient, told: Callable[[int], None] | None = None) -> Stored:
+    """Writes what a source has, compressed and encrypted; the file appears whole or not at all.
+
+    Args:
+        source: Read to its end.
+        path: The file.
+        lock: Who may read it.
+        told: Hears how many bytes were read now.
+    """
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    plain = _Hashed(source, told)
+    packed = zstandard.ZstdCompressor(level=_LEVEL).stream_reader(plain, read_size=_PIECE)
+    try:
+        with unfinished.open("wb") as file:
+            written = _Hashed(file)
+            pyrage.encrypt_io(packed, written, [lock])
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+    return Stored(path.name, plain.size, plain.sha256, written.size, written.sha256)
+
+
+def unseal(path: Path, key: x25519.Identity, sink: Sink) -> tuple[int, str]:
+    """Writes what is in a file to a sink; returns its size and SHA-256.
+
+    Raises:
+        DamagedError: It was changed, is cut short or was encrypted for somebody else.
+    """
+    plain = _Hashed(sink)
+    unpacking = zstandard.ZstdDecompressor().decompressobj()
+    try:
+        with path.open("rb") as file:
+            pyrage.decrypt_io(file, _Unpacking(unpacking.decompress, plain), [key])
+    except FileNotFoundError as err:
+        raise DamagedError(path, "it is not there") from err
+    except (pyrage.DecryptError, zstandard.ZstdError) as err:
+        raise DamagedError(path, str(err)) from err
+    except OSError as err:
+        if err.errno is not None:
+            raise
+        raise DamagedError(path, str(err)) from err  # age's own words for a chunk that does not authenticate
+    if not unpacking.eof:
+        raise DamagedError(path, "it is cut short")
+    return plain.size, plain.sha256
+
+
+class _Unpacking:
+    """Takes compressed pieces, hands on what they hold."""
+
+    def __init__(self, unpack: Callable[[bytes], bytes], sink: Sink) -> None:
+        self._unpack = unpack
+        self._sink = sink
+
+    def write(self, piece: bytes, /) -> int:
+        self._sink.write(self._unpack(bytes(piece)))
+        return len(piece)
+
+    def flush(self) -> None:
+        """Nothing waits here."""
+
+
+@contextmanager
+def unsealed(path: Path, key: x25519.Identity, found: list[tuple[int, str]]) -> Generator[BinaryIO]:
+    """What is in a file, as a stream to read; its size and SHA-256 are appended to `found` at the end.
+
+    Raises:
+        DamagedError: At the end of the block: see `unseal`.
+    """
+    reading, writing = os.pipe()
+    failed: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            with os.fdopen(writing, "wb", buffering=0) as sink:
+                found.append(unseal(path, key, _Whole(sink)))
+        except BrokenPipeError:
+            return  # whoever reads has enough
+        except BaseException as err:  # noqa: BLE001 - raised again where the stream is read
+            failed.append(err)
+
+    thread = threading.Thread(target=work, name="unseal")
+    thread.start()
+    try:
+        with os.fdopen(reading, "rb", buffering=_PIECE) as stream:
+            try:
+                yield stream
+            except Exception as err:
+                stream.close()
+                thread.join()
+                if failed:
+                    raise failed[0] from err  # a stream that broke off is why its reader failed
+                raise
+            while stream.read(_PIECE):
+                pass
+    finally:
+        thread.join()
+    if failed:
+        raise failed[0]
+
+
+class _Whole:
+    """A raw file may take less than it is given."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def write(self, piece: bytes, /) -> int:
+        rest = memoryview(piece)
+        while rest:
+            rest = rest[self._file.write(rest) :]
+        return len(piece)
+
+
+def hash_of(path: Path) -> str:
+    """SHA-256 of a file as it lies there."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError as err:
+        raise DamagedError(path, "it is not there") from err
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,166 @@
+"""The log of the database, fetched as it is written: what lies between a backup and the moment of a disaster.
+
+`pg_receivewal` streams it through a replication slot, so that the server keeps what has not been fetched. Whole
+segments go to the repository as they end; the one that is being written goes there every few seconds, as far as it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from pyrage import x25519
+
+from dualspan_cli.backup.keys import read_lock
+from dualspan_cli.backup.repository import PARTIAL, Repository
+from dualspan_cli.backup.server import connected, program, start_program
+from dualspan_cli.backup.streams import seal
+from dualspan_cli.backup.taking import replication_url
+from dualspan_cli.errors import CommandError
+
+SLOT = "dualspan_backup"
+_POLL_SECONDS = 0.5
+_NAME_DIGITS = 24
+_log = structlog.stdlib.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """How the log is fetched.
+
+    Attributes:
+        database_url: PostgreSQL, with the right to replicate.
+        spool: Folder on this machine, of this user alone, where segments are until they are encrypted.
+        partial_seconds: How often the segment that is being written goes to the repository.
+        programs: PostgreSQL's `bin`; the built-in one if None.
+    """
+
+    database_url: str
+    spool: Path
+    partial_seconds: float = 10.0
+    programs: Path | None = None
+
+
+async def follow(repository: Repository, stream: Stream) -> None:
+    """Fetches the log until it is cancelled.
+
+    Raises:
+        CommandError: The server does not stream it, or the repository does not take it.
+    """
+    lock = read_lock(repository.folder).public
+    stream.spool.mkdir(mode=0o700, parents=True, exist_ok=True)
+    repository.wal.mkdir(parents=True, exist_ok=True)
+    await _make_slot(stream)
+    command = [program("pg_receivewal", stream.programs), f"--dbname={replication_url(stream.database_url)}"]
+    options = [f"--directory={stream.spool}", f"--slot={SLOT}", "--synchronous", "--no-loop", "--no-password"]
+    process = start_program([*command, *options])
+    archive = Archive(repository, stream.spool, lock, stream.partial_seconds)
+    try:
+        while process.poll() is None:
+            await asyncio.to_thread(archive.collect)
+            await asyncio.sleep(_POLL_SECONDS)
+    finally:
+        process.terminate()
+        await asyncio.to_thread(process.wait)
+        words = process.stderr.read().decode(errors="replace").strip() if process.stderr else ""
+        if process.stderr:
+            process.stderr.close()
+        archive.collect(whole=True)
+    raise CommandError("STREAM_ENDED", f"PostgreSQL does not stream its log any more: {words}", exit_code=9)
+
+
+async def _make_slot(stream: Stream) -> None:
+    async with connected(stream.database_url) as connection:
+        state = await connection.fetchval("SELECT wal_status FROM pg_replication_slots WHERE slot_name = $1", SLOT)
+        if state == "lost":
+            _log.error("the log was not fetched for too long, and is lost in part; take a new backup", slot=SLOT)
+            await connection.execute("SELECT pg_drop_replication_slot($1)", SLOT)
+            state = None
+        if state is None:
+            await connection.execute("SELECT pg_create_physical_replication_slot($1, true)", SLOT)
+
+
+class Archive:
+    """Puts what was fetched into the repository.
+
+    Args:
+        repository: Where to.
+        spool: Where `pg_receivewal` writes.
+        lock: Who may read it.
+        partial_seconds: See `Stream`.
+    """
+
+    def __init__(self, repository: Repository, spool: Path, lock: x25519.Recipient, partial_seconds: float) -> None:
+        self._repository = repository
+        self._spool = spool
+        self._lock = lock
+        self._partial_seconds = partial_seconds
+        self._next_partial = 0.0
+        self._seen: tuple[str, int] = ("", 0)
+
+    def collect(self, *, whole: bool = False) -> None:
+        """Takes the segments that have ended and, from time to time or if `whole`, the one that has not.
+
+        Raises:
+            CommandError: The repository does not take them.
+        """
+        try:
+            for path in sorted(self._spool.iterdir()):
+                if path.suffix == PARTIAL:
+                    if whole or time.monotonic() >= self._next_partial:
+                        self._take_partial(path)
+                elif len(path.stem) in {8, _NAME_DIGITS} and not path.name.startswith("."):
+                    self._take(path)
+        except OSError as err:
+            words = f"The log cannot be written to {self._repository.wal}: {err.strerror}."
+            raise CommandError("REPOSITORY_UNUSABLE", words, exit_code=11) from err
+
+    def _take(self, path: Path) -> None:
+        with path.open("rb") as file:
+            seal(file, self._repository.segment_file(path.name), self._lock)
+        self._repository.segment_file(f"{path.name}{PARTIAL}").unlink(missing_ok=True)
+        path.unlink()
+        _log.info("log archived", segment=path.name)
+
+    def _take_partial(self, path: Path) -> None:
+        self._next_partial = time.monotonic() + self._partial_seconds
+        seen = (path.name, path.stat().st_mtime_ns)
+        if seen == self._seen:
+            return
+        try:
+            with path.open("rb") as file:
+                seal(file, self._repository.segment_file(path.name), self._lock)
+        except FileNotFoundError:
+            return  # it has ended meanwhile, and comes whole
+        self._seen = seen
+
+
+def missing_segments(first: str, found: Sequence[str], segment_bytes: int) -> list[str]:
+    """The segments that are not there between the first that is needed and the newest that is there.
+
+    A segment may come on any timeline: the one after a restored server's last is the new server's first.
+
+    Args:
+        first: Name of the first segment that is needed.
+        found: Names of what is there; partial ones count, histories do not.
+        segment_bytes: Length of a segment.
+    """
+    per_file = 0x1_0000_0000 // segment_bytes
+    numbers = {number_of(name, per_file) for name in found if len(name.removesuffix(PARTIAL)) == _NAME_DIGITS}
+    start = number_of(first, per_file)
+    timeline = first[:8]
+    last = max(numbers, default=start)
+    return [
+        f"{timeline}{number // per_file:08X}{number % per_file:08X}"
+        for number in range(start, last + 1)
+        if number not in numbers
+    ]
+
+
+def number_of(name: str, per_file: int) -> int:
+    """Which segment a name means, counted from the beginning of the log."""
+    return int(name[8:16], 16) * per_file + int(name[16:24], 16)

@@ -1,0 +1,182 @@
+"""Backups of a real PostgreSQL: taken while it is written to, verified, damaged, restored to a point in time."""
+
+import asyncio
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from dualspan_cli.backup.keys import make_lock, open_lock
+from dualspan_cli.backup.repository import BASE_FILE, Manifest, Repository
+from dualspan_cli.backup.restoring import Wish, restore
+from dualspan_cli.backup.taking import Origin, take
+from dualspan_cli.backup.verifying import verify
+from dualspan_cli.backup.wal import Stream, follow
+from dualspan_cli.embedded import EmbeddedPostgres
+from dualspan_cli.errors import CommandError
+from harness.databases import execute
+
+SECRET = "the service secret of tests"  # noqa: S105 - of tests
+PHRASE = "a passphrase of tests"
+# Backups of this server alone: small, and no log is kept that no test asks for.
+_SETTINGS = {"fsync": "off", "shared_buffers": "16MB", "max_connections": "20"}
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """A folder that the system user may reach."""
+    path = Path(tempfile.mkdtemp(prefix="dualspan-backup-"))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path) -> Iterator[EmbeddedPostgres]:
+    running = EmbeddedPostgres(folder / "platform", _SETTINGS)
+    running.start()
+    yield running
+    running.stop()
+
+
+async def rows(url: str) -> list[int]:
+    connection = await asyncpg.connect(url)
+    try:
+        return [row["number"] for row in await connection.fetch("SELECT number FROM kept ORDER BY number")]
+    finally:
+        await connection.close()
+
+
+async def restored_rows(target: Path) -> list[int]:
+    back = EmbeddedPostgres(target, _SETTINGS)
+    back.start()
+    try:
+        return await rows(back.url())
+    finally:
+        back.stop()
+
+
+async def take_one(repository: Repository, server: EmbeddedPostgres, **files: Path) -> Manifest:
+    return await take(repository, Origin(server.url(), SECRET, files), lambda _size, _total: None)
+
+
+async def archived(repository: Repository, count: int) -> None:
+    for _ in range(400):
+        if len(repository.segments()) >= count:
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"only {repository.segments()} came")
+
+
+async def test_a_platform_is_restored_as_it_was_at_a_moment_and_as_far_as_its_log_goes(
+    server: EmbeddedPostgres, folder: Path
+) -> None:
+    """One server and its whole life: each restore costs a second."""
+    repository = Repository(folder / "repository")
+    make_lock(repository.folder, key_file=folder / "repository.key")
+    key = open_lock(repository.folder, key_file=folder / "repository.key")
+    (folder / "ports.json").write_text("{}")
+    await execute(server.url(), "CREATE TABLE kept (number integer); INSERT INTO kept VALUES (1)")
+    following = asyncio.create_task(follow(repository, Stream(server.url(), folder / "spool", partial_seconds=0.1)))
+    try:
+        manifest = await take_one(repository, server, **{"ports.json": folder / "ports.json"})
+        await execute(server.url(), "INSERT INTO kept VALUES (2)")
+        await asyncio.sleep(0.05)
+        moment = datetime.now(UTC)
+        await asyncio.sleep(0.05)
+        await execute(server.url(), "INSERT INTO kept VALUES (3)")
+        await execute(server.url(), "SELECT pg_switch_wal()")
+        await execute(server.url(), "INSERT INTO kept VALUES (4)")
+        await archived(repository, 3)
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+    verdict = verify(repository, manifest, key, lambda _size: None)
+    assert verdict.problems == []
+    assert verdict.database_files > 500
+    assert verdict.segments >= 3
+    at_moment, at_end = folder / "at-moment", folder / "at-end"
+    at = await restore(repository, key, at_moment, Wish(until=moment), lambda *_: None)
+    assert await restored_rows(at_moment) == [1, 2]
+    assert at.reached is not None
+    assert at.reached <= moment
+    await restore(repository, key, at_end, Wish(), lambda *_: None)
+    assert await restored_rows(at_end) == [1, 2, 3, 4]
+    assert (at_end / "service-secret").read_text() == SECRET
+    assert (at_end / "ports.json").read_text() == "{}"
+    assert at_end.joinpath("service-secret").stat().st_mode & 0o077 == 0
+    with pytest.raises(CommandError, match="not empty"):
+        await restore(repository, key, at_end, Wish(), lambda *_: None)
+    _damage(repository, manifest, folder)
+    repository.segment_file(repository.segments()[-2]).unlink()
+    assert "the log lacks" in verify(repository, manifest, None, lambda _size: None).problems[0]
+    with pytest.raises(CommandError, match="The log lacks"):
+        await restore(repository, key, folder / "beyond", Wish(until=datetime.now(UTC)), lambda *_: None)
+
+
+def _damage(repository: Repository, manifest: Manifest, folder: Path) -> None:
+    """One bit, anywhere; a cut; another database's segment: each is found, and by the right name."""
+    key = open_lock(repository.folder, key_file=folder / "repository.key")
+    base = repository.folder_of(manifest) / BASE_FILE
+    whole = base.read_bytes()
+    for spoilt in (_flipped(whole, len(whole) // 2), whole[: len(whole) // 2], whole[:-1]):
+        base.write_bytes(spoilt)
+        without, within = (verify(repository, manifest, one, lambda _size: None).problems for one in (None, key))
+        assert len(without) == 1
+        assert any("damaged" in problem for problem in within), within
+    base.write_bytes(whole)
+    first, second = repository.segments()[:2]
+    segment = repository.segment_file(second)
+    kept = segment.read_bytes()
+    segment.write_bytes(repository.segment_file(first).read_bytes())
+    assert verify(repository, manifest, key, lambda _size: None).problems == [f"{segment} is another part of the log"]
+    segment.write_bytes(kept)
+
+
+def _flipped(content: bytes, place: int) -> bytes:
+    return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+
+
+async def test_only_the_newest_backups_and_their_log_stay(server: EmbeddedPostgres, folder: Path) -> None:
+    repository = Repository(folder / "pruned")
+    make_lock(repository.folder, key_file=folder / "pruned.key")
+    first = await take_one(repository, server)
+    await execute(server.url(), "CREATE TABLE filler (number integer); SELECT pg_switch_wal()")
+    second = await take_one(repository, server)
+    repository.wal.mkdir()
+    for name in (first.start_segment, second.start_segment):
+        repository.segment_file(name).touch()
+    assert repository.prune(1) == [first.backup_id, first.start_segment]
+    assert [one.backup_id for one in repository.backups()] == [second.backup_id]
+    assert repository.segments() == [second.start_segment]
+
+
+async def test_a_backup_that_fails_leaves_nothing(server: EmbeddedPostgres, folder: Path) -> None:
+    repository = Repository(folder / "failed")
+    make_lock(repository.folder, key_file=folder / "failed.key")
+    await execute(server.url(), "CREATE ROLE nobody LOGIN")
+    unable = Origin(server.url(user="nobody"), SECRET, {})
+    with pytest.raises(CommandError, match="REPLICATION"):
+        await take(repository, unable, lambda _size, _total: None)
+    assert list((repository.folder / "base").iterdir()) == []
+    assert repository.backups() == []
+
+
+def test_what_is_stored_is_age_and_opens_for_the_right_key_alone(folder: Path) -> None:
+    lock = make_lock(folder / "locked", key_file=folder / "one.key")
+    phrased = make_lock(folder / "phrased", phrase=PHRASE)
+    make_lock(folder / "other", key_file=folder / "other.key")
+    assert json.loads((folder / "locked" / "repository.json").read_text()) == {"recipient": lock.recipient, "format": 1}
+    assert (folder / "one.key").read_text().splitlines()[1].startswith("AGE-SECRET-KEY-1")
+    assert (folder / "one.key").stat().st_mode & 0o077 == 0
+    open_lock(folder / "locked", key_file=folder / "one.key")
+    assert str(open_lock(folder / "phrased", phrase=PHRASE).to_public()) == phrased.recipient
+    with pytest.raises(CommandError, match="another's"):
+        open_lock(folder / "locked", key_file=folder / "other.key")
+    with pytest.raises(CommandError, match="does not open"):
+        open_lock(folder / "phrased", phrase="another passphrase")
