@@ -154,10 +154,10 @@ class EmbeddedPostgres(_EmbeddedServer):
         return f"postgresql://{quote(user)}@/{quote(database)}?host={quote(str(self._sockets))}"
 
     @staticmethod
-    def url_on(data_dir: Path, database: str = "postgres") -> str:
-        """The superuser's address of the server that runs on a folder, whoever runs it."""
+    def url_on(data_dir: Path, user: str = "postgres") -> str:
+        """The address of the server that runs on a folder, whoever runs it."""
         sockets = socket_folder(data_dir.absolute(), system_user())
-        return f"postgresql://postgres@/{quote(database)}?host={quote(str(sockets))}"
+        return f"postgresql://{quote(user)}@/postgres?host={quote(str(sockets))}"
 
     def _bring_up(self) -> None:
         self._user = system_user()
@@ -265,6 +265,12 @@ class EmbeddedRedis(_EmbeddedServer):
     def __init__(self, data_dir: Path) -> None:
         super().__init__(data_dir)
         self._socket: Path | None = None
+
+    @staticmethod
+    def url_on(data_dir: Path) -> str:
+        """The address of the server that runs on a folder, whoever runs it."""
+        sockets = socket_folder(data_dir.absolute(), system_user())
+        return f"redis+socket://{quote(str(sockets / 'redis.sock'))}"
 
     def url(self) -> str:
         """Its address, as `redis+socket:///…`."""

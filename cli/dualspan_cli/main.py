@@ -36,6 +36,7 @@ _COMMANDS: Mapping[str, str] = {
     "tokens": "accounts:tokens",
     "oidc": "oidc:oidc",
     "platform": "platform:platform",
+    "doctor": "doctor:doctor",
     "backup": "backup:backup",
     "restore": "backup:restore",
     "verify": "backup:verify",

@@ -13,6 +13,7 @@ import structlog
 from asyncpg.pool import PoolConnectionProxy
 from prometheus_client import Gauge
 
+from dualspan_runtime.clocks import warn_of_clock
 from dualspan_runtime.errors import Aborted, DeadlineExceeded, DomainError, InvalidArgument, Unavailable
 from dualspan_runtime.migrations import Migrations, check_schema
 from dualspan_runtime.names import SLUG
@@ -31,14 +32,31 @@ _RETRYABLE = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 # The one character that protobuf's strings may hold and PostgreSQL's may not: in a text, and escaped in JSON.
 _UNSTORABLE = (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError)
 _LOST = (asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError, asyncpg.AdminShutdownError, ConnectionError)
+# Waiting does not help: somebody has to mend a setting.
+_REFUSED = (
+    asyncpg.InvalidPasswordError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.InsufficientPrivilegeError,
+)
 _NOT_CONNECTED = (*_LOST, asyncpg.TooManyConnectionsError, OSError, TimeoutError)
 
 
-async def _wait_for_server(url: str) -> None:
+class DatabaseRefusedError(Exception):
+    """PostgreSQL answers, and does not let this service in."""
+
+
+async def _wait_for_server(url: str, service: str) -> None:
     """Waits until PostgreSQL takes connections: services and their database may start in any order."""
     for attempt in itertools.count(1):
         try:
             connection = await asyncpg.connect(url, timeout=10)
+        except _REFUSED as error:
+            msg = (
+                f"PostgreSQL refuses {service}: {error}. Set DUALSPAN_{service.upper()}_DATABASE_URL to the right "
+                "role, password and database; `dualspan migrate` gives the roles DUALSPAN_DATABASE_PASSWORD."
+            )
+            raise DatabaseRefusedError(msg) from error
         except _NOT_CONNECTED as error:
             if attempt == _PATIENCE_SECONDS:
                 raise _unavailable() from error
@@ -88,10 +106,11 @@ class Database:
             min_size: Connections to hold open at all times.
 
         Raises:
+            DatabaseRefusedError: The role, its password or the database is wrong.
             SchemaMismatchError: The schema is older or newer than the code.
             Unavailable: PostgreSQL did not answer for a minute (`DATABASE_UNAVAILABLE`).
         """
-        await _wait_for_server(settings.database_url)
+        await _wait_for_server(settings.database_url, schema.service)
         pool: asyncpg.Pool[asyncpg.Record]
         async with asyncpg.create_pool(
             settings.database_url,
@@ -103,6 +122,7 @@ class Database:
         ) as pool:
             async with pool.acquire() as connection:
                 await check_schema(connection, schema)
+                await warn_of_clock(connection)
             _POOL_SIZE.labels(schema.service, "open").set_function(pool.get_size)
             _POOL_SIZE.labels(schema.service, "idle").set_function(pool.get_idle_size)
             yield cls(pool, schema.platform_role, constraints or {})
@@ -217,6 +237,12 @@ class Database:
             raise DeadlineExceeded("STATEMENT_TIMEOUT", "The query took too long. Ask for less at once.") from error
         except _RETRYABLE as error:
             raise Aborted(_CONFLICT, "Others changed the same data at the same time. Try again.") from error
+        except asyncpg.DiskFullError as error:
+            _log.error("the database's disk is full: nothing can be stored until there is room", error=str(error))
+            raise Unavailable(
+                "DATABASE_DISK_FULL",
+                "The database's disk is full. Make room on it or give it more; what gateways hold is sent then.",
+            ) from error
         except _LOST as error:
             _log.warning("database unavailable", error=str(error))
             raise _unavailable() from error

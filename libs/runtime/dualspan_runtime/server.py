@@ -1,7 +1,6 @@
 """A service's gRPC server: listeners, health, reflection, supervised background work, a graceful stop."""
 
 import asyncio
-import contextlib
 import signal
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -20,13 +19,15 @@ from dualspan.runtime.v1.status_pb2_grpc import add_StatusServiceServicer_to_ser
 from dualspan_runtime.authentication import Authenticator, ListenerKind
 from dualspan_runtime.authorisation import AuthorisationInterceptor
 from dualspan_runtime.certificates import ServerCertificate
+from dualspan_runtime.database import DatabaseRefusedError
 from dualspan_runtime.errors import Unavailable
 from dualspan_runtime.grants import Grants, NoGrants
 from dualspan_runtime.interceptors import CallInterceptor, ErrorInterceptor, Interceptors, TelemetryInterceptor
 from dualspan_runtime.logs import configure_logging
 from dualspan_runtime.metrics import RpcMetrics, serve_metrics
+from dualspan_runtime.migrations import SchemaMismatchError
 from dualspan_runtime.permissions import MethodPolicy, read_policies
-from dualspan_runtime.settings import GatewayFacingSettings, ServiceSettings
+from dualspan_runtime.settings import CONFIGURATION_ERROR, GatewayFacingSettings, ServiceSettings
 from dualspan_runtime.status.service import Status
 from dualspan_runtime.status.servicer import StatusServicer
 from dualspan_runtime.streams import LiveStreams
@@ -313,6 +314,8 @@ def _with_status(listener: Listener, status: Status) -> Listener:
 
 
 SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
+# What somebody has to mend before another start can go better.
+CANNOT_START = (DatabaseRefusedError, SchemaMismatchError, ListenError)
 
 
 async def serve(
@@ -333,7 +336,12 @@ async def serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, task.cancel)
-    with contextlib.suppress(asyncio.CancelledError):
+    try:
         async with build(settings):
             await asyncio.Event().wait()
-    _log.info("stopped", service=name)
+    except asyncio.CancelledError:
+        _log.info("stopped", service=name)
+    except CANNOT_START as error:
+        # Whoever reads the log of a pod that does not start wants the reason, and not where in the code it was seen.
+        _log.critical("cannot start", service=name, reason=type(error).__name__, error=str(error))
+        raise SystemExit(CONFIGURATION_ERROR) from None

@@ -7,7 +7,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MEBIBYTE = 1 << 20
-_CONFIGURATION_ERROR = 78  # EX_CONFIG of sysexits.h
+CONFIGURATION_ERROR = 78  # EX_CONFIG of sysexits.h
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
 
@@ -52,7 +52,7 @@ def read_settings(settings: type[SettingsT]) -> SettingsT:
             meaning = fields[name].description if name in fields else ""
             what = "is not set" if problem["type"] == "missing" else f"is wrong: {problem['msg']}"
             sys.stderr.write(f"{f'{prefix}{name}'.upper()} {what}. {meaning or ''}".rstrip() + "\n")
-        raise SystemExit(_CONFIGURATION_ERROR) from None
+        raise SystemExit(CONFIGURATION_ERROR) from None
 
 
 def _platform_settings() -> PlatformSettings:

@@ -91,7 +91,12 @@ async def build(settings: IdentitySettings) -> AsyncGenerator[Server]:
         trust = LocalTrust(keys, authority)
         status = Status("identity", database, settings.platform, evidence=count_people)
         async with start_server(
-            "identity", settings, trust=trust, listeners=[listener], background=[keys.keep_fresh], status=status
+            "identity",
+            settings,
+            trust=trust,
+            listeners=[listener],
+            background=[keys.keep_fresh, authority.watch],
+            status=status,
         ) as server:
             yield server
 

@@ -17,6 +17,8 @@ from dualspan_identity.errors import bad_csr, malformed
 CA_LIFETIME = timedelta(days=3650)
 LONGEST_LIFETIME = timedelta(days=30)
 SHORTEST_LIFETIME = timedelta(seconds=1)
+# Every gateway has to enrol anew with the next CA, which takes a fleet's people some time.
+ENDS_SOON = timedelta(days=180)
 # Clocks in plants are late at times; a certificate that is not valid yet helps nobody.
 _BACKDATE = timedelta(minutes=5)
 _LARGEST_CSR = 16 * 1024
@@ -37,6 +39,17 @@ class IssuedCertificate:
     chain_pem: str
     serial: str
     expires_at: datetime
+
+
+def end_words(end: datetime, now: datetime) -> str:
+    """What is to be said of a gateway CA that ends at a time, and what to do; empty while there is nothing to say."""
+    if end - now > ENDS_SOON:
+        return ""
+    what = "has expired: no gateway can connect" if end <= now else f"ends in {(end - now).days} days"
+    return (
+        f"the gateway CA {what}. Make a new one with `dualspan platform replace-authority`, start identity again, "
+        "and have every gateway enrol anew"
+    )
 
 
 @dataclass(frozen=True, slots=True)

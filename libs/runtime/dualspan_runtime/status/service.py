@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import structlog
 
+from dualspan_runtime.clocks import warn_of_clock
 from dualspan_runtime.database import Connection, Database
 from dualspan_runtime.errors import NotFound
 from dualspan_runtime.names import ResourceName
@@ -93,8 +94,9 @@ class Status:
             return await self._evidence(connection)
 
     async def run(self) -> None:
-        """Takes the readings for ever."""
+        """Takes the readings, and looks at the clock, for ever."""
         while True:
             async with self._database.platform_transaction() as connection:
                 await store.keep_sizes(connection, self.service, _KEPT)
+                await warn_of_clock(connection)
             await asyncio.sleep(_PAUSE_SECONDS)

@@ -2,8 +2,9 @@
 
 import asyncio
 import uuid
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
+import structlog
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -12,6 +13,7 @@ from dualspan_identity.certification import (
     LONGEST_LIFETIME,
     CertificateAuthority,
     IssuedCertificate,
+    end_words,
     make_authority,
 )
 from dualspan_identity.errors import malformed
@@ -26,6 +28,8 @@ from dualspan_runtime.trust import Revocations
 
 _PURPOSE = "gateway CA"
 _MOST_HOSTS = 50
+_WATCH_SECONDS = 86_400.0
+_log = structlog.stdlib.get_logger()
 
 
 class GatewayAuthority:
@@ -51,6 +55,18 @@ class GatewayAuthority:
                 stored = (made.certificate_pem, self._sealer.seal(_private_bytes(made.key), _PURPOSE))
                 await keys.insert_ca(connection, uuid.uuid4().hex, *stored)
         self._ca = self._open(*stored)
+        self._look_at_end()
+
+    async def watch(self) -> None:
+        """Says again each day that the CA has ended or will end soon, for ever."""
+        while True:
+            await asyncio.sleep(_WATCH_SECONDS)
+            self._look_at_end()
+
+    def _look_at_end(self) -> None:
+        words = end_words(self.ca.certificate.not_valid_after_utc, datetime.now(UTC))
+        if words:
+            _log.error(words, expire_time=self.ca.certificate.not_valid_after_utc.isoformat())
 
     @property
     def ca(self) -> CertificateAuthority:

@@ -1,0 +1,1 @@
+"""`dualspan doctor`: what is wrong with a platform, and what to do about it."""
