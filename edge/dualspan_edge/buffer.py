@@ -40,6 +40,7 @@ class BufferLimits:
 
     Attributes:
         max_bytes: Of frames that are not acknowledged yet; then the buffer is full.
+        keep_bytes: Of the newest frames that are acknowledged, for a platform that is restored from a backup.
         max_age: Seconds; older frames are given up.
         flush_interval: Seconds that a sample waits for others.
         flush_samples: So many samples do not wait any longer.
@@ -49,6 +50,7 @@ class BufferLimits:
     """
 
     max_bytes: int = 2 * 1024**3
+    keep_bytes: int = 0
     max_age: float = 7 * 86400.0
     flush_interval: float = 0.025
     flush_samples: int = 20_000
@@ -184,7 +186,7 @@ class Buffer:
 
         If that is more than was ever written here, or something else, the file was restored from an old copy: a new
         epoch begins, and a gap says from when until when frames may have been lost with the newer file. If it is less
-        than was acknowledged, the platform was restored, and a gap says since when.
+        than was acknowledged, the platform was restored: it is sent the tail again, and a gap says what the tail lacks.
 
         Returns:
             Whether the epoch is still the buffer's.
@@ -205,15 +207,26 @@ class Buffer:
         return True
 
     async def _note_restored(self, committed: Committed) -> None:
-        """The platform has forgotten frames that it had acknowledged: they are not here any more either."""
-        acknowledged = self._opened.acknowledged
-        _log.error("platform_was_restored", committed=committed.sequence, acknowledged=acknowledged)
+        """The platform has forgotten frames that it had acknowledged: some are in the tail, and are sent again."""
+        acknowledged, now = self._opened.acknowledged, now_microseconds()
+        first, written = await self._in_store(lambda store: store.first_after(committed.sequence)) or (0, now)
+        last_lost = min(first - 1, acknowledged) if first else acknowledged
+        if last_lost == committed.sequence:
+            _log.warning("platform_was_restored", committed=committed.sequence, sent_again=acknowledged - last_lost)
+            return
+        _log.error(
+            "platform_was_restored",
+            committed=committed.sequence,
+            lost=last_lost - committed.sequence,
+            sent_again=acknowledged - last_lost,
+        )
         detail = (
             f"the platform was restored from an older state: it has forgotten the frames {committed.sequence + 1} to "
-            f"{acknowledged}, which it had acknowledged"
+            f"{last_lost}, which it had acknowledged and which are not kept here any more"
         )
         start = committed.time or self.last_life.alive or self._found[0]
-        lost = gap(historian.GAP_CAUSE_PLATFORM_RESTORED, start, now_microseconds(), detail=detail)
+        end = written if first and first <= acknowledged else now
+        lost = gap(historian.GAP_CAUSE_PLATFORM_RESTORED, start, max(start, end), detail=detail)
         if acknowledged not in self._restored:
             self._restored.add(acknowledged)
             await self.submit((), [lost])
@@ -262,7 +275,7 @@ class Buffer:
 
     def _open_store(self) -> None:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._store = BufferStore(self._path, self._limits.max_bytes)
+        self._store = BufferStore(self._path, self._limits.max_bytes, self._limits.keep_bytes)
         self._path.chmod(0o600)
         self.epoch = self._store.epoch
         self._found = (self._store.last_written or now_microseconds(), now_microseconds())

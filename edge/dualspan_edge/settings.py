@@ -28,6 +28,11 @@ class GatewaySettings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged.")
 
     buffer_max_bytes: int = Field(2 * 1024**3, ge=1 << 20, description="Bytes buffered before the buffer is full.")
+    buffer_keep_bytes: int = Field(
+        256 * 1024**2,
+        ge=0,
+        description="Bytes kept of what the platform has acknowledged, in case it is restored from a backup.",
+    )
     buffer_max_age_hours: float = Field(168.0, gt=0, description="Older frames are given up.")
     flush_interval_ms: float = Field(25.0, ge=0, description="A sample waits so long for others to share its frame.")
 
@@ -64,6 +69,7 @@ class GatewaySettings(BaseSettings):
         """The buffer's limits."""
         return BufferLimits(
             max_bytes=self.buffer_max_bytes,
+            keep_bytes=self.buffer_keep_bytes,
             max_age=self.buffer_max_age_hours * 3600,
             flush_interval=self.flush_interval_ms / 1000,
         )

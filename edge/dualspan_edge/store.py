@@ -2,7 +2,11 @@
 
 Used from one thread. `synchronous=FULL` with a write-ahead log costs one fsync per transaction; a transaction takes
 all frames that wait, and deletes what was acknowledged meanwhile, so that deleting costs no fsync of its own.
-Pages of deleted frames are used again; the file is never longer than the longest outage needed it to be.
+Pages of deleted frames are used again; the file is never longer than the longest outage needed it to be, and a tail.
+
+The tail is the newest of what was acknowledged, kept in case the platform forgets it: one that was restored from a
+backup says how far that goes, and is sent what came after. It counts for nothing else, and goes first when the disk is
+full.
 
 A full disk must not stop deletions, which write to the log before they free anything: a reserve file is given up for
 them. Until there is room for a new reserve, only what fits into freed pages is stored.
@@ -10,7 +14,7 @@ them. Until there is room for a new reserve, only what fits into freed pages is 
 
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -109,8 +113,9 @@ class BufferStore:
         BufferFullError: From `append`: the limit is reached, or the disk is full or fails. Nothing was stored.
     """
 
-    def __init__(self, path: Path, max_bytes: int) -> None:
+    def __init__(self, path: Path, max_bytes: int, keep_bytes: int = 0) -> None:
         self._max_bytes = max_bytes
+        self._keep_bytes = keep_bytes
         self._reserve = path.with_name(path.name + ".reserve")
         try:
             self._connection = apsw.Connection(str(path))
@@ -151,14 +156,22 @@ class BufferStore:
         self._ageless = self._load_ageless()
         self._lineage = self.lineage_of(self.last_sequence)
         self._count_again()
+        self._count_tail()
 
     @property
     def acknowledged(self) -> int:
-        """Everything up to here was acknowledged and is not in the file any more."""
+        """Everything up to here was acknowledged; of it only the tail is in the file."""
         return self._acknowledged
 
+    def first_after(self, sequence: int) -> tuple[int, int] | None:
+        """Sequence and time of writing of the first frame behind `sequence` that is in the file; None without any."""
+        row = self._connection.execute(
+            "SELECT sequence, written FROM frame WHERE sequence > ? ORDER BY sequence LIMIT 1", (sequence,)
+        ).fetchone()
+        return cast("tuple[int, int] | None", row)
+
     def lineage_of(self, sequence: int) -> int:
-        """The lineage of a frame that is in the file, or was the last to be acknowledged; 0 of any other."""
+        """The lineage of a frame that is in the file, or comes before the first of them; 0 of any other."""
         found = self._connection.execute("SELECT token FROM lineage WHERE sequence = ?", (sequence,)).get
         return cast("int", found or 0)
 
@@ -171,8 +184,13 @@ class BufferStore:
         return max(cast("int", unset or 0), cast("int", noted or 0))
 
     def _count_again(self) -> None:
-        row = self._connection.execute("SELECT count(*), coalesce(sum(size), 0) FROM frame").fetchone()
+        count = "SELECT count(*), coalesce(sum(size), 0) FROM frame WHERE sequence"
+        row = self._connection.execute(f"{count} > ?", (self._acknowledged,)).fetchone()
         self._frames, self._size = cast("tuple[int, int]", row)
+
+    def _count_tail(self) -> None:
+        size = "SELECT coalesce(sum(size), 0) FROM frame WHERE sequence <= ?"
+        self._tail_size = cast("int", self._connection.execute(size, (self._acknowledged,)).get)
 
     def close(self) -> None:
         """Closes the file."""
@@ -196,6 +214,7 @@ class BufferStore:
                 raise BufferFullError(f"the buffer holds {self._size} of {self._max_bytes} bytes")
         if not self._has_reserve():
             self._commit((), acknowledged, now)
+            self._drop_tail()
             self._connection.pragma("wal_checkpoint(truncate)")
             if frames and not self._make_reserve() and self._freed_bytes() < wanted + _RESERVE_BYTES:
                 raise BufferFullError("the buffer's disk is full")
@@ -203,6 +222,7 @@ class BufferStore:
             return self._commit(frames, acknowledged, now)
         except BufferFullError:
             self._reserve.unlink(missing_ok=True)
+            self._drop_tail()
             raise
 
     def _has_reserve(self) -> bool:
@@ -244,13 +264,46 @@ class BufferStore:
         return self.last_sequence
 
     def _transact(self, frames: Sequence[NewFrame], acknowledged: int, now: int) -> None:
+        tail_size = self._tail_size
         with self._connection:
             if acknowledged > self._acknowledged:
-                self._connection.execute("DELETE FROM frame WHERE sequence <= ?", (acknowledged,))
-                self._connection.execute("DELETE FROM lineage WHERE sequence < ?", (acknowledged,))
+                tail_size = self._trim_tail(acknowledged)
                 self._connection.execute("UPDATE life SET acknowledged = ?", (acknowledged,))
             if frames:
                 self._insert(frames, now)
+        self._tail_size = tail_size
+
+    def _trim_tail(self, acknowledged: int) -> int:
+        """Deletes the oldest of what was acknowledged, until the rest is no larger than wanted; the rest's size."""
+        sizes = "SELECT sequence, size FROM frame WHERE sequence > ? AND sequence <= ? ORDER BY sequence"
+        added = cast(
+            "list[tuple[int, int]]", self._connection.execute(sizes, (self._acknowledged, acknowledged)).fetchall()
+        )
+        left, last = self._tail_size + sum(size for _, size in added), 0
+        if left > self._keep_bytes:
+            for number, size in cast("Iterable[tuple[int, int]]", self._connection.execute(sizes, (0, acknowledged))):
+                last, left = number, left - size
+                if left <= self._keep_bytes:
+                    break
+        if last:
+            self._connection.execute("DELETE FROM frame WHERE sequence <= ?", (last,))
+        # Of the frame before the first, too: by it a platform's file is told from another.
+        first = self.first_after(0)
+        known = min(first[0] - 1, acknowledged) if first else acknowledged
+        self._connection.execute("DELETE FROM lineage WHERE sequence < ?", (known,))
+        return left
+
+    def _drop_tail(self) -> None:
+        """Gives the tail's room away: what must be kept goes before what may be."""
+        if not self._tail_size:
+            return
+        try:
+            with self._connection:
+                self._connection.execute("DELETE FROM frame WHERE sequence <= ?", (self._acknowledged,))
+                self._connection.execute("DELETE FROM lineage WHERE sequence < ?", (self._acknowledged,))
+        except (apsw.FullError, apsw.IOError):
+            return  # the next attempt finds more room, or none
+        self._tail_size = 0
 
     def _insert(self, frames: Sequence[NewFrame], now: int) -> None:
         sequence, lineage = self.last_sequence, self._lineage
@@ -288,17 +341,22 @@ class BufferStore:
             raise BufferCorruptError(f"the buffer is damaged: {error}") from error
         return found
 
+    @property
+    def _first_aging(self) -> int:
+        """Frames up to this one are never too old: they have no age, or are acknowledged."""
+        return max(self._ageless, self._acknowledged)
+
     def expired(self, before: int) -> Expired | None:
         """What was written before this time, and after the last step of the clock; None if there is nothing."""
         try:
             oldest = self._connection.execute(
-                "SELECT written FROM frame WHERE sequence > ? ORDER BY sequence LIMIT 1", (self._ageless,)
+                "SELECT written FROM frame WHERE sequence > ? ORDER BY sequence LIMIT 1", (self._first_aging,)
             ).get
             if oldest is None or cast("int", oldest) >= before:
                 return None
             rows = self._connection.execute(
                 "SELECT sample_count, t_min, t_max, gaps FROM frame WHERE sequence > ? AND written < ?",
-                (self._ageless, before),
+                (self._first_aging, before),
             ).fetchall()
         except (apsw.CorruptError, apsw.NotADBError) as error:
             raise BufferCorruptError(f"the buffer is damaged: {error}") from error
@@ -330,12 +388,14 @@ class BufferStore:
         epoch = secrets.randbits(63) or 1
         try:
             with self._connection:
-                self._connection.execute("UPDATE life SET epoch = ?", (epoch,))
+                # What was acknowledged in the old epoch is not sent again in the new one.
+                self._connection.execute("DELETE FROM frame WHERE sequence <= ?", (self._acknowledged,))
+                self._connection.execute("UPDATE life SET epoch = ?, acknowledged = 0", (epoch,))
         except (apsw.CorruptError, apsw.NotADBError) as error:
             raise BufferCorruptError(f"the buffer is damaged: {error}") from error
         except (apsw.FullError, apsw.IOError) as error:
             raise BufferFullError(f"the buffer's disk does not take any more: {error}") from error
-        self.epoch = epoch
+        self.epoch, self._acknowledged, self._tail_size = epoch, 0, 0
         return True
 
     def note_clock_step(self) -> None:
@@ -357,7 +417,7 @@ class BufferStore:
         try:
             with self._connection:
                 self._connection.execute(
-                    "DELETE FROM frame WHERE sequence > ? AND written < ?", (self._ageless, before)
+                    "DELETE FROM frame WHERE sequence > ? AND written < ?", (self._first_aging, before)
                 )
                 self._insert((stand_in,), now)
         except (apsw.CorruptError, apsw.NotADBError) as error:
@@ -371,8 +431,8 @@ class BufferStore:
 
     def occupancy(self) -> Occupancy:
         """What the buffer holds now."""
-        oldest = self._connection.execute("SELECT written FROM frame ORDER BY sequence LIMIT 1").get
-        return Occupancy(self._frames, self._size, cast("int", oldest or 0))
+        oldest = self.first_after(self._acknowledged)
+        return Occupancy(self._frames, self._size, oldest[1] if oldest else 0)
 
 
 def _next_lineage(before: int, frame: NewFrame) -> int:

@@ -378,3 +378,41 @@ async def test_a_platform_that_forgot_what_it_acknowledged_leaves_a_gap(tmp_path
         (gap,) = [one for one in gaps if one.cause == historian.GAP_CAUSE_PLATFORM_RESTORED]
         assert gap.start_time.ToMicroseconds() == NOW
         assert "frames 2 to 3" in gap.detail
+
+
+async def test_a_platform_that_forgot_is_sent_the_tail_again_and_a_gap_says_what_that_lacks(tmp_path: Path) -> None:
+    path = tmp_path / "buffer.sqlite"
+    store = BufferStore(path, 10**7, keep_bytes=450)
+    for written in range(6):
+        store.append([_new_frame(100)], acknowledged=0, now=NOW + written)
+    lineage = store.lineage_of(2)
+    store.append([], acknowledged=5, now=NOW)
+    assert [frame.sequence for frame in store.read_after(0, 100, 10**7)] == [2, 3, 4, 5, 6]
+    assert store.lineage_of(2) == lineage
+    assert (store.occupancy().frames, store.occupancy().oldest_written) == (1, NOW + 5)
+    assert store.expired(NOW + 5) is None
+    store.close()
+    async with _running(tmp_path, BufferLimits(keep_bytes=450)) as buffer:
+        assert await buffer.follow(buffer.epoch, Committed(3, 0, NOW))
+        assert [frame.sequence for frame in await buffer.read_after(3, 100, 10**7)] == [4, 5, 6]
+        assert await buffer.follow(buffer.epoch, Committed(0, 0, NOW - 9))
+        (gap,) = unpack_gaps([(await _all(buffer))[-1].gaps])
+        assert (gap.start_time.ToMicroseconds(), gap.end_time.ToMicroseconds()) == (NOW - 9, NOW + 1)
+        assert "frames 1 to 1," in gap.detail
+
+
+async def test_the_tail_goes_with_the_epoch_and_with_the_room(tmp_path: Path) -> None:
+    path = tmp_path / "buffer.sqlite"
+    store = BufferStore(path, 10**7, keep_bytes=10**6)
+    store.append([_new_frame(100)] * 5, acknowledged=0, now=NOW)
+    store.append([], acknowledged=3, now=NOW)
+    assert store.begin_epoch(9, 1)
+    assert [frame.sequence for frame in store.read_after(0, 100, 10**7)] == [4, 5]
+    assert (store.acknowledged, store.occupancy().frames) == (0, 2)
+    store.append([_new_frame(100)], acknowledged=5, now=NOW)
+    store.close()
+    smaller = BufferStore(path, 10**7, keep_bytes=0)
+    assert smaller.last_sequence == 6
+    smaller.append([], acknowledged=6, now=NOW)
+    assert smaller.read_after(0, 100, 10**7) == []
+    smaller.close()
