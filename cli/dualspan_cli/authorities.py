@@ -30,5 +30,38 @@ def remember_authority(settings: CliSettings, sha256: str) -> None:
     temporary.replace(path)
 
 
+async def replace_gateway_authority(database_url: str, service_secret: str) -> str:
+    """Makes a new gateway CA in a platform's database; identity uses it from its next start on.
+
+    Returns:
+        SHA-256 of its certificate, hex.
+
+    Raises:
+        CommandError: The database cannot be reached, or the secret is another platform's.
+    """
+    from uuid import uuid4
+
+    from cryptography.hazmat.primitives import serialization
+
+    from dualspan_cli.backup.server import connected
+    from dualspan_cli.backup.taking import check_secret
+    from dualspan_identity.certification import make_authority
+    from dualspan_identity.sealing import CA_PURPOSE, Sealer
+
+    async with connected(database_url) as connection:
+        await check_secret(connection, service_secret)
+        made = make_authority()
+        key = made.key.private_bytes(
+            serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        await connection.execute(
+            "INSERT INTO identity.gateway_ca (ca_id, certificate_pem, sealed_private_key) VALUES ($1, $2, $3)",
+            uuid4().hex,
+            made.certificate_pem,
+            Sealer(service_secret).seal(key, CA_PURPOSE),
+        )
+    return made.fingerprint_sha256
+
+
 def _path(settings: CliSettings) -> Path:
     return settings.credential_file.parent / _FILE

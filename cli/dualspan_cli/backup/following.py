@@ -10,9 +10,10 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from dualspan_cli.backup.repository import Repository
-from dualspan_cli.backup.taking import Origin, take
+from dualspan_cli.backup.taking import take
 from dualspan_cli.backup.wal import Stream, follow
 from dualspan_cli.errors import CommandError
+from dualspan_cli.origins import Origin
 
 _RETRY_SECONDS = 30.0
 _LONGEST_SLEEP = timedelta(minutes=5)

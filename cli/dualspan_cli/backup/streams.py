@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import IO, BinaryIO, Protocol, cast
 
 import pyrage
 import zstandard
@@ -65,29 +65,15 @@ class DamagedError(CommandError):
         super().__init__("BACKUP_DAMAGED", f"{path} is damaged: {why}.", exit_code=10)
 
 
-class _Hashed:
-    """Counts and hashes what passes, in either direction."""
+class _Counted:
+    """Counts and hashes what passes."""
 
-    def __init__(self, stream: Source | Sink, told: Callable[[int], None] | None = None) -> None:
-        self._stream = stream
+    def __init__(self, told: Callable[[int], None] | None = None) -> None:
         self._told = told
         self._digest = hashlib.sha256()
         self.size = 0
 
-    def read(self, size: int = -1, /) -> bytes:
-        piece = self._stream.read(size)  # pyright: ignore[reportAttributeAccessIssue] - a source is read only
-        self._note(piece)
-        return piece
-
-    def write(self, piece: bytes, /) -> int:
-        self._stream.write(piece)  # pyright: ignore[reportAttributeAccessIssue] - a sink is written to only
-        self._note(piece)
-        return len(piece)
-
-    def flush(self) -> None:
-        """Nothing waits here."""
-
-    def _note(self, piece: bytes) -> None:
+    def note(self, piece: bytes) -> None:
         self._digest.update(piece)
         self.size += len(piece)
         if self._told is not None:
@@ -96,6 +82,35 @@ class _Hashed:
     @property
     def sha256(self) -> str:
         return self._digest.hexdigest()
+
+
+class _Read(_Counted):
+    """A source, counted."""
+
+    def __init__(self, source: Source, told: Callable[[int], None] | None) -> None:
+        super().__init__(told)
+        self._source = source
+
+    def read(self, size: int = -1, /) -> bytes:
+        piece = self._source.read(size)
+        self.note(piece)
+        return piece
+
+
+class _Written(_Counted):
+    """A sink, counted."""
+
+    def __init__(self, sink: Sink) -> None:
+        super().__init__()
+        self._sink = sink
+
+    def write(self, piece: bytes, /) -> int:
+        self._sink.write(piece)
+        self.note(piece)
+        return len(piece)
+
+    def flush(self) -> None:
+        """Nothing waits here."""
 
 
 def seal(source: Source, path: Path, lock: x25519.Recipient, told: Callable[[int], None] | None = None) -> Stored:
@@ -108,11 +123,11 @@ def seal(source: Source, path: Path, lock: x25519.Recipient, told: Callable[[int
         told: Hears how many bytes were read now.
     """
     unfinished = path.with_name(f".{path.name}.unfinished")
-    plain = _Hashed(source, told)
-    packed = zstandard.ZstdCompressor(level=_LEVEL).stream_reader(plain, read_size=_PIECE)
+    plain = _Read(source, told)
+    packed = zstandard.ZstdCompressor(level=_LEVEL).stream_reader(cast("IO[bytes]", plain), read_size=_PIECE)
     try:
         with unfinished.open("wb") as file:
-            written = _Hashed(file)
+            written = _Written(file)
             pyrage.encrypt_io(packed, written, [lock])
             file.flush()
             os.fsync(file.fileno())
@@ -130,7 +145,7 @@ def unseal(path: Path, key: x25519.Identity, sink: Sink) -> tuple[int, str]:
     Raises:
         DamagedError: It was changed, is cut short or was encrypted for somebody else.
     """
-    plain = _Hashed(sink)
+    plain = _Written(sink)
     unpacking = zstandard.ZstdDecompressor().decompressobj()
     try:
         with path.open("rb") as file:

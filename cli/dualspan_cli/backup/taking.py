@@ -8,8 +8,7 @@ import io
 import json
 import secrets
 import shutil
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -25,31 +24,14 @@ from dualspan_cli.backup.repository import BASE_FILE, SECRETS_FILE, Manifest, Re
 from dualspan_cli.backup.server import ServerFacts, connected, look_at, program, start_program
 from dualspan_cli.backup.streams import Stored, seal
 from dualspan_cli.errors import CommandError
-from dualspan_identity.sealing import Sealer, SealError
+from dualspan_cli.origins import Origin
+from dualspan_identity.sealing import CA_PURPOSE, Sealer, SealError
 
 if TYPE_CHECKING:
     from dualspan_cli.backup.server import Connection
 
-_CA_PURPOSE = "gateway CA"
 # A backup that fills the disk of its repository takes the older ones' room with it.
 _SPARE = 1.1
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """What is backed up.
-
-    Attributes:
-        database_url: PostgreSQL, as a superuser or with the right to replicate, and to read every schema.
-        service_secret: The platform's own: without it nothing that identity keeps sealed can be opened.
-        files: Others that belong to it, by the name under which they come back.
-        programs: PostgreSQL's `bin`; the built-in one if None.
-    """
-
-    database_url: str
-    service_secret: str
-    files: Mapping[str, Path]
-    programs: Path | None = None
 
 
 async def take(repository: Repository, origin: Origin, told: Callable[[int, int], None]) -> Manifest:
@@ -67,7 +49,7 @@ async def take(repository: Repository, origin: Origin, told: Callable[[int, int]
     lock = read_lock(repository.folder).public
     async with connected(origin.database_url) as connection:
         facts = await look_at(connection)
-        await _check_secret(connection, origin.service_secret)
+        await check_secret(connection, origin.service_secret)
         _check_room(repository.folder, facts)
         unfinished = repository.begin()
         try:
@@ -103,8 +85,12 @@ async def _call(connection: Connection, statement: str, *arguments: str) -> None
         ) from err
 
 
-async def _check_secret(connection: Connection, secret: str) -> None:
-    """Opens the key of the gateway CA: a backup whose secret does not fit is found out now and not after a disaster."""
+async def check_secret(connection: Connection, secret: str) -> None:
+    """Opens the key of the gateway CA: a secret that does not fit is found out now and not after a disaster.
+
+    Raises:
+        CommandError: It does not fit.
+    """
     if not await connection.fetchval("SELECT to_regclass('identity.gateway_ca') IS NOT NULL"):
         return
     sealed = await connection.fetchval(
@@ -113,12 +99,12 @@ async def _check_secret(connection: Connection, secret: str) -> None:
     if sealed is None:
         return
     try:
-        Sealer(secret).open(sealed, _CA_PURPOSE)
+        Sealer(secret).open(sealed, CA_PURPOSE)
     except SealError as err:
         raise CommandError(
             "WRONG_SERVICE_SECRET",
-            "The service secret does not open the gateway CA of this database: the backup would be worth nothing. "
-            "Set DUALSPAN_SERVICE_SECRET to the platform's own.",
+            "The service secret does not open the gateway CA of this database. Set "
+            "DUALSPAN_SERVICE_SECRET to the platform's own.",
             exit_code=2,
         ) from err
 

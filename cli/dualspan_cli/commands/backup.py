@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +16,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeE
 
 from dualspan_cli.commands.options import DataOption, settings_with
 from dualspan_cli.errors import CommandError
+from dualspan_cli.origins import Origin, origin_of
 from dualspan_cli.output import JsonFlag, messages, print_json, print_rows
 from dualspan_cli.settings import CliSettings
 
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from pyrage import x25519
 
     from dualspan_cli.backup.repository import Manifest, Repository
-    from dualspan_cli.backup.taking import Origin
 
 EXIT_DAMAGED = 10
 _LIST_COLUMNS = ("backup", "finished", "release", "postgres", "size", "stored", "log_until")
@@ -93,7 +94,7 @@ def take(
     from dualspan_cli.backup.taking import take as take_backup
 
     settings = settings_with(data)
-    origin = _origin(settings, database_url, include or [], postgres_bin, is_named=data is not None)
+    origin = _with_files(origin_of(settings, database_url, is_named=data is not None), include or [], postgres_bin)
     found = _repository(settings, repository)
     with _progress(as_json=as_json) as told:
         manifest = asyncio.run(take_backup(found, origin, lambda size, total: told("copy", size, total)))
@@ -139,7 +140,7 @@ def follow(
 
     configure_logging("backup", level="info")
     settings = settings_with(data)
-    origin = _origin(settings, database_url, include or [], postgres_bin, is_named=data is not None)
+    origin = _with_files(origin_of(settings, database_url, is_named=data is not None), include or [], postgres_bin)
     found = _repository(settings, repository)
     stream = Stream(origin.database_url, spool or settings.data_dir / "backup-spool", programs=postgres_bin)
     run_until_stopped(keep(found, origin, stream, Following(settings.backup_every_hours, settings.backup_keep)))
@@ -295,31 +296,8 @@ def _key(found: Repository, settings: CliSettings, phrase_file: Path | None, key
     return open_lock(found.folder, phrase=phrase, key_file=key_file)
 
 
-def _origin(settings: CliSettings, url: str, include: list[Path], programs: Path | None, *, is_named: bool) -> Origin:
-    """The database that the command or its environment names; this machine's platform if neither does."""
-    from dualspan_cli.backup.taking import Origin
-    from dualspan_cli.embedded import EmbeddedPostgres
-    from dualspan_cli.local import RunningPlatform
-
-    files = {path.name: path for path in include}
-    running = RunningPlatform.find(settings.data_dir)
-    if not (address := url or ("" if is_named else settings.admin_database_url)):
-        if running is None:
-            raise CommandError(
-                "NOT_RUNNING",
-                f"No platform runs on {settings.data_dir}. Start it, or name a database with --database-url.",
-                exit_code=9,
-            )
-        own = {name: settings.data_dir / name for name in ("ports.json", "sign-in.json")}
-        return Origin(EmbeddedPostgres.url_on(settings.data_dir), running.service_secret, own | files, programs)
-    secret = settings.service_secret.get_secret_value()
-    if not secret:
-        raise CommandError(
-            "SECRET_MISSING",
-            "Set DUALSPAN_SERVICE_SECRET to the platform's own: without it the keys in the database open for nobody.",
-            exit_code=2,
-        )
-    return Origin(address, secret, files, programs)
+def _with_files(origin: Origin, include: list[Path], programs: Path | None) -> Origin:
+    return replace(origin, files={**origin.files, **{path.name: path for path in include}}, programs=programs)
 
 
 def _moment(text: str) -> datetime | None:

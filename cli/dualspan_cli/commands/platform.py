@@ -11,7 +11,7 @@ import typer
 from dualspan.runtime.v1 import status_pb2 as contract
 from dualspan.runtime.v1.status_pb2_grpc import StatusServiceStub
 from dualspan_cli.commands.options import DataOption, with_session
-from dualspan_cli.output import JsonFlag, as_dict, print_json, print_rows
+from dualspan_cli.output import JsonFlag, as_dict, messages, print_json, print_rows
 from dualspan_cli.session import Session
 
 if TYPE_CHECKING:  # exists in the stub file only
@@ -67,6 +67,38 @@ def evidence(
         print_rows(
             [{"kind": each.kind, "count": each.count} for each in found], as_json=False, columns=("kind", "count")
         )
+
+
+@platform.command("replace-authority")
+def replace_authority(
+    confirmed: Annotated[
+        bool, typer.Option("--yes", help="Every gateway has to enrol anew afterwards: you know that.")
+    ] = False,
+    database_url: Annotated[
+        str, typer.Option("--database-url", help="PostgreSQL; DUALSPAN_ADMIN_DATABASE_URL, or this machine's platform.")
+    ] = "",
+    data: DataOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Make a new gateway CA, because the old one has expired or its key may be known. Start identity again after it."""
+    from dualspan_cli.authorities import replace_gateway_authority
+    from dualspan_cli.commands.options import settings_with
+    from dualspan_cli.errors import CommandError
+    from dualspan_cli.origins import origin_of
+
+    if not confirmed:
+        raise CommandError(
+            "NOT_CONFIRMED",
+            "No gateway can connect until it has enrolled anew. Add --yes if that is wanted.",
+            exit_code=2,
+        )
+    origin = origin_of(settings_with(data), database_url, is_named=data is not None)
+    fingerprint = asyncio.run(replace_gateway_authority(origin.database_url, origin.service_secret))
+    if as_json:
+        print_json({"fingerprint_sha256": fingerprint})
+        return
+    messages.print(f"[green]✔[/] The new gateway CA has the fingerprint {fingerprint}.", soft_wrap=True)
+    messages.print("  Start identity again, then the services that gateways reach, and enrol every gateway anew.")
 
 
 async def _of_each(session: Session, ask: Callable[[str, StatusServiceAsyncStub], Awaitable[Answer]]) -> list[Answer]:

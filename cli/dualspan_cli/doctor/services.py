@@ -68,9 +68,7 @@ async def look_at_redis(url: str) -> Finding:
     try:
         told = await client.info("persistence")
     except (RedisError, OSError) as err:
-        advice = (
-            "Is Redis running, and is DUALSPAN_REDIS_URL its address? Without it workers have nothing to do."
-        )
+        advice = "Is Redis running, and is DUALSPAN_REDIS_URL its address? Without it workers have nothing to do."
         return Finding("redis", "redis", State.ERROR, f"Redis does not answer: {err}", advice)
     finally:
         await client.aclose()

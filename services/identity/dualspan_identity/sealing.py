@@ -7,6 +7,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+CA_PURPOSE = "gateway CA"
+"""What the key of the gateway CA is sealed for."""
 _NONCE_BYTES = 12
 
 

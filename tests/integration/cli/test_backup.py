@@ -14,14 +14,15 @@ import pytest
 from dualspan_cli.backup.keys import make_lock, open_lock
 from dualspan_cli.backup.repository import BASE_FILE, Manifest, Repository
 from dualspan_cli.backup.restoring import Wish, restore
-from dualspan_cli.backup.taking import Origin, take
+from dualspan_cli.backup.taking import take
 from dualspan_cli.backup.verifying import verify
 from dualspan_cli.backup.wal import Stream, follow
 from dualspan_cli.embedded import EmbeddedPostgres
 from dualspan_cli.errors import CommandError
+from dualspan_cli.origins import Origin
 from harness.databases import execute
 
-SECRET = "the service secret of tests"  # noqa: S105 - of tests
+SECRET = "the service secret of tests"
 PHRASE = "a passphrase of tests"
 # Backups of this server alone: small, and no log is kept that no test asks for.
 _SETTINGS = {"fsync": "off", "shared_buffers": "16MB", "max_connections": "20"}

@@ -17,7 +17,7 @@ from dualspan_identity.certification import (
     make_authority,
 )
 from dualspan_identity.errors import malformed
-from dualspan_identity.sealing import Sealer
+from dualspan_identity.sealing import CA_PURPOSE, Sealer
 from dualspan_identity.service.audit import note
 from dualspan_identity.store import accounts, keys
 from dualspan_runtime.authentication import GATEWAY_URI_PREFIX
@@ -26,7 +26,6 @@ from dualspan_runtime.names import GATEWAY
 from dualspan_runtime.tokens import ACCESS_TOKEN_SECONDS, LEEWAY_SECONDS
 from dualspan_runtime.trust import Revocations
 
-_PURPOSE = "gateway CA"
 _MOST_HOSTS = 50
 _WATCH_SECONDS = 86_400.0
 _log = structlog.stdlib.get_logger()
@@ -52,7 +51,7 @@ class GatewayAuthority:
             stored = await keys.find_ca(connection)
             if stored is None:
                 made = make_authority()
-                stored = (made.certificate_pem, self._sealer.seal(_private_bytes(made.key), _PURPOSE))
+                stored = (made.certificate_pem, self._sealer.seal(_private_bytes(made.key), CA_PURPOSE))
                 await keys.insert_ca(connection, uuid.uuid4().hex, *stored)
         self._ca = self._open(*stored)
         self._look_at_end()
@@ -128,7 +127,7 @@ class GatewayAuthority:
         return Revocations(frozenset(serials), frozenset(actors))
 
     def _open(self, certificate_pem: str, sealed: bytes) -> CertificateAuthority:
-        key = serialization.load_der_private_key(self._sealer.open(sealed, _PURPOSE), None)
+        key = serialization.load_der_private_key(self._sealer.open(sealed, CA_PURPOSE), None)
         assert isinstance(key, ec.EllipticCurvePrivateKey)  # noqa: S101 - we made it so
         return CertificateAuthority(x509.load_pem_x509_certificate(certificate_pem.encode()), key)
 
