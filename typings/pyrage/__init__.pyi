@@ -1,5 +1,4 @@
-"""The part of pyrage that is used here: age, https://age-encryption.org/v1. The package has no types of its own."""
-
+# The part of pyrage that is used here; the package has no types of its own.
 from collections.abc import Sequence
 from typing import Protocol
 
