@@ -160,6 +160,54 @@ def prune(
         messages.print(f"{len(gone)} backups and segments deleted.")
 
 
+@backup.command("tenant")
+def export_tenant(
+    tenant: Annotated[str, typer.Argument(help="Its id.")],
+    out: Annotated[Path, typer.Option("--out", help="The file to write: acme.tenant.")],
+    repository: RepositoryOption = None,
+    database_url: UrlOption = "",
+    data: DataOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Write all that is one tenant's into a file, encrypted for the repository's key: for another platform."""
+    from dualspan_cli.backup.keys import read_lock
+    from dualspan_cli.backup.tenants import export_tenant as export
+
+    settings = settings_with(data)
+    origin = origin_of(settings, database_url, is_named=data is not None)
+    lock = read_lock(_repository(settings, repository).folder).public
+    with messages.status("Reading the tenant's rows…"):
+        stored = asyncio.run(export(origin.database_url, tenant.removeprefix("tenants/"), out.absolute(), lock))
+    if as_json:
+        print_json({"file": str(out), "size": stored.size, "stored": stored.stored_size})
+    else:
+        messages.print(f"[green]✔[/] {out}: {_bytes(stored.size)}, {_bytes(stored.stored_size)} stored.")
+
+
+@backup.command("import-tenant")
+def import_tenant(
+    file: Annotated[Path, typer.Argument(help="As `dualspan backup tenant` wrote it.")],
+    repository: RepositoryOption = None,
+    database_url: UrlOption = "",
+    passphrase_file: PhraseOption = None,
+    key_file: KeyOption = None,
+    data: DataOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Take a tenant into a platform of the same release that does not have it. All of it or nothing."""
+    from dualspan_cli.backup.tenants import import_tenant as take_in
+
+    settings = settings_with(data)
+    origin = origin_of(settings, database_url, is_named=data is not None)
+    key = _key(_repository(settings, repository), settings, passphrase_file, key_file)
+    with messages.status("Writing the tenant's rows…"):
+        about = asyncio.run(take_in(origin.database_url, file.absolute(), key))
+    if as_json:
+        print_json({"tenant": f"tenants/{about.tenant}", "exported_at": about.exported_at})
+    else:
+        messages.print(f"[green]✔[/] {about.tenant} is here as of {about.exported_at}. Enrol its gateways anew.")
+
+
 def restore(
     folder: Annotated[
         Path, typer.Argument(help="An empty folder: a data folder for `dualspan up`, or a cluster's place.")

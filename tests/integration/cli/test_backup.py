@@ -15,12 +15,13 @@ from dualspan_cli.backup.keys import make_lock, open_lock
 from dualspan_cli.backup.repository import BASE_FILE, Manifest, Repository
 from dualspan_cli.backup.restoring import Wish, restore
 from dualspan_cli.backup.taking import take
+from dualspan_cli.backup.tenants import export_tenant, import_tenant
 from dualspan_cli.backup.verifying import verify
 from dualspan_cli.backup.wal import Stream, follow
 from dualspan_cli.embedded import EmbeddedPostgres
 from dualspan_cli.errors import CommandError
 from dualspan_cli.origins import Origin
-from harness.databases import execute
+from harness.databases import ClonedDatabase, clone, drop, execute, run_apart
 
 SECRET = "the service secret of tests"
 PHRASE = "a passphrase of tests"
@@ -43,6 +44,14 @@ def server(folder: Path) -> Iterator[EmbeddedPostgres]:
     running.start()
     yield running
     running.stop()
+
+
+@pytest.fixture
+def second_database(migrated_postgres: EmbeddedPostgres) -> Iterator[ClonedDatabase]:
+    """Another platform's."""
+    cloned = run_apart(clone(migrated_postgres, "another_platform"))
+    yield cloned
+    run_apart(drop(cloned))
 
 
 async def rows(url: str) -> list[int]:
@@ -181,3 +190,68 @@ def test_what_is_stored_is_age_and_opens_for_the_right_key_alone(folder: Path) -
         open_lock(folder / "locked", key_file=folder / "other.key")
     with pytest.raises(CommandError, match="does not open"):
         open_lock(folder / "phrased", phrase="another passphrase")
+
+
+_MAKE = """
+INSERT INTO identity.tenant (tenant_id, display_name) VALUES ('acme', 'Acme'), ('other', 'Other');
+INSERT INTO identity.account (tenant_id, user_id, email, display_name, roles, password_hash)
+SELECT id, 'ada', id || '@example.org', 'Ada', '{admin}', 'x' FROM unnest(ARRAY['acme', 'other']) AS id;
+INSERT INTO identity.audit_event (tenant_id, actor, action, resource, request_id)
+SELECT id, 'a', 'b', 'c', 'd' FROM unnest(ARRAY['acme', 'other']) AS id;
+INSERT INTO historian.tag (tenant_id, tag_id, gateway_id, kind, retention_class, sloped)
+VALUES ('acme', 7, 'box', 1, 'default', true), ('other', 8, 'box', 1, 'default', true);
+INSERT INTO historian.segment
+    (tenant_id, tag_id, t_max, t_min, arrival, sample_count, good_count, byte_count, kind, gateway_id, ts, value)
+SELECT 'acme', 7, number, number, number, 1, 1, 9, 1, 'box', 'x', convert_to(repeat('y', 3000), 'UTF8')
+FROM generate_series(1, 4000) AS number;
+"""
+_LIKENESS = """
+SELECT (SELECT md5(string_agg(s::text, ',' ORDER BY t_max)) FROM historian.segment AS s) AS segments,
+    (SELECT string_agg(tenant_id || email, ',') FROM identity.account) AS accounts,
+    (SELECT count(*) FROM identity.audit_event) AS events,
+    (SELECT last_value FROM onboarding.tag_id) AS last_tag
+"""
+
+
+async def _likeness(url: str) -> dict[str, object]:
+    connection = await asyncpg.connect(url)
+    try:
+        return dict((await connection.fetch(_LIKENESS))[0])
+    finally:
+        await connection.close()
+
+
+async def test_a_tenant_moves_to_another_platform_whole_or_not_at_all(
+    database: ClonedDatabase, second_database: ClonedDatabase, folder: Path
+) -> None:
+    lock = make_lock(folder / "tenants", key_file=folder / "tenants.key").public
+    key = open_lock(folder / "tenants", key_file=folder / "tenants.key")
+    await execute(database.admin_url, _MAKE)
+    await execute(database.admin_url, "UPDATE historian.tag SET tag_id = 9 WHERE tenant_id = 'other'")
+    path = folder / "acme.tenant"
+    stored = await export_tenant(database.admin_url, "acme", path, lock)
+    assert stored.size > 4000 * 3000
+    with pytest.raises(CommandError, match="no tenant 'nobody'"):
+        await export_tenant(database.admin_url, "nobody", folder / "nobody", lock)
+    await execute(
+        second_database.admin_url,
+        "INSERT INTO identity.tenant VALUES ('theirs', 'Theirs');"
+        "INSERT INTO historian.tag (tenant_id, tag_id, gateway_id, kind, retention_class, sloped)"
+        " VALUES ('theirs', 7, 'box', 1, 'default', true)",
+    )
+    with pytest.raises(CommandError, match="1 of the tenant's tag ids are other tenants'"):
+        await import_tenant(second_database.admin_url, path, key)
+    assert (await _likeness(second_database.admin_url))["accounts"] is None
+    await execute(second_database.admin_url, "DELETE FROM historian.tag")
+    await import_tenant(second_database.admin_url, path, key)
+    there = await _likeness(second_database.admin_url)
+    assert there["segments"] == (await _likeness(database.admin_url))["segments"]
+    assert (there["accounts"], there["events"], there["last_tag"]) == ("acmeacme@example.org", 1, 7)
+    with pytest.raises(CommandError, match="already"):
+        await import_tenant(second_database.admin_url, path, key)
+    spoilt = folder / "spoilt.tenant"
+    spoilt.write_bytes(_flipped(path.read_bytes(), path.stat().st_size - 100))
+    await execute(second_database.admin_url, "TRUNCATE identity.tenant, historian.segment, historian.tag CASCADE")
+    with pytest.raises(CommandError, match="damaged"):
+        await import_tenant(second_database.admin_url, spoilt, key)
+    assert (await _likeness(second_database.admin_url))["segments"] is None
