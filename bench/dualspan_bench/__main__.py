@@ -25,12 +25,13 @@ def main() -> int:
     parser.add_argument("--only", choices=sorted(MEASURES), help="one measure")
     parser.add_argument("--quick", action="store_true", help="little data: shows that it works, and writes nothing")
     parser.add_argument("--results", type=Path, default=_RESULTS, help="the file of results")
+    parser.add_argument("--size", type=float, default=1.0, help="gigabytes, for measures of size (backup_restore)")
     arguments = parser.parse_args()
     scratch = _WORK / f"run-{os.getpid()}"
     shutil.rmtree(scratch, ignore_errors=True)
     console = Console()
     try:
-        with Workbench(_WORK / "peers", scratch, arguments.quick, console) as bench:
+        with Workbench(_WORK / "peers", scratch, arguments.quick, console, arguments.size) as bench:
             rows = asyncio.run(_measure(bench, [arguments.only] if arguments.only else list(MEASURES)))
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

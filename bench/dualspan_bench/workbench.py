@@ -28,12 +28,14 @@ class Workbench:
         scratch: Emptied at the end of the run.
         quick: Much less data, to see that everything works; the figures mean nothing.
         console: For progress.
+        gigabytes: How much measures of size work with.
     """
 
     software: Path
     scratch: Path
     quick: bool
     console: Console
+    gigabytes: float = 1.0
     _resources: ExitStack = field(default_factory=ExitStack)
 
     def __enter__(self) -> Self:

@@ -225,6 +225,17 @@ class LocalPlatform:
             self._worker("marketplace-worker", "marketplace"),
         ]
 
+    def backup(self, repository: Path, every_hours: float, keep: int) -> Member:
+        """What keeps a repository of backups up to date."""
+        command = [sys.executable, "-m", "dualspan_cli", "backup", "follow", "--data", str(self.folder.path)]
+        child = self.child("backup", command)
+        settings = {
+            "DUALSPAN_BACKUP_REPOSITORY": str(repository),
+            "DUALSPAN_BACKUP_EVERY_HOURS": str(every_hours),
+            "DUALSPAN_BACKUP_KEEP": str(keep),
+        }
+        return Member(Service(replace(child, environment={**child.environment, **settings})))
+
     def _service(self, name: str, port: int) -> Member:
         address = f"{LOOPBACK}:{port}"
         return Member(

@@ -18,6 +18,7 @@ from dualspan.identity.v1 import resources_pb2 as resources
 from dualspan.identity.v1 import service_pb2 as service
 from dualspan.identity.v1.service_pb2_grpc import IdentityServiceStub
 from dualspan_cli.apps_here import end_apps, find_engine, ways_out
+from dualspan_cli.backup.keys import read_lock
 from dualspan_cli.local import DataFolder, LocalPlatform, write_private
 from dualspan_cli.migrations import migrate_all
 from dualspan_cli.session import SIGN_IN_FILE, Access, local_access
@@ -88,6 +89,11 @@ async def run_platform(
         await migrate_all(platform.postgres.url())
         sign_in, is_first = _first_sign_in(folder)
         await _make_first_user(platform, sign_in)
+        if settings.backup_repository is not None:
+            # Before the services, so that it ends after them, with the last that they wrote.
+            repository = settings.backup_repository.absolute()
+            read_lock(repository)
+            await supervisor.start(platform.backup(repository, settings.backup_every_hours, settings.backup_keep))
         await supervisor.start(platform.identity())
         environment = platform.environment()
         await supervisor.start(*platform.services())

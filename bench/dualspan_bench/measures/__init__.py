@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from dualspan_bench.measures.alarm_rules import alarm_rules
+from dualspan_bench.measures.backup_restore import backup_restore
 from dualspan_bench.measures.browse_100k import browse_100k
 from dualspan_bench.measures.change_to_subscriber import change_to_subscriber
 from dualspan_bench.measures.console_chart import console_chart
@@ -35,4 +36,5 @@ MEASURES: Mapping[str, Measure] = {
     "console_first_page": console_first_page,
     "console_chart": console_chart,
     "console_watchers": console_watchers,
+    "backup_restore": backup_restore,
 }
