@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import asyncpg
 
@@ -108,7 +109,22 @@ def program(name: str, folder: Path | None) -> str:
     return str(found)
 
 
-def start_program(command: list[str], *, stdout: int | None = None) -> subprocess.Popen[bytes]:
-    """Starts one, with its messages in a pipe."""
-    environment = child_environment({"LC_ALL": "C"})
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE, env=environment)
+def start_program(command: list[str], url: str, *, stdout: int | None = None) -> subprocess.Popen[bytes]:
+    """Starts one, with its messages in a pipe; the password goes where other users of the machine do not see it."""
+    address, password = program_address(url)
+    environment = child_environment({"LC_ALL": "C"} | ({"PGPASSWORD": password} if password else {}))
+    return subprocess.Popen(
+        [*command, f"--dbname={address}", "--no-password"],
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        env=environment,
+    )
+
+
+def program_address(url: str) -> tuple[str, str]:
+    """An address without its password, for PostgreSQL's own programs, and the password."""
+    parts = urlsplit(url)
+    user, _, host = parts.netloc.rpartition("@")
+    name, _, password = user.partition(":")
+    return urlunsplit(parts._replace(netloc=f"{name}@{host}" if user else host)), unquote(password)

@@ -14,7 +14,6 @@ from importlib.metadata import version
 from pathlib import Path
 from subprocess import PIPE
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 from pyrage import x25519
@@ -121,9 +120,9 @@ def _check_room(folder: Path, facts: ServerFacts) -> None:
 
 
 def _copy(origin: Origin, path: Path, lock: x25519.Recipient, told: Callable[[int], None]) -> Stored:
-    command = [program("pg_basebackup", origin.programs), f"--dbname={replication_url(origin.database_url)}"]
+    command = [program("pg_basebackup", origin.programs)]
     options = ["--pgdata=-", "--format=tar", "--wal-method=fetch", "--checkpoint=fast", "--manifest-checksums=SHA256"]
-    process = start_program([*command, *options, "--no-password"], stdout=PIPE)
+    process = start_program([*command, *options], origin.database_url, stdout=PIPE)
     assert process.stdout is not None and process.stderr is not None  # noqa: S101, PT018 - pipes were asked for
     try:
         stored = seal(process.stdout, path, lock, told)
@@ -139,12 +138,6 @@ def _copy(origin: Origin, path: Path, lock: x25519.Recipient, told: Callable[[in
         process.stdout.close()
         process.stderr.close()
     return stored
-
-
-def replication_url(url: str) -> str:
-    """The address for PostgreSQL's own programs, which know `postgresql://` and nothing of drivers."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(scheme=parts.scheme.partition("+")[0]))
 
 
 def _secrets_of(origin: Origin) -> bytes:

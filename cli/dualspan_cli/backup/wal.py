@@ -19,7 +19,6 @@ from dualspan_cli.backup.keys import read_lock
 from dualspan_cli.backup.repository import PARTIAL, Repository
 from dualspan_cli.backup.server import connected, program, start_program
 from dualspan_cli.backup.streams import seal
-from dualspan_cli.backup.taking import replication_url
 from dualspan_cli.errors import CommandError
 
 SLOT = "dualspan_backup"
@@ -55,9 +54,8 @@ async def follow(repository: Repository, stream: Stream) -> None:
     stream.spool.mkdir(mode=0o700, parents=True, exist_ok=True)
     repository.wal.mkdir(parents=True, exist_ok=True)
     await _make_slot(stream)
-    command = [program("pg_receivewal", stream.programs), f"--dbname={replication_url(stream.database_url)}"]
-    options = [f"--directory={stream.spool}", f"--slot={SLOT}", "--synchronous", "--no-loop", "--no-password"]
-    process = start_program([*command, *options])
+    options = [f"--directory={stream.spool}", f"--slot={SLOT}", "--synchronous", "--no-loop"]
+    process = start_program([program("pg_receivewal", stream.programs), *options], stream.database_url)
     archive = Archive(repository, stream.spool, lock, stream.partial_seconds)
     try:
         while process.poll() is None:
