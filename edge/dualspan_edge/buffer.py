@@ -63,12 +63,18 @@ class BufferLimits:
 class Committed:
     """What the platform says of an epoch: how far it is committed, the lineage up to there, and since when.
 
-    0 where it does not say; the time in microseconds since 1970.
+    `complete` is up to when it has everything of all servers. 0 where it does not say; times in microseconds since 1970.
     """
 
     sequence: int
     lineage: int = 0
     time: int = 0
+    complete: int = 0
+
+    @property
+    def knows_until(self) -> int:
+        """Up to when it has all samples, as far as it says: they are older than their commit."""
+        return min(self.time, self.complete) if self.complete else self.time
 
 
 class Buffer:
@@ -224,7 +230,7 @@ class Buffer:
             f"the platform was restored from an older state: it has forgotten the frames {committed.sequence + 1} to "
             f"{last_lost}, which it had acknowledged and which are not kept here any more"
         )
-        start = committed.time or self.last_life.alive or self._found[0]
+        start = committed.knows_until or self.last_life.alive or self._found[0]
         end = written if first and first <= acknowledged else now
         lost = gap(historian.GAP_CAUSE_PLATFORM_RESTORED, start, max(start, end), detail=detail)
         if acknowledged not in self._restored:

@@ -118,8 +118,12 @@ class _Session:
         self._status.clock = offset_from(sent, now_microseconds(), opened.clock.ToMicroseconds())
         self._max_in_flight = max(1, opened.max_in_flight)
         self._max_bytes = opened.max_upload_bytes or _READ_BYTES
-        committed_at = opened.committed_time.ToMicroseconds()
-        committed = Committed(opened.committed_sequence, opened.committed_lineage, committed_at)
+        committed = Committed(
+            opened.committed_sequence,
+            opened.committed_lineage,
+            time=opened.committed_time.ToMicroseconds(),
+            complete=opened.complete_time.ToMicroseconds(),
+        )
         if not await self._buffer.follow(self._epoch, committed):
             raise ConnectionError("the buffer began anew; the stream is opened for its new epoch")
         self._take_committed(opened.committed_sequence)

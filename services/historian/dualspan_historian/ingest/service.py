@@ -82,7 +82,9 @@ class IngestService:
     async def open(self, stream: Stream) -> Reached:
         """Return how far the stream's epoch is committed."""
         async with self._database.transaction(stream.tenant) as connection:
-            return await frame_store.open_position(connection, stream.tenant, stream.gateway_id, stream.epoch)
+            reached = await frame_store.open_position(connection, stream.tenant, stream.gateway_id, stream.epoch)
+            complete = await coverage_store.complete_of_all(connection, stream.tenant, stream.gateway_id)
+            return replace(reached, complete_time=complete)
 
     async def verify(self, stream: Stream, upload: service_pb2.IngestRequest.Upload, notes: Notes) -> Verified:
         """Check one upload, with the newest registrations if need be."""

@@ -71,6 +71,7 @@ class IngestServicer(service_pb2_grpc.IngestServiceServicer):
                 committed_sequence=reached.sequence,
                 committed_lineage=reached.lineage,
                 committed_time=write_time(reached.commit_time) if reached.sequence else None,
+                complete_time=write_time(reached.complete_time) if reached.sequence else None,
                 max_in_flight=self._settings.max_in_flight,
                 max_upload_bytes=self._settings.max_upload_bytes,
                 clock=clock,

@@ -1,6 +1,7 @@
 """SQL about how far servers are complete, since when tags are recorded, and which holes are open."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from dualspan_historian.repair.model import Coverage
 from dualspan_runtime.database import Connection
@@ -17,6 +18,12 @@ FROM unnest($4::bigint[], $5::bigint[], $6::bigint[]) AS told (tag_id, start_us,
 WHERE tag.tenant_id = $1 AND tag.gateway_id = $2 AND tag.tag_id = told.tag_id
 """
 _FORGET_HOLES = "DELETE FROM tag_hole WHERE tenant_id = $1 AND gateway_id = $2 AND server_id = $3"
+_COMPLETE_OF_ALL = """
+SELECT to_timestamp(min(complete_us) / 1e6)
+FROM server_coverage
+WHERE tenant_id = $1 AND gateway_id = $2 AND update_time > interval '-5 minutes' + (
+    SELECT max(update_time) FROM server_coverage WHERE tenant_id = $1 AND gateway_id = $2)
+"""
 _HOLES = """
 INSERT INTO tag_hole (tenant_id, gateway_id, server_id, tag_id, since_us, detail)
 SELECT $1, $2, $3, told.tag_id, told.since_us, told.detail
@@ -35,6 +42,14 @@ async def complete(connection: Connection, tenant: str, gateway_id: str) -> dict
         gateway_id,
     )
     return {row["server_id"]: row["complete_us"] for row in rows}
+
+
+async def complete_of_all(connection: Connection, tenant: str, gateway_id: str) -> datetime | None:
+    """Return up to when everything of all servers is stored or in the ledger; None if nothing was told.
+
+    Servers of which the gateway has stopped telling while it told of others are not its own any more.
+    """
+    return await connection.fetchval(_COMPLETE_OF_ALL, tenant, gateway_id)
 
 
 async def apply(connection: Connection, tenant: str, gateway_id: str, told: Sequence[Coverage]) -> None:

@@ -36,11 +36,19 @@ class FrameKey:
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """How far an epoch is committed: sequence, the lineage up to it (0: not told), and since when."""
+    """How far an epoch is committed.
+
+    Attributes:
+        sequence: 0: nothing is.
+        lineage: Up to there; 0: not told.
+        commit_time: Since when.
+        complete_time: Up to when all servers' samples are stored or in the ledger; None: not told.
+    """
 
     sequence: int
     lineage: int
     commit_time: datetime | None
+    complete_time: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -182,6 +182,7 @@ class IngestResponse(_message.Message):
         CLOCK_FIELD_NUMBER: _builtins.int
         COMMITTED_LINEAGE_FIELD_NUMBER: _builtins.int
         COMMITTED_TIME_FIELD_NUMBER: _builtins.int
+        COMPLETE_TIME_FIELD_NUMBER: _builtins.int
         committed_sequence: _builtins.int
         """The highest sequence of this epoch that is committed; 0 if none. The
         gateway drops what it has up to here and sends what comes after.
@@ -202,6 +203,14 @@ class IngestResponse(_message.Message):
         def committed_time(self) -> _timestamp_pb2.Timestamp:
             """When the committed sequence was committed; unset if none was."""
 
+        @_builtins.property
+        def complete_time(self) -> _timestamp_pb2.Timestamp:
+            """Up to here everything of each of the gateway's servers is committed or in
+            the ledger; unset if the gateway has told of none. What a platform that
+            was restored has forgotten begins here, and not at `committed_time`:
+            samples are older than their commit.
+            """
+
         def __init__(
             self,
             *,
@@ -211,10 +220,11 @@ class IngestResponse(_message.Message):
             clock: _timestamp_pb2.Timestamp | None = ...,
             committed_lineage: _builtins.int = ...,
             committed_time: _timestamp_pb2.Timestamp | None = ...,
+            complete_time: _timestamp_pb2.Timestamp | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "committed_time", b"committed_time"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "committed_time", b"committed_time", "complete_time", b"complete_time"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "committed_lineage", b"committed_lineage", "committed_sequence", b"committed_sequence", "committed_time", b"committed_time", "max_in_flight", b"max_in_flight", "max_upload_bytes", b"max_upload_bytes"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "committed_lineage", b"committed_lineage", "committed_sequence", b"committed_sequence", "committed_time", b"committed_time", "complete_time", b"complete_time", "max_in_flight", b"max_in_flight", "max_upload_bytes", b"max_upload_bytes"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
