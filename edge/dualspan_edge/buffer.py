@@ -63,7 +63,7 @@ class BufferLimits:
 class Committed:
     """What the platform says of an epoch: how far it is committed, the lineage up to there, and since when.
 
-    `complete` is up to when it has everything of all servers. 0 where it does not say; times in microseconds since 1970.
+    `complete`: up to when it has everything of all servers. 0: it does not say. Times are microseconds since 1970.
     """
 
     sequence: int

@@ -128,7 +128,8 @@ def _copy(origin: Origin, path: Path, lock: x25519.Recipient, told: Callable[[in
         stored = seal(process.stdout, path, lock, told)
         words = process.stderr.read().decode(errors="replace").strip()
         if process.wait() != 0:
-            raise CommandError("COPY_FAILED", f"pg_basebackup failed: {words}")
+            hint = " Give pg_hba.conf a line for `replication`." if "pg_hba.conf" in words else ""
+            raise CommandError("COPY_FAILED", f"PostgreSQL does not let itself be copied: {words}.{hint}")
     except OSError as err:
         raise CommandError("DISK_FULL", f"{path.parent} cannot be written to: {err.strerror}.", exit_code=11) from err
     finally:
