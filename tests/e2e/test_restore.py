@@ -10,14 +10,15 @@ from dualspan.identity.v1.service_pb2 import GetGatewayCaRequest
 from dualspan.onboarding.v1.completeness_pb2 import CreatePlantReportRequest
 from dualspan.onboarding.v1.completeness_pb2_grpc import PlantReportServiceStub
 from dualspan_cli.backup.keys import make_lock, open_lock
-from dualspan_cli.backup.repository import Repository
+from dualspan_cli.backup.repository import Manifest, Repository
 from dualspan_cli.backup.restoring import Wish, restore
 from dualspan_cli.backup.taking import take
+from dualspan_cli.backup.trying import try_restore
 from dualspan_cli.local import DataFolder
 from dualspan_cli.origins import Origin
 from dualspan_cli.statements import check_signer, verify_statement
 from dualspan_cli.supervisor import Supervisor
-from harness.site import SERVER, TENANT, Site, SitePlatform, now_us, open_site, site_folder, start_platform
+from harness.site import GATEWAY, SERVER, TENANT, Site, SitePlatform, now_us, open_site, site_folder, start_platform
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(300)]
 
@@ -34,6 +35,17 @@ async def report(site: Site, start_us: int, end_us: int) -> bytes:
 
 async def authority(site: Site) -> str:
     return (await site.session.identity.GetGatewayCa(GetGatewayCaRequest())).fingerprint_sha256
+
+
+async def tried(repository: Repository, manifest: Manifest, folder: Path) -> None:
+    """The backup is restored beside the platform that runs, states what is complete, and is gone."""
+    key = open_lock(repository.folder, key_file=folder / "key")
+    told = await try_restore(repository, key, manifest, folder / "tried", None, lambda *_: None)
+    (report,) = told["reports"]
+    assert report["gateway"] == GATEWAY
+    assert report["received_samples"] > 500
+    assert report["missing_samples"] == 0
+    assert not (folder / "tried").exists()
 
 
 async def restored(site: Site, folder: Path, repository: Repository) -> Supervisor:
@@ -63,7 +75,10 @@ async def test_what_came_after_the_backup_is_sent_again_or_is_in_the_ledger(
             await site.caught_up(now_us())
             backed_up_us = now_us()
             secret = site.platform.folder.service_secret()
-            await take(repository, Origin(site.platform.postgres.url(), secret), lambda _size, _total: None)
+            origin = Origin(site.platform.postgres.url(), secret)
+            manifest = await take(repository, origin, lambda _size, _total: None)
+            if kept:
+                await tried(repository, manifest, folder)
             before, ca = await report(site, since_us, backed_up_us - 1_000_000), await authority(site)
             await asyncio.sleep(3)
             await site.caught_up(now_us())
