@@ -83,8 +83,11 @@ class Manifest:
             TypeError: Something is there that this release does not know.
             ValueError: A time is none.
         """
-        times = {name: datetime.fromisoformat(given[name]) for name in ("started_at", "finished_at")}
-        return cls(**{**given, **times, "files": tuple(Stored(**file) for file in given["files"])})
+        read: dict[str, Any] = dict(given)
+        for name in ("started_at", "finished_at"):
+            read[name] = datetime.fromisoformat(given[name])
+        read["files"] = tuple(Stored(**file) for file in given["files"])
+        return cls(**read)
 
 
 class Repository:
