@@ -21,6 +21,8 @@ MAKERS = {
 }
 # The console's own, whose reason comes after the status.
 OVER_HTTP = "Problem"
+# What services call the kinds of their notices.
+NAMED = {"_KIND", "_NOTICE", "ENDED", "_PENDING", "_DOUBT"}
 _CODE = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*")
 
 
@@ -78,7 +80,3 @@ def test_every_concern_about_a_gateway_has_words() -> None:
     kinds |= {each.name for each in fleet.GatewayEnd} - {"NONE", "STOPPED"}
     assert len(kinds) >= 13
     assert {f"concern.{kind}" for kind in kinds} - read_words().keys() == set()
-
-
-# What services call the kinds of their notices.
-NAMED = {"_KIND", "_NOTICE", "ENDED", "_PENDING", "_DOUBT"}
