@@ -23,12 +23,16 @@ MAKERS = {
 OVER_HTTP = "Problem"
 # What services call the kinds of their notices.
 NAMED = {"_KIND", "_NOTICE", "ENDED", "_PENDING", "_DOUBT"}
+_MAKING = re.compile(rf"\b({'|'.join({*MAKERS, OVER_HTTP})})\(")
 _CODE = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*")
 
 
 def calls(path: Path) -> Iterator[tuple[str, ast.Call]]:
-    """All calls of a module with the last name of what they call."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    """The calls of a module that makes errors, with the last name of what they call."""
+    text = path.read_text("utf-8")
+    if not _MAKING.search(text):
+        return
+    for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Call):
             called = node.func
             yield called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", ""), node
