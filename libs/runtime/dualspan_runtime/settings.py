@@ -20,7 +20,15 @@ class PlatformSettings(BaseSettings):
         min_length=16,
         description="Shared by all services: signs their tokens and encrypts the keys that identity stores.",
     )
-    redis_url: str = Field(default="redis://127.0.0.1:6379/0", description="Celery's broker and the live fan-out.")
+    redis_url: str = Field(
+        default="redis://127.0.0.1:6379/0",
+        description="Redis: the live fan-out, and Celery's broker unless broker_url names another.",
+    )
+    broker_url: str = Field(
+        default="",
+        pattern=r"^($|(redis|rediss|redis\+socket|amqp|amqps)://.)",
+        description="Celery's broker, redis:// or amqp:// (RabbitMQ); empty: redis_url.",
+    )
     identity_address: str = Field(default="127.0.0.1:7401", description="host:port of identity's listener.")
     onboarding_address: str = Field(default="127.0.0.1:7402", description="host:port of onboarding's listener.")
     historian_address: str = Field(default="127.0.0.1:7403", description="host:port of the historian's listener.")
@@ -37,6 +45,11 @@ class PlatformSettings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least that is logged."
     )
+
+    @property
+    def celery_broker(self) -> str:
+        """The URL of the broker that tasks go through."""
+        return self.broker_url or self.redis_url
 
 
 def read_settings(settings: type[SettingsT]) -> SettingsT:

@@ -12,6 +12,7 @@ from celery import Celery
 from celery.signals import worker_process_shutdown, worker_shutdown
 from kombu.exceptions import OperationalError
 
+from dualspan_runtime.broker import task_queue, transport_options
 from dualspan_runtime.context import bind_request_id
 from dualspan_runtime.settings import PlatformSettings
 
@@ -28,9 +29,10 @@ def create_celery(service: str, settings: PlatformSettings) -> Celery:
     A task is acknowledged after it ran and comes back when its worker dies, so tasks must be safe to run twice.
     Results are not kept: outcomes are rows.
     """
-    app = Celery(service, broker=settings.redis_url, set_as_current=False)
+    app = Celery(service, broker=settings.celery_broker, set_as_current=False)
     app.conf.update(
         task_default_queue=service,
+        task_queues=[task_queue(service, settings.celery_broker)],
         task_ignore_result=True,
         task_store_errors_even_if_ignored=False,
         task_acks_late=True,
@@ -44,8 +46,7 @@ def create_celery(service: str, settings: PlatformSettings) -> Celery:
         worker_hijack_root_logger=False,
         worker_send_task_events=False,
         broker_connection_retry_on_startup=True,
-        # Redis gives a task to another worker when it was not acknowledged for so long: longer than any task runs.
-        broker_transport_options={"visibility_timeout": 2 * _HOUR, "socket_keepalive": True},
+        broker_transport_options=transport_options(settings.celery_broker, 2 * _HOUR),
         timezone="UTC",
         enable_utc=True,
     )

@@ -1,3 +1,5 @@
+"""Tasks and their workers. The long half is the same with RabbitMQ in Redis's place."""
+
 import os
 import signal
 import subprocess
@@ -9,9 +11,13 @@ from pathlib import Path
 import pytest
 import redis
 from celery import Celery
-from integration.identity.running import SECRET, platform
+from integration.identity.running import SECRET
+from kombu import Connection
 
+from dualspan_runtime.broker import BrokerError, task_queue, waiting_tasks
+from dualspan_runtime.settings import PlatformSettings
 from dualspan_runtime.tasks import create_celery
+from harness.rabbitmq import RabbitMq, missing
 
 WORKER = """
 import asyncio
@@ -77,19 +83,51 @@ def notes(redis_url: str) -> Iterator["redis.Redis"]:
         yield client
 
 
-@pytest.fixture
-def app(redis_url: str) -> Celery:
-    return create_celery("kitchen", platform(redis_url=redis_url))
+@pytest.fixture(scope="module")
+def rabbitmq(tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int]) -> Iterator[RabbitMq]:
+    if reason := missing():
+        pytest.skip(reason)
+    node = RabbitMq(tmp_path_factory.mktemp("rabbitmq"), free_port)
+    node.start()
+    yield node
+    node.kill()
+
+
+@pytest.fixture(params=["redis", pytest.param("rabbitmq", marks=[pytest.mark.long, pytest.mark.timeout(180)])])
+def broker_url(request: pytest.FixtureRequest) -> str:
+    """Empty: the tasks go through Redis, as they do by themselves."""
+    if request.param == "redis":
+        return ""
+    node: RabbitMq = request.getfixturevalue("rabbitmq")
+    with Connection(node.url) as connection:
+        channel = connection.channel()
+        task_queue("kitchen", node.url)(channel).declare()
+        channel.queue_purge("kitchen")
+    return node.url
 
 
 @pytest.fixture
-def worker(redis_url: str, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+def settings(redis_url: str, broker_url: str) -> PlatformSettings:
+    return PlatformSettings.model_validate(
+        {"service_secret": SECRET, "redis_url": redis_url, "broker_url": broker_url}
+    )
+
+
+@pytest.fixture
+def app(settings: PlatformSettings) -> Iterator[Celery]:
+    with create_celery("kitchen", settings) as app:
+        yield app
+
+
+@pytest.fixture
+def worker(settings: PlatformSettings, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     (tmp_path / "kitchen.py").write_text(WORKER)
     variables = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(tmp_path),
         "DUALSPAN_SERVICE_SECRET": SECRET,
-        "DUALSPAN_REDIS_URL": redis_url,
+        "DUALSPAN_REDIS_URL": settings.redis_url,
+        "DUALSPAN_BROKER_URL": settings.broker_url,
     }
     command = [sys.executable, "-m", "celery", "-A", "kitchen", "worker", "-c", "1", "-Q", "kitchen", "-l", "WARNING"]
     process = subprocess.Popen(command, env=variables, cwd=tmp_path)
@@ -143,3 +181,47 @@ def test_what_is_started_goes_on_beside_other_tasks_and_once(
     worker.terminate()
     assert worker.wait(30) == 0
     assert notes.lrange("notes", 6, -1) == ["stock", "no more stock", "closed"]
+
+
+async def test_tasks_that_wait_are_counted(app: Celery, settings: PlatformSettings) -> None:
+    assert await waiting_tasks(settings.celery_broker, "nobody's", seconds=2) == 0
+    for dish in ("soup", "rice"):
+        app.send_task("kitchen.cook", [dish])
+    assert await waiting_tasks(settings.celery_broker, "kitchen", seconds=2) == 2
+
+
+@pytest.mark.long
+@pytest.mark.timeout(240)
+async def test_tasks_outlive_a_rabbitmq_that_is_killed(
+    redis_url: str, tmp_path: Path, free_port: Callable[[], int]
+) -> None:
+    if reason := missing():
+        pytest.skip(reason)
+    node = RabbitMq(tmp_path, free_port)
+    known = PlatformSettings.model_validate(
+        {"service_secret": SECRET, "redis_url": redis_url, "broker_url": node.url}
+    )
+    node.start()
+    try:
+        with create_celery("kitchen", known) as app:
+            for number in range(20):
+                app.send_task("kitchen.cook", [str(number)])
+        node.kill()
+        with pytest.raises(BrokerError):
+            await waiting_tasks(node.url, "kitchen", seconds=2)
+        node.start()
+        assert await waiting_tasks(node.url, "kitchen", seconds=2) == 20
+    finally:
+        node.kill()
+
+
+@pytest.mark.parametrize("url", ["amqp://guest@rabbit//", "amqps://rabbit/x", "redis+socket:///run/redis.sock", ""])
+def test_a_broker_is_redis_or_rabbitmq(url: str) -> None:
+    known = PlatformSettings.model_validate({"service_secret": SECRET, "broker_url": url})
+    assert known.celery_broker == (url or known.redis_url)
+
+
+@pytest.mark.parametrize("url", ["rabbit:5672", "sqs://queue", "amqp://"])
+def test_what_is_neither_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="broker_url"):
+        PlatformSettings.model_validate({"service_secret": SECRET, "broker_url": url})

@@ -72,19 +72,13 @@ class Status:
     async def waiting(self) -> int | None:
         """How many tasks wait in the service's queue; None while the broker does not answer."""
         # Services without a queue start sooner without a client.
-        from redis.exceptions import RedisError
+        from dualspan_runtime.broker import BrokerError, waiting_tasks
 
-        from dualspan_runtime.broker import connect_once
-
-        client = connect_once(self._platform.redis_url, seconds=_BROKER_SECONDS)
         try:
-            # As Celery's transport has it: a list of the queue's name.
-            return await client.llen(self.service)
-        except (RedisError, OSError) as error:
+            return await waiting_tasks(self._platform.celery_broker, self.service, seconds=_BROKER_SECONDS)
+        except BrokerError as error:
             _log.warning("the broker does not say how many tasks wait", error=str(error))
             return None
-        finally:
-            await client.aclose()
 
     async def evidence(self) -> Sequence[Evidence]:
         """What the data show, over all tenants."""
