@@ -40,6 +40,7 @@ _COMMANDS: Mapping[str, str] = {
     "backup": "backup:backup",
     "restore": "backup:restore",
     "verify": "backup:verify",
+    "scale": "scale:scale",
     "query": "query:query",
     "gateways": "gateways:gateways",
     "tags": "gateways:tags",

@@ -1,4 +1,4 @@
-"""A TCP link between two processes that a test can cut, slow down and blind in one direction."""
+"""A TCP link between two processes that a test can cut, slow down and blind; or from one to several in turn."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -14,6 +14,8 @@ class Link:
 
     Attributes:
         target: Host and port that connections go to.
+        others: Where they go besides: to each in turn, as a load balancer has it, and to the next if one refuses.
+        last: Where the newest connection went.
         port: Where it listens, on the loopback address.
         is_cut: Refuses new connections; `cut` also ends those that there are.
         swallow_answers: Takes what the target answers and passes nothing on, so that the target has done what
@@ -24,12 +26,16 @@ class Link:
 
     target: tuple[str, int]
     port: int = 0
+    others: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
+    last: tuple[str, int] | None = None
     is_cut: bool = False
     swallow_answers: bool = False
     delay_s: float = 0.0
     bytes_per_s: float | None = None
     _server: asyncio.Server | None = None
     _connections: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
+    _forsaking: bool = False
+    _forsaken: list[asyncio.StreamWriter] = field(default_factory=list[asyncio.StreamWriter])
 
     @property
     def address(self) -> str:
@@ -41,6 +47,8 @@ class Link:
 
     async def close(self) -> None:
         self.cut()
+        for each in self._forsaken:
+            each.transport.abort()
         if self._server is not None:
             self._server.close()
             await asyncio.gather(*self._connections, return_exceptions=True)
@@ -51,6 +59,15 @@ class Link:
         self.is_cut = True
         for connection in self._connections:
             connection.cancel()
+
+    async def forsake(self) -> None:
+        """Ends every connection for who opened it; its target hears nothing of that, as when a machine goes dark."""
+        self._forsaking = True
+        going = list(self._connections)
+        for each in going:
+            each.cancel()
+        await asyncio.gather(*going, return_exceptions=True)
+        self._forsaking = False
 
     def mend(self) -> None:
         """Lets everything pass at full speed again."""
@@ -69,7 +86,7 @@ class Link:
         try:
             if self.is_cut:
                 return
-            far_reader, far_writer = await asyncio.open_connection(*self.target)
+            far_reader, far_writer = await self._reach()
             writers.append(far_writer)
             async with asyncio.TaskGroup() as directions:
                 directions.create_task(self._pump(reader, far_writer, is_answer=False))
@@ -77,8 +94,22 @@ class Link:
         except* OSError:
             pass  # One side went away, which ends the connection for the other too.
         finally:
+            if self._forsaking:
+                self._forsaken += writers[1:]
+                del writers[1:]
             for each in writers:
                 each.transport.abort()
+
+    async def _reach(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Connects to whose turn it is, or to the first after it that lets us in."""
+        targets = [self.target, *self.others]
+        first = targets.index(self.last) + 1 if self.last in targets else 0
+        for target in [*targets[first:], *targets[:first]]:
+            with suppress(ConnectionRefusedError):
+                streams = await asyncio.open_connection(*target)
+                self.last = target
+                return streams
+        raise ConnectionRefusedError
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_answer: bool) -> None:
         while chunk := await reader.read(_CHUNK):

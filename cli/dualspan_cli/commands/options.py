@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
+from pydantic import ValidationError
 
 from dualspan.identity.v1.service_pb2 import GetTenantRequest
+from dualspan_cli.errors import CommandError
 from dualspan_cli.session import Session, choose_access, open_session
 from dualspan_cli.settings import CliSettings
+from dualspan_runtime.settings import AdminSettings
 
 Result = TypeVar("Result")
 
@@ -29,6 +32,22 @@ DataOption = Annotated[
 def settings_with(data: Path | None) -> CliSettings:
     """The command's settings, with the data folder of the command line."""
     return CliSettings() if data is None else CliSettings(data_dir=data.absolute())
+
+
+def admin_settings() -> AdminSettings:
+    """Where PostgreSQL is for who may change its schemas.
+
+    Raises:
+        CommandError: Nobody said so (`NO_DATABASE`).
+    """
+    try:
+        return AdminSettings()  # pyright: ignore[reportCallIssue] - read from the environment
+    except ValidationError as err:
+        raise CommandError(
+            "NO_DATABASE",
+            "Set DUALSPAN_ADMIN_DATABASE_URL to postgresql://… with a role that may create roles and schemas.",
+            exit_code=2,
+        ) from err
 
 
 def with_session(use: Callable[[Session], Awaitable[Result]], *, tenant: str = "", data: Path | None = None) -> Result:

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from pydantic import ValidationError
 
-from dualspan_cli.commands.options import DataOption, settings_with
+from dualspan_cli.commands.options import DataOption, admin_settings, settings_with
 from dualspan_cli.errors import CommandError
 from dualspan_cli.local import accepts, grpc_ready, is_worker_ready
 from dualspan_cli.output import JsonFlag, messages, print_json
@@ -27,7 +26,6 @@ from dualspan_cli.workers import worker_command
 
 if TYPE_CHECKING:
     from dualspan_cli.platform import RunningHere
-from dualspan_runtime.settings import AdminSettings
 
 # A service that cannot be asked for its health is taken for healthy when it has run for so long.
 _STEADY_SECONDS = 3.0
@@ -120,14 +118,7 @@ def migrate(as_json: JsonFlag = False) -> None:
     """Bring the database of DUALSPAN_ADMIN_DATABASE_URL up to date. Safe to repeat."""
     from dualspan_cli.migrations import migrate_all
 
-    try:
-        admin = AdminSettings()  # pyright: ignore[reportCallIssue] - read from the environment
-    except ValidationError as err:
-        raise CommandError(
-            "NO_DATABASE",
-            "Set DUALSPAN_ADMIN_DATABASE_URL to postgresql://… with a role that may create roles and schemas.",
-            exit_code=2,
-        ) from err
+    admin = admin_settings()
     done: list[str] = []
 
     def report(name: str) -> None:

@@ -108,9 +108,7 @@ def broker_url(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def settings(redis_url: str, broker_url: str) -> PlatformSettings:
-    return PlatformSettings.model_validate(
-        {"service_secret": SECRET, "redis_url": redis_url, "broker_url": broker_url}
-    )
+    return PlatformSettings.model_validate({"service_secret": SECRET, "redis_url": redis_url, "broker_url": broker_url})
 
 
 @pytest.fixture
@@ -198,9 +196,7 @@ async def test_tasks_outlive_a_rabbitmq_that_is_killed(
     if reason := missing():
         pytest.skip(reason)
     node = RabbitMq(tmp_path, free_port)
-    known = PlatformSettings.model_validate(
-        {"service_secret": SECRET, "redis_url": redis_url, "broker_url": node.url}
-    )
+    known = PlatformSettings.model_validate({"service_secret": SECRET, "redis_url": redis_url, "broker_url": node.url})
     node.start()
     try:
         with create_celery("kitchen", known) as app:
