@@ -5,11 +5,13 @@ from collections.abc import Mapping
 from dualspan_bench.measures.alarm_rules import alarm_rules
 from dualspan_bench.measures.backup_restore import backup_restore
 from dualspan_bench.measures.browse_100k import browse_100k
+from dualspan_bench.measures.capacity_costs import capacity_costs
 from dualspan_bench.measures.change_to_subscriber import change_to_subscriber
 from dualspan_bench.measures.console_chart import console_chart
 from dualspan_bench.measures.console_first_page import console_first_page
 from dualspan_bench.measures.console_watchers import console_watchers
 from dualspan_bench.measures.gateway_memory import gateway_memory
+from dualspan_bench.measures.historian_replicas import historian_replicas
 from dualspan_bench.measures.oee import oee
 from dualspan_bench.measures.opcua_decode import opcua_decode
 from dualspan_bench.measures.opcua_to_committed import opcua_to_committed
@@ -32,6 +34,8 @@ MEASURES: Mapping[str, Measure] = {
     "oee": oee,
     "alarm_rules": alarm_rules,
     "subscriptions": subscriptions,
+    "historian_replicas": historian_replicas,
+    "capacity_costs": capacity_costs,
     "training_beside_ingest": training_beside_ingest,
     "console_first_page": console_first_page,
     "console_chart": console_chart,

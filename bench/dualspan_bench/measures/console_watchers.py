@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
-import psutil
 from playwright.async_api import Page
 
 from dualspan_bench.measures.console_first_page import LEFT_OUT
@@ -104,20 +103,10 @@ async def _open(people: People, stack: AsyncExitStack, ids: Sequence[int], brows
 
 async def _spend(bench: Workbench, platform: Platform) -> Mapping[str, float]:
     """Percent of one core that each member of the platform takes for a while."""
-    begin, before = time.perf_counter(), _used(platform)
+    begin, before = time.perf_counter(), platform.cpu_seconds()
     await asyncio.sleep(_seconds(bench))
-    after, seconds = _used(platform), time.perf_counter() - begin
+    after, seconds = platform.cpu_seconds(), time.perf_counter() - begin
     return {name: 100 * (after[name] - before[name]) / seconds for name in after}
-
-
-def _used(platform: Platform) -> Mapping[str, float]:
-    """CPU seconds of each member with all its processes, those that have ended too, so far."""
-    used: dict[str, float] = {}
-    for member in platform.here.supervisor.members:
-        process = psutil.Process(member.server.child.pid)
-        times = [part.cpu_times() for part in [process, *process.children(recursive=True)]]
-        used[member.name] = sum(each.user + each.system + each.children_user + each.children_system for each in times)
-    return used
 
 
 def _words(shares: Sequence[float]) -> str:

@@ -42,6 +42,10 @@ class Feeder:
 
     async def feed(self, frames: Iterable[Frame]) -> None:
         """Send frames and wait until every one is committed; a buffer epoch of its own for each call."""
+        await self.send(map(encode_frame, frames))
+
+    async def send(self, frames: Iterable[frame_pb2.Frame]) -> None:
+        """The same with frames that are encoded already."""
         self._epoch += 1
         stream = self._stub.Ingest()
         opening = service_pb2.IngestRequest.Open(epoch=self._epoch)
@@ -55,7 +59,7 @@ class Feeder:
         try:
             for last, frame in enumerate(frames, 1):
                 await room.acquire()
-                upload = service_pb2.IngestRequest.Upload(sequence=last, frame=encode_frame(frame))
+                upload = service_pb2.IngestRequest.Upload(sequence=last, frame=frame)
                 await stream.write(service_pb2.IngestRequest(upload=upload))
             await stream.done_writing()
             committed = await reader
@@ -111,8 +115,17 @@ async def _waits(answers: AsyncIterator[service_pb2.IngestResponse], sent: list[
 
 
 @asynccontextmanager
-async def open_feeder(platform: Platform, tag_ids: Iterable[int], name: str = "feeder") -> AsyncGenerator[Feeder]:
-    """Register the tags (FLOAT64) for a gateway of our own and open a channel as that gateway."""
+async def open_feeder(
+    platform: Platform, tag_ids: Iterable[int], name: str = "feeder", address: str = ""
+) -> AsyncGenerator[Feeder]:
+    """Register the tags (FLOAT64) for a gateway of our own and open a channel as that gateway.
+
+    Args:
+        platform: Where to.
+        tag_ids: What it sends.
+        name: The gateway's id.
+        address: `host:port` of the historian's replica; empty: the platform's own.
+    """
     gateway = f"{platform.tenant}/gateways/{name}"
     registrations = [
         resources_pb2.TagRegistration(tag_id=tag, gateway=gateway, kind=frame_pb2.VALUE_KIND_FLOAT64, sloped=True)
@@ -124,8 +137,13 @@ async def open_feeder(platform: Platform, tag_ids: Iterable[int], name: str = "f
             service_pb2.RegisterTagsRequest(parent=platform.tenant, tags=part)
         )
     credentials = await _gateway_credentials(platform, gateway, name)
-    options = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
-    async with grpc.aio.secure_channel(platform.gateway_address, credentials, options) as channel:
+    # A connection of its own for each, as gateways have.
+    options = [
+        ("grpc.max_send_message_length", -1),
+        ("grpc.max_receive_message_length", -1),
+        ("grpc.use_local_subchannel_pool", 1),
+    ]
+    async with grpc.aio.secure_channel(address or platform.gateway_address, credentials, options) as channel:
         yield Feeder(IngestServiceStub(channel))
 
 

@@ -2,11 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import asyncpg
+import psutil
 
 from dualspan.historian.v1 import service_pb2 as historian
 from dualspan_bench.workbench import Workbench
@@ -49,6 +50,23 @@ class Platform:
         """Where gateways send frames."""
         return f"127.0.0.1:{self.here.platform.ports.historian_gateway}"
 
+    def cpu_seconds(self) -> Mapping[str, float]:
+        """CPU seconds of each member with all its processes, those that have ended too, so far."""
+        used: dict[str, float] = {}
+        for name, parts in self._processes():
+            times = [part.cpu_times() for part in parts]
+            used[name] = sum(each.user + each.system + each.children_user + each.children_system for each in times)
+        return used
+
+    def memory_bytes(self) -> Mapping[str, int]:
+        """Memory of each member now: its processes' own, and their share of what they have in common (PSS)."""
+        return {name: sum(part.memory_full_info().pss for part in parts) for name, parts in self._processes()}
+
+    def _processes(self) -> Iterator[tuple[str, Sequence[psutil.Process]]]:
+        for member in self.here.supervisor.members:
+            process = psutil.Process(member.server.child.pid)
+            yield member.name, [process, *process.children(recursive=True)]
+
     async def statistics(self) -> historian.StorageStatistics:
         """How much is stored and how far sealing is."""
         return await self.session.historian.GetStorageStatistics(
@@ -67,6 +85,14 @@ class Platform:
                 raise TimeoutError(f"{now.unsealed_samples} samples are not sealed after {_SEALED_WITHIN_SECONDS} s")
             previous = now.segments if now.unsealed_samples == 0 else -1
             await asyncio.sleep(5.0)
+
+    async def log_bytes(self) -> int:
+        """Bytes that PostgreSQL has written to its log so far."""
+        connection = await asyncpg.connect(self.here.platform.postgres.url())
+        try:
+            return int(await connection.fetchval("SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn"))
+        finally:
+            await connection.close()
 
     async def sealed_bytes(self) -> int:
         """Bytes in the database of everything sealed."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from dualspan_cli.commands.options import admin_settings
-from dualspan_cli.output import JsonFlag, messages, print_json, screen
+from dualspan_cli.output import JsonFlag, messages, print_json, print_rows, screen
 
 scale = typer.Typer(help="Past one machine: what a size needs, and how tables are spread.", no_args_is_help=True)
 
@@ -42,3 +43,49 @@ def citus(
         print_json({"statements": done})
     elif not done:
         messages.print("Every table is where it belongs.")
+
+
+@scale.command("plan")
+def plan(
+    plants: Annotated[int, typer.Option("--plants", min=1, max=1_000_000, help="How many plants, a gateway each.")] = 1,
+    tags: Annotated[int, typer.Option("--tags", min=1, max=10_000_000, help="Tags of each plant.")] = 1000,
+    rate: Annotated[float, typer.Option("--rate", min=0.0001, max=10_000, help="Samples a second of each tag.")] = 1.0,
+    frame_seconds: Annotated[
+        float, typer.Option("--frame-seconds", min=0.01, max=3600, help="A gateway sends a frame every so often.")
+    ] = 1.0,
+    retention_days: Annotated[float, typer.Option("--retention-days", min=0, help="Samples are kept so long.")] = 365.0,
+    as_json: JsonFlag = False,
+) -> None:
+    """Say what so many plants need, from what was measured, and what is done where a part's limit lies."""
+    from dualspan_cli.scaling.capacity import Figures, Plants, size
+
+    found = size(Plants(plants, tags, rate, frame_seconds, retention_days), Figures.read())
+    if as_json:
+        print_json(asdict(found))
+        return
+    screen.print(
+        f"{found.samples:,.0f} samples/s from {plants:,} plants\n"
+        f"  cores    {found.cores:,.1f}, half of them busy\n"
+        f"  memory   {_bytes(found.memory_bytes)}\n"
+        f"  disk     {_bytes(found.disk_bytes)} for {retention_days:g} days, {_bytes(found.disk_write)}/s written\n"
+        f"  network  {_bytes(found.network)}/s from the plants\n"
+    )
+    rows = [
+        {
+            "part": need.part.value,
+            "busy_cores": f"{need.cores:.3f}",
+            "replicas": need.replicas,
+            "one_bears": f"{need.limit:,} plants",
+            "beyond_that": need.beyond,
+        }
+        for need in found.needs
+    ]
+    print_rows(rows, as_json=False, columns=("part", "busy_cores", "replicas", "one_bears", "beyond_that"))
+
+
+def _bytes(size: float) -> str:
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if size < 1000:
+            return f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:,.1f} PB"

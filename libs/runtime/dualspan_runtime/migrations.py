@@ -3,6 +3,10 @@
 Numbered files inside each service's package; a ledger table in the service's own schema with a checksum of each
 applied file; one advisory lock, so that replicas that start together apply each file once. Roles and grants are made
 here, so that a service's role owns nothing and row-level security holds for it.
+
+Replicas of an older release run on beside newer ones while an upgrade rolls, start again meanwhile, and come back with
+a rollback. So a migration is additive, unless a line of it says which releases it breaks; the ledger keeps which it
+was, and an older program starts on what is merely additive.
 """
 
 import asyncio
@@ -23,6 +27,7 @@ MINIMUM_SERVER_VERSION = 15
 _AnyConnection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
 _FILE = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 _SERVICE = re.compile(r"[a-z]{1,30}")
+_BREAKING = re.compile(r"^-- Breaks releases before (\d+\.\d+): \S", re.MULTILINE)
 _log = structlog.stdlib.get_logger()
 
 
@@ -50,6 +55,20 @@ class Migration:
     def checksum(self) -> str:
         """SHA-256 of the text, lower-case hex."""
         return hashlib.sha256(self.sql.encode()).hexdigest()
+
+    @property
+    def breaks_before(self) -> str:
+        """The first release that it does not break; empty if it is additive, and breaks none."""
+        found = _BREAKING.search(self.sql)
+        return "" if found is None else found[1]
+
+
+@dataclass(frozen=True, slots=True)
+class _Applied:
+    """What the ledger has of a migration."""
+
+    checksum: str
+    additive: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +137,8 @@ async def migrate(admin_url: str, migrations: Migrations, *, password: str = "")
         The names of the migrations that were applied now.
 
     Raises:
-        SchemaMismatchError: The schema is newer than the code, an applied file was changed, or the server is too old.
+        SchemaMismatchError: A newer release has changed what this one needs, an applied file was changed, or the server
+            is too old.
         MigrationError: A migration failed; those before it are applied.
     """
     if _SERVICE.fullmatch(migrations.service) is None:
@@ -138,10 +158,10 @@ async def migrate(admin_url: str, migrations: Migrations, *, password: str = "")
 
 
 async def check_schema(connection: _AnyConnection, migrations: Migrations) -> None:
-    """Checks that exactly these migrations have been applied.
+    """Checks that these migrations have been applied, and beside them only such as add to the schema.
 
     Raises:
-        SchemaMismatchError: The schema is older or newer than the code.
+        SchemaMismatchError: The schema is older than the code, or a newer release has changed what this one needs.
     """
     applied = await _applied(connection, migrations)
     pending = _pending(migrations, applied)
@@ -179,27 +199,32 @@ async def _prepare(connection: _AnyConnection, migrations: Migrations, password:
         await connection.execute(f"ALTER ROLE {role} PASSWORD {literal}")
 
 
-async def _applied(connection: _AnyConnection, migrations: Migrations) -> dict[str, str]:
+async def _applied(connection: _AnyConnection, migrations: Migrations) -> dict[str, _Applied]:
     exists = await connection.fetchval("SELECT to_regclass($1) IS NOT NULL", f"{migrations.service}.schema_migration")
     if not exists:
         return {}
+    # As JSON, because a ledger of before the first migration with this program has no such column.
     rows = await connection.fetch(
-        f"SELECT name, checksum FROM {migrations.service}.schema_migration ORDER BY applied_at, name"
+        "SELECT name, checksum, coalesce((to_jsonb(ledger) ->> 'additive')::boolean, false) AS additive "
+        f"FROM {migrations.service}.schema_migration AS ledger ORDER BY applied_at, name"
     )
-    return {row["name"]: row["checksum"] for row in rows}
+    return {row["name"]: _Applied(row["checksum"], row["additive"]) for row in rows}
 
 
-def _pending(migrations: Migrations, applied: Mapping[str, str]) -> list[Migration]:
+def _pending(migrations: Migrations, applied: Mapping[str, _Applied]) -> list[Migration]:
     known = migrations.load()
-    unknown = set(applied) - {migration.name for migration in known}
-    if unknown:
+    unknown = sorted(set(applied) - {migration.name for migration in known})
+    breaking = [name for name in unknown if not applied[name].additive]
+    if breaking:
         msg = (
-            f"The schema {migrations.service} is newer than this program: it has {', '.join(sorted(unknown))}. "
+            f"The schema {migrations.service} is newer than this program: it has {', '.join(breaking)}. "
             "Install the release that wrote it, or a later one."
         )
         raise SchemaMismatchError(msg)
+    if unknown:
+        _log.warning("a newer release has added to the schema", schema=migrations.service, migrations=unknown)
     for migration in known:
-        if migration.name in applied and applied[migration.name] != migration.checksum:
+        if migration.name in applied and applied[migration.name].checksum != migration.checksum:
             msg = (
                 f"The migration {migration.name} of {migrations.service} was changed after it had been applied. "
                 "Restore the file and put the change into a new one."
@@ -217,8 +242,9 @@ async def _apply(connection: _AnyConnection, migrations: Migrations, migration: 
             msg = f"The migration {migration.name} of {migrations.service} failed: {error}"
             raise MigrationError(msg) from error
         await connection.execute(
-            f"INSERT INTO {migrations.service}.schema_migration (name, checksum) VALUES ($1, $2)",
+            f"INSERT INTO {migrations.service}.schema_migration (name, checksum, additive) VALUES ($1, $2, $3)",
             migration.name,
             migration.checksum,
+            not migration.breaks_before,
         )
     _log.info("migration applied", schema=migrations.service, migration=migration.name)

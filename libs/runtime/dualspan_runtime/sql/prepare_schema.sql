@@ -29,6 +29,12 @@ CREATE TABLE IF NOT EXISTS {schema}.schema_migration (
 GRANT SELECT ON {schema}.schema_migration TO {role}, {platform};
 DO $$
 BEGIN
+    -- Whether an older program may run on what the migration left. Not asked for where it is there: that would lock.
+    IF NOT EXISTS (
+        SELECT FROM pg_attribute WHERE attrelid = '{schema}.schema_migration'::regclass AND attname = 'additive'
+    ) THEN
+        ALTER TABLE {schema}.schema_migration ADD COLUMN additive boolean NOT NULL DEFAULT false;
+    END IF;
     IF NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = '{schema}.schema_migration'::regclass) THEN
         ALTER TABLE {schema}.schema_migration ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
         CREATE POLICY ledger_read ON {schema}.schema_migration FOR SELECT USING (true);
