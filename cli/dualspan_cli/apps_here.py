@@ -163,4 +163,5 @@ def worker_settings(environment: Mapping[str, str]) -> MarketplaceSettings:
     own.pop("address")
     names = ("service_secret", "redis_url", *(f"{each}_address" for each in _ADDRESSES))
     platform = {name: environment[f"DUALSPAN_{name.upper()}"] for name in names}
+    platform["broker_url"] = environment.get("DUALSPAN_BROKER_URL", "")
     return MarketplaceSettings.model_validate({**own, "platform": platform})

@@ -44,6 +44,7 @@ app.kubernetes.io/component: {{ .component }}
 {{- define "dualspan.platformEnvironment" -}}
 {{ include "dualspan.fromSecret" (dict "root" . "variable" "DUALSPAN_SERVICE_SECRET" "key" .Values.secret.keys.serviceSecret) }}
 - {name: DUALSPAN_REDIS_URL, value: {{ .Values.redis.url | quote }}}
+- {name: DUALSPAN_BROKER_URL, value: {{ .Values.broker.url | quote }}}
 - {name: DUALSPAN_IDENTITY_ADDRESS, value: "{{ include "dualspan.fullname" . }}-identity:7401"}
 - {name: DUALSPAN_ONBOARDING_ADDRESS, value: "{{ include "dualspan.fullname" . }}-onboarding:7402"}
 - {name: DUALSPAN_HISTORIAN_ADDRESS, value: "{{ include "dualspan.fullname" . }}-historian:7403"}
