@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from dualspan_bench import capacity_page
 from dualspan_bench.measures import MEASURES
 from dualspan_bench.model import Row, rows_of
 from dualspan_bench.readme import write
@@ -18,6 +19,7 @@ from dualspan_bench.workbench import Workbench
 _ROOT = Path(__file__).parents[2]
 _WORK = _ROOT / ".dualspan" / "bench"
 _RESULTS = _ROOT / "bench" / "results" / "latest.json"
+_FIGURES = _ROOT / "cli/dualspan_cli/scaling/figures.json"
 
 
 def main() -> int:
@@ -39,6 +41,7 @@ def main() -> int:
         merge(arguments.results, rows)
         if arguments.results == _RESULTS:
             write(_ROOT / "README.md", _RESULTS)
+            capacity_page.write(_ROOT / "docs/operations/capacity.md", _FIGURES, _RESULTS)
     show(console, rows)
     if not arguments.quick:
         console.print(f"written: {arguments.results}")

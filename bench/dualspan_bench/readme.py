@@ -18,6 +18,7 @@ _WORDS = {
     "browse_100k": "100 000 nodes browsed and stored, with types, units and ranges, while 10 k values/s stream on",
     "alarm_rules": "evaluating 10 000 alarm rules on 100 000 values/s, without calls and commits, share of a core",
     "oee": "OEE of 100 machines over 30 days by machine and shift, 4.8 M samples (median)",
+    "historian_replicas": "frames into the historian, four gateways, two cores for all",
     "subscribe_10k": "10 000 variables accepted and subscribed",
     "console_first_page": "the console's first page on the demo, cold cache",
     "console_chart": "a chart of 10 tags over 24 h at 1 Hz",

@@ -58,6 +58,7 @@ def plan(
 ) -> None:
     """Say what so many plants need, from what was measured, and what is done where a part's limit lies."""
     from dualspan_cli.scaling.capacity import Figures, Plants, size
+    from dualspan_cli.scaling.words import amount
 
     found = size(Plants(plants, tags, rate, frame_seconds, retention_days), Figures.read())
     if as_json:
@@ -66,9 +67,9 @@ def plan(
     screen.print(
         f"{found.samples:,.0f} samples/s from {plants:,} plants\n"
         f"  cores    {found.cores:,.1f}, half of them busy\n"
-        f"  memory   {_bytes(found.memory_bytes)}\n"
-        f"  disk     {_bytes(found.disk_bytes)} for {retention_days:g} days, {_bytes(found.disk_write)}/s written\n"
-        f"  network  {_bytes(found.network)}/s from the plants\n"
+        f"  memory   {amount(found.memory_bytes)}\n"
+        f"  disk     {amount(found.disk_bytes)} for {retention_days:g} days, {amount(found.disk_write)}/s written\n"
+        f"  network  {amount(found.network)}/s from the plants\n"
     )
     rows = [
         {
@@ -81,11 +82,3 @@ def plan(
         for need in found.needs
     ]
     print_rows(rows, as_json=False, columns=("part", "busy_cores", "replicas", "one_bears", "beyond_that"))
-
-
-def _bytes(size: float) -> str:
-    for unit in ("B", "kB", "MB", "GB", "TB"):
-        if size < 1000:
-            return f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:,.1f} PB"

@@ -1,7 +1,8 @@
 """What a platform of a size needs, computed from measured figures, and where each part's limit lies.
 
-The costs are of a frame and of a sample, because that is how the platform works: a frame is one row, one round trip and
-one message whatever it holds, and a sample is a few bytes in a column of it.
+The costs are of a frame, of a sample and of a tag, because that is how the platform works: a frame is one row, one
+round trip and one message whatever it holds; a sample is a few bytes in a column of it; and about once a minute each
+tag that streams gets a segment of its own.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from importlib import resources
 from typing import Any, Self
 
 _DAY_SECONDS = 86_400
+_SEAL_SECONDS = 60
 _MOST_UTILISED = 0.5
 """Share of a core that is planned with: the rest is for people's queries, merging and the second after an outage."""
 
@@ -30,19 +32,20 @@ class Part(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """CPU seconds that a part spends on a frame, and on each sample in it."""
+    """CPU seconds that a part spends on a frame, on each sample in it, and a second on each tag that streams."""
 
     frame: float
     sample: float
+    tag: float
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What comes in: frames and samples a second, and gateways that are connected."""
+    """What comes in: frames and samples a second, and of how many tags that have any within a minute."""
 
     frames: float
     samples: float
-    gateways: int
+    tags: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,8 @@ class Plants:
     def load(self) -> Load:
         """What they send; a frame is not sent when there is nothing in it."""
         samples = self.tags * self.rate
-        return Load(self.count * min(1 / self.frame_seconds, samples), self.count * samples, self.count)
+        streaming = self.tags * min(1.0, self.rate * _SEAL_SECONDS)
+        return Load(self.count * min(1 / self.frame_seconds, samples), self.count * samples, self.count * streaming)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,11 @@ class Figures:
 
         return cls(
             costs={
-                part: Costs(cost(f"{part.value}, a frame") / 1e6, cost(f"{part.value}, a sample") / 1e9)
+                part: Costs(
+                    cost(f"{part.value}, a frame") / 1e6,
+                    cost(f"{part.value}, a sample") / 1e9,
+                    cost(f"{part.value}, a tag") / 1e6,
+                )
                 for part in Part
             },
             log_bytes=cost("PostgreSQL's log, a sample"),
@@ -179,7 +187,10 @@ _POSTGRESQL_CORES = 32
 
 def cores(costs: Mapping[Part, Costs], load: Load) -> Mapping[Part, float]:
     """Cores that each part keeps busy."""
-    return {part: load.frames * cost.frame + load.samples * cost.sample for part, cost in costs.items()}
+    return {
+        part: load.frames * cost.frame + load.samples * cost.sample + load.tags * cost.tag
+        for part, cost in costs.items()
+    }
 
 
 def size(plants: Plants, figures: Figures) -> Sizing:

@@ -43,7 +43,7 @@ SELECT n.nspname || '.' || c.relname AS table, x.relname AS name,
              ORDER BY place) AS columns
 FROM pg_index AS i JOIN pg_class AS x ON x.oid = i.indexrelid JOIN pg_class AS c ON c.oid = i.indrelid
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
-WHERE i.indisunique AND n.nspname = ANY($1) ORDER BY 1, 2
+WHERE (i.indisunique OR i.indisexclusion) AND n.nspname = ANY($1) ORDER BY 1, 2
 """
 _REFERENCES = """
 SELECT n.nspname || '.' || c.relname AS table, f.conname AS name, tn.nspname || '.' || t.relname AS target,

@@ -47,7 +47,7 @@ class Placement(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A primary key or a unique index: its name and its columns in order; an expression is its text."""
+    """A primary key, a unique index or an exclusion: its name and its columns in order; an expression is its text."""
 
     name: str
     columns: tuple[str, ...]

@@ -1,6 +1,8 @@
 """Programs of one release on the schema of another."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 import asyncpg
 import pytest
@@ -8,13 +10,14 @@ import pytest
 from dualspan_runtime.migrations import Migrations, SchemaMismatchError, check_schema, migrate
 from harness.databases import ClonedDatabase
 
+Release: TypeAlias = Callable[..., Migrations]
 FIRST = "CREATE TABLE kettle (tenant_id text NOT NULL, PRIMARY KEY (tenant_id));"
 ADDS = "ALTER TABLE kettle ADD COLUMN litres integer;"
 BREAKS = "-- Breaks releases before 0.3: nothing has asked for litres since.\nALTER TABLE kettle DROP COLUMN litres;"
 
 
 @pytest.fixture
-def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Release:
     """Makes the migrations of a release: a package with these files."""
     monkeypatch.syspath_prepend(tmp_path)
 
@@ -37,7 +40,7 @@ async def check(database: ClonedDatabase, migrations: Migrations) -> None:
         await connection.close()
 
 
-async def test_an_older_program_runs_on_what_a_newer_one_has_added(database: ClonedDatabase, release) -> None:
+async def test_an_older_program_runs_on_what_a_newer_one_has_added(database: ClonedDatabase, release: Release) -> None:
     older, newer = release(FIRST), release(FIRST, ADDS)
     assert await migrate(database.admin_url, older) == ["0001_step"]
     with pytest.raises(SchemaMismatchError, match="lacks 0002_step"):
@@ -47,7 +50,9 @@ async def test_an_older_program_runs_on_what_a_newer_one_has_added(database: Clo
     assert await migrate(database.admin_url, older) == [], "a rollback migrates, and finds nothing to do"
 
 
-async def test_an_older_program_refuses_what_a_newer_one_has_taken_away(database: ClonedDatabase, release) -> None:
+async def test_an_older_program_refuses_what_a_newer_one_has_taken_away(
+    database: ClonedDatabase, release: Release
+) -> None:
     older, newest = release(FIRST, ADDS), release(FIRST, ADDS, BREAKS)
     await migrate(database.admin_url, newest)
     with pytest.raises(SchemaMismatchError, match="newer than this program: it has 0003_step"):
@@ -56,7 +61,9 @@ async def test_an_older_program_refuses_what_a_newer_one_has_taken_away(database
         await migrate(database.admin_url, older)
 
 
-async def test_a_ledger_of_before_tells_of_nothing_that_it_is_additive(database: ClonedDatabase, release) -> None:
+async def test_a_ledger_of_before_tells_of_nothing_that_it_is_additive(
+    database: ClonedDatabase, release: Release
+) -> None:
     older, newer = release(FIRST), release(FIRST, ADDS)
     await migrate(database.admin_url, newer)
     connection = await asyncpg.connect(database.admin_url)

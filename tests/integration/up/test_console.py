@@ -1,12 +1,19 @@
 """The console over HTTP, against the real services: the application's document and files, sessions, what is refused."""
 
+import asyncio
 import http.client
 import json
 import re
-from collections.abc import Iterator
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from dualspan_cli.local import DataFolder, accepts
+from dualspan_cli.processes import ChildProcess
+from dualspan_cli.settings import child_environment
 from harness.up import Running, dualspan
 from harness.visitor import Visitor
 
@@ -33,6 +40,42 @@ def test_every_address_is_the_application_and_nothing_is_told_without_a_session(
         assert '<div id="app"></div>' in answer.body
     assert visitor.get("/v1/session").document["signedIn"] is False
     assert visitor.get("/v1/tenants/home/tags").status == 401
+
+
+@pytest.fixture
+def second_console(running: Running, free_port: Callable[[], int], tmp_path: Path) -> Iterator[str]:
+    """Another replica of the console beside the platform's own; its host and port."""
+    ready, address = running.wait_for(event="running"), f"127.0.0.1:{free_port()}"
+    services = ("identity", "onboarding", "historian", "analytics", "marketplace")
+    variables = {f"DUALSPAN_{name.upper()}_ADDRESS": ready[name] for name in services} | {
+        "DUALSPAN_SERVICE_SECRET": DataFolder(running.folder).service_secret(),
+        "DUALSPAN_CONSOLE_LISTEN": address,
+        "DUALSPAN_CONSOLE_URL": ready["console"],
+    }
+    command = [sys.executable, "-m", "dualspan_console"]
+    child = ChildProcess("console-2", command, tmp_path / "console-2.log", child_environment(variables))
+    child.start()
+    try:
+        deadline = time.monotonic() + 30
+        while not asyncio.run(accepts(address)):
+            assert time.monotonic() < deadline, child.log_tail()
+            time.sleep(0.1)
+        yield address
+    finally:
+        child.stop()
+
+
+def test_a_session_is_of_all_replicas_and_ends_at_all(administrator: Visitor, second_console: str) -> None:
+    other = Visitor(second_console)
+    other.cookies.update(administrator.cookies)
+    other.csrf = administrator.csrf
+    first, second = administrator.get("/v1/session").document, other.get("/v1/session").document
+    assert second["signedIn"] is True
+    own = {"appsUrl": "as each was told"}
+    assert second | own == first | own, "the proof of calls too: a page of one may call the other"
+    assert other.get("/v1/tenants/home/tags").status == 200
+    other.request("DELETE", "/v1/session")
+    assert administrator.get("/v1/tenants/home/tags").status == 401
 
 
 def test_a_forged_session_is_none(visitor: Visitor) -> None:

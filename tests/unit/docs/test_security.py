@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 PAGES = ROOT / "docs/security"
 _TEST = re.compile(r"`([^`]+)::([^`]+)`")
-# What IEC 62443-4-2 has for a software application at security levels 1 and 2. Left out: what begins at level 3, what is
+# What IEC 62443-4-2 has for a software application at security levels 1 and 2. Left out: what begins at level 3, is
 # of devices and hosts, and what the standard itself says has no requirement at the level of a component.
 IEC = """
 CCSC 1, CCSC 3, CR 1.1, CR 1.1 RE 1, CR 1.2, CR 1.3, CR 1.4, CR 1.5, CR 1.7, CR 1.8, CR 1.9, CR 1.10, CR 1.11, CR 1.12,
