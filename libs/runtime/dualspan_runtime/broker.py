@@ -23,6 +23,18 @@ def connect(url: str) -> Redis:
     return Redis.from_url(_address(url), health_check_interval=30)
 
 
+def connect_once(url: str, *, seconds: float) -> Redis:
+    """Return a client for a single question: whoever asks would rather do without an answer than wait for it.
+
+    Args:
+        url: As in `connect`.
+        seconds: So long the connection and the answer may take.
+    """
+    return Redis.from_url(
+        _address(url), socket_timeout=seconds, socket_connect_timeout=seconds, retry=Retry(NoBackoff(), retries=0)
+    )
+
+
 def is_rabbitmq(url: str) -> bool:
     """Whether a broker's URL is of AMQP 0-9-1."""
     return url.startswith(("amqp://", "amqps://"))
@@ -72,9 +84,7 @@ async def waiting_tasks(url: str, queue: str, *, seconds: float) -> int:
 
 
 async def _waiting_in_redis(url: str, queue: str, seconds: float) -> int:
-    client = Redis.from_url(
-        _address(url), socket_timeout=seconds, socket_connect_timeout=seconds, retry=Retry(NoBackoff(), retries=0)
-    )
+    client = connect_once(url, seconds=seconds)
     try:
         # As Celery's transport has it: a list of the queue's name.
         return await client.llen(queue)
