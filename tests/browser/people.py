@@ -164,8 +164,9 @@ class Person:
 async def chromium() -> AsyncGenerator[Browser]:
     """Debian's Chromium, driven by Playwright; no browser of its own is needed."""
     async with async_playwright() as driver:
-        # Root has no sandbox; the pages are our own.
-        browser = await driver.chromium.launch(executable_path=find_chromium(), args=["--no-sandbox"])
+        # Root has no sandbox; the pages are our own. A graphics processor that is only computed costs time.
+        arguments = ["--no-sandbox", "--disable-gpu", "--disable-software-rasterizer"]
+        browser = await driver.chromium.launch(executable_path=find_chromium(), args=arguments)
         yield browser
         await browser.close()
 
