@@ -126,10 +126,10 @@ class Archive:
 
     def _take_partial(self, path: Path) -> None:
         self._next_partial = time.monotonic() + self._partial_seconds
-        seen = (path.name, path.stat().st_mtime_ns)
-        if seen == self._seen:
-            return
         try:
+            seen = (path.name, path.stat().st_mtime_ns)
+            if seen == self._seen:
+                return
             with path.open("rb") as file:
                 seal(file, self._repository.segment_file(path.name), self._lock)
         except FileNotFoundError:
