@@ -82,6 +82,7 @@ class StoredFrame:
     sample_count: int
     payload: bytes
     gaps: bytes
+    written: int
     lineage: int = 0
 
 
@@ -333,9 +334,10 @@ class BufferStore:
                 if found and size > max_bytes:
                     break
                 row = self._connection.execute(
-                    "SELECT t_min, t_max, sample_count, payload, gaps FROM frame WHERE sequence = ?", (number,)
+                    "SELECT t_min, t_max, sample_count, payload, gaps, written FROM frame WHERE sequence = ?",
+                    (number,),
                 ).fetchone()
-                about = cast("tuple[int, int, int, bytes, bytes]", row)
+                about = cast("tuple[int, int, int, bytes, bytes, int]", row)
                 found.append(StoredFrame(number, *about, lineage=self.lineage_of(number)))
         except (apsw.CorruptError, apsw.NotADBError) as error:
             raise BufferCorruptError(f"the buffer is damaged: {error}") from error

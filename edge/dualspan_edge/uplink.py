@@ -18,6 +18,7 @@ from dualspan_edge.clock import ClockOffset, now_microseconds, offset_from
 from dualspan_edge.errors import BufferCorruptError
 from dualspan_edge.gaps import coalesced, gap, timestamp_of, unpack_notes
 from dualspan_edge.store import StoredFrame
+from dualspan_edge.tracing import FrameTracer
 from dualspan_edge.waiting import cancellation_first
 
 _log = structlog.get_logger(__name__)
@@ -86,6 +87,7 @@ class _Session:
         self._room = asyncio.Event()
         self._max_in_flight = 1
         self._max_bytes = 0
+        self._tracer = FrameTracer(0.0)
 
     async def run(self, channel: grpc.aio.Channel) -> None:
         """Opens the stream and sends until it ends."""
@@ -118,6 +120,7 @@ class _Session:
         self._status.clock = offset_from(sent, now_microseconds(), opened.clock.ToMicroseconds())
         self._max_in_flight = max(1, opened.max_in_flight)
         self._max_bytes = opened.max_upload_bytes or _READ_BYTES
+        self._tracer = FrameTracer(opened.trace_interval.ToMicroseconds() / 1e6)
         committed = Committed(
             opened.committed_sequence,
             opened.committed_lineage,
@@ -150,7 +153,10 @@ class _Session:
             for frame in frames:
                 self._in_flight.append(frame.sequence)
                 self._sent = frame.sequence
-                await stream.write(ingest.IngestRequest(upload=self._upload(frame)))
+                upload = self._upload(frame)
+                if frame.sample_count:
+                    self._tracer.mark(upload, frame.written)
+                await stream.write(ingest.IngestRequest(upload=upload))
 
     async def _read(self, room: int) -> list[StoredFrame]:
         """The next frames; waits until there are some."""

@@ -251,13 +251,15 @@ async def open_site(
     items: int,
     interval_ms: int = 100,
     gateway_settings: dict[str, str] | None = None,
+    platform_settings: dict[str, str] | None = None,
 ) -> AsyncGenerator[Site]:
     """A platform, a load server and a gateway that streams all of its variables."""
     async with AsyncExitStack() as stack:
         ports = Ports(*(free_port() for _ in range(7)))
         data = DataFolder(folder)
         uplink = await stack.enter_async_context(link_to("127.0.0.1", ports.historian_gateway))
-        platform = SitePlatform(data, ports, {"DUALSPAN_ONBOARDING_HISTORIAN_GATEWAY_ADDRESS": uplink.address})
+        through = {"DUALSPAN_ONBOARDING_HISTORIAN_GATEWAY_ADDRESS": uplink.address}
+        platform = SitePlatform(data, ports, through | (platform_settings or {}))
         supervisor = Supervisor(lambda member, words: None)
         stack.push_async_callback(asyncio.to_thread, supervisor.stop)
         await start_platform(platform, supervisor)

@@ -9,11 +9,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from prometheus_client import Gauge
 
 from dualspan_runtime.errors import DomainError
 from dualspan_runtime.trust import Trust
 
 _RETRY_SECONDS = 2.0
+_EXPIRY = Gauge("dualspan_certificate_expiry_timestamp_seconds", "When a certificate that gateways see ends", ["role"])
 _log = structlog.stdlib.get_logger()
 
 
@@ -63,6 +65,9 @@ class ServerCertificate:
         key, key_pem = make_key()
         self._chain = (await self._trust.sign_server_certificate(make_csr(key, self._hosts[0]), self._hosts)).encode()
         ca = (await self._trust.gateway_ca()).encode()
+        for role, pem in (("server", self._chain), ("ca", ca)):
+            end = x509.load_pem_x509_certificates(pem)[0].not_valid_after_utc
+            _EXPIRY.labels(role).set(end.timestamp())
         self._configuration = grpc.ssl_server_certificate_configuration([(key_pem, self._chain)], ca)
 
     async def obtain_patiently(self) -> None:

@@ -1,5 +1,6 @@
 """Calling another service."""
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -7,8 +8,10 @@ from typing import Any, TypeAlias
 
 import grpc
 import grpc.aio
+from opentelemetry.trace import Span
 from pydantic import SecretStr
 
+from dualspan_runtime import tracing
 from dualspan_runtime.context import request_id
 from dualspan_runtime.lasting import LastingChannel, Watch
 from dualspan_runtime.tokens import ServiceToken
@@ -96,23 +99,49 @@ class _Outgoing:
         self._token = token
         self._timeout = timeout
         self._watch = watch
+        self._ending = set[asyncio.Task[None]]()
 
     async def begin(self, continuation: Any, details: grpc.aio.ClientCallDetails, given: Any) -> Any:
-        call = await continuation(await self.details(details), given)
+        begun = tracing.begin_call(_text(details.method)) if tracing.is_on() else None
+        call = await continuation(await self.details(details, begun), given)
         self._watch(call)
+        if begun is not None:
+            call.add_done_callback(lambda ended: self._end_later(begun, ended))
         return call
 
-    async def details(self, details: grpc.aio.ClientCallDetails) -> grpc.aio.ClientCallDetails:
+    def _end_later(self, begun: Span, call: Any) -> None:
+        task = asyncio.get_running_loop().create_task(_end(begun, call))
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
+    async def details(
+        self, details: grpc.aio.ClientCallDetails, begun: Span | None = None
+    ) -> grpc.aio.ClientCallDetails:
         metadata = grpc.aio.Metadata(*(details.metadata or ()))
         if self._token is not None:
             metadata.add("authorization", f"Bearer {await self._token()}")
         identifier = request_id()
         if identifier:
             metadata.add(REQUEST_ID_KEY, identifier)
+        if tracing.is_on():
+            parent = (
+                tracing.current_traceparent() if begun is None else tracing.write_traceparent(begun.get_span_context())
+            )
+            if parent:
+                metadata.add(tracing.TRACEPARENT_KEY, parent)
         timeout = self._timeout if details.timeout is None else details.timeout
         return grpc.aio.ClientCallDetails(
             details.method, timeout, metadata, details.credentials, details.wait_for_ready
         )
+
+
+async def _end(begun: Span, call: Any) -> None:
+    # A call that has ended has its code; it is a coroutine all the same.
+    tracing.end_call(begun, (await call.code()).name)
+
+
+def _text(method: Any) -> str:
+    return method.decode() if isinstance(method, bytes) else str(method)
 
 
 # grpc.aio asks for one class per kind of call, and finds out the kind by the class.

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import random
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Literal, Self, TypeAlias, TypeVar
@@ -11,13 +12,15 @@ from typing import Literal, Self, TypeAlias, TypeVar
 import asyncpg
 import structlog
 from asyncpg.pool import PoolConnectionProxy
-from prometheus_client import Gauge
 
+from dualspan_runtime import tracing
 from dualspan_runtime.clocks import warn_of_clock
 from dualspan_runtime.errors import Aborted, DeadlineExceeded, DomainError, InvalidArgument, Unavailable
+from dualspan_runtime.metrics import PoolMetrics
 from dualspan_runtime.migrations import Migrations, check_schema
 from dualspan_runtime.names import SLUG
 from dualspan_runtime.settings import ServiceSettings
+from dualspan_runtime.traced_connections import traced_connections
 
 T = TypeVar("T")
 Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
@@ -27,7 +30,6 @@ Isolation = Literal["read_committed", "repeatable_read", "serializable"]
 _log = structlog.stdlib.get_logger()
 _PATIENCE_SECONDS = 60
 _CONFLICT = "CONFLICT"
-_POOL_SIZE = Gauge("dualspan_database_connections", "Connections in the pool", ["schema", "state"])
 _RETRYABLE = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 # The one character that protobuf's strings may hold and PostgreSQL's may not: in a text, and escaped in JSON.
 _UNSTORABLE = (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError)
@@ -81,8 +83,15 @@ class Database:
     Use `Database.open`.
     """
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", platform_role: str, constraints: Constraints) -> None:
+    def __init__(
+        self,
+        pool: "asyncpg.Pool[asyncpg.Record]",
+        platform_role: str,
+        constraints: Constraints,
+        metrics: PoolMetrics,
+    ) -> None:
         self._pool = pool
+        self._metrics = metrics
         self._platform_role = platform_role
         self._constraints = constraints
         self._releasing: set[asyncio.Task[None]] = set()
@@ -118,14 +127,15 @@ class Database:
             max_size=settings.database_pool_size,
             reset=_keep_session,
             command_timeout=None,
+            connection_class=traced_connections(schema.service) if tracing.is_on() else asyncpg.Connection,
             server_settings=_session_settings(schema, settings.statement_timeout_seconds),
         ) as pool:
             async with pool.acquire() as connection:
                 await check_schema(connection, schema)
                 await warn_of_clock(connection)
-            _POOL_SIZE.labels(schema.service, "open").set_function(pool.get_size)
-            _POOL_SIZE.labels(schema.service, "idle").set_function(pool.get_idle_size)
-            yield cls(pool, schema.platform_role, constraints or {})
+            metrics = PoolMetrics(schema.service)
+            metrics.watch(pool.get_size, pool.get_idle_size, pool.get_max_size())
+            yield cls(pool, schema.platform_role, constraints or {}, metrics)
 
     @asynccontextmanager
     async def transaction(
@@ -234,16 +244,20 @@ class Database:
                 "UNSTORABLE_TEXT", "A text has the character U+0000, which is stored nowhere. Leave it out."
             ) from error
         except asyncpg.QueryCanceledError as error:
+            self._metrics.failed("timeout")
             raise DeadlineExceeded("STATEMENT_TIMEOUT", "The query took too long. Ask for less at once.") from error
         except _RETRYABLE as error:
+            self._metrics.failed("conflict")
             raise Aborted(_CONFLICT, "Others changed the same data at the same time. Try again.") from error
         except asyncpg.DiskFullError as error:
+            self._metrics.failed("disk_full")
             _log.error("the database's disk is full: nothing can be stored until there is room", error=str(error))
             raise Unavailable(
                 "DATABASE_DISK_FULL",
                 "The database's disk is full. Make room on it or give it more; what gateways hold is sent then.",
             ) from error
         except _LOST as error:
+            self._metrics.failed("unavailable")
             _log.warning("database unavailable", error=str(error))
             raise _unavailable() from error
         finally:
@@ -259,11 +273,15 @@ class Database:
         task.add_done_callback(self._releasing.discard)
 
     async def _acquire(self) -> Connection:
+        asked = time.perf_counter()
         try:
-            return await self._pool.acquire()
+            connection = await self._pool.acquire()
         except _NOT_CONNECTED as error:
+            self._metrics.failed("unavailable")
             _log.warning("database unavailable", error=str(error))
             raise _unavailable() from error
+        self._metrics.waited(time.perf_counter() - asked)
+        return connection
 
     async def _release(self, connection: Connection) -> None:
         try:

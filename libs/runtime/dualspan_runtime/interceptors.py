@@ -1,4 +1,4 @@
-"""What happens around every call: telemetry, errors, deadlines.
+"""What happens around every call: traces, telemetry, errors, deadlines.
 
 Each interceptor is one function around the handler. A stream passes through it once, not once per message: a handler
 that is an async generator is drained right here, in place of the loop that grpc.aio would run.
@@ -11,15 +11,17 @@ import re
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from functools import partial
 from typing import Any, TypeAlias, cast
 
 import grpc
 import grpc.aio
 import structlog
+from google.protobuf.message import Message
 from grpc_status import rpc_status
 
+from dualspan_runtime import tracing
 from dualspan_runtime.channels import REQUEST_ID_KEY
 from dualspan_runtime.context import new_request_id, request_id, set_request_id
 from dualspan_runtime.errors import DeadlineExceeded, DomainError, Unavailable, internal_status, to_status
@@ -132,6 +134,29 @@ def _behaviour(handler: Handler) -> Proceed:
     return drain
 
 
+class TracingInterceptor(CallInterceptor):
+    """Records each call as a span, in its caller's trace. For processes that trace; others do without it."""
+
+    async def around(self, method: str, proceed: Proceed, request: Any, context: Context) -> Any:
+        """See `CallInterceptor`."""
+        if method.startswith("/grpc."):  # health and reflection
+            return await proceed(request, context)
+        begun = tracing.begin_answer(method, _metadata(context, tracing.TRACEPARENT_KEY))
+        # What is sent for days in a stream is work of its own, and no part of one endless span.
+        is_stream = not isinstance(request, Message)
+        code = grpc.StatusCode.CANCELLED.name
+        try:
+            with nullcontext() if is_stream else tracing.running(begun):
+                result = await proceed(request, context)
+            code = grpc.StatusCode.OK.name
+            return result
+        except grpc.aio.AbortError:
+            code = _code_name(context.code())
+            raise
+        finally:
+            tracing.end_call(begun, code)
+
+
 class TelemetryInterceptor(CallInterceptor):
     """Binds the request id, counts and times calls."""
 
@@ -157,10 +182,15 @@ class TelemetryInterceptor(CallInterceptor):
 
 
 def _request_id_of(context: Context) -> str:
+    told = _metadata(context, REQUEST_ID_KEY)
+    return told if _REQUEST_ID.fullmatch(told) else new_request_id()
+
+
+def _metadata(context: Context, wanted: str) -> str:
     for key, value in context.invocation_metadata() or ():
-        if key == REQUEST_ID_KEY and isinstance(value, str) and _REQUEST_ID.fullmatch(value):
+        if key == wanted and isinstance(value, str):
             return value
-    return new_request_id()
+    return ""
 
 
 def _code_name(code: Any) -> str:

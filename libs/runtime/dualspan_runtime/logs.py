@@ -1,4 +1,4 @@
-"""Structured logs: one event per line, each with the service and the request id."""
+"""Structured logs: one event per line, each with the service, the request id and the ids of what is traced."""
 
 import logging
 import sys
@@ -8,6 +8,7 @@ from typing import Any, Literal
 import structlog
 
 from dualspan_runtime.context import request_id
+from dualspan_runtime.tracing import current_ids
 
 # Without local variables, which structlog shows by default: they hold requests, and those hold passwords.
 _TRACEBACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
@@ -17,6 +18,14 @@ def _add_request_id(_logger: object, _method: str, event: MutableMapping[str, An
     identifier = request_id()
     if identifier:
         event.setdefault("request_id", identifier)
+    return event
+
+
+def _add_trace(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    ids = current_ids()
+    if ids is not None:
+        event.setdefault("trace_id", ids[0])
+        event.setdefault("span_id", ids[1])
     return event
 
 
@@ -37,6 +46,7 @@ def configure_logging(
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _add_request_id,
+        _add_trace,
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

@@ -16,13 +16,20 @@ from grpc_health.v1._async import HealthServicer  # the public `health.aio` is m
 from grpc_reflection.v1alpha import reflection
 
 from dualspan.runtime.v1.status_pb2_grpc import add_StatusServiceServicer_to_server
+from dualspan_runtime import tracing
 from dualspan_runtime.authentication import Authenticator, ListenerKind
 from dualspan_runtime.authorisation import AuthorisationInterceptor
 from dualspan_runtime.certificates import ServerCertificate
 from dualspan_runtime.database import DatabaseRefusedError
 from dualspan_runtime.errors import Unavailable
 from dualspan_runtime.grants import Grants, NoGrants
-from dualspan_runtime.interceptors import CallInterceptor, ErrorInterceptor, Interceptors, TelemetryInterceptor
+from dualspan_runtime.interceptors import (
+    CallInterceptor,
+    ErrorInterceptor,
+    Interceptors,
+    TelemetryInterceptor,
+    TracingInterceptor,
+)
 from dualspan_runtime.logs import configure_logging
 from dualspan_runtime.metrics import RpcMetrics, serve_metrics
 from dualspan_runtime.migrations import SchemaMismatchError
@@ -204,6 +211,7 @@ class Server:
 
     def _interceptors(self, listener: Listener, policies: Mapping[str, MethodPolicy]) -> list[CallInterceptor]:
         return [
+            *([TracingInterceptor()] if tracing.is_on() else []),
             TelemetryInterceptor(self._metrics),
             ErrorInterceptor(
                 self._settings.default_deadline_seconds,
@@ -331,6 +339,7 @@ async def serve(
         build: Its composition root.
     """
     configure_logging(name, settings.platform.log_format, settings.platform.log_level)
+    tracing.start_tracing(name, settings.platform)
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - a coroutine always runs in one
     loop = asyncio.get_running_loop()
@@ -345,3 +354,5 @@ async def serve(
         # Whoever reads the log of a pod that does not start wants the reason, and not where in the code it was seen.
         _log.critical("cannot start", service=name, reason=type(error).__name__, error=str(error))
         raise SystemExit(CONFIGURATION_ERROR) from None
+    finally:
+        await asyncio.to_thread(tracing.stop_tracing)

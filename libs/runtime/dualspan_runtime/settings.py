@@ -45,6 +45,15 @@ class PlatformSettings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least that is logged."
     )
+    otlp_endpoint: str = Field(
+        default="",
+        pattern=r"^(https?://[^\s/]+/?)?$",
+        description="Where traces are sent by OTLP over gRPC: http://host:4317, or https; empty: nothing is traced.",
+    )
+    trace_ratio: float = Field(default=0.05, ge=0, le=1, description="Share of calls and tasks that are traced.")
+    worker_metrics_listen: str = Field(
+        default="", description="host:port of a worker's Prometheus metrics; empty: off. Of one worker on a machine."
+    )
 
     @property
     def celery_broker(self) -> str:

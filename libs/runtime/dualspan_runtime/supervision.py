@@ -7,11 +7,13 @@ from contextlib import asynccontextmanager
 from typing import TypeAlias
 
 import structlog
+from prometheus_client import Counter
 
 Background: TypeAlias = Callable[[], Awaitable[None]]
 
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 30.0
+_RESTARTS = Counter("dualspan_background_restarts", "Background work that was started again", ["work"])
 _log = structlog.stdlib.get_logger()
 
 
@@ -33,6 +35,7 @@ async def keep_running(work: Background) -> None:
             _log.exception("background work failed; starting it again", work=name, pause=pause)
         if task is not None and task.cancelling():
             raise asyncio.CancelledError
+        _RESTARTS.labels(name).inc()
         if time.monotonic() - started > _LONGEST_PAUSE_SECONDS:
             pause = _FIRST_PAUSE_SECONDS
         await asyncio.sleep(pause)

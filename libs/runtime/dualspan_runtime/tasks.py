@@ -15,6 +15,7 @@ from kombu.exceptions import OperationalError
 from dualspan_runtime.broker import task_queue, transport_options
 from dualspan_runtime.context import bind_request_id
 from dualspan_runtime.settings import PlatformSettings
+from dualspan_runtime.workers import TracedCelery, TracedTask
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -29,7 +30,7 @@ def create_celery(service: str, settings: PlatformSettings) -> Celery:
     A task is acknowledged after it ran and comes back when its worker dies, so tasks must be safe to run twice.
     Results are not kept: outcomes are rows.
     """
-    app = Celery(service, broker=settings.celery_broker, set_as_current=False)
+    app = TracedCelery(service, broker=settings.celery_broker, task_cls=TracedTask, set_as_current=False)
     app.conf.update(
         task_default_queue=service,
         task_queues=[task_queue(service, settings.celery_broker)],

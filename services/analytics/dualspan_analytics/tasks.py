@@ -14,12 +14,14 @@ from dualspan_analytics.parts import open_parts
 from dualspan_analytics.service.clock import now_us
 from dualspan_analytics.settings import AnalyticsSettings
 from dualspan_runtime.tasks import AsyncRunner, create_celery
+from dualspan_runtime.workers import tell_of_worker
 
 _GIVE_WAY = 15
 
 # Celery finds its app and its tasks as attributes of a module, hence what is constructed here.
 settings = AnalyticsSettings()  # pyright: ignore[reportCallIssue] - read from the environment
 app: Celery = create_celery("analytics", settings.platform)
+tell_of_worker("analytics", settings.platform)
 runner = AsyncRunner(lambda: open_parts(settings, pool_minimum=0))
 app.conf.beat_schedule = {
     "sharing": {"task": "analytics.share", "schedule": 3600.0, "options": {"expires": 3600.0}},

@@ -27,6 +27,10 @@ class HistorianSettings(GatewayFacingSettings):
     max_waiting_bytes: int = Field(default=128 * MEBIBYTE, description="Decoded bytes of a stream that may wait.")
     max_future_seconds: float = Field(default=3600.0, ge=0, description="Timestamps may lie so far ahead of our clock.")
 
+    frame_trace_seconds: float = Field(
+        default=10.0, gt=0, description="Where traces are on, one frame of each gateway is traced so often."
+    )
+
     seal_samples: int = Field(default=6_000_000, ge=1, description="Sealing starts when so many samples came.")
     seal_at_most: int = Field(
         default=8_000_000, ge=1, description="Most samples that are sealed at once; bounds memory."

@@ -15,6 +15,7 @@ from dualspan_historian.storage.sealing import Sealer
 from dualspan_historian.storage.upkeep import Upkeep
 from dualspan_runtime.database import Database
 from dualspan_runtime.tasks import AsyncRunner, create_celery
+from dualspan_runtime.workers import tell_of_worker
 
 _SWEEP = "historian.sweep"
 _EXPIRE = "historian.expire"
@@ -43,6 +44,7 @@ async def open_upkeep(settings: HistorianSettings) -> AsyncGenerator[tuple[Upkee
 # Celery finds its app and its tasks as attributes of a module, hence what is constructed here.
 settings = HistorianSettings()  # pyright: ignore[reportCallIssue] - read from the environment
 app: Celery = create_celery("historian", settings.platform)
+tell_of_worker("historian", settings.platform)
 runner = AsyncRunner(lambda: open_upkeep(settings))
 app.conf.beat_schedule = {
     "sweep": {"task": _SWEEP, "schedule": settings.sweep_seconds, "options": {"expires": settings.sweep_seconds}},

@@ -30,6 +30,7 @@ from dualspan_marketplace.service.watching import Watching
 from dualspan_marketplace.settings import MarketplaceSettings
 from dualspan_marketplace.subscriptions.model import SubscriptionName
 from dualspan_runtime.tasks import AsyncRunner, create_celery
+from dualspan_runtime.workers import tell_of_worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ async def open_worker() -> AsyncGenerator[Worker]:
 # Celery finds its app and its tasks as attributes of a module, hence what is constructed here.
 settings = MarketplaceSettings()  # pyright: ignore[reportCallIssue] - read from the environment
 app: Celery = create_celery("marketplace", settings.platform)
+tell_of_worker("marketplace", settings.platform)
 runner = AsyncRunner(open_worker)
 app.conf.beat_schedule = {
     "submissions": {

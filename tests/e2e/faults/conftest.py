@@ -2,12 +2,14 @@
 
 import os
 import subprocess
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 
+from harness.otlp import Receiver, receiving
 from harness.site import Site, open_site, site_folder
 
 ITEMS = 100
@@ -15,13 +17,25 @@ RATE = 10_000.0
 DISK_BYTES = 24 * 1024 * 1024
 
 
+@pytest.fixture(scope="package")
+def receiver() -> Generator[Receiver]:
+    """Where the site's traces go: of frames only, one every two seconds."""
+    with receiving() as opened:
+        yield opened
+
+
 @pytest_asyncio.fixture(scope="package", loop_scope="package")
-async def site(free_port: Callable[[], int]) -> AsyncGenerator[Site]:
+async def site(free_port: Callable[[], int], receiver: Receiver) -> AsyncGenerator[Site]:
+    traces = {
+        "DUALSPAN_OTLP_ENDPOINT": receiver.endpoint,
+        "DUALSPAN_TRACE_RATIO": "0",
+        "DUALSPAN_HISTORIAN_FRAME_TRACE_SECONDS": "2",
+    }
     with ExitStack() as stack:
         folder = stack.enter_context(site_folder("faults"))
         if os.geteuid() == 0:
             stack.enter_context(small_disk(folder / "gateway"))
-        async with open_site(folder, free_port, rate=RATE, items=ITEMS) as opened:
+        async with open_site(folder, free_port, rate=RATE, items=ITEMS, platform_settings=traces) as opened:
             yield opened
 
 

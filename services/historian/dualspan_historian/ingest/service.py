@@ -9,8 +9,11 @@ from typing import Protocol
 
 import numpy as np
 import structlog
+from opentelemetry.trace import Span
 
 from dualspan.historian.v1 import service_pb2
+from dualspan_historian.frame_traces import committing, verifying
+from dualspan_historian.ingest import metrics as ingest_metrics
 from dualspan_historian.ingest.registry import TagRegistry
 from dualspan_historian.ingest.touching import quarters_of, quarters_within
 from dualspan_historian.ingest.verification import EARLIEST, Rules, Verified, accept, has_unknown_tags, verify
@@ -20,6 +23,7 @@ from dualspan_historian.repair.model import Notes, Repair, RepairableGap, Repair
 from dualspan_historian.storage import coverage_store, frame_store, ledger_store, repair_store, touch_store
 from dualspan_historian.storage.frame_store import Reached
 from dualspan_historian.storage.ledger_store import Refusal
+from dualspan_runtime import tracing
 from dualspan_runtime.database import Connection, Database
 
 _log = structlog.stdlib.get_logger()
@@ -89,11 +93,12 @@ class IngestService:
     async def verify(self, stream: Stream, upload: service_pb2.IngestRequest.Upload, notes: Notes) -> Verified:
         """Check one upload, with the newest registrations if need be."""
         asked_at = time.monotonic()
-        table = await self._registry.table(stream.tenant, stream.gateway_id)
-        verified = await asyncio.to_thread(verify, upload, notes, table, self._rules, _now_us())
-        if has_unknown_tags(verified):
-            table = await self._registry.table(stream.tenant, stream.gateway_id, newer_than=asked_at)
+        with verifying(stream, upload.sequence, notes.trace):
+            table = await self._registry.table(stream.tenant, stream.gateway_id)
             verified = await asyncio.to_thread(verify, upload, notes, table, self._rules, _now_us())
+            if has_unknown_tags(verified):
+                table = await self._registry.table(stream.tenant, stream.gateway_id, newer_than=asked_at)
+                verified = await asyncio.to_thread(verify, upload, notes, table, self._rules, _now_us())
         return verified
 
     async def commit(self, stream: Stream, uploads: Sequence[Verified]) -> Committed:
@@ -105,7 +110,11 @@ class IngestService:
         position, refusals = 0, list[Refusal]()
         for part in _parts(uploads):
             compared = [await self._compared(stream, upload) for upload in part]
-            committed = await self._commit(stream, compared)
+            traces = [upload.notes.trace for upload in part if upload.notes.trace is not None]
+            started = time.perf_counter()
+            with committing(stream, traces) as begun:
+                committed = await self._commit(stream, compared, begun)
+            ingest_metrics.COMMIT_SECONDS.observe(time.perf_counter() - started)
             position = committed.sequence
             refusals += committed.refusals
         return Committed(position, tuple(refusals))
@@ -123,7 +132,7 @@ class IngestService:
         fresh = await self._known.without(stream.tenant, upload.frame)
         return replace(accept(upload.sequence, fresh, upload.notes), spans=tuple(spans_of(fresh, repairs)))
 
-    async def _commit(self, stream: Stream, uploads: Sequence[Verified]) -> Committed:
+    async def _commit(self, stream: Stream, uploads: Sequence[Verified], begun: Span | None) -> Committed:
         """Commit uploads in one transaction.
 
         The position's row is locked first, so that two streams of one buffer, the old one not yet gone, wait for each
@@ -138,7 +147,8 @@ class IngestService:
             stored = [upload.stored for upload in fresh if upload.stored is not None]
             refusals = tuple(upload.refusal for upload in fresh if upload.refusal is not None)
             if stored:
-                await frame_store.insert(connection, tenant, gateway_id, epoch, stored)
+                traceparents = _traceparents(fresh, begun)
+                await frame_store.insert(connection, tenant, gateway_id, epoch, stored, traceparents)
             if refusals:
                 await ledger_store.insert_quarantined(connection, tenant, gateway_id, epoch, refusals)
                 await ledger_store.trim_quarantined(connection, tenant, gateway_id, self._rules.quarantine_bytes)
@@ -148,6 +158,7 @@ class IngestService:
             await frame_store.advance_position(
                 connection, tenant, gateway_id, epoch, sequence=position, lineage=lineage, added=added
             )
+        ingest_metrics.count(stored, refusals)
         _log_refusals(stream, refusals)
         self._tell(stream, fresh)
         return Committed(position, refusals)
@@ -195,6 +206,23 @@ def _parts(uploads: Sequence[Verified]) -> list[list[Verified]]:
             parts.append([])
         parts[-1].append(upload)
     return parts
+
+
+def _traceparents(uploads: Sequence[Verified], begun: Span | None) -> list[str | None]:
+    """Return what frames that are stored are sealed in, of each; nothing where none is traced.
+
+    What was committed in a span is sealed in the trace of that span, the other traced frames in their own.
+    """
+    if begun is None:
+        return []
+    own = begun.get_span_context()
+    told = [upload.notes.trace for upload in uploads if upload.stored is not None]
+    return [
+        None
+        if trace is None
+        else tracing.write_traceparent(own if trace.context.trace_id == own.trace_id else trace.context)
+        for trace in told
+    ]
 
 
 def _log_refusals(stream: Stream, refusals: Sequence[Refusal]) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from dualspan_historian.frame_traces import FrameTrace
 from dualspan_historian.model import Gap, GapState
 
 EVERY_TAG = 0
@@ -112,12 +113,14 @@ class Notes:
         repairs: The gaps that its samples fill.
         coverage: How far servers are complete with it.
         lineage: A digest over this frame and all before it; 0 if there is none.
+        trace: Its trace, if it is traced.
     """
 
     gaps: tuple[Gap, ...] = ()
     repairs: tuple[Repair, ...] = ()
     coverage: tuple[Coverage, ...] = field(default=())
     lineage: int = 0
+    trace: FrameTrace | None = None
 
 
 @dataclass(frozen=True, slots=True)

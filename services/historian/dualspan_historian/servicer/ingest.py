@@ -8,6 +8,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from dualspan.historian.v1 import repair_pb2, service_pb2, service_pb2_grpc
 from dualspan_historian.errors import open_first, results_only
+from dualspan_historian.frame_traces import Pace
 from dualspan_historian.ingest.service import Committed, IngestService
 from dualspan_historian.ingest.session import Inbox, Sessions, Upload, opening, run_session
 from dualspan_historian.model import APP_PREFIX, Stream
@@ -45,10 +46,11 @@ class IngestServicer(service_pb2_grpc.IngestServiceServicer):
         principal = current_principal()
         epoch = (await opening(request_iterator)).epoch
         stream = Stream(principal.tenant, _source(principal), epoch)
+        pace = Pace(self._settings.frame_trace_seconds)
         inbox = Inbox(self._settings.max_waiting_bytes, self._settings.max_in_flight)
         async with self._sessions.hold(stream, inbox):
-            yield self._opened(await self._service.open(stream))
-            session = run_session(self._service, stream, _uploads(request_iterator, stream), inbox)
+            yield self._opened(await self._service.open(stream), pace)
+            session = run_session(self._service, stream, _uploads(request_iterator, stream, pace), inbox)
             async with aclosing(session):
                 async for committed in session:
                     yield _ack(committed)
@@ -63,7 +65,7 @@ class IngestServicer(service_pb2_grpc.IngestServiceServicer):
         found = await self._service.repairable(principal.tenant, wanted)
         return repair_pb2.ListRepairableGapsResponse(gaps=[answers.repairable(principal.tenant, one) for one in found])
 
-    def _opened(self, reached: Reached) -> service_pb2.IngestResponse:
+    def _opened(self, reached: Reached, pace: Pace) -> service_pb2.IngestResponse:
         clock = Timestamp()
         clock.GetCurrentTime()
         return service_pb2.IngestResponse(
@@ -75,6 +77,7 @@ class IngestServicer(service_pb2_grpc.IngestServiceServicer):
                 max_in_flight=self._settings.max_in_flight,
                 max_upload_bytes=self._settings.max_upload_bytes,
                 clock=clock,
+                trace_interval=pace.interval,
             )
         )
 
@@ -84,11 +87,13 @@ def _source(principal: Principal) -> str:
     return APP_PREFIX + principal.id if principal.kind is PrincipalKind.APP else principal.id
 
 
-async def _uploads(requests: AsyncIterator[service_pb2.IngestRequest], stream: Stream) -> AsyncGenerator[Upload]:
+async def _uploads(
+    requests: AsyncIterator[service_pb2.IngestRequest], stream: Stream, pace: Pace
+) -> AsyncGenerator[Upload]:
     async for request in requests:
         if request.WhichOneof("message") != "upload":
             raise open_first()
-        told = notes(request.upload)
+        told = notes(request.upload, pace.heard(request.upload))
         if stream.is_app and (told.gaps or told.repairs or told.coverage):
             raise results_only()
         yield request.upload, told

@@ -7,6 +7,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from dualspan.historian.v1 import repair_pb2, resources_pb2, service_pb2
+from dualspan_historian.frame_traces import FrameTrace
 from dualspan_historian.model import Gap
 from dualspan_historian.repair.model import Coverage, Missing, Notes, OpenHole, Repair, TagStart
 from dualspan_historian.servicer.times import read_optional_time
@@ -19,13 +20,14 @@ _LONGEST_INTERVAL = 366 * 86_400_000_000
 _LARGEST = (1 << 63) - 1
 
 
-def notes(upload: service_pb2.IngestRequest.Upload) -> Notes:
-    """Return the gaps, repairs and coverage of an upload."""
+def notes(upload: service_pb2.IngestRequest.Upload, trace: FrameTrace | None = None) -> Notes:
+    """Return the gaps, repairs and coverage of an upload; its trace has been judged."""
     return Notes(
         gaps=_gaps(upload.gaps),
         repairs=tuple(_repair(repair) for repair in upload.repairs if _gap_id(repair.gap)),
         coverage=tuple(_coverage(one) for one in upload.coverage),
         lineage=upload.lineage & _LARGEST,
+        trace=trace,
     )
 
 

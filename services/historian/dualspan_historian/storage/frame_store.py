@@ -77,9 +77,10 @@ SET committed_sequence = $4, commit_time = clock_timestamp(), committed_frames =
 WHERE tenant_id = $1 AND gateway_id = $2 AND epoch = $3
 """
 _INSERT = """
-INSERT INTO frame (tenant_id, gateway_id, epoch, sequence, t_min, t_max, sample_count, decoded_bytes, payload)
+INSERT INTO frame
+    (tenant_id, gateway_id, epoch, sequence, t_min, t_max, sample_count, decoded_bytes, payload, traceparent)
 SELECT $1, $2, $3::bigint, *
-FROM unnest($4::bigint[], $5::bigint[], $6::bigint[], $7::integer[], $8::bigint[], $9::bytea[])
+FROM unnest($4::bigint[], $5::bigint[], $6::bigint[], $7::integer[], $8::bigint[], $9::bytea[], $10::text[])
     AS given (sequence)
 ORDER BY given.sequence
 """
@@ -92,6 +93,13 @@ SELECT frame.gateway_id, frame.epoch, frame.sequence, frame.payload
 FROM unnest($2::text[], $3::bigint[], $4::bigint[]) AS wanted (gateway_id, epoch, sequence)
 JOIN frame ON frame.tenant_id = $1 AND frame.gateway_id = wanted.gateway_id AND frame.epoch = wanted.epoch
     AND frame.sequence = wanted.sequence
+"""
+_TRACEPARENTS = """
+SELECT frame.traceparent
+FROM unnest($2::text[], $3::bigint[], $4::bigint[]) AS wanted (gateway_id, epoch, sequence)
+JOIN frame ON frame.tenant_id = $1 AND frame.gateway_id = wanted.gateway_id AND frame.epoch = wanted.epoch
+    AND frame.sequence = wanted.sequence
+WHERE frame.traceparent IS NOT NULL ORDER BY frame.arrival
 """
 _OLDEST = f"""
 SELECT {KEY} FROM frame
@@ -166,8 +174,15 @@ async def advance_position(
     await connection.execute(_ADVANCE, tenant, gateway_id, epoch, sequence, *added, lineage)
 
 
-async def insert(connection: Connection, tenant: str, gateway_id: str, epoch: int, frames: Sequence[NewFrame]) -> None:
-    """Store frames, which lie in rising order of sequence."""
+async def insert(
+    connection: Connection,
+    tenant: str,
+    gateway_id: str,
+    epoch: int,
+    frames: Sequence[NewFrame],
+    traceparents: Sequence[str | None] = (),
+) -> None:
+    """Store frames, which lie in rising order of sequence, and the traces of those that have one."""
     await connection.execute(
         _INSERT,
         tenant,
@@ -179,6 +194,7 @@ async def insert(connection: Connection, tenant: str, gateway_id: str, epoch: in
         [frame.sample_count for frame in frames],
         [frame.decoded_bytes for frame in frames],
         [frame.payload for frame in frames],
+        traceparents,
     )
 
 
@@ -204,6 +220,18 @@ async def payloads(
 async def lock_oldest(connection: Connection, tenant: str, gateway_id: str, most: int) -> list[FrameKey]:
     """Return and lock a gateway's oldest frames, in order of arrival; leaves out what another sealer has."""
     return [FrameKey(*row) for row in await connection.fetch(_OLDEST, tenant, gateway_id, most)]
+
+
+async def traceparents(connection: Connection, tenant: str, keys: Sequence[FrameKey]) -> list[str]:
+    """Return the traces of those frames that are traced."""
+    rows = await connection.fetch(
+        _TRACEPARENTS,
+        tenant,
+        [key.gateway_id for key in keys],
+        [key.epoch for key in keys],
+        [key.sequence for key in keys],
+    )
+    return [row[0] for row in rows]
 
 
 async def delete(connection: Connection, tenant: str, gateway_id: str, gone: Sequence[FrameKey]) -> None:

@@ -8,10 +8,12 @@ import structlog
 
 from dualspan.frame.v1 import frame_pb2
 from dualspan_frame import DecodeLimits, decode_frame
+from dualspan_historian.frame_traces import sealing
 from dualspan_historian.storage import frame_store, segment_store
 from dualspan_historian.storage.frame_store import FrameKey
 from dualspan_historian.storage.segment_store import Change
 from dualspan_historian.storage.segments import Sealed, seal
+from dualspan_runtime import tracing
 from dualspan_runtime.database import Connection, Database
 
 _log = structlog.stdlib.get_logger()
@@ -48,10 +50,19 @@ class Sealer:
             taken = self._first(keys)
             if not taken:
                 return 0
-            payloads = await frame_store.payloads(connection, tenant, taken)
-            ordered = [payloads[key.gateway_id, key.epoch, key.sequence] for key in taken]
-            sealed = await asyncio.to_thread(_seal, ordered)
-            await self._store(connection, tenant, gateway_id, taken, sealed)
+            traces = await frame_store.traceparents(connection, tenant, taken) if tracing.is_on() else []
+            with sealing(tenant, gateway_id, traces) as begun:
+                payloads = await frame_store.payloads(connection, tenant, taken)
+                ordered = [payloads[key.gateway_id, key.epoch, key.sequence] for key in taken]
+                sealed = await asyncio.to_thread(_seal, ordered)
+                await self._store(connection, tenant, gateway_id, taken, sealed)
+                begun.set_attributes(
+                    {
+                        "dualspan.frames": len(taken),
+                        "dualspan.samples": sealed.taken_samples,
+                        "dualspan.segments": len(sealed.segments),
+                    }
+                )
         _log.info(
             "sealed",
             tenant=tenant,

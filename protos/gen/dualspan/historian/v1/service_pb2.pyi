@@ -96,6 +96,7 @@ class IngestRequest(_message.Message):
         REPAIRS_FIELD_NUMBER: _builtins.int
         COVERAGE_FIELD_NUMBER: _builtins.int
         LINEAGE_FIELD_NUMBER: _builtins.int
+        TRACE_FIELD_NUMBER: _builtins.int
         sequence: _builtins.int
         """From 1, rising within the epoch; holes are allowed, repeats are dropped."""
         lineage: _builtins.int
@@ -122,6 +123,10 @@ class IngestRequest(_message.Message):
         def coverage(self) -> _containers.RepeatedCompositeFieldContainer[_repair_pb2.Coverage]:
             """How far servers are complete with this upload."""
 
+        @_builtins.property
+        def trace(self) -> Global___IngestRequest.Trace:
+            """That this upload is traced; the historian has said how often one may be."""
+
         def __init__(
             self,
             *,
@@ -131,10 +136,45 @@ class IngestRequest(_message.Message):
             repairs: _abc.Iterable[_repair_pb2.Repair] | None = ...,
             coverage: _abc.Iterable[_repair_pb2.Coverage] | None = ...,
             lineage: _builtins.int = ...,
+            trace: Global___IngestRequest.Trace | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _typing.Literal["frame", b"frame"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["frame", b"frame", "trace", b"trace"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["coverage", b"coverage", "frame", b"frame", "gaps", b"gaps", "lineage", b"lineage", "repairs", b"repairs", "sequence", b"sequence"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["coverage", b"coverage", "frame", b"frame", "gaps", b"gaps", "lineage", b"lineage", "repairs", b"repairs", "sequence", b"sequence", "trace", b"trace"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class Trace(_message.Message):
+        """The gateway's part of an upload's trace. The platform records it in the
+        gateway's name: nothing but the platform can be reached from a plant.
+        """
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        TRACEPARENT_FIELD_NUMBER: _builtins.int
+        STORE_TIME_FIELD_NUMBER: _builtins.int
+        SEND_TIME_FIELD_NUMBER: _builtins.int
+        traceparent: _builtins.str
+        """The gateway's span, by W3C Trace Context."""
+        @_builtins.property
+        def store_time(self) -> _timestamp_pb2.Timestamp:
+            """When the frame was on the gateway's disk, by the gateway's clock."""
+
+        @_builtins.property
+        def send_time(self) -> _timestamp_pb2.Timestamp:
+            """When it was sent, by the same."""
+
+        def __init__(
+            self,
+            *,
+            traceparent: _builtins.str = ...,
+            store_time: _timestamp_pb2.Timestamp | None = ...,
+            send_time: _timestamp_pb2.Timestamp | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["send_time", b"send_time", "store_time", b"store_time"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["send_time", b"send_time", "store_time", b"store_time", "traceparent", b"traceparent"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -183,6 +223,7 @@ class IngestResponse(_message.Message):
         COMMITTED_LINEAGE_FIELD_NUMBER: _builtins.int
         COMMITTED_TIME_FIELD_NUMBER: _builtins.int
         COMPLETE_TIME_FIELD_NUMBER: _builtins.int
+        TRACE_INTERVAL_FIELD_NUMBER: _builtins.int
         committed_sequence: _builtins.int
         """The highest sequence of this epoch that is committed; 0 if none. The
         gateway drops what it has up to here and sends what comes after.
@@ -211,6 +252,10 @@ class IngestResponse(_message.Message):
             samples are older than their commit.
             """
 
+        @_builtins.property
+        def trace_interval(self) -> _duration_pb2.Duration:
+            """One upload is traced in each such span of time; unset: none is."""
+
         def __init__(
             self,
             *,
@@ -221,10 +266,11 @@ class IngestResponse(_message.Message):
             committed_lineage: _builtins.int = ...,
             committed_time: _timestamp_pb2.Timestamp | None = ...,
             complete_time: _timestamp_pb2.Timestamp | None = ...,
+            trace_interval: _duration_pb2.Duration | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "committed_time", b"committed_time", "complete_time", b"complete_time"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "committed_time", b"committed_time", "complete_time", b"complete_time", "trace_interval", b"trace_interval"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "committed_lineage", b"committed_lineage", "committed_sequence", b"committed_sequence", "committed_time", b"committed_time", "complete_time", b"complete_time", "max_in_flight", b"max_in_flight", "max_upload_bytes", b"max_upload_bytes"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "committed_lineage", b"committed_lineage", "committed_sequence", b"committed_sequence", "committed_time", b"committed_time", "complete_time", b"complete_time", "max_in_flight", b"max_in_flight", "max_upload_bytes", b"max_upload_bytes", "trace_interval", b"trace_interval"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
