@@ -34,6 +34,7 @@ from dualspan_runtime.logs import configure_logging
 from dualspan_runtime.metrics import RpcMetrics, serve_metrics
 from dualspan_runtime.migrations import SchemaMismatchError
 from dualspan_runtime.permissions import MethodPolicy, read_policies
+from dualspan_runtime.readings import Reading, again_and_again
 from dualspan_runtime.settings import CONFIGURATION_ERROR, GatewayFacingSettings, ServiceSettings
 from dualspan_runtime.status.service import Status
 from dualspan_runtime.status.servicer import StatusServicer
@@ -285,6 +286,7 @@ async def start_server(
     background: Sequence[Background] = (),
     grants: Grants | None = None,
     status: Status | None = None,
+    readings: Sequence[Reading] = (),
 ) -> AsyncGenerator[Server]:
     """Runs a service's server while the context lasts.
 
@@ -296,18 +298,21 @@ async def start_server(
         background: Functions that run beside it, supervised.
         grants: What apps may do here; nothing without it.
         status: What it says of itself to whoever runs the platform; nothing without it.
+        readings: Sets gauges; taken while metrics are served.
 
     Raises:
         MissingPermissionError: A method does not say who may call it.
         ListenError: A port cannot be listened on.
     """
     offered = listeners if status is None else [_with_status(listener, status) for listener in listeners]
-    readings = [] if status is None else [status.run]
+    of_status = [] if status is None else [status.run]
+    taken = [*readings, *([status.read_queue] if status is not None and status.has_queue else [])]
+    measuring = [again_and_again(read) for read in taken] if settings.metrics_listen else []
     server = Server(settings, trust, offered, grants)
     with serve_metrics(settings.metrics_listen):
         try:
             await server.start()
-            async with supervised([*server.background, *background, *readings]):
+            async with supervised([*server.background, *background, *of_status, *measuring]):
                 _log.info("ready", service=name)
                 yield server
         finally:

@@ -44,6 +44,7 @@ from dualspan_historian.servicer.events import EventServicer
 from dualspan_historian.servicer.historian import HistorianServicer
 from dualspan_historian.servicer.ingest import IngestServicer
 from dualspan_historian.settings import HistorianSettings
+from dualspan_historian.storage.backlog import BacklogMetrics
 from dualspan_runtime.broker import connect
 from dualspan_runtime.channels import open_channel
 from dualspan_runtime.database import Database
@@ -111,6 +112,7 @@ async def build_trusting(settings: HistorianSettings, trust: Trust) -> AsyncGene
                 background=[publisher.run, trigger.run, hub.run, grants.run, reports_of_reads.run],
                 grants=grants,
                 status=Status("historian", database, settings.platform, has_queue=True),
+                readings=[BacklogMetrics(database).read],
             ) as server:
                 yield server
 

@@ -46,6 +46,7 @@ from dualspan_onboarding.service.discovery import Discovery
 from dualspan_onboarding.service.enrolment import Enrolment
 from dualspan_onboarding.service.evidence import count_plants
 from dualspan_onboarding.service.fleet import Fleet
+from dualspan_onboarding.service.fleet_metrics import FleetMetrics
 from dualspan_onboarding.service.gateways import Gateways
 from dualspan_onboarding.service.mapping import Mappings
 from dualspan_onboarding.service.mapping_changes import MappingChanges
@@ -251,6 +252,7 @@ async def build(
         parts = _parts(settings, database, identity, to_historian, timing or Timing(), limits or Limits())
         background = [parts.wakeups.run, partial(_reconciler(parts).run, parts.wakeups)]
         status = Status("onboarding", database, platform, evidence=count_plants)
+        fleet = FleetMetrics(database, (timing or Timing()).offline_after)
         async with start_server(
             "onboarding",
             settings,
@@ -258,6 +260,7 @@ async def build(
             listeners=_listeners(settings, parts),
             background=background,
             status=status,
+            readings=[fleet.read],
         ) as server:
             yield server
 

@@ -1,12 +1,14 @@
 """How a service is, counted when it is asked; and the readings that growth is told from."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from typing import TypeAlias
 
 import structlog
+from prometheus_client import Gauge
 
 from dualspan_runtime.clocks import warn_of_clock
 from dualspan_runtime.database import Connection, Database
@@ -25,6 +27,7 @@ _KEPT = timedelta(days=8)
 # More often than readings are taken: who begins in the middle of an hour takes that hour's, too.
 _PAUSE_SECONDS = 600.0
 _BROKER_SECONDS = 2.0
+_WAITING = Gauge("dualspan_queue_tasks", "Tasks that wait for a worker", ["queue"])
 _log = structlog.stdlib.get_logger()
 
 
@@ -79,6 +82,11 @@ class Status:
         except BrokerError as error:
             _log.warning("the broker does not say how many tasks wait", error=str(error))
             return None
+
+    async def read_queue(self) -> None:
+        """Sets the gauge of how many tasks wait; it tells nothing while the broker does not."""
+        waiting = await self.waiting()
+        _WAITING.labels(self.service).set(math.nan if waiting is None else waiting)
 
     async def evidence(self) -> Sequence[Evidence]:
         """What the data show, over all tenants."""

@@ -1,6 +1,7 @@
 """Gateways, their enrolment tokens and the streams that speak for them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from asyncpg import Record
@@ -15,6 +16,18 @@ _COLUMNS = """
     buffered_frames, buffered_bytes, oldest_buffered_age_us, buffer_full, clock_offset_us, received_samples,
     overflowed_samples, memory_bytes
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """Gateways together: how many, and of those online the worst of each; microseconds."""
+
+    enrolled: int
+    online: int
+    full: int
+    oldest_buffered_us: int
+    clock_offset_us: int
+    first_expiry: datetime | None
 
 
 def _gateway(row: Record) -> Gateway:
@@ -57,6 +70,23 @@ async def insert(connection: Connection, name: GatewayName, display_name: str, s
         site,
     )
     return row is not None
+
+
+async def summary(connection: Connection, offline_after: timedelta) -> Fleet:
+    """All gateways that have enrolled and are not revoked, together; of every tenant in a platform transaction."""
+    row = await connection.fetchrow(
+        """WITH known AS (
+            SELECT *, session_id IS NOT NULL AND last_seen_at > now() - $1::interval AS online FROM gateway
+            WHERE enrolled_at IS NOT NULL AND revoked_at IS NULL
+        )
+        SELECT count(*), count(*) FILTER (WHERE online), count(*) FILTER (WHERE online AND buffer_full),
+            coalesce(max(oldest_buffered_age_us) FILTER (WHERE online), 0),
+            coalesce(max(abs(clock_offset_us)) FILTER (WHERE online), 0),
+            min(certificate_expire_at) FILTER (WHERE online)
+        FROM known""",
+        offline_after,
+    )
+    return Fleet(0, 0, 0, 0, 0, None) if row is None else Fleet(*row)
 
 
 async def find(connection: Connection, name: GatewayName, offline_after: timedelta) -> Gateway | None:
