@@ -54,6 +54,13 @@ app.kubernetes.io/component: {{ .component }}
 - {name: DUALSPAN_APPS_URL, value: {{ .Values.apps.url | quote }}}
 - {name: DUALSPAN_LOG_FORMAT, value: {{ .Values.logFormat }}}
 - {name: DUALSPAN_LOG_LEVEL, value: {{ .Values.logLevel }}}
+{{- with .Values.observability.tracing }}
+{{- if .endpoint }}
+- {name: DUALSPAN_OTLP_ENDPOINT, value: {{ .endpoint | quote }}}
+- {name: DUALSPAN_TRACE_RATIO, value: {{ .ratio | quote }}}
+- {name: DUALSPAN_HISTORIAN_FRAME_TRACE_SECONDS, value: {{ .frameSeconds | quote }}}
+{{- end }}
+{{- end }}
 {{- end -}}
 
 {{/* The database of one service, under its own role. The password is expanded by Kubernetes. */}}

@@ -12,7 +12,7 @@ _BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0,
 DATABASE_REASONS = ("unavailable", "timeout", "conflict", "disk_full")
 _CALLS = Counter("dualspan_rpc_calls", "Calls that ended", ["method", "code"])
 _SECONDS = Histogram(
-    "dualspan_rpc_seconds", "How long calls took; of streams, how long they lasted", ["method"], buckets=_BUCKETS
+    "dualspan_rpc_seconds", "How long calls took, and how long streams lasted", ["method", "kind"], buckets=_BUCKETS
 )
 _RUNNING = Gauge("dualspan_rpc_running", "Calls that run now, streams among them", ["method"])
 _CONNECTIONS = Gauge("dualspan_database_connections", "Connections in the pool", ["schema", "state"])
@@ -26,9 +26,14 @@ _DATABASE_ERRORS = Counter(
 
 
 class RpcMetrics:
-    """Counts and times calls; remembers the labelled metrics, whose look-up costs more than their use."""
+    """Counts and times calls; remembers the labelled metrics, whose look-up costs more than their use.
 
-    def __init__(self) -> None:
+    Args:
+        unary: The methods that are no streams.
+    """
+
+    def __init__(self, unary: frozenset[str]) -> None:
+        self._unary = unary
         self._running: dict[str, Gauge] = {}
         self._seconds: dict[str, Histogram] = {}
         self._calls: dict[tuple[str, str], Counter] = {}
@@ -38,7 +43,7 @@ class RpcMetrics:
         gauge = self._running.get(method)
         if gauge is None:
             gauge = self._running[method] = _RUNNING.labels(method)
-            self._seconds[method] = _SECONDS.labels(method)
+            self._seconds[method] = _SECONDS.labels(method, "unary" if method in self._unary else "stream")
         gauge.inc()
 
     def finished(self, method: str, code: str, seconds: float) -> None:

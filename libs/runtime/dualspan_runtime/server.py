@@ -132,7 +132,6 @@ class Server:
         self._listeners = listeners
         self._revocations = RevocationWatch(trust)
         self._authenticator = Authenticator(KeyRing(trust), settings.platform.service_secret.get_secret_value())
-        self._metrics = RpcMetrics()
         self._health = HealthServicer()
         hosts = [host for listener in listeners for host in listener.hosts]
         self.certificate = ServerCertificate(trust, list(dict.fromkeys(hosts))) if hosts else None
@@ -211,13 +210,14 @@ class Server:
         _log.info("listening", listener=listener.kind.value, port=self._ports[listener.kind])
 
     def _interceptors(self, listener: Listener, policies: Mapping[str, MethodPolicy]) -> list[CallInterceptor]:
+        unary = frozenset(method for method, policy in policies.items() if policy.unary)
         return [
             *([TracingInterceptor()] if tracing.is_on() else []),
-            TelemetryInterceptor(self._metrics),
+            TelemetryInterceptor(RpcMetrics(unary)),
             ErrorInterceptor(
                 self._settings.default_deadline_seconds,
                 self._settings.maximum_deadline_seconds,
-                frozenset(method for method, policy in policies.items() if policy.unary),
+                unary,
             ),
             AuthorisationInterceptor(
                 listener.kind, policies, self._authenticator, self._revocations, self.streams, self._grants
