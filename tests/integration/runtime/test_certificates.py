@@ -96,6 +96,6 @@ async def test_metrics_tell_rate_errors_and_duration_of_each_method(
     lines = dict(line.rsplit(" ", 1) for line in text.splitlines() if line.startswith("dualspan_"))
     assert float(lines[f'dualspan_rpc_calls_total{{code="OK",{method}}}']) >= 1
     assert float(lines[f'dualspan_rpc_calls_total{{code="UNAUTHENTICATED",{method}}}']) >= 1
-    assert float(lines[f"dualspan_rpc_seconds_count{{kind="unary",{method}}}"]) >= 2
+    assert float(lines[f'dualspan_rpc_seconds_count{{kind="unary",{method}}}']) >= 2
     assert float(lines[f"dualspan_rpc_running{{{method}}}"]) == 0
     assert 'dualspan_database_connections{schema="identity",state="open"}' in lines

@@ -25,12 +25,16 @@ OF_A_SCRAPE = frozenset({"job", "instance", "component"})
 OF_PROMETHEUS: Mapping[str, frozenset[str]] = {"up": frozenset(), "ALERTS": frozenset({"alertname", "alertstate"})}
 SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count"), "gauge": ("",)}
 
+_COUNTS = re.compile(r"^from prometheus_client import .*(Counter|Gauge|Histogram)", re.MULTILINE)
+
 
 def counting_modules() -> Iterator[str]:
     """Every module of the platform that makes metrics."""
     for package in [*ROOT.glob("libs/*/dualspan_*"), *ROOT.glob("services/*/dualspan_*")]:
         for path in sorted(package.rglob("*.py")):
-            if re.search(r"^from prometheus_client import .*(Counter|Gauge|Histogram)", path.read_text("utf-8"), re.M):
+            if re.search(
+                r"^from prometheus_client import .*(Counter|Gauge|Histogram)", path.read_text("utf-8"), re.MULTILINE
+            ):
                 yield ".".join(path.relative_to(package.parent).with_suffix("").parts)
 
 
