@@ -1,6 +1,8 @@
 """What charts/dualspan makes of its values."""
 
+import json
 import re
+from pathlib import Path
 
 import pytest
 import yaml
@@ -84,3 +86,51 @@ def test_apps_on_the_cluster_are_asked_for_and_only_workers_have_an_account(helm
 def test_simulation_refuses_another_tenant(helm: str) -> None:
     with pytest.raises(AssertionError, match="belong to the tenant home"):
         run(helm, "template", "dualspan", CHART, *chart_values(), "--set", "firstUser.tenant=other")
+
+
+def test_what_watches_the_platform_is_asked_for_and_finds_what_it_looks_for(helm: str) -> None:
+    plain = [each for each in yaml.safe_load_all(run(helm, "template", "dualspan", CHART, *chart_values())) if each]
+    assert not {each["kind"] for each in plain} & {"ServiceMonitor", "PrometheusRule", "ConfigMap"}
+    asked = ("serviceMonitor.enabled=true", "prometheusRule.enabled=true", "dashboards.enabled=true")
+    more = ("serviceMonitor.labels.release=prometheus", "tracing.endpoint=http://tempo:4317", "tracing.ratio=0.5")
+    options = [part for value in (*asked, *more) for part in ("--set", f"observability.{value}")]
+    rendered = run(helm, "template", "dualspan", CHART, *chart_values(), *options)
+    objects = [each for each in yaml.safe_load_all(rendered) if each]
+    by_kind = {kind: [each for each in objects if each["kind"] == kind] for kind in {each["kind"] for each in objects}}
+
+    (monitor,) = by_kind["ServiceMonitor"]
+    assert monitor["metadata"]["labels"]["release"] == "prometheus"
+    wanted = monitor["spec"]["selector"]["matchLabels"].items()
+    (service,) = [each for each in by_kind["Service"] if wanted <= each["metadata"]["labels"].items()]
+    assert [port["name"] for port in service["spec"]["ports"]] == [monitor["spec"]["endpoints"][0]["port"]]
+    templates = {each["metadata"]["name"]: each["spec"]["template"] for each in by_kind["Deployment"]}
+    serving = {
+        name.removeprefix("dualspan-")
+        for name, template in templates.items()
+        if service["spec"]["selector"].items() <= template["metadata"]["labels"].items()
+        and any(port["name"] == "metrics" for each in template["spec"]["containers"] for port in each.get("ports", ()))
+    }
+    services = {"identity", "onboarding", "historian", "analytics", "marketplace"}
+    assert serving == services | {"worker-beat", "analytics-worker-beat", "marketplace-worker-beat"}
+
+    (rules,) = by_kind["PrometheusRule"]
+    assert rules["spec"] == yaml.safe_load((Path(CHART) / "files/alerts.yaml").read_text("utf-8"))
+    boards = {name: json.loads(text) for each in by_kind["ConfigMap"] for name, text in each["data"].items()}
+    assert boards == {
+        f"dualspan-{path.name}": json.loads(path.read_text("utf-8")) for path in Path(CHART).glob("files/dashboards/*")
+    }
+    assert {each["metadata"]["labels"]["grafana_dashboard"] for each in by_kind["ConfigMap"]} == {"1"}
+
+    for name, template in templates.items():
+        told = {each["name"]: each.get("value") for each in template["spec"]["containers"][0].get("env", ())}
+        if "simulation" not in name:
+            assert (told["DUALSPAN_OTLP_ENDPOINT"], told["DUALSPAN_TRACE_RATIO"]) == ("http://tempo:4317", "0.5")
+
+
+def test_a_wrong_way_to_watch_is_named(helm: str) -> None:
+    for value, named in (("tracing.ratio=2", "ratio"), ("tracing.endpoint=tempo", "endpoint"), ("traces=x", "traces")):
+        with pytest.raises(AssertionError, match=named):
+            run(helm, "template", "dualspan", CHART, *chart_values(), "--set", f"observability.{value}")
+    off = ("metricsPort=0", "observability.serviceMonitor.enabled=true")
+    with pytest.raises(AssertionError, match="metricsPort is 0"):
+        run(helm, "template", "dualspan", CHART, *chart_values(), *(part for each in off for part in ("--set", each)))

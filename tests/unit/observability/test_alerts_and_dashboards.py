@@ -170,3 +170,22 @@ def test_a_dashboard_is_one_that_grafana_takes(name: str) -> None:
 def test_the_dashboards_are_of_one_family() -> None:
     assert len({board["uid"] for board in DASHBOARDS.values()}) == len(DASHBOARDS) == 3
     assert all("dualspan" in board["tags"] for board in DASHBOARDS.values())
+
+
+def test_prometheus_of_compose_asks_whoever_serves_metrics() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))["services"]
+    serving = set[str]()
+    for name, service in services.items():
+        told = service.get("environment", {})
+        is_worker = "celery" in service.get("entrypoint", ())
+        listens = "DUALSPAN_WORKER_METRICS_LISTEN" if is_worker else f"DUALSPAN_{name.upper()}_METRICS_LISTEN"
+        if told.get(listens) == "0.0.0.0:9400":
+            serving.add(name)
+    (job,) = yaml.safe_load((ROOT / "observability/prometheus.yml").read_text("utf-8"))["scrape_configs"]
+    assert job["job_name"] == "dualspan"
+    asked = {each["labels"]["component"]: each["targets"] for each in job["static_configs"]}
+    assert asked == {name: [f"{name}:9400"] for name in serving}
+    assert len(serving) == 8
+    mounted = {part.split(":")[0] for name in ("prometheus", "grafana", "tempo") for part in services[name]["volumes"]}
+    assert all((ROOT / path).exists() for path in mounted if path.startswith("./"))
+    assert {services[name]["profiles"][0] for name in ("prometheus", "grafana", "tempo")} == {"observability"}
