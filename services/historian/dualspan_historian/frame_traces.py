@@ -6,7 +6,7 @@ for many frames at once is a part of the first one's trace and linked from the o
 
 import time
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 from google.protobuf.duration_pb2 import Duration
@@ -20,6 +20,8 @@ from dualspan_runtime import tracing
 _DAY_US = 86_400_000_000
 # A buffer keeps a frame for a week, unless it is told otherwise.
 _LONGEST_US = 31 * _DAY_US
+# Most frames are not traced, and this is all that they cost.
+_NOTHING: AbstractContextManager[None] = nullcontext()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +65,13 @@ class Pace:
         return FrameTrace(context, _micros(upload.trace.store_time), _micros(upload.trace.send_time))
 
 
-@contextmanager
-def verifying(stream: Stream, sequence: int, trace: FrameTrace | None) -> Generator[None]:
+def verifying(stream: Stream, sequence: int, trace: FrameTrace | None) -> AbstractContextManager[object]:
     """Record that a frame came and is verified, if it is traced."""
-    if trace is None:
-        yield
-        return
+    return _NOTHING if trace is None else _verifying(stream, sequence, trace)
+
+
+@contextmanager
+def _verifying(stream: Stream, sequence: int, trace: FrameTrace) -> Generator[None]:
     about = {**_about(stream), "dualspan.frame.sequence": sequence}
     started, ended = _believable(trace, time.time_ns() // 1000)
     tracing.record_elsewhere(trace.context, "buffer frame", started * 1000, ended * 1000, about)
@@ -76,15 +79,12 @@ def verifying(stream: Stream, sequence: int, trace: FrameTrace | None) -> Genera
         yield
 
 
-@contextmanager
-def committing(stream: Stream, traces: Sequence[FrameTrace]) -> Generator[Span | None]:
+def committing(stream: Stream, traces: Sequence[FrameTrace]) -> AbstractContextManager[Span | None]:
     """Record that a group of frames is committed, if one of them is traced; it is a part of the first one's trace."""
     if not traces:
-        yield None
-        return
+        return _NOTHING
     first, others = traces[0].context, [trace.context for trace in traces[1:]]
-    with tracing.span("commit frames", parent=first, links=others, attributes=_about(stream)) as begun:
-        yield begun
+    return tracing.span("commit frames", parent=first, links=others, attributes=_about(stream))
 
 
 @contextmanager

@@ -1,0 +1,93 @@
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from opentelemetry.sdk.trace.sampling import Decision
+from opentelemetry.trace import SpanContext, TraceFlags
+
+from dualspan_runtime import tracing
+from dualspan_runtime.tracing.sampling import AtMost
+from dualspan_runtime.tracing.spans import summary_of
+
+IDS = st.tuples(st.integers(1, 2**128 - 1), st.integers(1, 2**64 - 1), st.sampled_from((0, 1)))
+
+
+@given(IDS)
+def test_what_is_written_is_read(ids: tuple[int, int, int]) -> None:
+    trace_id, span_id, flags = ids
+    written = tracing.write_traceparent(SpanContext(trace_id, span_id, is_remote=False, trace_flags=TraceFlags(flags)))
+    read = tracing.read_traceparent(written)
+    assert read is not None
+    assert (read.trace_id, read.span_id, read.trace_flags, read.is_remote) == (*ids, True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "00",
+        f"00-{'0' * 32}-{'b' * 16}-01",  # clause 3.2.2.3: all zeros stand for none
+        f"00-{'a' * 32}-{'0' * 16}-01",
+        f"00-{'A' * 32}-{'b' * 16}-01",  # lower case only
+        f"00-{'a' * 32}-{'b' * 16}-01-more",
+        f"ff-{'a' * 32}-{'b' * 16}-01",
+        f"00-{'a' * 32}-{'b' * 16}-01\n",
+        "x" * 10_000,
+    ],
+)
+def test_what_is_no_traceparent_is_none(text: str) -> None:
+    assert tracing.read_traceparent(text) is None
+
+
+def test_the_other_flags_are_nobodys_business() -> None:
+    read = tracing.read_traceparent(f"00-{'a' * 32}-{'b' * 16}-fe")
+    assert read is not None
+    assert not read.trace_flags.sampled
+
+
+@pytest.mark.parametrize(
+    ("query", "summary"),
+    [
+        ("SELECT a, b FROM tag WHERE id = $1", "SELECT tag"),
+        ("\n  INSERT INTO frame\n    (tenant_id) SELECT * FROM unnest($1)", "INSERT frame"),
+        ("SELECT f.payload FROM unnest($1) AS wanted JOIN frame ON true", "SELECT"),
+        ("UPDATE tag SET x = 1", "UPDATE tag"),
+        ("DELETE FROM ONLY segment USING unnest($1)", "DELETE segment"),
+        ("WITH clock AS (INSERT INTO touched_clock VALUES (1)) SELECT 1", "WITH touched_clock"),
+        ("BEGIN READ ONLY; SET LOCAL dualspan.tenant = 'home'", "BEGIN"),
+        ("COMMIT", "COMMIT"),
+        ("", ""),
+    ],
+)
+def test_a_statement_is_named_by_its_verb_and_first_table(query: str, summary: str) -> None:
+    assert summary_of(query) == summary
+
+
+def test_callers_fill_no_more_than_their_share() -> None:
+    sampler = AtMost(5)
+    taken = [sampler.should_sample(None, 1, "call").decision for _ in range(20)]
+    # What comes in meanwhile is less than one.
+    assert taken[:5] == [Decision.RECORD_AND_SAMPLE] * 5
+    assert Decision.RECORD_AND_SAMPLE not in taken[6:]
+
+
+def test_where_nothing_is_traced_nothing_is_recorded() -> None:
+    assert not tracing.is_on()
+    with tracing.span("work") as work:
+        assert not work.is_recording()
+        assert tracing.current_traceparent() == ""
+        assert tracing.begin_call("/a.B/C") is None
+    with tracing.statement("SELECT 1", "historian"):
+        assert tracing.current_ids() is None
+
+
+def test_where_nothing_is_traced_what_records_and_sends_is_not_even_loaded() -> None:
+    # Of the SDK, the client of Redis loads its metrics by itself.
+    code = (
+        "import sys, dualspan_historian.__main__\n"
+        "print([name for name in sys.modules if name.startswith(('opentelemetry.sdk.trace', 'opentelemetry.exporter'))])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
