@@ -4,14 +4,14 @@ import importlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import promql_parser as promql
 import pytest
 import yaml
-from prometheus_client import REGISTRY
+from prometheus_client import REGISTRY, Metric
 
 ROOT = Path(__file__).resolve().parents[3]
 FILES = ROOT / "charts/dualspan/files"
@@ -38,6 +38,11 @@ def counting_modules() -> Iterator[str]:
                 yield ".".join(path.relative_to(package.parent).with_suffix("").parts)
 
 
+def described(collector: Any) -> Iterable[Metric]:
+    """What a collector serves; those of processes say so by collecting."""
+    return (collector.describe() if hasattr(collector, "describe") else ()) or collector.collect()
+
+
 @pytest.fixture(scope="module")
 def series() -> Mapping[str, frozenset[str]]:
     """The labels of every series that the platform's processes serve."""
@@ -46,8 +51,7 @@ def series() -> Mapping[str, frozenset[str]]:
     found = dict(OF_PROMETHEUS)
     for collector in list(REGISTRY._collector_to_names):
         labels = frozenset[str](getattr(collector, "_labelnames", ()))
-        described = collector.describe() if hasattr(collector, "describe") else collector.collect()
-        for metric in described or collector.collect():
+        for metric in described(collector):
             for suffix in SUFFIXES.get(metric.type, ("",)):
                 found[metric.name + suffix] = labels | ({"le"} if suffix == "_bucket" else frozenset())
     return found
@@ -106,7 +110,7 @@ def test_metrics_have_base_units_and_are_explained() -> None:
     for module in counting_modules():
         importlib.import_module(module)
     for collector in list(REGISTRY._collector_to_names):
-        for metric in collector.describe() if hasattr(collector, "describe") else ():
+        for metric in described(collector):
             if not metric.name.startswith("dualspan_"):
                 continue
             assert re.fullmatch(r"[a-z][a-z0-9_]*", metric.name)
