@@ -85,9 +85,10 @@ def test_where_nothing_is_traced_nothing_is_recorded() -> None:
 
 def test_where_nothing_is_traced_what_records_and_sends_is_not_even_loaded() -> None:
     # Of the SDK, the client of Redis loads its metrics by itself.
-    code = (
-        "import sys, dualspan_historian.__main__\n"
-        "print([name for name in sys.modules if name.startswith(('opentelemetry.sdk.trace', 'opentelemetry.exporter'))])"
-    )
+    code = """
+import sys
+import dualspan_historian.__main__
+print([name for name in sys.modules if name.startswith(("opentelemetry.sdk.trace", "opentelemetry.exporter"))])
+"""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
