@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from dualspan.identity.v1 import service_pb2
 from dualspan_sdk._errors import DualSpanError, plain_errors
+from dualspan_sdk._tracing import trace_metadata
 
 if TYPE_CHECKING:
     from dualspan.identity.v1.service_pb2_grpc import IdentityServiceAsyncStub  # exists in the stub file only
@@ -48,8 +49,8 @@ class AccessToken:
 
     @property
     def metadata(self) -> tuple[tuple[str, str], ...]:
-        """The call metadata that carries it."""
-        return (("authorization", f"Bearer {self.secret}"),)
+        """The call metadata that carries it, and the trace of an app that has one."""
+        return (("authorization", f"Bearer {self.secret}"), *trace_metadata())
 
 
 class Credentials(Protocol):

@@ -20,6 +20,7 @@ from dualspan_console.openapi.serving import Document
 from dualspan_console.security import Cookies, SecurityHeaders
 from dualspan_console.session_api import SessionApi
 from dualspan_console.settings import ConsoleSettings
+from dualspan_console.tracing import TracedRequests
 from dualspan_console.transcoding.callers import AccessTokens, Callers
 from dualspan_console.transcoding.endpoint import Asked, Endpoint, Under
 from dualspan_console.transcoding.upstream import Upstream
@@ -67,7 +68,7 @@ def application(
             Route("/assets/{digest}/{path:path}", client.file),
             Route("/{path:path}", client.page),
         ],
-        middleware=[Middleware(SecurityHeaders)],
+        middleware=[Middleware(TracedRequests), Middleware(SecurityHeaders)],
     )
 
 

@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import AsyncGenerator, Callable, Iterator
+from typing import Any
 
 import grpc.aio
 import pytest
@@ -12,6 +13,7 @@ from integration.runtime.probe import read_to_the_end, run_probe
 from dualspan.historian.v1.service_pb2 import IngestRequest, ListGapsRequest
 from dualspan.identity.v1 import service_pb2 as messages
 from dualspan.identity.v1.service_pb2_grpc import IdentityServiceStub
+from dualspan_console.tracing import TracedRequests
 from dualspan_runtime import tracing
 from dualspan_runtime.channels import open_channel
 from dualspan_runtime.logs import configure_logging
@@ -74,6 +76,29 @@ async def test_a_call_its_answer_and_its_statements_are_one_trace(traced: Identi
     told = json.dumps([span.attributes for span in receiver.spans])
     assert "nobody@acme.example" not in told
     assert "not a password" not in told
+
+
+async def test_what_a_browser_asks_begins_the_trace_of_what_services_do_for_it(
+    traced: Identity, receiver: Receiver
+) -> None:
+    async with open_channel(traced.address) as channel:
+
+        async def ask(scope: Any, receive: Any, send: Any) -> None:
+            await IdentityServiceStub(channel).GetGatewayCa(CA)
+            await send({"type": "http.response.start", "status": 503, "headers": []})
+
+        async def nothing(*given: Any) -> Any:
+            return None
+
+        for path in ("/v1/gatewayCa", "/assets/page.js"):
+            told = [(b"traceparent", f"00-{'a' * 32}-{'b' * 16}-00".encode())]
+            scope = {"type": "http", "method": "GET", "path": path, "scheme": "http", "headers": told}
+            await TracedRequests(ask)(scope, nothing, nothing)
+    tracing.stop_tracing()
+    asked = only(receiver, name="GET /v1")
+    assert (asked.parent, asked.attributes["http.response.status_code"], asked.is_error) == ("", 503, True)
+    calls = [span for span in receiver.of_trace(asked.trace) if "rpc.method" in span.attributes]
+    assert [span.parent for span in calls] == [asked.span, calls[0].span]
 
 
 async def test_what_is_not_sampled_is_sent_by_nobody_unless_its_caller_says_so(
