@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -100,7 +101,7 @@ def broker_url(request: pytest.FixtureRequest) -> str:
         return ""
     node: RabbitMq = request.getfixturevalue("rabbitmq")
     with Connection(node.url) as connection:
-        channel = connection.channel()
+        channel: Any = connection.channel()
         task_queue("kitchen", node.url)(channel).declare()
         channel.queue_purge("kitchen")
     return node.url
