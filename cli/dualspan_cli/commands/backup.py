@@ -127,6 +127,7 @@ def follow(
     ] = None,
     postgres_bin: ProgramsOption = None,
     data: DataOption = None,
+    as_json: JsonFlag = False,
 ) -> None:
     """Keep the repository up to date until it is stopped: the log as it is written, a backup every so many hours.
 
@@ -138,7 +139,7 @@ def follow(
     from dualspan_cli.stopping import run_until_stopped
     from dualspan_runtime.logs import configure_logging
 
-    configure_logging("backup", level="info")
+    configure_logging("backup", "json" if as_json else "text")
     settings = settings_with(data)
     origin = _with_files(origin_of(settings, database_url, is_named=data is not None), include or [], postgres_bin)
     found = _repository(settings, repository)
