@@ -179,3 +179,86 @@ tcpSocket: {port: {{ .port }}}
 {{- end }}
 timeoutSeconds: 5
 {{- end -}}
+
+{{/* What the service .service is told; .port is where it listens. */}}
+{{- define "dualspan.serviceEnvironment" -}}
+{{- $root := .root -}}
+{{- $gateways := $root.Values.gateways -}}
+{{- $onboarding := include "dualspan.gatewayHost" (dict "root" $root "service" "onboarding") -}}
+{{- $historian := include "dualspan.gatewayHost" (dict "root" $root "service" "historian") -}}
+{{- $prefix := printf "DUALSPAN_%s" (upper .service) -}}
+{{ include "dualspan.platformEnvironment" $root }}
+- {name: {{ $prefix }}_LISTEN, value: "0.0.0.0:{{ .port }}"}
+{{- if eq .service "console" }}
+- {name: {{ $prefix }}_HTTPS, value: {{ hasPrefix "https://" (include "dualspan.consoleUrl" $root) | quote }}}
+{{- end }}
+{{- if not (has .service (list "console" "access")) }}
+{{ include "dualspan.databaseEnvironment" (dict "root" $root "service" .service) }}
+{{- if $root.Values.metricsPort }}
+- {name: {{ $prefix }}_METRICS_LISTEN, value: "0.0.0.0:{{ $root.Values.metricsPort }}"}
+{{- end }}
+{{- end }}
+{{- if eq .service "analytics" }}
+{{ include "dualspan.analyticsEnvironment" $root }}
+{{- end }}
+{{- if eq .service "marketplace" }}
+{{ include "dualspan.marketplaceEnvironment" $root }}
+{{- end }}
+{{- if eq .service "onboarding" }}
+- {name: {{ $prefix }}_GATEWAY_LISTEN, value: "0.0.0.0:7412"}
+- {name: {{ $prefix }}_GATEWAY_ADDRESS, value: "{{ $onboarding }}:{{ $gateways.onboarding.port }}"}
+- {name: {{ $prefix }}_GATEWAY_HOSTS, value: {{ $onboarding | quote }}}
+- {name: {{ $prefix }}_ENROL_LISTEN, value: "0.0.0.0:7422"}
+- {name: {{ $prefix }}_ENROL_ADDRESS, value: "{{ $onboarding }}:{{ $gateways.onboarding.enrolmentPort }}"}
+- {name: {{ $prefix }}_HISTORIAN_GATEWAY_ADDRESS, value: "{{ $historian }}:{{ $gateways.historian.port }}"}
+{{- end }}
+{{- if eq .service "historian" }}
+- {name: {{ $prefix }}_GATEWAY_LISTEN, value: "0.0.0.0:7413"}
+- {name: {{ $prefix }}_GATEWAY_ADDRESS, value: "{{ $historian }}:{{ $gateways.historian.port }}"}
+- {name: {{ $prefix }}_GATEWAY_HOSTS, value: {{ $historian | quote }}}
+{{- end }}
+{{- end -}}
+
+{{/* How Kubernetes sees that a service at .port serves. */}}
+{{- define "dualspan.serviceProbes" -}}
+{{- if .isWeb -}}
+readinessProbe:
+  tcpSocket: {port: http}
+{{- else -}}
+startupProbe:
+  {{- include "dualspan.serving" . | nindent 2 }}
+  periodSeconds: 2
+  failureThreshold: 60
+readinessProbe:
+  {{- include "dualspan.serving" . | nindent 2 }}
+  periodSeconds: 5
+{{- end }}
+{{- end -}}
+
+{{/* What the workers of .queue are told. */}}
+{{- define "dualspan.workerEnvironment" -}}
+{{- $root := .root -}}
+{{ include "dualspan.platformEnvironment" $root }}
+{{ include "dualspan.databaseEnvironment" (dict "root" $root "service" .queue) }}
+{{- if eq .queue "analytics" }}
+{{ include "dualspan.analyticsEnvironment" $root }}
+{{- end }}
+{{- if eq .queue "marketplace" }}
+{{ include "dualspan.marketplaceEnvironment" $root }}
+{{- end }}
+{{- if .apps }}
+{{ include "dualspan.appsEnvironment" $root }}
+{{- end }}
+{{- end -}}
+
+{{/* What runs before marketplace workers that run apps on this cluster: it brings them the helm command. */}}
+{{- define "dualspan.appsTools" -}}
+serviceAccountName: {{ include "dualspan.appsAccount" .root }}
+initContainers:
+  - name: helm
+    image: {{ .root.Values.marketplace.kubernetes.helm.image | quote }}
+    {{- include "dualspan.container" .root | nindent 4 }}
+      - {name: tools, mountPath: /tools}
+    command: [cp, {{ .root.Values.marketplace.kubernetes.helm.path | quote }}, /tools/helm]
+    resources: {{- toYaml .own.resources | nindent 6 }}
+{{- end -}}
