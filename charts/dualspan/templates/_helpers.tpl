@@ -30,20 +30,77 @@ app.kubernetes.io/component: {{ .component }}
 {{- define "dualspan.fromSecret" -}}
 - name: {{ .variable }}
   valueFrom:
-    secretKeyRef: {name: {{ .root.Values.secret.name }}, key: {{ .key }}}
+    secretKeyRef: {name: {{ .name | default (include "dualspan.secretName" .root) }}, key: {{ .key }}}
+{{- end -}}
+
+{{/* The Secret of all that is secret: who installs has one, or the chart makes one. */}}
+{{- define "dualspan.secretName" -}}
+{{- $own := .Values.secret -}}
+{{- if $own.name -}}
+{{ $own.name }}
+{{- else if $own.generate -}}
+{{ include "dualspan.fullname" . }}-secrets
+{{- else -}}
+{{- required "secret.name: name an existing Secret, or let the chart make one with secret.generate=true." "" }}
+{{- end -}}
+{{- end -}}
+
+{{- define "dualspan.postgresHost" -}}
+{{- if .Values.bundled.enabled -}}
+{{ include "dualspan.fullname" . }}-postgres
+{{- else -}}
+{{ .Values.postgres.host | required "postgres.host: name a PostgreSQL, or try with bundled.enabled=true." }}
+{{- end -}}
+{{- end -}}
+
+{{- define "dualspan.redisUrl" -}}
+{{- if .Values.bundled.enabled -}}
+redis://{{ include "dualspan.fullname" . }}-redis:6379/0
+{{- else -}}
+{{ .Values.redis.url | required "redis.url: name a Redis, or try with bundled.enabled=true." }}
+{{- end -}}
+{{- end -}}
+
+{{/* PostgreSQL, with a role that may create roles and schemas. */}}
+{{- define "dualspan.adminEnvironment" -}}
+{{- $postgres := .Values.postgres -}}
+{{- if .Values.bundled.enabled -}}
+{{ include "dualspan.fromSecret" (dict "root" . "variable" "ADMIN_PASSWORD" "key" .Values.secret.keys.bundledPassword) }}
+- name: DUALSPAN_ADMIN_DATABASE_URL
+  value: "postgresql://postgres:$(ADMIN_PASSWORD)@{{ include "dualspan.postgresHost" . }}:{{ $postgres.port }}/{{ $postgres.database }}"
+{{- else if $postgres.adminSecret.name -}}
+{{ include "dualspan.fromSecret" (dict "root" . "variable" "DUALSPAN_ADMIN_DATABASE_URL" "name" $postgres.adminSecret.name "key" $postgres.adminSecret.key) }}
+{{- else if .Values.secret.generate -}}
+{{- required "postgres.adminSecret.name: the chart cannot make up how your PostgreSQL is administered; name the Secret that says it." "" }}
+{{- else -}}
+{{ include "dualspan.fromSecret" (dict "root" . "variable" "DUALSPAN_ADMIN_DATABASE_URL" "key" .Values.secret.keys.adminDatabaseUrl) }}
+{{- end -}}
 {{- end -}}
 
 {{/* Where people reach the console. */}}
 {{- define "dualspan.consoleUrl" -}}
 {{- $ingress := .Values.console.ingress -}}
-{{- $own := printf "%s://%s" (ternary "https" "http" (ne $ingress.tlsSecretName "")) ($ingress.host | default "127.0.0.1:8080") -}}
+{{- $own := printf "%s://%s" (ternary "https" "http" (ne (include "dualspan.consoleCertificate" .) "")) ($ingress.host | default "127.0.0.1:8080") -}}
 {{- .Values.console.url | default $own -}}
+{{- end -}}
+
+{{/* The Secret with the certificate of the console, or of apps: whoever installs has one, or cert-manager makes one. */}}
+{{- define "dualspan.consoleCertificate" -}}
+{{- .Values.console.ingress.tlsSecretName | default (ternary (printf "%s-console-tls" (include "dualspan.fullname" .)) "" (ne .Values.certManager.issuer "")) -}}
+{{- end -}}
+
+{{- define "dualspan.appsCertificate" -}}
+{{- .Values.apps.ingress.tlsSecretName | default (ternary (printf "%s-apps-tls" (include "dualspan.fullname" .)) "" (ne .Values.certManager.issuer "")) -}}
+{{- end -}}
+
+{{- define "dualspan.appsHost" -}}
+*.{{ get (urlParse .Values.apps.url) "hostname" }}
 {{- end -}}
 
 {{/* What all services of the platform share. */}}
 {{- define "dualspan.platformEnvironment" -}}
 {{ include "dualspan.fromSecret" (dict "root" . "variable" "DUALSPAN_SERVICE_SECRET" "key" .Values.secret.keys.serviceSecret) }}
-- {name: DUALSPAN_REDIS_URL, value: {{ .Values.redis.url | quote }}}
+- {name: DUALSPAN_REDIS_URL, value: {{ include "dualspan.redisUrl" . | quote }}}
 - {name: DUALSPAN_BROKER_URL, value: {{ .Values.broker.url | quote }}}
 - {name: DUALSPAN_IDENTITY_ADDRESS, value: "{{ include "dualspan.fullname" . }}-identity:7401"}
 - {name: DUALSPAN_ONBOARDING_ADDRESS, value: "{{ include "dualspan.fullname" . }}-onboarding:7402"}
@@ -68,7 +125,7 @@ app.kubernetes.io/component: {{ .component }}
 {{- $postgres := .root.Values.postgres -}}
 {{ include "dualspan.fromSecret" (dict "root" .root "variable" "DATABASE_PASSWORD" "key" .root.Values.secret.keys.databasePassword) }}
 - name: DUALSPAN_{{ upper .service }}_DATABASE_URL
-  value: "postgresql://dualspan_{{ .service }}:$(DATABASE_PASSWORD)@{{ $postgres.host }}:{{ $postgres.port }}/{{ $postgres.database }}"
+  value: "postgresql://dualspan_{{ .service }}:$(DATABASE_PASSWORD)@{{ include "dualspan.postgresHost" .root }}:{{ $postgres.port }}/{{ $postgres.database }}"
 {{- end -}}
 
 {{/* What the analytics service and its workers must agree on. */}}
@@ -163,11 +220,15 @@ volumes:
 {{- define "dualspan.container" -}}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
 securityContext:
-  allowPrivilegeEscalation: false
-  readOnlyRootFilesystem: true
-  capabilities: {drop: [ALL]}
+  {{- include "dualspan.confined" . | nindent 2 }}
 volumeMounts:
   - {name: tmp, mountPath: /tmp}
+{{- end -}}
+
+{{- define "dualspan.confined" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: {drop: [ALL]}
 {{- end -}}
 
 {{/* Whether the gRPC server on .port serves. Kubernetes can ask since 1.24; before, it sees that the port is open. */}}
