@@ -1,20 +1,17 @@
 """What tests on a cluster need beside one: Helm, and a registry that nodes reach."""
 
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
+from harness.cluster import helm_command
 from harness.registry import Store, running_registry
-
-HERE = Path(__file__).resolve().parent
 
 
 @pytest.fixture(scope="session")
 def helm() -> str:
     """The command."""
-    found = shutil.which("helm") or shutil.which("helm", path=HERE / "node_modules/.bin")
+    found = helm_command()
     if found is None:
         pytest.skip("there is no helm command; `npm ci` in tests/cluster installs one")
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import secrets
+import shutil
 import subprocess
 import time
 from collections.abc import Generator
@@ -16,6 +17,7 @@ from typing import Any
 from dualspan_marketplace.deployments.helm.cli import Access
 
 CHART = str(Path(__file__).resolve().parents[2] / "charts/dualspan")
+_CLUSTER_TESTS = Path(__file__).resolve().parents[1] / "cluster"
 # Of the images that tests build.
 IMAGE_TAG = "cluster-test"
 _PATIENCE_S = 90.0
@@ -27,6 +29,11 @@ def run(*command: str, given: str | None = None, timeout: float = 240) -> str:
     done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=timeout, check=False)
     assert done.returncode == 0, f"{command}:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
     return done.stdout
+
+
+def helm_command() -> str | None:
+    """The command, of the machine or of `npm ci` in tests/cluster."""
+    return shutil.which("helm") or shutil.which("helm", path=_CLUSTER_TESTS / "node_modules/.bin")
 
 
 def chart_values() -> tuple[str, ...]:
