@@ -106,6 +106,7 @@ def compose(engine: Any, tmp_path_factory: pytest.TempPathFactory, free_port: Ca
         "DUALSPAN_APPS_URL": f"http://apps.localhost:{apps_port}",
         "DUALSPAN_ENGINE_GROUP": str(Path("/var/run/docker.sock").stat().st_gid),
         "DUALSPAN_PLATFORM": project,
+        "COMPOSE_PROFILES": "sim",
     }
     (folder / "env").write_text("".join(f"{name}={value}\n" for name, value in secrets.items()))
     named = ("docker-compose.yml", "docker-compose.apps.yml", "tests/engine/compose.override.yml")
