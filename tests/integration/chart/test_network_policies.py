@@ -130,3 +130,11 @@ def test_who_keeps_everything_inside_reaches_nobody_outside(helm: str, trial: Se
     assert callers == set(kinds)
     closed = objects_of(helm, scenario="air-gapped")
     assert not {name for name, own in labels_of(closed).items() if is_let(closed, "egress", own, OUTSIDE, 443)}
+
+
+@pytest.mark.parametrize(("url", "port"), [("amqp://u:p@queue:5673//", 5673), ("amqps://u:p@queue//", 5671)])
+def test_services_and_workers_reach_a_broker(helm: str, trial: Sequence[Object], url: str, port: int) -> None:
+    objects = objects_of(helm, "--set", f"networkPolicies.enabled=true,broker.url={url}")
+    callers = {name for name, own in labels_of(objects).items() if is_let(objects, "egress", own, OUTSIDE, port)}
+    assert callers == {*SERVICES, *WORKERS}
+    assert not {name for name, own in labels_of(trial).items() if is_let(trial, "egress", own, OUTSIDE, port)}
