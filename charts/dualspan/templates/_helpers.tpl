@@ -300,6 +300,9 @@ readinessProbe:
 {{- define "dualspan.workerEnvironment" -}}
 {{- $root := .root -}}
 {{ include "dualspan.platformEnvironment" $root }}
+{{- if $root.Values.metricsPort }}
+- {name: DUALSPAN_WORKER_METRICS_LISTEN, value: "0.0.0.0:{{ $root.Values.metricsPort }}"}
+{{- end }}
 {{ include "dualspan.databaseEnvironment" (dict "root" $root "service" .queue) }}
 {{- if eq .queue "analytics" }}
 {{ include "dualspan.analyticsEnvironment" $root }}
