@@ -23,6 +23,7 @@ from harness.site import Site, now_us, until
 pytestmark = [
     pytest.mark.asyncio(loop_scope="package"),
     pytest.mark.slow,
+    pytest.mark.long,
     pytest.mark.timeout(300),
 ]
 
@@ -143,7 +144,6 @@ async def test_a_replica_that_wakes_up_late_commits_nothing_twice(replicas: Site
     assert_exactly_once(await judged(replicas, freeze_and_thaw))
 
 
-@pytest.mark.long
 async def test_a_worker_that_is_killed_leaves_its_frames_to_the_other(replicas: Site, moments: random.Random) -> None:
     async def cycles() -> None:
         for name in ("worker", SECOND_WORKER):

@@ -177,6 +177,7 @@ async def test_a_backup_that_fails_leaves_nothing(server: EmbeddedPostgres, fold
     assert repository.backups() == []
 
 
+@pytest.mark.long
 def test_what_is_stored_is_age_and_opens_for_the_right_key_alone(folder: Path) -> None:
     lock = make_lock(folder / "locked", key_file=folder / "one.key")
     phrased = make_lock(folder / "phrased", phrase=PHRASE)
