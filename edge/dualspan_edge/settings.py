@@ -31,7 +31,8 @@ class GatewaySettings(BaseSettings):
     buffer_keep_bytes: int = Field(
         256 * 1024**2,
         ge=0,
-        description="Bytes kept of what the platform has acknowledged, in case it is restored from a backup.",
+        description="Bytes kept of what the platform has acknowledged, in case it is restored from a backup; "
+        "an eighth of the disk at most.",
     )
     buffer_max_age_hours: float = Field(168.0, gt=0, description="Older frames are given up.")
     flush_interval_ms: float = Field(25.0, ge=0, description="A sample waits so long for others to share its frame.")

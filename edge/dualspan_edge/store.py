@@ -14,6 +14,7 @@ them. Until there is room for a new reserve, only what fits into freed pages is 
 
 import os
 import secrets
+import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -27,6 +28,7 @@ from dualspan_edge.errors import BufferCorruptError, BufferFullError
 _APPLICATION_ID = 0x44535042  # "DSPB"
 _SCHEMA_VERSION = 1
 _PAGE_BYTES = 8192
+_TAIL_SHARE_OF_DISK = 8
 _RESERVE_BYTES = 2 * 1024 * 1024
 # A frame from before 2000 was written while the clock was not set.
 _EARLIEST = 946_684_800_000_000
@@ -116,7 +118,8 @@ class BufferStore:
 
     def __init__(self, path: Path, max_bytes: int, keep_bytes: int = 0) -> None:
         self._max_bytes = max_bytes
-        self._keep_bytes = keep_bytes
+        # A small disk is for what is not acknowledged.
+        self._keep_bytes = min(keep_bytes, shutil.disk_usage(path.parent).total // _TAIL_SHARE_OF_DISK)
         self._reserve = path.with_name(path.name + ".reserve")
         try:
             self._connection = apsw.Connection(str(path))
@@ -223,8 +226,10 @@ class BufferStore:
             return self._commit(frames, acknowledged, now)
         except BufferFullError:
             self._reserve.unlink(missing_ok=True)
-            self._drop_tail()
-            raise
+            if not self._drop_tail():
+                raise
+            # A disk that is full of the tail has room for what must be kept.
+            return self._commit(frames, acknowledged, now)
 
     def _has_reserve(self) -> bool:
         return self._reserve.exists()
@@ -294,17 +299,18 @@ class BufferStore:
         self._connection.execute("DELETE FROM lineage WHERE sequence < ?", (known,))
         return left
 
-    def _drop_tail(self) -> None:
-        """Gives the tail's room away: what must be kept goes before what may be."""
+    def _drop_tail(self) -> bool:
+        """Gives the tail's room away: what must be kept goes before what may be; whether there was any."""
         if not self._tail_size:
-            return
+            return False
         try:
             with self._connection:
                 self._connection.execute("DELETE FROM frame WHERE sequence <= ?", (self._acknowledged,))
                 self._connection.execute("DELETE FROM lineage WHERE sequence < ?", (self._acknowledged,))
         except (apsw.FullError, apsw.IOError):
-            return  # the next attempt finds more room, or none
+            return False  # the next attempt finds more room, or none
         self._tail_size = 0
+        return True
 
     def _insert(self, frames: Sequence[NewFrame], now: int) -> None:
         sequence, lineage = self.last_sequence, self._lineage

@@ -1,9 +1,11 @@
 """A command that ends, and whose processes end with it."""
 
 import ctypes
+import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import psutil
 _SET_CHILD_SUBREAPER = 36
 # What a run needs to say which of its tests was going on, and a process to end.
 _LAST_WORDS_SECONDS = 60
+_PAUSE_SECONDS = 0.1
 # What `timeout(1)` exits with.
 TOOK_TOO_LONG = 124
 
@@ -41,21 +44,32 @@ def run_bounded(
     """
     with subprocess.Popen(command, cwd=folder, env=dict(environment)) as run:
         try:
-            code = run.wait(seconds)
-        except subprocess.TimeoutExpired:
-            print(f"not done after {seconds / 60:.0f} minutes: interrupted", flush=True)
-            run.send_signal(signal.SIGINT)
-            code = TOOK_TOO_LONG
-            try:
-                run.wait(last_words_seconds)
-            except subprocess.TimeoutExpired:
-                run.kill()
+            code = _wait(run, seconds)
+            if code is None:
+                print(f"not done after {seconds / 60:.0f} minutes: interrupted", flush=True)
+                run.send_signal(signal.SIGINT)
+                if _wait(run, last_words_seconds) is None:
+                    run.kill()
+                code = TOOK_TOO_LONG
         except KeyboardInterrupt:
             run.wait()
             raise
     for name in end_children():
         print(f"left behind, and killed: {name}", flush=True)
     return code
+
+
+def _wait(run: subprocess.Popen[bytes], seconds: float) -> int | None:
+    """The exit code; None if it goes on. Adopted processes that end are let go, as their parents would have done."""
+    end = time.monotonic() + seconds
+    while run.poll() is None:
+        if time.monotonic() > end:
+            return None
+        for child in psutil.Process().children():
+            if child.pid != run.pid and child.status() == psutil.STATUS_ZOMBIE:
+                os.waitpid(child.pid, 0)
+        time.sleep(_PAUSE_SECONDS)
+    return run.returncode
 
 
 def end_children() -> Sequence[str]:

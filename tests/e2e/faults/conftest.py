@@ -15,6 +15,8 @@ from harness.site import Site, open_site, site_folder
 ITEMS = 100
 RATE = 10_000.0
 DISK_BYTES = 24 * 1024 * 1024
+# What is kept of acknowledged frames is room that a full disk still has.
+SMALL_TAIL = {"DUALSPAN_GATEWAY_BUFFER_KEEP_BYTES": "65536"}
 
 
 @pytest.fixture(scope="package")
@@ -35,7 +37,10 @@ async def site(free_port: Callable[[], int], receiver: Receiver) -> AsyncGenerat
         folder = stack.enter_context(site_folder("faults"))
         if os.geteuid() == 0:
             stack.enter_context(small_disk(folder / "gateway"))
-        async with open_site(folder, free_port, rate=RATE, items=ITEMS, platform_settings=traces) as opened:
+        opening = open_site(
+            folder, free_port, rate=RATE, items=ITEMS, platform_settings=traces, gateway_settings=SMALL_TAIL
+        )
+        async with opening as opened:
             yield opened
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -297,6 +298,29 @@ def test_a_full_disk_takes_deletions_and_then_frames_again(tmp_path: Path) -> No
         again = BufferStore(disk / "buffer.sqlite", 1 << 40)
         assert again.last_sequence == held + 200
         again.close()
+    finally:
+        subprocess.run(["umount", "--lazy", disk], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
+def test_a_tail_leaves_the_disk_to_what_is_not_acknowledged(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", disk], check=False)
+    if mounted.returncode:
+        pytest.skip("this machine lets nobody mount a small disk")
+    try:
+        store = BufferStore(disk / "buffer.sqlite", 1 << 40, 1 << 40)
+        for _ in range(1000):
+            store.append([_new_frame(40_000)] * 4, acknowledged=store.last_sequence, now=NOW)
+        first = store.first_after(0)
+        assert first
+        assert 50 < store.last_sequence - first[0] < 110
+        # Somebody else fills the disk: the tail goes, and what comes is stored.
+        (disk / "filler").write_bytes(b"x" * max(0, shutil.disk_usage(disk).free - 300_000))
+        for _ in range(20):
+            store.append([_new_frame(40_000)] * 4, acknowledged=store.last_sequence, now=NOW)
+        store.close()
     finally:
         subprocess.run(["umount", "--lazy", disk], check=True)
 

@@ -24,6 +24,16 @@ print("code", run_bounded(sys.argv[2:], Path.cwd(), os.environ, float(sys.argv[1
 # Leaves a process that holds the standard error, as a crashed worker does.
 ORPHAN = "import subprocess; print('pid', subprocess.Popen(['sleep', '300'], start_new_session=True).pid, flush=True)"
 CRASH = f"{ORPHAN}; import os; os.kill(os.getpid(), 9)"
+# Ends an orphan and waits until nobody is there any more.
+REAPED = """
+import subprocess, sys, time, psutil
+start = "import subprocess; print(subprocess.Popen(['sleep', '300'], stdout=subprocess.DEVNULL).pid)"
+left = subprocess.run([sys.executable, "-c", start], stdout=subprocess.PIPE, text=True)
+orphan = psutil.Process(int(left.stdout))
+orphan.terminate()
+orphan.wait(10)
+print("gone")
+"""
 # Hangs, whatever it is told.
 DEAF = "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); time.sleep(300)"
 
@@ -42,6 +52,10 @@ def test_what_a_crashed_process_left_behind_is_killed_and_named() -> None:
     assert not psutil.pid_exists(pid)
     assert "left behind, and killed: sleep 300" in printed
     assert "code -9" in printed
+
+
+def test_an_orphan_that_ends_is_gone() -> None:
+    assert bounded(REAPED, 30) == "gone\ncode 0\n"
 
 
 def test_what_takes_too_long_is_interrupted() -> None:
