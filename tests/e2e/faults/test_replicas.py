@@ -154,7 +154,8 @@ async def test_a_worker_that_is_killed_leaves_its_frames_to_the_other(replicas: 
             async def more(sealed: int = sealed) -> bool:
                 return (await replicas.statistics()).sealed_samples > sealed
 
-            await until(more, "the other worker seals", 60)
+            # A sweep comes every 30 s, and seals what is old enough.
+            await until(more, "the other worker seals", 150)
             await replicas.revive(name)
 
     assert_exactly_once(await judged(replicas, cycles))
