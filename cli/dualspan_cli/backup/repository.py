@@ -108,7 +108,8 @@ class Repository:
 
     def begin(self) -> Path:
         """An empty folder for a backup that is being taken: nobody finds it before `finish`."""
-        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        # Backups of the same second follow each other by name, too.
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
         folder = self._base / f".{stamp}-{secrets.token_hex(3)}"
         folder.mkdir(parents=True)
         return folder
