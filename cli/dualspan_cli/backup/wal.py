@@ -7,6 +7,7 @@ segments go to the repository as they end; the one that is being written goes th
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -99,23 +100,30 @@ class Archive:
         self._partial_seconds = partial_seconds
         self._next_partial = 0.0
         self._seen: tuple[str, int] = ("", 0)
+        self._collecting = threading.Lock()
 
     def collect(self, *, whole: bool = False) -> None:
         """Takes the segments that have ended and, from time to time or if `whole`, the one that has not.
+
+        One at a time: a `follow` that is cancelled leaves one running in its thread when the last one begins.
 
         Raises:
             CommandError: The repository does not take them.
         """
         try:
-            for path in sorted(self._spool.iterdir()):
-                if path.suffix == PARTIAL:
-                    if whole or time.monotonic() >= self._next_partial:
-                        self._take_partial(path)
-                elif len(path.stem) in {8, _NAME_DIGITS} and not path.name.startswith("."):
-                    self._take(path)
+            with self._collecting:
+                self._collect(whole=whole)
         except OSError as err:
             words = f"The log cannot be written to {self._repository.wal}: {err.strerror}."
             raise CommandError("REPOSITORY_UNUSABLE", words, exit_code=11) from err
+
+    def _collect(self, *, whole: bool) -> None:
+        for path in sorted(self._spool.iterdir()):
+            if path.suffix == PARTIAL:
+                if whole or time.monotonic() >= self._next_partial:
+                    self._take_partial(path)
+            elif len(path.stem) in {8, _NAME_DIGITS} and not path.name.startswith("."):
+                self._take(path)
 
     def _take(self, path: Path) -> None:
         with path.open("rb") as file:

@@ -1,9 +1,17 @@
 """Segments of a log that are missing, addresses without passwords, what a command ends with."""
 
-import pytest
+import io
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import pytest
+from pyrage import x25519
+
+from dualspan_cli.backup.repository import Repository
 from dualspan_cli.backup.server import program_address
-from dualspan_cli.backup.wal import missing_segments
+from dualspan_cli.backup.streams import unseal
+from dualspan_cli.backup.wal import Archive, missing_segments
 from dualspan_cli.doctor.model import Finding, State, exit_code, worst_first
 
 SEGMENT = 16 << 20
@@ -33,6 +41,26 @@ def test_what_a_log_lacks_behind_the_first_segment(there: list[int], missing: li
 def test_a_log_goes_on_with_the_next_servers_timeline_and_with_what_is_not_full_yet() -> None:
     found = ["00000002.history", name(5), name(6, timeline=2), f"{name(7, timeline=2)}.partial"]
     assert missing_segments(name(5), found, SEGMENT) == []
+
+
+def test_two_that_collect_at_once_leave_what_can_be_read(tmp_path: Path) -> None:
+    """As when the one that follows is cancelled in the midst of it."""
+    repository, spool, key = Repository(tmp_path / "repository"), tmp_path / "spool", x25519.Identity.generate()
+    repository.wal.mkdir(parents=True)
+    spool.mkdir()
+    written = spool / f"{name(5)}.partial"
+    archive = Archive(repository, spool, key.to_public(), partial_seconds=0)
+    with ThreadPoolExecutor(2) as both:
+        for round_ in range(6):
+            content = os.urandom(4 << 20)
+            written.write_bytes(content)
+            os.utime(written, (round_, round_))
+            for each in [both.submit(archive.collect, whole=True) for _ in range(2)]:
+                each.result()
+            stored = io.BytesIO()
+            unseal(repository.segment_file(written.name), key, stored)
+            assert stored.getvalue() == content
+    assert [each.name for each in repository.wal.iterdir()] == [repository.segment_file(written.name).name]
 
 
 @pytest.mark.parametrize(
