@@ -45,7 +45,17 @@ from dualspan_runtime.paging import PageTokens
 from dualspan_runtime.server import Binding, Listener, ListenerKind, start_server
 from dualspan_runtime.settings import PlatformSettings
 from harness.databases import ClonedDatabase
-from harness.historian import SECRET, Authority, Historian, Uploader, running_historian, stamp, unique_tenant
+from harness.historian import (
+    NOBODY,
+    SECRET,
+    Authority,
+    Historian,
+    Uploader,
+    beside,
+    running_historian,
+    stamp,
+    unique_tenant,
+)
 from harness.onboarding import UseCases, open_use_cases, variable
 from harness.tenants import KnownTenants
 
@@ -275,14 +285,14 @@ async def running_analytics(
     *,
     authority: Authority | None = None,
     onboarding_listen: str = "127.0.0.1:0",
-    marketplace_address: str = "127.0.0.1:9",
+    marketplace_address: str = NOBODY,
     **settings: object,
 ) -> AsyncGenerator[AnalyticsPlatform]:
     """A platform; `settings` are those of analytics that a test wants different."""
     from dualspan_analytics.__main__ import build_trusting
 
     authority = authority or Authority()
-    shared = {"service_secret": SECRET, "redis_url": redis_url, "marketplace_address": marketplace_address}
+    shared = beside(redis_url=redis_url, marketplace_address=marketplace_address)
     async with AsyncExitStack() as stack:
         stated = _historian_settings(database, PlatformSettings.model_validate(shared))
         historian = await stack.enter_async_context(running_historian(stated, authority))
@@ -325,7 +335,7 @@ async def _running_assets(
             "enrol_listen": "127.0.0.1:0",
             "database_url": database.service_url("onboarding"),
             "drain_seconds": 0.5,
-            "platform": {"service_secret": SECRET},
+            "platform": beside(),
         }
     )
     async with open_use_cases(settings, Limits(), Timing()) as use_cases:

@@ -44,10 +44,19 @@ if TYPE_CHECKING:
     from dualspan.historian.v1.service_pb2_grpc import HistorianServiceAsyncStub, IngestServiceAsyncStub
 
 SECRET = "a secret that only these tests have"
+# Nobody listens here: what a test does not start must not be found, least of all on the ports that a platform of
+# another test, or of whoever runs the tests, has by default.
+NOBODY = "127.0.0.1:9"
 TENANT = "acme"
 GATEWAY = "g1"
 T0 = 1_760_000_000_000_000
 SECOND = 1_000_000
+
+
+def beside(**known: str) -> dict[str, str]:
+    """Settings of a platform of which only what is `known` is there."""
+    services = ("identity", "onboarding", "historian", "analytics", "marketplace")
+    return {"service_secret": SECRET} | {f"{service}_address": NOBODY for service in services} | known
 
 
 class Authority:

@@ -225,6 +225,7 @@ def _environment(settings: MarketplaceSettings) -> dict[str, str]:
         "DUALSPAN_IDENTITY_ADDRESS": platform.identity_address,
         "DUALSPAN_ONBOARDING_ADDRESS": platform.onboarding_address,
         "DUALSPAN_HISTORIAN_ADDRESS": platform.historian_address,
+        "DUALSPAN_ANALYTICS_ADDRESS": platform.analytics_address,
         "DUALSPAN_MARKETPLACE_DATABASE_URL": settings.database_url,
         "DUALSPAN_MARKETPLACE_DEPLOY_SECONDS": "0.5",
     }

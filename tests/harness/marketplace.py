@@ -20,7 +20,7 @@ from dualspan_marketplace.settings import MarketplaceSettings
 from dualspan_runtime.channels import open_channel
 from dualspan_runtime.server import ListenerKind
 from harness.databases import ClonedDatabase
-from harness.historian import SECRET, Authority
+from harness.historian import NOBODY, Authority, beside
 from harness.tenants import KnownTenants
 
 FULFILMENT_SECRET = "what-both-sides-sign-with"
@@ -115,9 +115,9 @@ async def running_marketplace(
     redis_url: str,
     authority: Authority | None = None,
     *,
-    onboarding_address: str = "127.0.0.1:9",
+    onboarding_address: str = NOBODY,
     # As a rule nobody is identity here: audit events wait.
-    identity_address: str = "127.0.0.1:9",
+    identity_address: str = NOBODY,
 ) -> AsyncGenerator[Marketplace]:
     """A marketplace on a database, trusting an authority of the test's; beside an onboarding, or none."""
     authority = authority or Authority()
@@ -128,12 +128,9 @@ async def running_marketplace(
             "database_pool_size": 4,
             "drain_seconds": 0.5,
             "fulfilment_secret": FULFILMENT_SECRET,
-            "platform": {
-                "service_secret": SECRET,
-                "redis_url": redis_url,
-                "onboarding_address": onboarding_address,
-                "identity_address": identity_address,
-            },
+            "platform": beside(
+                redis_url=redis_url, onboarding_address=onboarding_address, identity_address=identity_address
+            ),
         }
     )
     async with (

@@ -27,7 +27,7 @@ from dualspan_runtime.errors import error_info
 from dualspan_runtime.server import Binding, Listener, ListenerKind, start_server
 from harness.analytics import AnalyticsPlatform, Plant, machine, running_analytics
 from harness.databases import ClonedDatabase
-from harness.historian import SECRET, Authority, unique_tenant
+from harness.historian import Authority, beside, unique_tenant
 from harness.marketplace import Marketplace, running_marketplace
 
 if TYPE_CHECKING:  # the generated modules have these classes for type checkers only
@@ -132,7 +132,7 @@ async def _running_signer(database: ClonedDatabase, authority: Authority) -> Asy
             "listen": "127.0.0.1:0",
             "database_url": database.service_url("identity"),
             "drain_seconds": 0.5,
-            "platform": {"service_secret": SECRET},
+            "platform": beside(),
         }
     )
     binding = Binding(add_AppTokenServiceServicer_to_server, AppTokenServicer(AppTokens(authority)))

@@ -15,7 +15,7 @@ from dualspan_identity.settings import IdentitySettings
 from dualspan_runtime.channels import open_channel
 from dualspan_runtime.server import ListenerKind
 from harness.databases import ClonedDatabase
-from harness.historian import SECRET
+from harness.historian import SECRET, beside
 
 
 @dataclass
@@ -34,7 +34,7 @@ class KnownTenants:
                 "listen": "127.0.0.1:0",
                 "database_url": self.database.service_url("identity"),
                 "drain_seconds": 0.5,
-                "platform": {"service_secret": SECRET},
+                "platform": beside(),
             }
             server = await self.stack.enter_async_context(build_identity(IdentitySettings.model_validate(settings)))
             self._address = f"127.0.0.1:{server.port(ListenerKind.PEOPLE)}"

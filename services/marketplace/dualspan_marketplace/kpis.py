@@ -10,6 +10,7 @@ import grpc.aio
 from dualspan.analytics.v1 import kpis_pb2 as analytics
 from dualspan_marketplace.upstream import answer_of
 from dualspan_marketplace.usage.comparison import Measured, Span
+from dualspan_runtime.errors import Unavailable
 
 if TYPE_CHECKING:  # the generated modules have these classes for type checkers only
     from dualspan.analytics.v1.kpis_pb2_grpc import KpiServiceAsyncStub
@@ -38,7 +39,7 @@ class Kpis:
         """One KPI of some machines together, over a span; NaN with the reason where there is none.
 
         Raises:
-            Unavailable: Analytics does not answer (`UPSTREAM_UNREACHABLE`).
+            Unavailable: Analytics does not answer (`UPSTREAM_UNREACHABLE`) or fails (`UPSTREAM_FAILED`).
         """
         request = analytics.QueryKpisRequest(parent=f"tenants/{tenant}", assets=assets, kpis=[kpi])
         request.start_time.FromDatetime(span.start)
@@ -48,7 +49,9 @@ class Kpis:
                 found = await self._stub.QueryKpis(request)
         except grpc.aio.AioRpcError as err:
             if err.code() not in _REFUSALS:
-                raise
+                # A statement waits for analytics for so long, whatever is the matter there, and then goes without.
+                words = f"Analytics fails to compute {kpi}: {err.details()}"
+                raise Unavailable("UPSTREAM_FAILED", words, service="analytics") from err
             return Measured(math.nan, reason=(err.details() or "")[:300])
         return _measured(found)
 

@@ -9,7 +9,7 @@ from dualspan_runtime.database import Database
 from dualspan_runtime.settings import PlatformSettings
 from harness.completeness import Tally
 from harness.databases import ClonedDatabase
-from harness.historian import GATEWAY, SECRET, TENANT, Authority, Historian, ramp, running_historian
+from harness.historian import GATEWAY, TENANT, Authority, Historian, beside, ramp, running_historian
 
 
 async def repeats(historian: Historian) -> int:
@@ -27,7 +27,7 @@ async def test_a_frame_stored_twice_is_counted(database: ClonedDatabase, redis_u
         gateway_listen="127.0.0.1:0",
         database_url=database.service_url("historian"),
         drain_seconds=0.5,
-        platform=PlatformSettings.model_validate({"service_secret": SECRET, "redis_url": redis_url}),
+        platform=PlatformSettings.model_validate(beside(redis_url=redis_url)),
     )
     async with running_historian(settings, Authority()) as historian, Database.open(settings, schema=MIGRATIONS) as own:
         sealer = Sealer(own, 2_000)

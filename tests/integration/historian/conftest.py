@@ -11,7 +11,7 @@ from dualspan_historian.storage.sealing import Sealer
 from dualspan_runtime.database import Database
 from dualspan_runtime.settings import PlatformSettings
 from harness.databases import ClonedDatabase
-from harness.historian import SECRET, Authority, Historian, Refusal, Worker, refused, running_historian
+from harness.historian import Authority, Historian, Refusal, Worker, beside, refused, running_historian
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def historian_settings(database: ClonedDatabase, redis_url: str) -> HistorianSet
         gateway_listen="127.0.0.1:0",
         database_url=database.service_url("historian"),
         drain_seconds=0.5,
-        platform=PlatformSettings.model_validate({"service_secret": SECRET, "redis_url": redis_url}),
+        platform=PlatformSettings.model_validate(beside(redis_url=redis_url)),
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 from dualspan_historian.settings import HistorianSettings
 from dualspan_sdk import Client, Endpoints
 from harness.databases import ClonedDatabase
-from harness.historian import SECRET, TENANT, Authority, Historian, running_historian
+from harness.historian import TENANT, Authority, Historian, beside, running_historian
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def historian_settings(database: ClonedDatabase, redis_url: str) -> HistorianSet
             "gateway_listen": "127.0.0.1:0",
             "database_url": database.service_url("historian"),
             "drain_seconds": 0.5,
-            "platform": {"service_secret": SECRET, "redis_url": redis_url},
+            "platform": beside(redis_url=redis_url),
         }
     )
 
