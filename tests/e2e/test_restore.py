@@ -18,7 +18,18 @@ from dualspan_cli.local import DataFolder
 from dualspan_cli.origins import Origin
 from dualspan_cli.statements import check_signer, verify_statement
 from dualspan_cli.supervisor import Supervisor
-from harness.site import GATEWAY, SERVER, TENANT, Site, SitePlatform, now_us, open_site, site_folder, start_platform
+from harness.site import (
+    GATEWAY,
+    SERVER,
+    TENANT,
+    Site,
+    SitePlatform,
+    now_us,
+    open_site,
+    site_folder,
+    start_platform,
+    until,
+)
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(300)]
 
@@ -31,6 +42,19 @@ async def report(site: Site, start_us: int, end_us: int) -> bytes:
     request.end_time.FromMicroseconds(end_us)
     answer = await PlantReportServiceStub(site.session.onboarding_channel).CreatePlantReport(request, timeout=60)
     return answer.envelope
+
+
+async def stated(site: Site, start_us: int, end_us: int) -> bytes:
+    """A report of a time of which the gateway has told everything: samples come before the word that they are all."""
+    envelope = b""
+
+    async def complete() -> bool:
+        nonlocal envelope
+        envelope = await report(site, start_us, end_us)
+        return verify_statement(envelope).content["totals"]["pending_ms"] == 0
+
+    await until(complete, "the gateway has told of all the time", 30)
+    return envelope
 
 
 async def authority(site: Site) -> str:
@@ -74,12 +98,12 @@ async def test_what_came_after_the_backup_is_sent_again_or_is_in_the_ledger(
             await asyncio.sleep(2)
             await site.caught_up(now_us())
             backed_up_us = now_us()
+            before, ca = await stated(site, since_us, backed_up_us), await authority(site)
             secret = site.platform.folder.service_secret()
             origin = Origin(site.platform.postgres.url(), secret)
             manifest = await take(repository, origin, lambda _size, _total: None)
             if kept:
                 await tried(repository, manifest, folder)
-            before, ca = await report(site, since_us, backed_up_us - 1_000_000), await authority(site)
             await asyncio.sleep(3)
             await site.caught_up(now_us())
             supervisor = await restored(site, folder, repository)
@@ -96,7 +120,7 @@ async def test_what_came_after_the_backup_is_sent_again_or_is_in_the_ledger(
                 assert await authority(site) == ca
                 old = verify_statement(before)
                 check_signer(old, {ca})
-                new = verify_statement(await report(site, since_us, backed_up_us - 1_000_000))
+                new = verify_statement(await report(site, since_us, backed_up_us))
                 check_signer(new, {ca})
                 assert new.content["totals"] == old.content["totals"]
             finally:
