@@ -4,9 +4,13 @@
 `python tests/run.py unit` one, with its long tests; what follows `--` goes to pytest. The suites that the variable
 `REQUIRED_SUITES` names must run, and a test of theirs that is skipped has failed. All of them together have the minutes
 that the variable `TEST_MINUTES` says: one that hangs is ended, and named, before whoever runs this gives it up.
+
+Where tests share the machine, a few may fail for what the others leave them of it. In CI those are run once more, each
+alone; they are named, whatever comes of it, and what fails then has failed.
 """
 
 import importlib.util
+import json
 import os
 import shutil
 import subprocess
@@ -29,6 +33,11 @@ MEMORY = Path("/dev/shm")
 FREE_BYTES = 4 << 30
 # Folders of tests/ that hold what tests need and no tests.
 NOT_SUITES = frozenset({"harness"})
+# Where pytest keeps what failed, and its exit code when something did.
+LAST_FAILED = HERE.parent / ".pytest_cache/v/cache/lastfailed"
+TESTS_FAILED = 1
+# More do not fail for what runs beside them.
+MOST_AGAIN = 8
 NO_TESTS = "there are no tests in it"
 WITHOUT_LONG = ["-m", "not long"]
 LONG_TESTS = "each takes half a minute and more to show again what a shorter one shows; CI and SUITE=e2e run them"
@@ -159,9 +168,35 @@ def scratch(memory: Path, free_bytes: int) -> Generator[Mapping[str, str]]:
         yield {"TMPDIR": folder}
 
 
-def pytest(suites: Sequence[Suite], options: Sequence[str], *, without_skips: bool, seconds: float) -> int:
-    """Runs pytest once over the suites that can share workers, for so long at most."""
-    workers = min(suite.workers for suite in suites)
+def run_group(
+    suites: Sequence[Suite], options: Sequence[str], *, without_skips: bool, seconds: float, again: bool
+) -> int:
+    """Runs the suites that can share workers; with `again`, the few that failed a second time, alone."""
+    end = time.monotonic() + seconds
+    shared = min(suite.workers for suite in suites)
+    if again:
+        LAST_FAILED.unlink(missing_ok=True)
+    code = pytest(suites, options, workers=shared, without_skips=without_skips, seconds=seconds)
+    failed = last_failed()
+    if not again or shared == 1 or code != TESTS_FAILED or not 0 < len(failed) <= MOST_AGAIN:
+        return code
+    print("failed beside others, and run once more alone:", *failed, sep="\n  ", flush=True)
+    options = [*options, "--last-failed"]
+    return pytest(suites, options, workers=1, without_skips=without_skips, seconds=max(0.0, end - time.monotonic()))
+
+
+def last_failed() -> Sequence[str]:
+    """The tests that failed when pytest ran last."""
+    try:
+        return sorted(json.loads(LAST_FAILED.read_text()))
+    except FileNotFoundError:
+        return []
+
+
+def pytest(
+    suites: Sequence[Suite], options: Sequence[str], *, workers: int, without_skips: bool, seconds: float
+) -> int:
+    """Runs pytest once, for so long at most."""
     command = [sys.executable, "-m", "pytest", *(str(HERE / suite.name) for suite in suites)]
     if workers > 1:
         command += ["--numprocesses", str(workers), "--dist", "loadfile", "--no-loadscope-reorder"]
@@ -201,11 +236,12 @@ def main() -> None:
     required = set(os.environ.get("REQUIRED_SUITES", "").split())
     end = time.monotonic() + 60 * float(os.environ.get("TEST_MINUTES", "inf"))
     codes = [
-        pytest(
+        run_group(
             group,
             chosen,
             without_skips=all(suite.name in required for suite in group),
             seconds=max(0.0, end - time.monotonic()),
+            again=in_ci,
         )
         for group in [together, *alone]
         if group

@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -183,6 +183,18 @@ class Site:
 
 def now_us() -> int:
     return time.time_ns() // 1000
+
+
+async def judged(site: Site, break_and_mend: Callable[[], Awaitable[None]]) -> Verdict:
+    """What the checker says of everything from before it breaks until after it is mended."""
+    before = await site.tally()
+    since_us = now_us()
+    await site.caught_up(since_us)
+    await break_and_mend()
+    until_us = now_us()
+    await site.caught_up(until_us)
+    verdict = await site.verdict(since_us, until_us)
+    return replace(verdict, repeated=(await site.tally()).repeated - before.repeated)
 
 
 async def until(condition: Callable[[], Awaitable[bool]], what: str, timeout: float) -> None:

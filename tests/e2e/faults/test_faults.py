@@ -9,8 +9,7 @@ import asyncio
 import hashlib
 import os
 import random
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -20,7 +19,7 @@ from dualspan.onboarding.v1 import notice_pb2
 from dualspan.onboarding.v1 import service_pb2 as onboarding
 from dualspan.onboarding.v1.notice_pb2_grpc import NoticeServiceStub
 from harness.completeness import Verdict
-from harness.site import GATEWAY, SERVER, TENANT, Site, now_us, until
+from harness.site import GATEWAY, SERVER, TENANT, Site, judged, now_us, until
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="package"),
@@ -30,18 +29,6 @@ pytestmark = [
 
 KILLS = 4
 CUTS = 8
-
-
-async def judged(site: Site, break_and_mend: Callable[[], Awaitable[None]]) -> Verdict:
-    """What the checker says of everything from before it breaks until after it is mended."""
-    before = await site.tally()
-    since_us = now_us()
-    await site.caught_up(since_us)
-    await break_and_mend()
-    until_us = now_us()
-    await site.caught_up(until_us)
-    verdict = await site.verdict(since_us, until_us)
-    return replace(verdict, repeated=(await site.tally()).repeated - before.repeated)
 
 
 def assert_complete(verdict: Verdict) -> None:

@@ -7,8 +7,7 @@ import asyncio
 import random
 import signal
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from dataclasses import replace
+from collections.abc import AsyncGenerator, Callable
 
 import psutil
 import pytest
@@ -18,7 +17,7 @@ from dualspan_cli.local import grpc_ready, is_worker_ready
 from dualspan_cli.supervisor import Member, Service
 from dualspan_cli.workers import worker_command
 from harness.completeness import Verdict
-from harness.site import Site, now_us, until
+from harness.site import Site, judged, until
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="package"),
@@ -73,20 +72,12 @@ async def moved(site: Site) -> str:
     async def elsewhere() -> bool:
         return site.uplink.last != before
 
-    await until(elsewhere, "the gateway has moved", 20)
+    try:
+        # A connection that nobody answers is given up after 20 s.
+        await until(elsewhere, "the gateway has moved", 60)
+    except TimeoutError as err:
+        raise AssertionError(f"{err}\n{site.members['gateway'].server.child.log_tail()}") from err
     return holder(site)
-
-
-async def judged(site: Site, break_and_mend: Callable[[], Awaitable[None]]) -> Verdict:
-    """What the checker says of everything from before it begins until after it has ended."""
-    before = await site.tally()
-    since_us = now_us()
-    await site.caught_up(since_us)
-    await break_and_mend()
-    until_us = now_us()
-    await site.caught_up(until_us)
-    verdict = await site.verdict(since_us, until_us)
-    return replace(verdict, repeated=(await site.tally()).repeated - before.repeated)
 
 
 def assert_exactly_once(verdict: Verdict) -> None:
@@ -118,8 +109,10 @@ async def test_a_replica_that_is_killed_leaves_its_gateway_to_the_other(replicas
             await asyncio.sleep(moments.uniform(0.2, 0.8))
             victim = holder(replicas)
             replicas.kill(victim)
-            assert await moved(replicas) != victim
-            await replicas.revive(victim)
+            try:
+                assert await moved(replicas) != victim
+            finally:
+                await replicas.revive(victim)
 
     assert_exactly_once(await judged(replicas, cycles))
 

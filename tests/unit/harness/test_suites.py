@@ -108,3 +108,31 @@ def test_where_a_suite_is_required_a_skip_has_failed(tmp_path: Path) -> None:
     usual, required = run(), run("--no-skips")
     assert (usual.returncode, required.returncode) == (0, 1)
     assert "no engine" in required.stdout
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("again", "fails_twice", "code"), [(True, False, 0), (True, True, 1), (False, False, 1)])
+def test_in_ci_what_failed_beside_others_has_a_second_chance_alone_and_is_named(
+    runner: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    again: bool,
+    fails_twice: bool,
+    code: int,
+) -> None:
+    here = tmp_path / "tests"
+    (here / "quick").mkdir(parents=True)
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    (here / "quick/test_it.py").write_text(
+        "from pathlib import Path\nLOOK = Path(__file__).parent / 'looked'\n\n"
+        "def test_it():\n    seen = LOOK.exists()\n    LOOK.touch()\n"
+        f"    assert seen and not {fails_twice}\n\n"
+        "def test_other():\n    pass\n"
+    )
+    monkeypatch.setattr(runner, "HERE", here)
+    monkeypatch.setattr(runner, "LAST_FAILED", tmp_path / ".pytest_cache/v/cache/lastfailed")
+    suite = runner.Suite("quick", 2, runner.nothing_missing)
+    assert runner.run_group([suite], [], without_skips=False, seconds=60, again=again) == code
+    told = capfd.readouterr().out
+    assert ("once more alone:\n  tests/quick/test_it.py::test_it\n" in told) is again
