@@ -38,7 +38,7 @@ from harness.site import TENANT, now_us, site_folder, until
 if TYPE_CHECKING:
     from dualspan.onboarding.v1.writes_pb2_grpc import WriteServiceAsyncStub
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(300)]
 
 SETTINGS = {
     "DUALSPAN_GATEWAY_REPAIR_POLL_SECONDS": "0.5",
@@ -159,7 +159,6 @@ async def test_the_report_of_the_hour_verifies_and_a_flipped_byte_does_not(site:
         assert caught.value.reason == "REPORT_INVALID", position
 
 
-@pytest.mark.long
 async def test_live_values_are_not_held_up_by_a_repair(site: PlantSite) -> None:
     """How old samples are when they are committed, while an hour is being filled and while nothing is."""
     quiet = await ages(site, 4.0)

@@ -19,7 +19,7 @@ from dualspan_cli.processes import ChildProcess
 from harness.plant_site import PlantSite, open_plant_site
 from harness.site import GATEWAY, TENANT, gateway_environment, now_us, run_gateway, site_folder, until
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(300)]
 
 SETTINGS = {"DUALSPAN_GATEWAY_REPAIR_POLL_SECONDS": "0.5", "DUALSPAN_GATEWAY_REPAIR_SHARE": "0.8"}
 OUT_WITHIN_S = 60.0

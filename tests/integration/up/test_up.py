@@ -132,6 +132,7 @@ def runs(process: psutil.Process) -> bool:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_killed_supervisor_takes_everything_along_and_ctrl_c_stops_everything(folder: Path) -> None:
     with up(folder, port_base=free_row()) as first:
         assert dualspan("tenants", "create", "kept", "--json", folder=folder).returncode == 0
