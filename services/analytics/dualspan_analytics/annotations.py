@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dualspan_analytics.removal import KEPT_DAYS
 from dualspan_runtime.errors import Aborted, AlreadyExists, InvalidArgument, NotFound, ResourceExhausted
 
 LONGEST_TEXT = 2000
 MOST_SUBJECTS = 50
 MOST_KEPT = 50_000
 """Annotations of one enterprise."""
-KEPT_DAYS = 30
-"""How long what was taken away can be brought back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import apsw
@@ -274,14 +274,21 @@ def _fill(store: BufferStore) -> None:
         store.append([_new_frame(40_000)] * 4, acknowledged=0, now=NOW)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
-def test_a_full_disk_takes_deletions_and_then_frames_again(tmp_path: Path) -> None:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", disk], check=False)
+@contextmanager
+def small_disk(folder: Path, megabytes: int) -> Generator[Path]:
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", folder], check=False)
     if mounted.returncode:
         pytest.skip("this machine lets nobody mount a small disk")
     try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
+def test_a_full_disk_takes_deletions_and_then_frames_again(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", 16) as disk:
         store = BufferStore(disk / "buffer.sqlite", 1 << 40)
         with pytest.raises(BufferFullError):
             _fill(store)
@@ -298,18 +305,11 @@ def test_a_full_disk_takes_deletions_and_then_frames_again(tmp_path: Path) -> No
         again = BufferStore(disk / "buffer.sqlite", 1 << 40)
         assert again.last_sequence == held + 200
         again.close()
-    finally:
-        subprocess.run(["umount", "--lazy", disk], check=True)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
 def test_a_tail_leaves_the_disk_to_what_is_not_acknowledged(tmp_path: Path) -> None:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", disk], check=False)
-    if mounted.returncode:
-        pytest.skip("this machine lets nobody mount a small disk")
-    try:
+    with small_disk(tmp_path / "disk", 32) as disk:
         store = BufferStore(disk / "buffer.sqlite", 1 << 40, 1 << 40)
         for _ in range(1000):
             store.append([_new_frame(40_000)] * 4, acknowledged=store.last_sequence, now=NOW)
@@ -321,8 +321,6 @@ def test_a_tail_leaves_the_disk_to_what_is_not_acknowledged(tmp_path: Path) -> N
         for _ in range(20):
             store.append([_new_frame(40_000)] * 4, acknowledged=store.last_sequence, now=NOW)
         store.close()
-    finally:
-        subprocess.run(["umount", "--lazy", disk], check=True)
 
 
 _WRITER = """

@@ -1,13 +1,12 @@
 """What can be wrong with a dashboard, in words that say what to do next."""
 
+from dualspan_analytics.removal import KEPT_DAYS
 from dualspan_runtime.errors import Aborted, AlreadyExists, InvalidArgument, NotFound, ResourceExhausted
 
 MOST_KEPT = 1000
 """Dashboards of one enterprise."""
 MOST_BYTES = 64 * 1024
 """Of one dashboard as it is kept: a list of them has to fit into an answer."""
-KEPT_DAYS = 30
-"""How long what was taken away can be brought back."""
 
 
 def bad_dashboard(field: str, why: str) -> InvalidArgument:

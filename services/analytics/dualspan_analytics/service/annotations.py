@@ -11,11 +11,12 @@ from dualspan_analytics.annotations import (
     check,
     too_many_annotations,
 )
+from dualspan_analytics.service.removing import Kind, Removing
 from dualspan_analytics.store import annotations as store
 from dualspan_analytics.store.annotations import StoredAnnotation, Wanted
 from dualspan_runtime.audit import Audit
 from dualspan_runtime.context import current_principal
-from dualspan_runtime.database import Connection, Database
+from dualspan_runtime.database import Database
 
 
 def annotation_name(tenant: str, annotation: str) -> str:
@@ -23,7 +24,10 @@ def annotation_name(tenant: str, annotation: str) -> str:
     return f"tenants/{tenant}/annotations/{annotation}"
 
 
-class Annotations:
+_KIND = Kind("annotation", store.ROWS, store.find, annotation_name, annotation_not_found, annotation_changed)
+
+
+class Annotations(Removing[StoredAnnotation]):
     """What people write.
 
     Args:
@@ -32,8 +36,7 @@ class Annotations:
     """
 
     def __init__(self, database: Database, audit: Audit) -> None:
-        self._database = database
-        self._audit = audit
+        super().__init__(_KIND, database, audit)
 
     async def create(self, tenant: str, given: Annotation) -> StoredAnnotation:
         """Write one.
@@ -45,8 +48,8 @@ class Annotations:
         """
         check(given)
         async with self._database.transaction(tenant) as connection:
-            await store.forget(connection, tenant)
-            if await store.count(connection, tenant) >= MOST_KEPT:
+            await store.ROWS.forget(connection, tenant)
+            if await store.ROWS.count(connection, tenant) >= MOST_KEPT:
                 raise too_many_annotations()
             made = await store.insert(connection, tenant, given, current_principal().actor)
             if made is None:
@@ -82,45 +85,9 @@ class Annotations:
             Aborted: The etag is of an earlier state (`ETAG_MISMATCH`).
         """
         async with self._database.transaction(tenant) as connection:
-            found = await _locked(connection, tenant, annotation, etag)
+            found = await _KIND.locked(connection, tenant, annotation, etag)
             given = changed(found.annotation)
             check(given)
             stored = await store.replace(connection, tenant, given, current_principal().actor)
             await self._audit.write(connection, tenant, "annotation.update", annotation_name(tenant, annotation))
         return stored or found
-
-    async def delete(self, tenant: str, annotation: str, etag: str) -> None:
-        """Take one away.
-
-        Raises:
-            NotFound: There is none.
-            Aborted: The etag is of an earlier state (`ETAG_MISMATCH`).
-        """
-        async with self._database.transaction(tenant) as connection:
-            await _locked(connection, tenant, annotation, etag)
-            await self._mark(connection, tenant, annotation, deleted=True)
-
-    async def undelete(self, tenant: str, annotation: str) -> StoredAnnotation:
-        """Bring one back.
-
-        Raises:
-            NotFound: None of that id was taken away in the last 30 days.
-        """
-        async with self._database.transaction(tenant) as connection:
-            await self._mark(connection, tenant, annotation, deleted=False)
-        return await self.get(tenant, annotation)
-
-    async def _mark(self, connection: Connection, tenant: str, annotation: str, *, deleted: bool) -> None:
-        if not await store.mark(connection, tenant, annotation, deleted=deleted):
-            raise annotation_not_found(annotation)
-        action = "annotation.delete" if deleted else "annotation.undelete"
-        await self._audit.write(connection, tenant, action, annotation_name(tenant, annotation))
-
-
-async def _locked(connection: Connection, tenant: str, annotation: str, etag: str) -> StoredAnnotation:
-    found = await store.find(connection, tenant, annotation, lock=True)
-    if found is None:
-        raise annotation_not_found(annotation)
-    if etag and etag != found.etag:
-        raise annotation_changed(annotation)
-    return found

@@ -15,6 +15,7 @@ from dualspan_analytics.dashboards.errors import (
     too_many_dashboards,
 )
 from dualspan_analytics.dashboards.model import Dashboard, check
+from dualspan_analytics.service.removing import Kind, Removing
 from dualspan_analytics.store import dashboards as store
 from dualspan_analytics.store.dashboards import StoredDashboard
 from dualspan_runtime.audit import Audit
@@ -42,7 +43,26 @@ def dashboard_name(tenant: str, dashboard: str) -> str:
     return f"tenants/{tenant}/dashboards/{dashboard}"
 
 
-class Dashboards:
+def _written(given: Dashboard) -> str:
+    document = _DOCUMENT.dump_json(given)
+    if len(document) > MOST_BYTES:
+        raise bad_dashboard("panels", f"all of them together must take {MOST_BYTES // 1024} KiB at the most")
+    return document.decode()
+
+
+def _kept(stored: StoredDashboard) -> KeptDashboard:
+    return KeptDashboard(_DOCUMENT.validate_json(stored.document), stored)
+
+
+async def _find(connection: Connection, tenant: str, dashboard: str, /, *, lock: bool = False) -> KeptDashboard | None:
+    found = await store.find(connection, tenant, dashboard, lock=lock)
+    return None if found is None else _kept(found)
+
+
+_KIND = Kind("dashboard", store.ROWS, _find, dashboard_name, dashboard_not_found, dashboard_changed)
+
+
+class Dashboards(Removing[KeptDashboard]):
     """What people put together.
 
     Args:
@@ -51,8 +71,7 @@ class Dashboards:
     """
 
     def __init__(self, database: Database, audit: Audit) -> None:
-        self._database = database
-        self._audit = audit
+        super().__init__(_KIND, database, audit)
 
     async def create(self, tenant: str, given: Dashboard) -> KeptDashboard:
         """Make one.
@@ -64,8 +83,8 @@ class Dashboards:
         """
         check(given)
         async with self._database.transaction(tenant) as connection:
-            await store.forget(connection, tenant)
-            if await store.count(connection, tenant) >= MOST_KEPT:
+            await store.ROWS.forget(connection, tenant)
+            if await store.ROWS.count(connection, tenant) >= MOST_KEPT:
                 raise too_many_dashboards()
             made = await store.insert(connection, tenant, given.id, _written(given), current_principal().actor)
             if made is None:
@@ -80,10 +99,10 @@ class Dashboards:
             NotFound: There is none.
         """
         async with self._database.transaction(tenant, readonly=True) as connection:
-            found = await store.find(connection, tenant, dashboard)
+            found = await _find(connection, tenant, dashboard)
         if found is None:
             raise dashboard_not_found(dashboard)
-        return _kept(found)
+        return found
 
     async def page(self, tenant: str, after: str, most: int, *, deleted: bool = False) -> Sequence[KeptDashboard]:
         """Those behind an id, in order of id; on request those that were taken away."""
@@ -101,57 +120,9 @@ class Dashboards:
             Aborted: The etag is of an earlier state (`ETAG_MISMATCH`).
         """
         async with self._database.transaction(tenant) as connection:
-            before = await _locked(connection, tenant, dashboard, etag)
+            before = await _KIND.locked(connection, tenant, dashboard, etag)
             given = changed(before.dashboard)
             check(given)
             stored = await store.replace(connection, tenant, dashboard, _written(given), current_principal().actor)
             await self._audit.write(connection, tenant, "dashboard.update", dashboard_name(tenant, dashboard))
         return _kept(stored) if stored else before
-
-    async def delete(self, tenant: str, dashboard: str, etag: str) -> None:
-        """Take one away.
-
-        Raises:
-            NotFound: There is none.
-            Aborted: The etag is of an earlier state (`ETAG_MISMATCH`).
-        """
-        async with self._database.transaction(tenant) as connection:
-            await _locked(connection, tenant, dashboard, etag)
-            await self._mark(connection, tenant, dashboard, deleted=True)
-
-    async def undelete(self, tenant: str, dashboard: str) -> KeptDashboard:
-        """Bring one back.
-
-        Raises:
-            NotFound: None of that id was taken away in the last 30 days.
-        """
-        async with self._database.transaction(tenant) as connection:
-            await self._mark(connection, tenant, dashboard, deleted=False)
-        return await self.get(tenant, dashboard)
-
-    async def _mark(self, connection: Connection, tenant: str, dashboard: str, *, deleted: bool) -> None:
-        if not await store.mark(connection, tenant, dashboard, deleted=deleted):
-            raise dashboard_not_found(dashboard)
-        action = "dashboard.delete" if deleted else "dashboard.undelete"
-        await self._audit.write(connection, tenant, action, dashboard_name(tenant, dashboard))
-
-
-async def _locked(connection: Connection, tenant: str, dashboard: str, etag: str) -> KeptDashboard:
-    found = await store.find(connection, tenant, dashboard, lock=True)
-    if found is None:
-        raise dashboard_not_found(dashboard)
-    kept = _kept(found)
-    if etag and etag != kept.etag:
-        raise dashboard_changed(dashboard)
-    return kept
-
-
-def _written(given: Dashboard) -> str:
-    document = _DOCUMENT.dump_json(given)
-    if len(document) > MOST_BYTES:
-        raise bad_dashboard("panels", f"all of them together must take {MOST_BYTES // 1024} KiB at the most")
-    return document.decode()
-
-
-def _kept(stored: StoredDashboard) -> KeptDashboard:
-    return KeptDashboard(_DOCUMENT.validate_json(stored.document), stored)

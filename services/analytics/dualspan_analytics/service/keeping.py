@@ -3,6 +3,8 @@
 from dualspan_analytics.store import annotations, dashboards
 from dualspan_runtime.database import Database
 
+_REMOVABLE = (annotations.ROWS, dashboards.ROWS)
+
 
 class Keeping:
     """Forgets annotations and dashboards that were taken away long ago.
@@ -17,11 +19,8 @@ class Keeping:
     async def sweep(self) -> None:
         """Forget them, of every tenant."""
         async with self._database.platform_transaction(readonly=True) as connection:
-            tenants = {
-                *await annotations.tenants_to_forget(connection),
-                *await dashboards.tenants_to_forget(connection),
-            }
+            tenants = {tenant for rows in _REMOVABLE for tenant in await rows.tenants_to_forget(connection)}
         for tenant in sorted(tenants):
             async with self._database.transaction(tenant) as connection:
-                await annotations.forget(connection, tenant)
-                await dashboards.forget(connection, tenant)
+                for rows in _REMOVABLE:
+                    await rows.forget(connection, tenant)

@@ -51,7 +51,7 @@ class AnnotationServicer(annotations_pb2_grpc.AnnotationServiceServicer):
     async def GetAnnotation(self, request: contract.GetAnnotationRequest, context: Context) -> contract.Annotation:
         """See the contract."""
         name = ANNOTATION.parse(request.name)
-        return _message(name["tenant"], await self._annotations.get(**_of(name)))
+        return _message(name["tenant"], await self._annotations.get(*_of(name)))
 
     async def ListAnnotations(
         self, request: contract.ListAnnotationsRequest, context: Context
@@ -77,12 +77,12 @@ class AnnotationServicer(annotations_pb2_grpc.AnnotationServiceServicer):
         def changed(old: Annotation) -> Annotation:
             return _changed(old, request.annotation, fields)
 
-        stored = await self._annotations.change(**_of(name), etag=request.annotation.etag, changed=changed)
+        stored = await self._annotations.change(*_of(name), etag=request.annotation.etag, changed=changed)
         return _message(name["tenant"], stored)
 
     async def DeleteAnnotation(self, request: contract.DeleteAnnotationRequest, context: Context) -> Empty:
         """See the contract."""
-        await self._annotations.delete(**_of(ANNOTATION.parse(request.name)), etag=request.etag)
+        await self._annotations.delete(*_of(ANNOTATION.parse(request.name)), etag=request.etag)
         return Empty()
 
     async def UndeleteAnnotation(
@@ -90,11 +90,11 @@ class AnnotationServicer(annotations_pb2_grpc.AnnotationServiceServicer):
     ) -> contract.Annotation:
         """See the contract."""
         name = ANNOTATION.parse(request.name)
-        return _message(name["tenant"], await self._annotations.undelete(**_of(name)))
+        return _message(name["tenant"], await self._annotations.undelete(*_of(name)))
 
 
-def _of(name: dict[str, str]) -> dict[str, str]:
-    return {"tenant": name["tenant"], "annotation": name["annotation"]}
+def _of(name: dict[str, str]) -> tuple[str, str]:
+    return name["tenant"], name["annotation"]
 
 
 def _wanted(request: contract.ListAnnotationsRequest) -> Wanted:

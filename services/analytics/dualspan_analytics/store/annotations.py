@@ -6,9 +6,11 @@ from datetime import datetime
 
 from asyncpg import Record
 
-from dualspan_analytics.annotations import KEPT_DAYS, Annotation
+from dualspan_analytics.annotations import Annotation
+from dualspan_analytics.store.removable import Removable
 from dualspan_runtime.database import Connection
 
+ROWS = Removable("annotation", "annotation_id")
 _COLUMNS = """annotation_id, start_us, end_us, assets, tag_ids, content,
 author, coalesce(editor, author) AS editor, version, create_time, update_time"""
 _INSERT = f"""
@@ -27,18 +29,6 @@ WHERE tenant_id = $1 AND delete_time IS NULL AND start_us < $3 AND end_us >= $2
        OR cardinality(assets) + cardinality(tag_ids) = 0)
   AND (start_us, annotation_id) > ($6, $7)
 ORDER BY start_us, annotation_id LIMIT $8
-"""
-_MARK = f"""
-UPDATE annotation SET delete_time = CASE WHEN $3 THEN now() END
-WHERE tenant_id = $1 AND annotation_id = $2 AND (delete_time IS NULL) = $3
-  AND (delete_time IS NULL OR delete_time > now() - interval '{KEPT_DAYS} days')
-RETURNING true
-"""
-_FORGET = f"""
-DELETE FROM annotation WHERE tenant_id = $1 AND delete_time < now() - interval '{KEPT_DAYS} days'
-"""
-_TO_FORGET = f"""
-SELECT DISTINCT tenant_id FROM annotation WHERE delete_time < now() - interval '{KEPT_DAYS} days'
 """
 
 
@@ -67,11 +57,6 @@ class Wanted:
     end_us: int
     assets: tuple[str, ...]
     tag_ids: tuple[int, ...]
-
-
-async def count(connection: Connection, tenant: str) -> int:
-    """How many there are, those that were taken away among them."""
-    return await connection.fetchval("SELECT count(*) FROM annotation WHERE tenant_id = $1", tenant)
 
 
 async def insert(connection: Connection, tenant: str, given: Annotation, author: str) -> StoredAnnotation | None:
@@ -109,21 +94,6 @@ async def page(
         _PAGE, tenant, wanted.start_us, wanted.end_us, wanted.assets, wanted.tag_ids, *after, most
     )
     return [_stored(row) for row in rows]
-
-
-async def mark(connection: Connection, tenant: str, annotation: str, *, deleted: bool) -> bool:
-    """Take one away, or bring it back; False if there is none of which that can be done."""
-    return await connection.fetchval(_MARK, tenant, annotation, deleted) is not None
-
-
-async def tenants_to_forget(connection: Connection) -> Sequence[str]:
-    """Tenants who took something away so long ago that it is forgotten."""
-    return [row["tenant_id"] for row in await connection.fetch(_TO_FORGET)]
-
-
-async def forget(connection: Connection, tenant: str) -> None:
-    """Delete what was taken away long ago."""
-    await connection.execute(_FORGET, tenant)
 
 
 def _stored(row: Record) -> StoredAnnotation:

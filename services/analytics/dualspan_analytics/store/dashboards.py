@@ -6,9 +6,11 @@ from datetime import datetime
 
 from asyncpg import Record
 
-from dualspan_analytics.dashboards.errors import KEPT_DAYS
+from dualspan_analytics.removal import KEPT_DAYS
+from dualspan_analytics.store.removable import Removable
 from dualspan_runtime.database import Connection
 
+ROWS = Removable("dashboard", "dashboard_id")
 _COLUMNS = "dashboard_id, document, version, editor, create_time, update_time, delete_time"
 _INSERT = f"""
 INSERT INTO dashboard (tenant_id, dashboard_id, document, editor) VALUES ($1, $2, $3, $4)
@@ -24,18 +26,6 @@ WHERE tenant_id = $1 AND dashboard_id > $2 AND (delete_time IS NOT NULL) = $4
   AND (delete_time IS NULL OR delete_time > now() - interval '{KEPT_DAYS} days')
 ORDER BY dashboard_id LIMIT $3
 """
-_MARK = f"""
-UPDATE dashboard SET delete_time = CASE WHEN $3 THEN now() END
-WHERE tenant_id = $1 AND dashboard_id = $2 AND (delete_time IS NULL) = $3
-  AND (delete_time IS NULL OR delete_time > now() - interval '{KEPT_DAYS} days')
-RETURNING true
-"""
-_FORGET = f"""
-DELETE FROM dashboard WHERE tenant_id = $1 AND delete_time < now() - interval '{KEPT_DAYS} days'
-"""
-_TO_FORGET = f"""
-SELECT DISTINCT tenant_id FROM dashboard WHERE delete_time < now() - interval '{KEPT_DAYS} days'
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +39,6 @@ class StoredDashboard:
     create_time: datetime
     update_time: datetime
     delete_time: datetime | None
-
-
-async def count(connection: Connection, tenant: str) -> int:
-    """How many there are, those that were taken away among them."""
-    return await connection.fetchval("SELECT count(*) FROM dashboard WHERE tenant_id = $1", tenant)
 
 
 async def insert(
@@ -88,21 +73,6 @@ async def page(
 ) -> Sequence[StoredDashboard]:
     """Those with ids behind `after`, in order of id: those that are there, or those that can be brought back."""
     return [_stored(row) for row in await connection.fetch(_PAGE, tenant, after, most, deleted)]
-
-
-async def mark(connection: Connection, tenant: str, dashboard: str, *, deleted: bool) -> bool:
-    """Take one away, or bring it back; False if there is none of which that can be done."""
-    return await connection.fetchval(_MARK, tenant, dashboard, deleted) is not None
-
-
-async def tenants_to_forget(connection: Connection) -> Sequence[str]:
-    """Tenants who took something away so long ago that it is forgotten."""
-    return [row["tenant_id"] for row in await connection.fetch(_TO_FORGET)]
-
-
-async def forget(connection: Connection, tenant: str) -> None:
-    """Delete what was taken away long ago."""
-    await connection.execute(_FORGET, tenant)
 
 
 def _stored(row: Record) -> StoredDashboard:
