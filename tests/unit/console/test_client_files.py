@@ -32,7 +32,7 @@ _MARKUP = (
     "document.write",
 )
 # Of these the English is what services say themselves, with more of the case.
-SAID_BY_SERVICES = ("reason.", "notice.", "concern.")
+SAID_BY_SERVICES = ("reason.", "notice.", "concern.", "told.")
 _WORDS = re.compile(r"""\b(?:t|tOr|saidBy)\(\s*["']([\w.-]+)["']""")
 _KEYED = re.compile(r"""["'](nav|range|explore)\.([\w-]+)["']""")
 
@@ -86,6 +86,7 @@ def test_every_word_that_a_module_names_is_there(path: Path) -> None:
 def test_no_word_is_left_over() -> None:
     text = "\n".join(path.read_text("utf-8") for path in MODULES)
     prefixes = [found.replace("\\", "") for found in re.findall(r"[(`]((?:\w+)\.(?:\w*_)?)\$\{", text)]
+    prefixes += re.findall(r"""wordsUnder\(["'](\w+\.)""", text)
     for key in read_words():
         named = f'"{key}"' in text or f'"{key.removesuffix("_one")}"' in text
         assert named or any(key.startswith(prefix) for prefix in prefixes), f"nobody says {key}"

@@ -77,4 +77,4 @@ def signature(charts: Charts | None) -> Check:
 
 def _problem(reference: str, submission: Submission) -> str:
     words = problem_with(reference, submission.signatures, submission.signing_key)
-    return f"{reference}: {words} Sign it: cosign sign --key cosign.key {reference}" if words else ""
+    return f"{reference}: {words} " + f"Sign it: cosign sign --key cosign.key {reference}" if words else ""

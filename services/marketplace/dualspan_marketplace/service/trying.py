@@ -118,7 +118,7 @@ class Trying:
         """Why nothing can run a version here; "" if something can."""
         _, problems = check_configuration(manifest.configuration, plants.settings_of(manifest.configuration))
         if problems:
-            return "its settings have no defaults, and none could be made up: " + str(problems[0])
+            return f"its settings have no defaults, and none could be made up: {problems[0]}"
         refusals = [each.refuses(manifest, publisher) for each in self._provisioners.values()]
         if not all(refusals):
             return ""

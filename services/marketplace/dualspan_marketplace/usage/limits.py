@@ -40,12 +40,12 @@ def standing(limits: Sequence[Limit], used: Mapping[Dimension, int], end: dateti
             return Standing(words, words)
     for each in limits:
         if each.soft and used.get(each.dimension, 0) >= each.soft:
-            beyond = f" Reads are refused at {each.hard}." if each.hard else ""
-            words = (
-                f"More than {each.soft} {each.dimension.unit} were used this month, as of which the plan warns.{beyond}"
-                f" The month ends at {local}."
-            )
-            return Standing(words)
+            words = [
+                f"More than {each.soft} {each.dimension.unit} were used this month, as of which the plan warns.",
+                *([f"Reads are refused at {each.hard}."] if each.hard else []),
+                f"The month ends at {local}.",
+            ]
+            return Standing(" ".join(words))
     return Standing()
 
 

@@ -7,12 +7,6 @@ export const place = signal(read());
 /** The query of the address. */
 export const query = computed(() => new URLSearchParams(place.value.search));
 
-/** May refuse to leave: returns false to stay. A form with unsaved changes sets it. */
-let guard = null;
-export const guardLeaving = (asks) => {
-  guard = asks;
-};
-
 /**
  * Goes to an address of this application.
  * @param {string} address path and query
@@ -21,7 +15,6 @@ export const guardLeaving = (asks) => {
 export function go(address, { replace = false } = {}) {
   const from = place.peek();
   const next = new URL(address, location.href);
-  if (next.pathname !== from.path && guard && !guard()) return;
   if (replace) history.replaceState(null, "", address);
   else history.pushState(null, "", address);
   place.value = read();

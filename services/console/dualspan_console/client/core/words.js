@@ -33,6 +33,10 @@ export function t(key, values) {
 export const saidBy = (key, facts, own) =>
   words[key] ? t(key, facts).replace(/（[^（）]*\{\w+\}[^（）]*）|\{\w+\}/g, "") : own;
 
+/** The words whose keys begin with something: what follows in the key, and the words. */
+export const wordsUnder = (prefix) =>
+  Object.entries(words).flatMap(([key, text]) => (key.startsWith(prefix) ? [[key.slice(prefix.length), text]] : []));
+
 /** The words of a key that is made of data; the fallback if there are no such words. */
 export const tOr = (key, fallback) => words[key] ?? fallback;
 

@@ -3,6 +3,7 @@ import { get, post } from "../../core/api.js";
 import { idOf } from "../../core/catalogue.js";
 import { useEvery, useLoad } from "../../core/load.js";
 import { may, ofTenant } from "../../core/session.js";
+import { told } from "../../core/told.js";
 import { html, useState } from "../../core/view.js";
 import { local, t } from "../../core/words.js";
 import { Icon } from "../../parts/icons.js";
@@ -65,7 +66,7 @@ function Row({ row, statement }) {
     setBusy(false);
   };
   const name = local(row.openable?.displayName) || row.app;
-  const why = row.reason || row.healthProblem || row.quotaNotice || causeOf(row.cause);
+  const why = row.reason || row.healthProblem || told(row.quotaNotice) || causeOf(row.cause);
   return html`<li class="card mine" data-app=${id}>
     <header class="row apart">
       <h2>${may("marketplace.subscriptions.read") ? html`<a href="/apps/${id}">${name}</a>` : name}</h2>

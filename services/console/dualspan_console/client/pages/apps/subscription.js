@@ -3,6 +3,7 @@ import { get, patch, post } from "../../core/api.js";
 import { useEvery, useLoad } from "../../core/load.js";
 import { query, setQuery } from "../../core/router.js";
 import { may, ofTenant, tenant } from "../../core/session.js";
+import { told } from "../../core/told.js";
 import { html, useState } from "../../core/view.js";
 import { clock, dateTime, local, number, t, tOr } from "../../core/words.js";
 import { unitText } from "../../core/units.js";
@@ -82,7 +83,7 @@ function State({ subscription, progress }) {
   const moving = isMoving(subscription.state);
   return html`${subscription.reason && html`<${Note} tone=${subscription.state.endsWith("FAILED") ? "bad" : "info"}>${subscription.reason}<//>`}
     ${subscription.healthProblem && html`<${Note} tone="warn">${t("apps.says_itself", { words: subscription.healthProblem })}<//>`}
-    ${subscription.quotaNotice && html`<${Note} tone="warn">${subscription.quotaNotice}<//>`}
+    ${subscription.quotaNotice && html`<${Note} tone="warn">${told(subscription.quotaNotice)}<//>`}
     <section class="card stack">
       <h2>${t("apps.progress")}</h2>
       ${moving && html`<progress aria-label=${t("apps.progress")} />`}

@@ -5,6 +5,7 @@ import { useLoad } from "../../core/load.js";
 import { assetOf, iso, real, share } from "../../core/production.js";
 import { query, setQuery } from "../../core/router.js";
 import { ofTenant } from "../../core/session.js";
+import { told } from "../../core/told.js";
 import { html } from "../../core/view.js";
 import { money, number, t } from "../../core/words.js";
 import { ShareBar } from "../../parts/bars.js";
@@ -123,7 +124,7 @@ function Used({ found, profile }) {
     </div>
     ${currency && html`<${Rates} found=${found} />`}
     ${real(total.goodShare) < 0.95 && html`<${Note} tone="warn">${t("oee.doubtful", { share: share(total.goodShare) })}<//>`}
-    ${found.notes.map((words) => html`<${Note}>${words}<//>`)}`;
+    ${found.notes.map((words) => html`<${Note}>${told(words)}<//>`)}`;
 }
 
 /** The energy at each rate of the tariff. */

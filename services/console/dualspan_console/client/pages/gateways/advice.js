@@ -1,4 +1,5 @@
 // What to do about a failure: in the person's language where its kind is known, else as the gateway itself says it.
+import { told } from "../../core/told.js";
 import { html } from "../../core/view.js";
 import { t, tOr } from "../../core/words.js";
 
@@ -23,7 +24,7 @@ export const isAboutTrust = (words) => TRUST.has(codeIn(words));
 export function Advice({ words, kind = "" }) {
   const known = codeIn(words) || (UNREACHABLE.test(words) ? "UNREACHABLE" : "");
   const advice = tOr(`advice.${known}`, "") || tOr(`advice.${kind}`, "");
-  if (!advice) return html`<p>${words}</p>`;
+  if (!advice) return html`<p>${told(words)}</p>`;
   return html`<p>${advice}</p>
-    ${words && html`<p class="small own-words">${t("advice.own_words", { words })}</p>`}`;
+    ${words && html`<p class="small own-words">${t("advice.own_words", { words: told(words) })}</p>`}`;
 }

@@ -2,6 +2,7 @@
 import { get } from "../../core/api.js";
 import { assetName, idOf } from "../../core/catalogue.js";
 import { may, ofTenant, session } from "../../core/session.js";
+import { told } from "../../core/told.js";
 import { ago, number, saidBy, t } from "../../core/words.js";
 import { SERVICES } from "../admin/services.js";
 import { causeOf } from "../apps/states.js";
@@ -203,7 +204,7 @@ async function subscriptions(signal) {
     if (each.healthProblem)
       return [{ ...base, tone: "warn", title: t("home.app_unwell", { id }), detail: each.healthProblem }];
     if (each.quotaNotice)
-      return [{ ...base, tone: "warn", title: t("home.app_quota", { id }), detail: each.quotaNotice }];
+      return [{ ...base, tone: "warn", title: t("home.app_quota", { id }), detail: told(each.quotaNotice) }];
     const days = each.trialEndTime ? Math.ceil((Date.parse(each.trialEndTime) - Date.now()) / DAY_MS) : Infinity;
     return days <= 5 && days >= 0 ? [{ ...base, tone: "info", title: t("home.trial", { id, count: days }) }] : [];
   });

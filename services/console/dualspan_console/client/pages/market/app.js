@@ -2,6 +2,7 @@
 import { ask, get } from "../../core/api.js";
 import { useLoad } from "../../core/load.js";
 import { may, ofTenant, tenant } from "../../core/session.js";
+import { told } from "../../core/told.js";
 import { html } from "../../core/view.js";
 import { day, local, t, tOr } from "../../core/words.js";
 import { unitText } from "../../core/units.js";
@@ -146,7 +147,7 @@ export function Fits({ role, chosen, toggle }) {
               html`<li key=${fit.asset}>
                 <span class="leaf">${fit.displayName || fit.asset}</span>
                 <ul class="small dim">
-                  ${fit.missing.map((each) => html`<li>${each.property}: ${each.reason} ${each.advice}</li>`)}
+                  ${fit.missing.map((each) => html`<li>${each.property}: ${told(`${each.reason} ${each.advice}`)}</li>`)}
                 </ul>
               </li>`,
           )}

@@ -5,6 +5,7 @@ import { useEvery, useLoad } from "../../core/load.js";
 import { ascending, assetOf, iso, opened, ratios, real, share } from "../../core/production.js";
 import { go, setQuery } from "../../core/router.js";
 import { ofTenant } from "../../core/session.js";
+import { told } from "../../core/told.js";
 import { html } from "../../core/view.js";
 import { t } from "../../core/words.js";
 import { Bars, ShareBar } from "../../parts/bars.js";
@@ -58,7 +59,7 @@ export function Figures({ detail }) {
       ${figure(t("oee.performance"), t("oee.performance_under"), performance)}${figure(t("oee.quality"), t("oee.quality_under"), quality)}
     </div>
     ${detail.goodShare < ENOUGH && html`<${Note} tone="warn">${t("oee.doubtful", { share: share(detail.goodShare) })}<//>`}
-    ${detail.reason && html`<${Note}>${detail.reason}<//>`}`;
+    ${detail.reason && html`<${Note}>${told(detail.reason)}<//>`}`;
 }
 
 function Machines({ where, detail }) {

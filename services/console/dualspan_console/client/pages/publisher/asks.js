@@ -1,4 +1,5 @@
 // What a version asks of whoever subscribes, and what its checks found.
+import { told } from "../../core/told.js";
 import { html } from "../../core/view.js";
 import { bytes, local, number, t, tOr } from "../../core/words.js";
 import { unitText } from "../../core/units.js";
@@ -26,7 +27,7 @@ export function Checks({ checks, running = false }) {
           <${Icon} name=${icon} />
           <div class="grow">
             <strong>${tOr(`check.${check}`, check)}</strong>${" "}<span class="dim small">${t(`publisher.${words}`)}</span>
-            ${findings.map((each) => html`<p class="small wrap-any">${each}</p>`)}
+            ${findings.map((each) => html`<p class="small wrap-any">${told(each)}</p>`)}
           </div>
         </li>`;
       })}

@@ -5,6 +5,7 @@ import { useEvery, useLoad } from "../../core/load.js";
 import { iso, real, share, upward } from "../../core/production.js";
 import { query, setQuery } from "../../core/router.js";
 import { may, ofTenant } from "../../core/session.js";
+import { told } from "../../core/told.js";
 import { unitText } from "../../core/units.js";
 import { html, useMemo, useState } from "../../core/view.js";
 import { number, t } from "../../core/words.js";
@@ -102,7 +103,7 @@ function Evaluated({ where, chart, asset, found, span, estimate, again }) {
     ${found.violations.length > 0 && html`<${Violations} ...${{ found, rows, choose }} clocks=${where.clocks} />`}
     ${found.capability && html`<${Capability} of=${found.capability} />`}
     ${real(found.goodShare) < ENOUGH && html`<${Note} tone="warn">${t("oee.doubtful", { share: share(found.goodShare) })}<//>`}
-    ${found.notes.map((words) => html`<${Note}>${words}<//>`)}`;
+    ${found.notes.map((words) => html`<${Note}>${told(words)}<//>`)}`;
 }
 
 /** In a word: in control, or not. */
@@ -200,7 +201,7 @@ function Capability({ of }) {
     <p class="dim small">
       ${t("spc.values", { count: Number(of.values), outside: Number(of.outside), mean: rounded(real(of.mean)), sigma: rounded(real(of.sigmaWithin)) })}
     </p>
-    ${of.notes.map((words) => html`<${Note} tone="warn">${words}<//>`)}
+    ${of.notes.map((words) => html`<${Note} tone="warn">${told(words)}<//>`)}
   </section>`;
 }
 

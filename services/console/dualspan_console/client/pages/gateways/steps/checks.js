@@ -1,6 +1,7 @@
 // The test of the way to a server: every step with what was found and what to do.
 import { post } from "../../../core/api.js";
 import { useOperation } from "../../../core/operation.js";
+import { told as inOwnWords } from "../../../core/told.js";
 import { html, useState } from "../../../core/view.js";
 import { t } from "../../../core/words.js";
 import { Icon } from "../../../parts/icons.js";
@@ -12,7 +13,7 @@ const ICONS = { PASSED: "check", WARNING: "warning", FAILED: "close", SKIPPED: "
 /** How work at a gateway goes. */
 export function Progress({ operation, told }) {
   const { percent = 0, step = "", nodes } = operation.metadata ?? {};
-  const words = nodes === undefined ? step || told : t("connect.nodes_so_far", { count: Number(nodes) });
+  const words = nodes === undefined ? inOwnWords(step) || told : t("connect.nodes_so_far", { count: Number(nodes) });
   return html`<div class="stack tight" role="status">
     <progress max="100" value=${percent || undefined} aria-label=${told}></progress>
     <p class="dim small">${words}</p>
@@ -61,7 +62,7 @@ function Checks({ checks }) {
           ${
             verdict === "FAILED"
               ? html`<${Advice} words=${[check.finding, check.remedy].filter(Boolean).join("; ")} kind=${check.step} />`
-              : html`<p class="dim small">${[check.finding, check.remedy].filter(Boolean).join("; ")}</p>`
+              : html`<p class="dim small">${inOwnWords([check.finding, check.remedy].filter(Boolean).join("; "))}</p>`
           }
         </div>
       </li>`;

@@ -5,6 +5,7 @@ import { useEvery, useLoad } from "../../../core/load.js";
 import { useOperation } from "../../../core/operation.js";
 import { query, setQuery } from "../../../core/router.js";
 import { may, ofTenant } from "../../../core/session.js";
+import { told } from "../../../core/told.js";
 import { html, useEffect, useState } from "../../../core/view.js";
 import { ago, t } from "../../../core/words.js";
 import { Icon } from "../../../parts/icons.js";
@@ -137,7 +138,7 @@ function Outcome({ operation: { error, response } }) {
   const values = { count, asked: response.askedAddresses, open: response.openAddresses };
   return html`<${Note} tone=${count > 0 ? "good" : "warn"} role="status">
     <p>${t(count > 0 ? "connect.found" : "connect.found_none", values)}</p>
-    ${response.notes.map((each) => html`<p class="small">${each}</p>`)}
+    ${response.notes.map((each) => html`<p class="small">${told(each)}</p>`)}
   <//>`;
 }
 
@@ -164,7 +165,7 @@ function FoundServer({ server }) {
       <span class="under"
         >${[...software.filter(Boolean), server.seenTime && t("connect.seen", { ago: ago(server.seenTime) })].filter(Boolean).join(" · ")}</span
       >
-      ${server.detail && html`<span class="under">${server.detail}</span>`}
+      ${server.detail && html`<span class="under">${told(server.detail)}</span>`}
     </span>
     ${
       best

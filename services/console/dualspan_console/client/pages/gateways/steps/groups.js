@@ -1,13 +1,14 @@
 // The machines that the platform recognises: how sure it is, why, and what each variable would be.
 import { post } from "../../../core/api.js";
 import { idOf } from "../../../core/catalogue.js";
+import { told } from "../../../core/told.js";
 import { html, useState } from "../../../core/view.js";
 import { local, percent, t } from "../../../core/words.js";
 import { Badge } from "../../../parts/layout.js";
 import { Empty } from "../../../parts/states.js";
 import { attempt } from "../../../parts/toasts.js";
+import { useSome } from "./some.js";
 
-const FIRST = 30;
 
 const saidOf = ({ nodeId, property, index }) => ({ nodeId, property, index });
 
@@ -41,7 +42,7 @@ function slotsOf(model, group) {
 }
 
 export function Groups({ proposal, groups, models, choice, change, again }) {
-  const [shown, setShown] = useState(FIRST);
+  const { some, more } = useSome(groups);
   const open = groups.filter(({ asset }) => !asset);
   if (groups.length === 0)
     return html`<div class="card">
@@ -66,14 +67,9 @@ export function Groups({ proposal, groups, models, choice, change, again }) {
       >`
     }
     <ul class="stack tight">
-      ${groups.slice(0, shown).map((group) => html`<${Group} key=${group.group} ...${{ proposal, group, models, choice, change, again }} />`)}
+      ${some.map((group) => html`<${Group} key=${group.group} ...${{ proposal, group, models, choice, change, again }} />`)}
     </ul>
-    ${
-      groups.length > shown &&
-      html`<button type="button" class="button" onClick=${() => setShown(shown + FIRST)}>
-        ${t("connect.more_machines", { count: groups.length - shown })}
-      </button>`
-    }`;
+    ${more}`;
 }
 
 const titleOf = (models, model, property) => {
@@ -101,7 +97,7 @@ function Group({ proposal, group, models, choice, change, again }) {
       </label>
       ${group.asset ? html`<${Badge} tone="good">${t("connect.applied", { asset: idOf(group.asset) })}<//>` : html`<${Sureness} share=${group.confidence} />`}
     </div>
-    <p class="small dim reason">${group.reason}</p>
+    <p class="small dim reason">${told(group.reason)}</p>
     <details>
       <summary>
         ${t("connect.properties", { sure, count: group.matches.length, unmatched: group.unmatched.length })}
@@ -160,7 +156,7 @@ function Matches({ proposal, group, models, again }) {
               >
               ${match.unit && html`<span class="dim small"> ${match.unit}</span>`}
               <span class="under mono">${match.browsePath}</span>
-              <span class="under">${match.reason}</span>
+              <span class="under">${told(match.reason)}</span>
               ${!match.unitKnown && html`<span class="under">${t("connect.unit_unknown")}</span>`}
             </div>
             <${Sureness} share=${match.confidence} />
