@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from playwright.async_api import Browser, ConsoleMessage, Locator, Page, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Locator, Page, async_playwright, expect
 
 from browser.chromium import find_chromium
 from dualspan_console.client_files import FOLDER
@@ -36,6 +36,8 @@ SEATS = (
     pytest.param(("en", "phone"), id="en-phone", marks=pytest.mark.long),
 )
 _PATIENCE_MS = 20_000
+# What is expected to be seen is waited for as long as what is to be clicked: a busy machine is late with both.
+expect.set_options(timeout=_PATIENCE_MS)
 # What a link of the application does: no page is loaded anew, only the one of the address is shown.
 _GO = """([address]) => {
   if (new URL(address, location.href).pathname !== location.pathname)
@@ -135,6 +137,8 @@ class Person:
         if not await self.page.evaluate("typeof window.axe === 'object'"):
             # As an extension would: the page's own policy allows no script of ours.
             await self.page.evaluate(AXE.read_text("utf-8"))
+        # What has scrolled half under the bar at the top is no smaller for it, yet axe measures what one still sees.
+        await self.page.evaluate("scrollTo(0, 0)")
         options = {"runOnly": {"type": "tag", "values": RULES}, "resultTypes": ["violations"]}
         found: dict[str, Any] = await self.page.evaluate(f"axe.run(document, {json.dumps(options)})")
         return [

@@ -316,8 +316,10 @@ async def test_who_may_only_look_is_shown_what_they_may_see(admin: Person, brows
             await viewer.settled()
             assert await page.get_by_role("alert").count() == 0, path
         await viewer.choose("nav.dashboards")
+        shop = page.locator("[data-dashboard=moulding-shop] a")
+        await shop.wait_for()
         await expect(page.locator("[data-do=new]")).to_have_count(0)
-        await page.locator("[data-dashboard=moulding-shop] a").click()
+        await shop.click()
         await expect(page.locator("[data-panel]").first).to_be_visible()
         await expect(page.locator("[data-do=edit]")).to_have_count(0)
         await viewer.choose("nav.states")

@@ -101,6 +101,7 @@ async def test_a_dashboard_is_composed_kept_and_shown_at_the_line(admin: Person)
     assert moved != unmoved
     # What waits to be kept is there after a look at another page.
     await admin.choose("nav.home")
+    await expect(page.locator("[data-panel]")).to_have_count(0)
     await page.go_back()
     await expect(page.locator("[data-panel]")).to_have_count(3)
     assert await admin.violations() == []

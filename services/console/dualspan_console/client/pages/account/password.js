@@ -5,8 +5,8 @@ import { session, signIn } from "../../core/session.js";
 import { html, useState } from "../../core/view.js";
 import { t } from "../../core/words.js";
 import { Dialog } from "../../parts/dialog.js";
-import { Field } from "../../parts/schema_form.js";
 import { Note } from "../../parts/states.js";
+import { TextField } from "../../parts/text_field.js";
 import { toast } from "../../parts/toasts.js";
 
 const SHORTEST = 10;
@@ -21,19 +21,14 @@ export function Password({ close }) {
     close();
   });
   const field = (name, hint, more) =>
-    html`<${Field} label=${t(`account.${name}_password`)} hint=${hint}
-      >${(bound) =>
-        html`<input
-          class="input"
-          type="password"
-          name="${name}-password"
-          required
-          value=${given[name]}
-          onInput=${(event) => setGiven({ ...given, [name]: event.target.value })}
-          ...${more}
-          ...${bound}
-        />`}<//
-    >`;
+    html`<${TextField}
+      ...${{ given, hint }}
+      label=${t(`account.${name}_password`)}
+      name="${name}-password"
+      of=${name}
+      give=${setGiven}
+      more=${{ type: "password", required: true, ...more }}
+    />`;
   return html`<${Dialog}
     title=${t("account.change_password")}
     close=${close}

@@ -9,9 +9,9 @@ import { day, t } from "../../core/words.js";
 import { Copy } from "../../parts/copy.js";
 import { Dialog } from "../../parts/dialog.js";
 import { Icon } from "../../parts/icons.js";
-import { Field } from "../../parts/schema_form.js";
 import { Empty, Loaded, Note } from "../../parts/states.js";
 import { Table } from "../../parts/table.js";
+import { TextField } from "../../parts/text_field.js";
 import { attempt } from "../../parts/toasts.js";
 
 /** What a provider must know of the platform before anybody signs in. */
@@ -94,18 +94,7 @@ function Add({ tenant, close, again }) {
     close();
   });
   const field = (name, label, more = {}, hint = undefined) =>
-    html`<${Field} label=${label} hint=${hint}
-      >${(bound) =>
-        html`<input
-          class="input"
-          name="provider-${name}"
-          autocomplete="off"
-          value=${given[name]}
-          onInput=${(event) => setGiven({ ...given, [name]: event.target.value })}
-          ...${more}
-          ...${bound}
-        />`}<//
-    >`;
+    html`<${TextField} ...${{ label, hint, given }} name="provider-${name}" of=${name} give=${setGiven} more=${{ autocomplete: "off", ...more }} />`;
   return html`<${Dialog}
     title=${t("admin.add_provider")}
     close=${close}

@@ -11,10 +11,11 @@ import { Badge } from "../../../parts/layout.js";
 import { Loaded, Note } from "../../../parts/states.js";
 import { toast } from "../../../parts/toasts.js";
 import { Advice } from "../advice.js";
+import { useSome } from "./some.js";
 
 const REFRESH_MS = 1500;
 const MOST = 10000;
-const FIRST = 40;
+const MOST_REFUSED = 40;
 const LONGEST = 32;
 
 /** How often it is asked which tags there are: what a server refuses it refuses later than the first values come. */
@@ -89,7 +90,7 @@ function Sums({ tags, flowing, isDone }) {
       html`<${Note} tone="bad" role="alert">
         <p>${t("connect.refused_tags", { count: refused.length })}</p>
         <ul class="helps">
-          ${refused.slice(0, FIRST).map((tag) => html`<li key=${tag.tagId}><span class="mono small">${tag.browsePath}</span><${Advice} words=${tag.stateDetail} /></li>`)}
+          ${refused.slice(0, MOST_REFUSED).map((tag) => html`<li key=${tag.tagId}><span class="mono small">${tag.browsePath}</span><${Advice} words=${tag.stateDetail} /></li>`)}
         </ul>
       <//>`
     }`;
@@ -110,16 +111,11 @@ function byAsset(tags, plant) {
 
 function Machines({ tags, flowing, plant }) {
   const groups = useMemo(() => byAsset(tags, plant), [tags, plant]);
-  const [shown, setShown] = useState(FIRST);
+  const { some, more } = useSome(groups);
   return html`<ul class="card flush lines">
-      ${groups.slice(0, shown).map((group) => html`<${Machine} key=${group.key} ...${group} flowing=${flowing} />`)}
+      ${some.map((group) => html`<${Machine} key=${group.key} ...${group} flowing=${flowing} />`)}
     </ul>
-    ${
-      groups.length > shown &&
-      html`<button type="button" class="button" onClick=${() => setShown(shown + FIRST)}>
-        ${t("connect.more_machines", { count: groups.length - shown })}
-      </button>`
-    }`;
+    ${more}`;
 }
 
 function Machine({ asset, tags, flowing }) {

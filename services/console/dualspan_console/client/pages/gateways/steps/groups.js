@@ -9,7 +9,6 @@ import { Empty } from "../../../parts/states.js";
 import { attempt } from "../../../parts/toasts.js";
 import { useSome } from "./some.js";
 
-
 const saidOf = ({ nodeId, property, index }) => ({ nodeId, property, index });
 
 /** Says what a variable is, "" for none of the machine's properties, and how that is taken back. */
