@@ -34,6 +34,10 @@ SAID = {
     "what a plan warns of": [MARKETPLACE / "usage/limits.py"],
     "what an app lacks": [MARKETPLACE / "bindings/matching.py"],
     "what a test of a connection finds": [EDGE / "diagnosis", EDGE / "trust/judge.py"],
+    "what a gateway says of a server": [EDGE / "opcua/words.py"],
+    "why data is missing": [
+        *(EDGE / f"{each}.py" for each in ("gaps", "buffer", "repair_parts", "opcua/record", "opcua/arrivals"))
+    ],
     "what a search for servers finds": [EDGE / "discovery/finder.py"],
 }
 # Texts of these that no person is shown, or that are names and not sentences.

@@ -8,11 +8,9 @@ const QUOTED = /(?<!\w)'[^']*'(?!\w)/g;
 const HIDDEN = /\uE000(\d+)\uE001/g;
 const SENTENCES = /(?<=[.!?]) (?=[A-Z\uE000])/;
 /** Between what is said one after the other, in English and as Chinese writes it. */
-const LISTS = [
-  ["; ", "；"],
-  [", ", "，"],
-];
-const ABOUT = [[": ", "："]];
+const BY_TURNS = ["; ", "；"];
+const AMONG_OTHERS = [", ", "，"];
+const ABOUT = [": ", "："];
 /** What a place takes where nothing else fits: anything; else what is no list and has no part of another sentence. */
 const ANYTHING = "([^]*?)";
 const ONE_FACT = "((?:(?![;,:] )[^])*?)";
@@ -71,8 +69,8 @@ function inTurn(text, separators, enough) {
 
 const parted = (text) =>
   shaped(text, "strict") ??
-  inTurn(text, LISTS, (parts) => parts.every(isKnown)) ??
-  inTurn(text, [...ABOUT, ...LISTS], (parts) => parts.some(isKnown));
+  inTurn(text, [BY_TURNS, AMONG_OTHERS], (parts) => parts.every(isKnown)) ??
+  inTurn(text, [ABOUT, BY_TURNS], (parts) => parts.some(isKnown));
 
 function inWords(text, otherwise = () => undefined) {
   const said = text.split(SENTENCES).map((each) => parted(each) ?? otherwise(each) ?? each);

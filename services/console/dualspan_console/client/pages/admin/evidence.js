@@ -72,6 +72,9 @@ const MOST_LISTED = 1000;
 const isCut = ({ count, items }) => items.length >= MOST_LISTED && items.length < Number(count);
 
 /** The list behind a number. */
+/** Whose it is stands above all of them. */
+const withoutTenant = (id) => id.replace(/^tenants\/[^/]+\//, "");
+
 function Behind({ kind, count, items }) {
   const title = tOr(`evidence.${kind}`, kind);
   if (items.length === 0)
@@ -86,7 +89,7 @@ function Behind({ kind, count, items }) {
       title: t("admin.name"),
       sort: (item) => nameOf(kind, item),
       cell: (item) =>
-        html`<span class="leaf">${nameOf(kind, item)}</span>${nameOf(kind, item) !== item.id && html`<span class="under">${item.id}</span>`}`,
+        html`<span class="leaf">${nameOf(kind, item)}</span>${nameOf(kind, item) !== item.id && html`<span class="under wrap-any">${withoutTenant(item.id)}</span>`}`,
     },
     { id: "group", title: t("admin.group"), sort: ({ group }) => group, cell: ({ group }) => tOr(`industry.${group}`, group) || "–" },
     { id: "count", title: tOr(`evidence.${kind}_each`, t("admin.count")), number: true, sort: (item) => Number(item.count), cell: (item) => number(Number(item.count)) },

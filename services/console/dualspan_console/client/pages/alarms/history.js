@@ -9,6 +9,7 @@ import { dateTime, number, t } from "../../core/words.js";
 import { Empty, Loaded } from "../../parts/states.js";
 import { Table } from "../../parts/table.js";
 import { alarmId, priorityOf } from "./doing.js";
+import { Named, readNames } from "./named.js";
 
 const SHOWN = 500;
 const cause = (row) => t(`alarms.cause_${row.cause.replace("ALARM_CAUSE_", "")}`);
@@ -34,8 +35,12 @@ export function Transitions({ alarm }) {
 }
 
 export function History() {
-  const loaded = useLoad((signal) => get(ofTenant("alarmTransitions"), { pageSize: SHOWN }, signal), []);
-  const columns = [
+  const loaded = useLoad(async (signal) => {
+    const asked = get(ofTenant("alarmTransitions"), { pageSize: SHOWN }, signal);
+    const [names, { alarmTransitions }] = await Promise.all([readNames(signal), asked]);
+    return { names, rows: alarmTransitions };
+  }, []);
+  const columns = (names) => [
     {
       id: "time",
       title: t("alarms.time"),
@@ -46,7 +51,7 @@ export function History() {
       id: "alarm",
       title: t("alarms.alarm"),
       sort: ({ alarm }) => alarm,
-      cell: ({ alarm }) => html`<span class="mono wrap-any">${idOf(alarm)}</span>`,
+      cell: ({ alarm }) => html`<${Named} alarm=${alarm} names=${names} />`,
     },
     { id: "cause", title: t("alarms.what"), sort: cause, cell: cause },
     { id: "priority", title: t("alarms.priority"), cell: (row) => t(`alarms.priority_${priorityOf(row)}`) },
@@ -65,7 +70,7 @@ export function History() {
     },
   ];
   return html`<${Loaded} of=${loaded} lines=${6}
-    >${({ alarmTransitions: rows }) =>
+    >${({ names, rows }) =>
       rows.length === 0
         ? html`<div class="card">
             <${Empty} icon="bell" title=${t("alarms.no_history")}><p>${t("alarms.no_history_hint")}</p><//>
@@ -75,7 +80,7 @@ export function History() {
               label=${t("alarms.tab_history")}
               rows=${rows}
               rowKey=${({ sequence }) => sequence}
-              columns=${columns}
+              columns=${columns(names)}
             />
           </div>`}<//
   >`;

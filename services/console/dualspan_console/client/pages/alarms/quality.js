@@ -1,6 +1,5 @@
 // How good the alarm system is: the measures of ISA-18.2, clause 16, with their targets.
 import { get } from "../../core/api.js";
-import { idOf } from "../../core/catalogue.js";
 import { useLoad } from "../../core/load.js";
 import { real, share } from "../../core/production.js";
 import { ofTenant } from "../../core/session.js";
@@ -10,17 +9,21 @@ import { ShareBar } from "../../parts/bars.js";
 import { Badge, Figure } from "../../parts/layout.js";
 import { Loaded } from "../../parts/states.js";
 import { Table } from "../../parts/table.js";
+import { Named, readNames } from "./named.js";
 
 export function Quality() {
-  const loaded = useLoad((signal) => get(ofTenant("alarmStatistics"), {}, signal), []);
-  return html`<${Loaded} of=${loaded} lines=${6}>${(found) => html`<${Measured} found=${found} />`}<//>`;
+  const loaded = useLoad(async (signal) => {
+    const [names, found] = await Promise.all([readNames(signal), get(ofTenant("alarmStatistics"), {}, signal)]);
+    return { names, found };
+  }, []);
+  return html`<${Loaded} of=${loaded} lines=${6}>${(each) => html`<${Measured} ...${each} />`}<//>`;
 }
 
 const round = (value) => number(Number(real(value).toPrecision(3)));
 /** A measure as people say it: shares as percent. */
 const figure = (id, value) => (id.includes("SHARE") ? share(value) : round(value));
 
-function Measured({ found }) {
+function Measured({ found, names }) {
   const measures = [
     { id: "what", title: t("alarms.measure"), cell: ({ id, displayName }) => tOr(`alarms.measure_${id}`, displayName) },
     { id: "value", title: t("alarms.value"), number: true, cell: ({ id, value }) => figure(id, value) },
@@ -36,7 +39,7 @@ function Measured({ found }) {
     {
       id: "alarm",
       title: t("alarms.alarm"),
-      cell: ({ alarm }) => html`<span class="mono wrap-any">${idOf(alarm)}</span>`,
+      cell: ({ alarm }) => html`<${Named} alarm=${alarm} names=${names} />`,
     },
     {
       id: "count",

@@ -1,6 +1,8 @@
 // One subscription: how it is and gets on, its settings, what it may read, what it used and cost.
 import { get, patch, post } from "../../core/api.js";
+import { catalogue, nameOf } from "../../core/catalogue.js";
 import { useEvery, useLoad } from "../../core/load.js";
+import { assetOf } from "../../core/production.js";
 import { query, setQuery } from "../../core/router.js";
 import { may, ofTenant, tenant } from "../../core/session.js";
 import { told } from "../../core/told.js";
@@ -15,6 +17,7 @@ import { SchemaForm, faults } from "../../parts/schema_form.js";
 import { Empty, Loaded, Note } from "../../parts/states.js";
 import { Table } from "../../parts/table.js";
 import { attempt, toast } from "../../parts/toasts.js";
+import { keyOf } from "../dashboards/kinds.js";
 import { amount, amounts, costOf } from "./costs.js";
 import { open } from "./page.js";
 import { Refusals } from "./refusals.js";
@@ -93,7 +96,7 @@ function State({ subscription, progress }) {
           (step) =>
             html`<li key=${step.time + step.step}>
               <${Icon} name=${step.step === "give-up" ? "warning" : "check"} /><span class="grow"
-                ><strong>${tOr(`step.${step.step}`, step.step)}</strong> <span class="dim">${step.words}</span></span
+                ><strong>${tOr(`step.${step.step}`, step.step)}</strong> <span class="dim">${told(step.words)}</span></span
               >
               <span class="dim small nowrap">${clock(step.time)}</span>
             </li>`,
@@ -212,25 +215,30 @@ function Settings({ subscription, listing, again }) {
   </form>`;
 }
 
+/** What the app may read, as people call it; by its ids where there is no such machine any more. */
+async function grantedTo(subscription, signal) {
+  const [known, { grantedTags }] = await Promise.all([catalogue(), get(`${subscription.name}/grantedTags`, {}, signal)]);
+  return grantedTags.map((each) => {
+    const { asset, property, index } = each;
+    const machine = nameOf(assetOf(known, asset) ?? { name: asset });
+    return { ...each, machine, title: known.measured.get(keyOf(each))?.title ?? `${property}${index ? ` ${index}` : ""}` };
+  });
+}
+
 /** Exactly what the app may read. */
 function Grant({ subscription }) {
   const loaded = useLoad(
-    (signal) => get(`${subscription.name}/grantedTags`, {}, signal),
+    (signal) => grantedTo(subscription, signal),
     [subscription.generation],
   );
   const columns = [
     {
       id: "asset",
       title: t("apps.machine"),
-      sort: ({ asset }) => asset,
-      cell: ({ asset, role }) => html`<span class="leaf">${asset}</span><span class="under">${role}</span>`,
+      sort: ({ machine }) => machine,
+      cell: ({ machine, role }) => html`<span class="leaf">${machine}</span><span class="under">${role}</span>`,
     },
-    {
-      id: "property",
-      title: t("apps.property"),
-      sort: ({ property }) => property,
-      cell: ({ property, index }) => `${property}${index ? ` ${index}` : ""}`,
-    },
+    { id: "property", title: t("apps.property"), sort: ({ title }) => title, cell: ({ title }) => title },
     { id: "unit", title: t("apps.unit"), cell: ({ unit }) => unitText(unit) || "–" },
     {
       id: "chart",
@@ -239,7 +247,7 @@ function Grant({ subscription }) {
     },
   ];
   return html`<${Loaded} of=${loaded}
-    >${({ grantedTags: tags }) =>
+    >${(tags) =>
       html`<p>${t("apps.grant_words", { count: tags.length })}</p>
         <div class="card flush">
           <${Table}
@@ -280,7 +288,7 @@ function Usage({ id, subscription }) {
       id: "what",
       title: t("apps.line"),
       cell: ({ dimension, quantity, unit }) =>
-        html`${tOr(`usage.${(dimension ?? "").replace("USAGE_DIMENSION_", "")}`, "")}${" "}<span class="dim">${number(Number(quantity.toPrecision(4)))} ${unit}</span>`,
+        html`${tOr(`usage.${(dimension ?? "").replace("USAGE_DIMENSION_", "")}`, "")}${" "}<span class="dim">${number(Number(quantity.toPrecision(4)))} ${told(unit)}</span>`,
     },
     {
       id: "cost",

@@ -7,7 +7,7 @@ import { query, setQuery } from "../../core/router.js";
 import { ofTenant } from "../../core/session.js";
 import { told } from "../../core/told.js";
 import { html } from "../../core/view.js";
-import { money, number, t } from "../../core/words.js";
+import { money, number, t, tOr } from "../../core/words.js";
 import { ShareBar } from "../../parts/bars.js";
 import { Drawn } from "../../parts/drawn.js";
 import { Figure, PageHead } from "../../parts/layout.js";
@@ -127,6 +127,9 @@ function Used({ found, profile }) {
     ${found.notes.map((words) => html`<${Note}>${told(words)}<//>`)}`;
 }
 
+/** What a rate is called: the usual ones in the person's language, others as they were named. */
+const rateWords = (name) => tOr(`energy.rate_${name.toLowerCase()}`, name);
+
 /** The energy at each rate of the tariff. */
 function Rates({ found }) {
   const whole = real(found.total.energy) || 1;
@@ -136,7 +139,7 @@ function Rates({ found }) {
         html`<li key=${name}>
           <svg class="element-swatch" width="18" height="14" aria-hidden="true">
             <rect class="band-${index % 4}" width="18" height="14" rx="3" /></svg
-          ><span>${name}</span><strong>${round(found.total.rates[index], DIGITS)} kWh</strong
+          ><span>${rateWords(name)}</span><strong>${round(found.total.rates[index], DIGITS)} kWh</strong
           ><span class="dim">${share(real(found.total.rates[index]) / whole)}</span>
         </li>`,
     )}
@@ -156,7 +159,7 @@ function Profile({ found, where, tariff }) {
     { id: "at", title: t("energy.from"), sort: ({ at }) => at, cell: ({ at }) => clocks.dateTime(at) },
     { id: "power", title: "kW", number: true, sort: ({ power }) => power, cell: ({ power }) => round(power) },
     { id: "energy", title: "kWh", number: true, sort: ({ energy }) => energy, cell: ({ energy }) => round(energy) },
-    { id: "band", title: t("energy.rate"), cell: ({ at }) => (tariff ? bandAt(tariff, at) : "–") },
+    { id: "band", title: t("energy.rate"), cell: ({ at }) => (tariff ? rateWords(bandAt(tariff, at)) : "–") },
   ];
   return html`<${Drawn}
       title=${t("energy.profile")}
@@ -221,7 +224,7 @@ function ByMachine({ found, where }) {
     figure("energy", "kWh", DIGITS),
     ...found.rateNames.map((name, index) => ({
       id: `rate ${name}`,
-      title: name,
+      title: rateWords(name),
       number: true,
       cell: ({ rates }) => round(rates[index], DIGITS),
     })),

@@ -2,6 +2,7 @@
 import { get } from "../../core/api.js";
 import { useLoad } from "../../core/load.js";
 import { ofTenant } from "../../core/session.js";
+import { told } from "../../core/told.js";
 import { html } from "../../core/view.js";
 import { dateTime, duration, number, t, tOr } from "../../core/words.js";
 import { Badge } from "../../parts/layout.js";
@@ -52,8 +53,8 @@ const columns = () => [
     title: t("gateways.gap_cause"),
     sort: ({ cause }) => cause,
     cell: ({ cause, detail, resolution }) =>
-      html`${tOr(`gateways.${cause}`, cause.replace("GAP_CAUSE_", "").toLowerCase().replaceAll("_", " "))}${detail && html`<span class="under">${detail}</span>`}
-      ${resolution && html`<span class="under">${resolution}</span>`}`,
+      html`${tOr(`gateways.${cause}`, cause.replace("GAP_CAUSE_", "").toLowerCase().replaceAll("_", " "))}${detail && html`<span class="under">${told(detail)}</span>`}
+      ${resolution && html`<span class="under">${told(resolution)}</span>`}`,
   },
   {
     id: "lost",
