@@ -75,12 +75,6 @@ lock: | $(UV_TOOL) ## resolve every version again, with hashes
 	  --group dev $(foreach p,$(shell sed -n 's/^name = "\(.*\)"/\1/p' $(addsuffix /pyproject.toml,$(MEMBERS))),--no-emit-package $(p)) \
 	  pyproject.toml $(addsuffix /pyproject.toml,$(MEMBERS)) --output-file requirements.lock --custom-compile-command "make lock"
 
-.env: | .env.example ## secrets for docker compose, made once
-	umask 077 && while IFS= read -r line; do case "$$line" in \
-	  DUALSPAN_SERVICE_SECRET=|DUALSPAN_DATABASE_PASSWORD=|DUALSPAN_FIRST_PASSWORD=) \
-	    printf '%s%s\n' "$$line" "$$(od -An -vtx1 -N24 /dev/urandom | tr -d ' \n')" ;; \
-	  *) printf '%s\n' "$$line" ;; esac; done <.env.example >$@.new && mv $@.new $@
-
 .PHONY: clean
 clean: ## remove the environment and everything that tools left behind
 	rm -rf $(VENV) .uv .pytest_cache .ruff_cache .hypothesis .import_linter_cache .dualspan

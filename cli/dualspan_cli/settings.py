@@ -6,6 +6,8 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from dualspan_runtime.settings import secret_folders
+
 
 def _default_data_dir() -> Path:
     # Root's home is closed to the system user that PostgreSQL runs as.
@@ -26,7 +28,7 @@ def _xdg(variable: str, fallback: str) -> Path:
 class CliSettings(BaseSettings):
     """Settings of the command (prefix `DUALSPAN_`)."""
 
-    model_config = SettingsConfigDict(env_prefix="DUALSPAN_")
+    model_config = SettingsConfigDict(env_prefix="DUALSPAN_", secrets_dir=secret_folders())
 
     data_dir: Path = Field(default_factory=_default_data_dir, description="Where `dualspan up` keeps everything.")
     credential_file: Path = Field(default_factory=_default_credential_file, description="Written by `sign-in`.")
@@ -37,6 +39,7 @@ class CliSettings(BaseSettings):
     historian_address: str = Field(default="", description="host:port of the historian.")
     analytics_address: str = Field(default="", description="host:port of analytics.")
     marketplace_address: str = Field(default="", description="host:port of the marketplace.")
+    console_address: str = Field(default="", description="host:port of the console, for the doctor.")
     apps_engine: str = Field(
         default="auto",
         description="What runs images of apps: unix://… of a Docker Engine, `auto` for this machine's, or `none`.",
@@ -66,13 +69,28 @@ class CliSettings(BaseSettings):
         description="Where Docker's own commands look for the engine.",
     )
 
+    def names_a_platform(self) -> bool:
+        """Whether it is said where services are and as whom they are asked."""
+        has_secret = self.token.get_secret_value() or self.service_secret.get_secret_value()
+        return bool(has_secret and self.identity_address)
+
 
 class FirstUserSettings(BaseSettings):
     """Who can sign in first, where nobody is asked (prefix `DUALSPAN_`)."""
 
-    model_config = SettingsConfigDict(env_prefix="DUALSPAN_")
+    model_config = SettingsConfigDict(env_prefix="DUALSPAN_", secrets_dir=secret_folders())
 
     first_password: SecretStr = Field(min_length=10, description="Of the first administrator.")
+
+
+class GivenSecrets(BaseSettings):
+    """Secrets of a platform that somebody chose, where others would be made up (prefix `DUALSPAN_`)."""
+
+    model_config = SettingsConfigDict(env_prefix="DUALSPAN_")
+
+    service_secret: SecretStr = Field(default=SecretStr(""), description="The platform's.")
+    database_password: SecretStr = Field(default=SecretStr(""), description="PostgreSQL's.")
+    first_password: SecretStr = Field(default=SecretStr(""), description="Of the first administrator.")
 
 
 def child_environment(additions: dict[str, str]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -20,6 +21,8 @@ FORMAT = 1
 _ABOUT = "repository.json"
 _LOCKED = "identity.age"
 _PRIVATE_PREFIX = "AGE-SECRET-KEY-"
+# In a key file's place: standard output, or input. A container sees no files of whoever calls it.
+STANDARD = Path("-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +57,22 @@ def make_lock(folder: Path, *, phrase: str = "", key_file: Path | None = None) -
     lock = Lock(str(identity.to_public()))
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if key_file is not None:
-            write_private(key_file, f"# public key: {lock.recipient}\n{identity}\n")
+        text = f"# public key: {lock.recipient}\n{identity}\n"
+        if key_file == STANDARD:
+            sys.stdout.write(text)
+        elif key_file is not None:
+            write_private(key_file, text)
         else:
             (folder / _LOCKED).write_bytes(passphrase.encrypt(str(identity).encode(), phrase))
         (folder / _ABOUT).write_text(json.dumps(asdict(lock), indent=2) + "\n")
     except OSError as err:
         raise CommandError("REPOSITORY_UNUSABLE", f"{folder} cannot be written to: {err.strerror}.") from err
     return lock
+
+
+def is_repository(folder: Path) -> bool:
+    """Whether somebody made one there."""
+    return (folder / _ABOUT).exists()
 
 
 def read_lock(folder: Path) -> Lock:
@@ -114,7 +125,7 @@ def open_lock(folder: Path, *, phrase: str = "", key_file: Path | None = None) -
 
 def _key_text(path: Path) -> str:
     try:
-        lines = path.read_text().splitlines()
+        lines = (sys.stdin.read() if path == STANDARD else path.read_text()).splitlines()
     except OSError as err:
         raise CommandError("KEY_UNREADABLE", f"{path} cannot be read: {err.strerror}.", exit_code=2) from err
     return next((line.strip() for line in lines if line.startswith(_PRIVATE_PREFIX)), "")

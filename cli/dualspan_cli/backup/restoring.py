@@ -34,13 +34,39 @@ _WAL_FOLDER = "wal"
 # Ids that the lost days may have given away are not given again: gateways still have samples under them, and know
 # revisions by their numbers.
 _STEP = 1_000_000
-_AFTERWARDS = f"""
+_AFTERWARDS = (
+    f"""
 DO $$ BEGIN
     IF to_regclass('onboarding.tag_id') IS NOT NULL THEN
         PERFORM setval('onboarding.tag_id', (SELECT last_value FROM onboarding.tag_id) + {_STEP});
         UPDATE onboarding.gateway SET desired_revision = desired_revision + {_STEP};
     END IF;
 END $$
+""",
+    f"SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = '{SLOT}'",
+    "CHECKPOINT",
+)
+# For a PostgreSQL that is not on this machine, or of another version than any here. It finds its files beside itself,
+# and needs nothing but a shell and that PostgreSQL's programs.
+_REPLAY = """\
+#!/bin/sh
+# Has PostgreSQL {major} replay the log of a restored backup. Run it as the user that PostgreSQL runs as.
+set -eu
+cd "$(dirname "$0")"
+here=$(pwd)
+sockets=$(mktemp -d)
+touch postgres/recovery.signal
+chmod 700 postgres
+if ! pg_ctl --pgdata postgres --wait --timeout {timeout:.0f} --log replay.log \\
+  --options "-c listen_addresses='' -c unix_socket_directories='$sockets' -c hba_file='$here/hba.conf' \\
+    {options}" start >&2; then
+  tail -n 20 replay.log >&2
+  exit 1
+fi
+psql --quiet --host "$sockets" --username postgres --dbname '{database}' --set ON_ERROR_STOP=1 --file afterwards.sql >&2
+pg_ctl --pgdata postgres --wait stop >&2
+grep 'last completed transaction was at log time' replay.log | tail -n 1 >&2 || true
+rm -r "$sockets" {wal} afterwards.sql hba.conf replay.sh
 """
 
 
@@ -67,11 +93,13 @@ class Wish:
         backup_id: Empty: the newest that allows `until`.
         until: The point in time, UTC; None: as far as the log goes.
         programs: PostgreSQL's `bin`, of the major version that was backed up; the built-in one if None.
+        without_replay: The log is left for another PostgreSQL to replay, by the program `replay.sh` beside it.
     """
 
     backup_id: str = ""
     until: datetime | None = None
     programs: Path | None = None
+    without_replay: bool = False
 
 
 async def restore(
@@ -99,6 +127,9 @@ async def restore(
     for name in log:
         _fetch(repository, key, name, target / _WAL_FOLDER)
         told("log", manifest.segment_bytes, manifest.segment_bytes * len(log))
+    if wish.without_replay:
+        leave_replay(target, manifest, wish.until)
+        return Restored(manifest, None, files)
     reached = await _recover(target, manifest, wish)
     shutil.rmtree(target / _WAL_FOLDER, ignore_errors=True)
     return Restored(manifest, reached, files)
@@ -215,15 +246,7 @@ async def _recover(target: Path, manifest: Manifest, wish: Wish) -> datetime | N
     """Has PostgreSQL replay the log, and ends the replay; then does what only a restored platform needs."""
     (target / "postgres" / "recovery.signal").touch(mode=0o600)
     _give_all(target / "postgres")
-    settings = {
-        "restore_command": f"cp '{target / _WAL_FOLDER}/%f' '%p'",
-        "recovery_target_action": "promote",
-        "hot_standby": "off",  # nobody looks before the end; and limits of the old server need not be matched
-        "archive_mode": "off",
-        "primary_conninfo": "",
-    }
-    if wish.until is not None:
-        settings["recovery_target_time"] = wish.until.astimezone(UTC).isoformat()
+    settings = _recovery_settings(str(target / _WAL_FOLDER), wish.until)
     server = EmbeddedPostgres(target, settings, programs=wish.programs, start_timeout=_RECOVERY_TIMEOUT)
     try:
         server.start()
@@ -231,13 +254,44 @@ async def _recover(target: Path, manifest: Manifest, wish: Wish) -> datetime | N
         raise _why_not(err, manifest, wish) from err
     try:
         async with connected(server.url(manifest.database)) as connection:
-            await connection.execute(_AFTERWARDS)
-            slots = "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1"
-            await connection.execute(slots, SLOT)
-            await connection.execute("CHECKPOINT")
+            for statement in _AFTERWARDS:
+                await connection.execute(statement)
             return _reached(target)
     finally:
         server.stop()
+
+
+def _recovery_settings(log: str, until: datetime | None) -> dict[str, str]:
+    """What a server is started with that is to replay the log in a folder."""
+    settings = {
+        "restore_command": f"cp '{log}/%f' '%p'",
+        "recovery_target_action": "promote",
+        "hot_standby": "off",  # nobody looks before the end; and limits of the old server need not be matched
+        "archive_mode": "off",
+        "primary_conninfo": "",
+    }
+    if until is not None:
+        settings["recovery_target_time"] = until.astimezone(UTC).isoformat()
+    return settings
+
+
+def leave_replay(target: Path, manifest: Manifest, until: datetime | None) -> None:
+    """Writes the program that replays the log, and what it needs."""
+    # Of the folder that the server works in, which is the cluster's: whoever replays may see it all at another place.
+    settings = _recovery_settings(f"../{_WAL_FOLDER}", until)
+    options = " ".join(f'-c {name}=\\"{value}\\"' for name, value in settings.items())
+    program = _REPLAY.format(
+        major=manifest.server_version // _SERVER_MAJOR,
+        timeout=_RECOVERY_TIMEOUT,
+        options=options,
+        database=manifest.database,
+        wal=_WAL_FOLDER,
+    )
+    (target / "afterwards.sql").write_text("".join(f"{statement.strip()};\n" for statement in _AFTERWARDS))
+    # Whoever may enter the folder of its socket, and nobody else.
+    (target / "hba.conf").write_text("local all all trust\n")
+    (target / _WAL_FOLDER).mkdir(exist_ok=True)
+    (target / "replay.sh").write_text(program)
 
 
 def _why_not(error: EmbeddedServerError, manifest: Manifest, wish: Wish) -> CommandError:

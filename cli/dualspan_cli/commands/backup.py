@@ -39,7 +39,9 @@ PhraseOption = Annotated[
     Path | None,
     typer.Option("--passphrase-file", help="Its first line opens the repository; else DUALSPAN_BACKUP_PASSPHRASE."),
 ]
-KeyOption = Annotated[Path | None, typer.Option("--key-file", help="The age key that opens the repository.")]
+KeyOption = Annotated[
+    Path | None, typer.Option("--key-file", help="The age key that opens the repository; `-`: standard input.")
+]
 UrlOption = Annotated[
     str,
     typer.Option(
@@ -58,7 +60,10 @@ def init(
     folder: Annotated[Path, typer.Argument(help="The folder: a disk elsewhere, a mounted share.")],
     passphrase_file: PhraseOption = None,
     key_file: Annotated[
-        Path | None, typer.Option("--key-file", help="Where to write the private key: keep it away from the platform.")
+        Path | None,
+        typer.Option(
+            "--key-file", help="Where to write the private key; `-` prints it. Keep it away from the platform."
+        ),
     ] = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -69,10 +74,11 @@ def init(
     if (key_file is None) == (not phrase):
         raise CommandError("KEY_NEEDED", "Give either a passphrase or --key-file.", exit_code=2)
     lock = make_lock(folder.absolute(), phrase=phrase, key_file=key_file)
-    if as_json:
+    if as_json and str(key_file) != "-":
         print_json({"repository": str(folder.absolute()), "recipient": lock.recipient})
         return
-    kept = f"The private key is in {key_file}." if key_file else "The passphrase opens the private key in it."
+    where = "was printed" if str(key_file) == "-" else f"is in {key_file}"
+    kept = f"The private key {where}." if key_file else "The passphrase opens the private key in it."
     messages.print(
         f"[green]✔[/] {folder} is a repository. {kept} Without it nothing can be restored: keep it elsewhere."
     )
@@ -221,6 +227,13 @@ def restore(
     passphrase_file: PhraseOption = None,
     key_file: KeyOption = None,
     postgres_bin: ProgramsOption = None,
+    without_replay: Annotated[
+        bool,
+        typer.Option(
+            "--without-replay",
+            help="Leave the log to a PostgreSQL elsewhere: `sh FOLDER/replay.sh`, as its user, with its programs.",
+        ),
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Restore the platform into an empty folder, as it was at a point in time."""
@@ -233,7 +246,7 @@ def restore(
     moment = _moment(until)
     began = time.monotonic()
     with _progress(as_json=as_json) as told:
-        wish = Wish(which, moment, postgres_bin)
+        wish = Wish(which, moment, postgres_bin, without_replay)
         restored = asyncio.run(restore_backup(found, key, folder.absolute(), wish, told))
     seconds = time.monotonic() - began
     reached = restored.reached.isoformat() if restored.reached else ""
@@ -251,6 +264,10 @@ def restore(
     last = f", its newest commit of {reached}" if reached else ""
     messages.print(f"[green]✔[/] {restored.manifest.backup_id} is in {folder} after {seconds:.1f} s{last}.")
     messages.print(f"  Files beside the cluster: {', '.join(restored.files)}")
+    if without_replay:
+        major = restored.manifest.server_version // 10_000
+        messages.print(f"  PostgreSQL {major} has yet to replay the log: {folder}/replay.sh has it do so.")
+        return
     messages.print(
         f"  On one machine: `dualspan up --data {folder}`. Else {folder}/postgres is PostgreSQL's data folder."
     )

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
 from dualspan_cli.doctor.database import look_at_databases
 from dualspan_cli.doctor.machine import look_at_backups, look_at_disk
 from dualspan_cli.doctor.model import Finding, State
-from dualspan_cli.doctor.services import look_at_redis, look_at_services, look_through_services
+from dualspan_cli.doctor.services import look_at_rabbitmq, look_at_redis, look_at_services, look_through_services
 from dualspan_cli.embedded import EmbeddedPostgres, EmbeddedRedis
 from dualspan_cli.errors import CommandError
 from dualspan_cli.local import RunningPlatform
 from dualspan_cli.migrations import SERVICES_WITH_SCHEMA
 from dualspan_cli.session import Access, choose_access, where
 from dualspan_cli.settings import CliSettings, inherited_environment
+from dualspan_runtime.broker import is_rabbitmq
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Patient:
         database_urls: By service.
         admin_url: Of PostgreSQL; empty: unknown.
         redis_url: Empty: unknown.
+        broker_url: Where tasks go through something else than Redis; empty: they do not.
         addresses: Of the services, `host:port`.
         console: `host:port`; empty: unknown.
         access: Who asks; None: nobody can.
@@ -37,6 +39,7 @@ class Patient:
     database_urls: Mapping[str, str] = field(default_factory=dict[str, str])
     admin_url: str = ""
     redis_url: str = ""
+    broker_url: str = ""
     addresses: Mapping[str, str] = field(default_factory=dict[str, str])
     console: str = ""
     access: Access | None = None
@@ -60,6 +63,8 @@ async def examine(settings: CliSettings, *, is_named: bool, now: datetime) -> li
     findings += await look_at_databases(patient.database_urls, patient.admin_url)
     if patient.redis_url:
         findings.append(await look_at_redis(patient.redis_url))
+    if is_rabbitmq(patient.broker_url):
+        findings.append(await look_at_rabbitmq(patient.broker_url))
     logs = patient.folder / "logs" if patient.folder else None
     findings += await look_at_services(patient.addresses, patient.console, logs)
     if patient.access is not None:
@@ -71,17 +76,22 @@ def _patient(settings: CliSettings, *, is_named: bool) -> Patient:
     environment = {} if is_named else inherited_environment()
     urls = {name: environment.get(f"DUALSPAN_{name.upper()}_DATABASE_URL", "") for name in SERVICES_WITH_SCHEMA}
     urls = {name: url for name, url in urls.items() if url}
-    running = RunningPlatform.find(settings.data_dir)
-    if not urls and not (settings.admin_database_url and not is_named):
+    if is_named or not (urls or settings.admin_database_url or settings.names_a_platform()):
+        running = RunningPlatform.find(settings.data_dir)
         return _here(settings.data_dir, running) if running else _nothing(settings.data_dir)
+    known = Patient(
+        urls,
+        settings.admin_database_url,
+        environment.get("DUALSPAN_REDIS_URL", ""),
+        environment.get("DUALSPAN_BROKER_URL", ""),
+        console=settings.console_address,
+    )
     try:
         access = choose_access(settings)
     except CommandError as err:
         findings = (Finding("services", "", State.UNKNOWN, str(err), "Then it can say how queues and gateways are."),)
-        return Patient(urls, settings.admin_database_url, environment.get("DUALSPAN_REDIS_URL", ""), findings=findings)
-    return Patient(
-        urls, settings.admin_database_url, environment.get("DUALSPAN_REDIS_URL", ""), _addresses(access), access=access
-    )
+        return replace(known, findings=findings)
+    return replace(known, addresses=_addresses(access), access=access)
 
 
 def _here(folder: Path, running: RunningPlatform) -> Patient:

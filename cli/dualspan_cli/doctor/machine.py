@@ -6,6 +6,7 @@ import shutil
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from dualspan_cli.backup.keys import is_repository
 from dualspan_cli.backup.repository import Repository
 from dualspan_cli.doctor.model import Finding, State
 from dualspan_cli.errors import CommandError
@@ -31,9 +32,12 @@ def look_at_disk(folder: Path, what: str) -> Finding:
 
 def look_at_backups(folder: Path | None, every_hours: float, now: datetime) -> list[Finding]:
     """How old the newest backup is, and the newest of the log."""
-    if folder is None:
-        words = "No repository of backups is named here"
-        advice = "If backups are taken elsewhere, name theirs with DUALSPAN_BACKUP_REPOSITORY; else make one."
+    if folder is None or not is_repository(folder):
+        words = "No repository of backups is named here" if folder is None else f"{folder} is no repository of backups"
+        advice = (
+            "If backups are taken elsewhere, name theirs with DUALSPAN_BACKUP_REPOSITORY; else make one with "
+            "`dualspan backup init`."
+        )
         return [Finding("backup", "", State.WARNING, words, advice)]
     try:
         backups = Repository(folder).backups()

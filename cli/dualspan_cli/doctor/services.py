@@ -18,7 +18,7 @@ from dualspan.runtime.v1.status_pb2_grpc import StatusServiceStub
 from dualspan_cli.doctor.model import Finding, State
 from dualspan_cli.local import accepts, grpc_ready
 from dualspan_cli.session import Access, Session, all_pages, open_session
-from dualspan_runtime.broker import connect_once
+from dualspan_runtime.broker import BrokerError, connect_once, waiting_tasks
 
 if TYPE_CHECKING:
     from dualspan.onboarding.v1.fleet_pb2_grpc import FleetServiceAsyncStub
@@ -79,6 +79,24 @@ async def look_at_redis(url: str) -> Finding:
     return Finding("redis", "redis", State.WELL, "Redis answers")
 
 
+async def look_at_rabbitmq(url: str) -> Finding:
+    """Whether the broker lets us in and answers."""
+    try:
+        for queue in _WITH_QUEUE:
+            await waiting_tasks(url, queue, seconds=3.0)
+    except BrokerError as err:
+        advice = (
+            "Is RabbitMQ running, and has DUALSPAN_BROKER_URL its address, user, password and virtual host? Without it "
+            "workers have nothing to do."
+        )
+        return Finding("broker", "rabbitmq", State.ERROR, f"RabbitMQ does not take us: {_plain(err)}", advice)
+    return Finding("broker", "rabbitmq", State.WELL, "RabbitMQ answers")
+
+
+def _plain(error: BrokerError) -> str:
+    return " ".join(str(error).split()) or "it does not answer in time"
+
+
 async def look_through_services(access: Access) -> list[Finding]:
     """Asks the services for what they know: queues and gateways. Needs the platform's secret or a platform's admin."""
     try:
@@ -112,7 +130,8 @@ async def _queues(session: Session) -> list[Finding]:
 
 def _queue(name: str, queue: status.TaskQueue) -> Finding:
     if queue.silent:
-        return Finding("queue", name, State.ERROR, f"{name} does not reach Redis", "Mend DUALSPAN_REDIS_URL, or Redis.")
+        advice = "Mend DUALSPAN_BROKER_URL where it is set, else DUALSPAN_REDIS_URL, or what runs there."
+        return Finding("queue", name, State.ERROR, f"{name} does not reach what its tasks go through", advice)
     if queue.waiting > _MOST_WAITING:
         words = f"{queue.waiting} tasks wait for {name}'s worker"
         return Finding("queue", name, State.ERROR, words, "Does the worker run? Start more of them if it is busy.")

@@ -73,13 +73,14 @@ async def waiting_tasks(url: str, queue: str, *, seconds: float) -> int:
         seconds: So long the connection and the answer may take.
 
     Raises:
-        BrokerError: It does not answer in time.
+        BrokerError: It does not answer in time, or refuses whoever asks.
     """
     try:
         if is_rabbitmq(url):
             return await asyncio.to_thread(_waiting_in_rabbitmq, url, queue, seconds)
         return await _waiting_in_redis(url, queue, seconds)
-    except (RedisError, OperationalError, BrokerRefusal, OSError) as error:
+    # A user that is refused is an error of the channel, says RabbitMQ's client.
+    except (RedisError, OperationalError, BrokerRefusal, ChannelError, OSError) as error:
         raise BrokerError(str(error)) from error
 
 

@@ -1,6 +1,7 @@
 """Settings that services have in common: the environment is read in settings modules and nowhere else."""
 
 import sys
+from pathlib import Path
 from typing import Literal, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError
@@ -9,12 +10,24 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 MEBIBYTE = 1 << 20
 CONFIGURATION_ERROR = 78  # EX_CONFIG of sysexits.h
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
+_SECRETS = Path("/run/secrets")
+
+
+def secret_folders(folder: Path = _SECRETS) -> list[Path]:
+    """Where a container engine puts files, each a setting by its name, `dualspan_service_secret`.
+
+    The environment goes first.
+
+    Args:
+        folder: It and the folders in it count, as far as they are there.
+    """
+    return [each for each in (folder, *sorted(folder.glob("*"))) if each.is_dir()]
 
 
 class PlatformSettings(BaseSettings):
     """What all services of one platform share (prefix `DUALSPAN_`)."""
 
-    model_config = SettingsConfigDict(env_prefix="DUALSPAN_")
+    model_config = SettingsConfigDict(env_prefix="DUALSPAN_", secrets_dir=secret_folders())
 
     service_secret: SecretStr = Field(
         min_length=16,
@@ -122,7 +135,7 @@ class GatewayFacingSettings(ServiceSettings):
 class AdminSettings(BaseSettings):
     """What migrations need (prefix `DUALSPAN_`)."""
 
-    model_config = SettingsConfigDict(env_prefix="DUALSPAN_")
+    model_config = SettingsConfigDict(env_prefix="DUALSPAN_", secrets_dir=secret_folders())
 
     admin_database_url: str = Field(description="PostgreSQL, with a role that may create roles and schemas.")
     database_password: SecretStr = Field(

@@ -15,6 +15,8 @@ from celery import Celery
 from integration.identity.running import SECRET
 from kombu import Connection
 
+from dualspan_cli.doctor.model import State
+from dualspan_cli.doctor.services import look_at_rabbitmq
 from dualspan_runtime.broker import BrokerError, task_queue, waiting_tasks
 from dualspan_runtime.settings import PlatformSettings
 from dualspan_runtime.tasks import create_celery
@@ -210,6 +212,22 @@ async def test_tasks_outlive_a_rabbitmq_that_is_killed(
         assert await waiting_tasks(node.url, "kitchen", seconds=2) == 20
     finally:
         node.kill()
+
+
+@pytest.mark.long
+@pytest.mark.timeout(180)
+async def test_the_doctor_knows_rabbitmq(rabbitmq: RabbitMq) -> None:
+    assert (await look_at_rabbitmq(rabbitmq.url)).state is State.WELL
+    refused = await look_at_rabbitmq(rabbitmq.url.replace("guest:guest", "guest:wrong"))
+    assert refused.state is State.ERROR
+    assert "ACCESS_REFUSED" in refused.message
+    assert "DUALSPAN_BROKER_URL" in refused.advice
+
+
+async def test_the_doctor_says_that_a_rabbitmq_is_away() -> None:
+    away = await look_at_rabbitmq("amqp://guest:guest@127.0.0.1:9//")
+    assert away.state is State.ERROR
+    assert "RabbitMQ does not take us" in away.message
 
 
 @pytest.mark.parametrize("url", ["amqp://guest@rabbit//", "amqps://rabbit/x", "redis+socket:///run/redis.sock", ""])
