@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from dualspan.historian.v1 import resources_pb2 as historian_resources
-from dualspan.identity.v1 import resources_pb2, service_pb2
 from dualspan_cli.demo.onboard import Onboarding, wait_for
 from dualspan_cli.demo.plants import PLANTS, build_plants
 from dualspan_cli.demo.verify import LatencyProbe, Verdict, check, committed_samples, open_gaps
 from dualspan_cli.output import messages
 from dualspan_cli.platform import FIRST_TENANT
-from dualspan_cli.session import Access, Session, open_session
-from dualspan_sdk import Client, Endpoints
+from dualspan_cli.session import SERVICE_NAME, Access, Session, open_session
+from dualspan_runtime.tokens import ServiceToken
+from dualspan_sdk import AccessToken, Client, Endpoints
 
 _WATCH_SECONDS = 25.0
 _SETTLE_SECONDS = 5.0
-_TOKEN_LIFETIME = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ async def check_elsewhere(access: Access, since: datetime | None, patience_secon
         since: From then on everything must be there; if None, from when this was asked.
         patience_seconds: Gaps may take so long to be filled.
     """
-    async with open_session(access, FIRST_TENANT) as session, _reader(session) as client:
+    async with open_session(access, FIRST_TENANT) as session, await _reader(session) as client:
         tags = await Onboarding(session, messages.print).until_active(lambda _settled, _total: None)
         probe = LatencyProbe(client, [tag.tag_id for tag in tags])
         begin_us = time.time_ns() // 1000
@@ -90,20 +89,28 @@ async def check_elsewhere(access: Access, since: datetime | None, patience_secon
         )
 
 
-@asynccontextmanager
-async def _reader(session: Session) -> AsyncGenerator[Client]:
-    """Reads with a token of the tenant's, which is gone afterwards."""
-    addresses = session.access.addresses
+class _AsThePlatform:
+    """Access tokens of whoever has the platform's secret, good for every tenant; this one is read."""
+
+    def __init__(self, access: Access, tenant: str) -> None:
+        self._tokens = ServiceToken(SERVICE_NAME, access.service_secret)
+        self._tenant = tenant
+
+    async def current(self) -> AccessToken:
+        """One that is good for the next call."""
+        return AccessToken(self._tokens.current(), self._tenant, math.inf)
+
+    async def renewed(self, refused: AccessToken) -> AccessToken | None:
+        """There is no other."""
+        del refused
+
+
+async def _reader(session: Session) -> Client:
+    access, addresses = session.access, session.access.addresses
     endpoints = Endpoints(historian=addresses.historian, onboarding=addresses.onboarding, identity=addresses.identity)
-    token = resources_pb2.ApiToken(display_name="A check of the demonstration", roles=[resources_pb2.ROLE_VIEWER])
-    token.expire_time.FromDatetime(datetime.now(UTC) + _TOKEN_LIFETIME)
-    request = service_pb2.CreateApiTokenRequest(parent=session.tenant, api_token=token)
-    made = await session.identity.CreateApiToken(request)
-    try:
-        async with await Client.connect(endpoints, token=made.secret) as client:
-            yield client
-    finally:
-        await session.identity.RevokeApiToken(service_pb2.RevokeApiTokenRequest(name=made.api_token.name))
+    if access.service_secret:
+        return await Client.with_credentials(endpoints, _AsThePlatform(access, session.tenant))
+    return await Client.connect(endpoints, token=access.exchange_secret)
 
 
 async def _open_gaps(session: Session, since_us: int, patience_seconds: float) -> list[historian_resources.Gap]:

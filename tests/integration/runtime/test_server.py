@@ -10,7 +10,7 @@ import grpc
 import grpc.aio
 import pytest
 import structlog
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from integration.identity.running import SECRET, Identity, reason
 from integration.runtime.probe import Probe, eventually, read_some, read_to_the_end, run_probe
@@ -18,6 +18,7 @@ from integration.runtime.probe import Probe, eventually, read_some, read_to_the_
 from dualspan.historian.v1 import service_pb2 as historian
 from dualspan_runtime.channels import open_channel
 from dualspan_runtime.errors import NotFound, error_info
+from dualspan_runtime.probe import is_serving
 from dualspan_runtime.server import Listener, ListenerKind, ListenError, start_server
 from dualspan_runtime.trust import IdentityTrust
 from harness.databases import ClonedDatabase
@@ -131,14 +132,37 @@ async def test_the_request_id_goes_from_service_to_service(probe: Probe) -> None
 
 async def test_health_and_reflection_answer(probe: Probe) -> None:
     async with grpc.aio.insecure_channel(f"127.0.0.1:{probe.server.port(ListenerKind.PEOPLE)}") as channel:
-        health = untyped(health_pb2_grpc.HealthStub)(channel)
+        stub = untyped(health_pb2_grpc.HealthStub)(channel)
         for service in ("", "dualspan.historian.v1.HistorianService"):
-            answer = await health.Check(health_pb2.HealthCheckRequest(service=service))
+            answer = await stub.Check(health_pb2.HealthCheckRequest(service=service))
             assert answer.status == health_pb2.HealthCheckResponse.SERVING
         asked = untyped(reflection_pb2.ServerReflectionRequest)(list_services="")
         stream = untyped(reflection_pb2_grpc.ServerReflectionStub)(channel).ServerReflectionInfo(iter([asked]))
         names = {one.name for one in (await stream.read()).list_services_response.service}
     assert "dualspan.historian.v1.HistorianService" in names
+
+
+async def test_containers_ask_whether_a_server_serves() -> None:
+    """In plain sockets: the answer of gRPC's own server, in each state, and of what is none."""
+    server = grpc.aio.server()
+    known = health.aio.HealthServicer()
+    untyped(health_pb2_grpc).add_HealthServicer_to_server(known, server)
+    address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    await server.start()
+    for status, serves in (("SERVING", True), ("NOT_SERVING", False), ("UNKNOWN", False), ("SERVING", True)):
+        await known.set("", health_pb2.HealthCheckResponse.ServingStatus.Value(status))
+        assert await asyncio.to_thread(is_serving, address) is serves, status
+    await server.stop(None)
+    assert not await asyncio.to_thread(is_serving, address)
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        await reader.read(1)
+        writer.close()
+
+    async with await asyncio.start_server(speak, "127.0.0.1", 0) as other:
+        port = other.sockets[0].getsockname()[1]
+        assert not await asyncio.to_thread(is_serving, f"127.0.0.1:{port}")
 
 
 async def test_stopping_lets_calls_finish_and_ends_streams_at_once(identity: Identity) -> None:
