@@ -41,12 +41,12 @@ def _walk(stream: BinaryIO, name: Path, target: Path | None, told: Callable[[int
     try:
         with tarfile.open(fileobj=stream, mode="r|", bufsize=_PIECE) as archive:
             for member in archive:
-                if not member.isfile():
-                    if target is not None:
-                        archive.extract(member, target, filter="tar")
-                    continue
                 path = member.name.removeprefix("./")
-                content = archive.extractfile(member)
+                if Path(path).is_absolute() or ".." in Path(path).parts:
+                    raise DamagedError(name, f"it has a file outside of itself, {path}")
+                if target is not None and member.isdir():
+                    (target / path).mkdir(mode=0o700, parents=True, exist_ok=True)
+                content = archive.extractfile(member) if member.isfile() else None
                 if content is None:
                     continue
                 if path == _MANIFEST:

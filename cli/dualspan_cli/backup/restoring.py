@@ -55,17 +55,26 @@ set -eu
 cd "$(dirname "$0")"
 here=$(pwd)
 sockets=$(mktemp -d)
-touch postgres/recovery.signal
-chmod 700 postgres
-if ! pg_ctl --pgdata postgres --wait --timeout {timeout:.0f} --log replay.log \\
-  --options "-c listen_addresses='' -c unix_socket_directories='$sockets' -c hba_file='$here/hba.conf' \\
-    {options}" start >&2; then
+ask() {{
+  psql --quiet --host "$sockets" --username postgres --dbname '{database}' --set ON_ERROR_STOP=1 "$@"
+}}
+fail() {{
   tail -n 20 replay.log >&2
   exit 1
-fi
-psql --quiet --host "$sockets" --username postgres --dbname '{database}' --set ON_ERROR_STOP=1 --file afterwards.sql >&2
-pg_ctl --pgdata postgres --wait stop >&2
-grep 'last completed transaction was at log time' replay.log | tail -n 1 >&2 || true
+}}
+touch postgres/recovery.signal
+chmod 700 postgres
+pg_ctl --pgdata postgres --wait --log replay.log \\
+  --options "-c listen_addresses='' -c unix_socket_directories='$sockets' -c hba_file='$here/hba.conf' \\
+    {options}" start >/dev/null || fail
+# It counts as started when it begins to replay.
+until ask --command 'SELECT' >/dev/null 2>&1; do
+  pg_ctl --pgdata postgres status >/dev/null || fail
+  sleep 1
+done
+ask --file afterwards.sql >/dev/null
+pg_ctl --pgdata postgres --wait stop >/dev/null
+grep 'last completed transaction was at log time' replay.log | tail -n 1 || true
 rm -r "$sockets" {wal} afterwards.sql hba.conf replay.sh
 """
 
@@ -282,7 +291,6 @@ def leave_replay(target: Path, manifest: Manifest, until: datetime | None) -> No
     options = " ".join(f'-c {name}=\\"{value}\\"' for name, value in settings.items())
     program = _REPLAY.format(
         major=manifest.server_version // _SERVER_MAJOR,
-        timeout=_RECOVERY_TIMEOUT,
         options=options,
         database=manifest.database,
         wal=_WAL_FOLDER,
