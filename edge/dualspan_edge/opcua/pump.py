@@ -153,7 +153,7 @@ class PublishPump:
         for subscription in list(self._subscriptions.by_id.values()):
             allowed = subscription.keep_alive * _SILENCE_FACTOR + _SILENCE_MARGIN
             if self._now() - subscription.heard > allowed:
-                self._subscriptions.forget(subscription)
+                self._subscriptions.give_up(subscription)
                 self._receiver.lost(subscription, f"the subscription has said nothing for {allowed:.0f} s")
 
     async def _handle(self, body: bytes, came: int) -> None:

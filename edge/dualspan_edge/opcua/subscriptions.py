@@ -4,6 +4,7 @@ They outlive a connection: if the server still has them when the next one stands
 """
 
 import asyncio
+import contextlib
 from collections.abc import Iterable, Sequence
 
 import structlog
@@ -49,6 +50,8 @@ class Subscriptions:
         self.by_id: dict[int, Subscription] = {}
         self._by_key: dict[GroupKey, list[Subscription]] = {}
         self._coarseness: Coarseness | None = None
+        # Ids of those that the server may still have, and nobody listens to.
+        self._given_up: list[int] = []
         # Handles of items that are about to be replaced, by tag id.
         self._replaced: dict[int, int] = {}
 
@@ -78,6 +81,7 @@ class Subscriptions:
         Returns:
             How each of them fared: one that is refused does not hold up the others.
         """
+        await self._delete_given_up(connection)
         planned, reports = await find_nodes(connection, tags)
         return reports + await self._add_planned(connection, planned, now)
 
@@ -250,6 +254,18 @@ class Subscriptions:
         for held in self._by_key.values():
             if subscription in held:
                 held.remove(subscription)
+
+    def give_up(self, subscription: Subscription) -> None:
+        """It is made anew, and ended before that: a server that was only slow would have both, and soon no room."""
+        self.forget(subscription)
+        self._given_up.append(subscription.identifier)
+
+    async def _delete_given_up(self, connection: Connection) -> None:
+        given_up, self._given_up = self._given_up, []
+        if given_up:
+            # What the server does not have any more needs no end; what it says of each is not looked at.
+            with contextlib.suppress(UaStatusCodeError):
+                await connection.session.delete_subscriptions(given_up)
 
     async def transfer(self, connection: Connection) -> list[Subscription]:
         """Takes the subscriptions of a lost session over into this one (Part 4, 5.14.7).

@@ -15,6 +15,7 @@ from integration.edge.running import RunningGateway, until
 from dualspan.frame.v1 import frame_pb2
 from dualspan.historian.v1 import resources_pb2 as historian
 from dualspan.onboarding.v1 import resources_pb2 as onboarding
+from dualspan_edge.opcua import pump as pumping
 from dualspan_edge.settings import GatewaySettings
 from dualspan_frame import ValueKind
 
@@ -86,6 +87,30 @@ async def test_a_status_change_ends_a_subscription(plant: Plant, platform: Platf
     await plant.write("count", 2, ua.VariantType.UInt32)
     await until(lambda: _counts(platform)[-1] == 2, "it goes on")
     assert _counts(platform) == [0, 1, 2]
+
+
+async def test_a_silent_subscription_is_ended_before_it_is_made_again(
+    plant: Plant, platform: Platform, box: RunningGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that is only slow would keep both, until it has no room for more."""
+    monkeypatch.setattr(pumping, "_SILENCE_FACTOR", 0.0)
+    monkeypatch.setattr(pumping, "_SILENCE_MARGIN", 1.5)
+    await _started(plant, platform, box)
+    service = plant.server.iserver.subscription_service
+    ((old, silent),) = service.subscriptions.items()
+
+    async def say_nothing(result: ua.PublishResult, request: object) -> None:
+        del result, request
+
+    silent.pub_result_callback = say_nothing
+    async with asyncio.timeout(30):
+        number = 0
+        while old in service.subscriptions or not platform.historian.gaps:
+            number += 1
+            await plant.write("count", number, ua.VariantType.UInt32)
+            await asyncio.sleep(0.2)
+    assert len(service.subscriptions) == 1
+    assert "said nothing" in platform.historian.gaps[0].detail
 
 
 async def test_a_notification_that_never_comes_is_a_gap(plant: Plant, platform: Platform, box: RunningGateway) -> None:
