@@ -39,10 +39,11 @@ _SURROUNDED = ("POST .*/rolebindings$", "POST .*/resourcequotas$", "POST .*/netw
 STARTED = Counter([*_SURROUNDED, *["launching", "launched", "commit"] * 2])
 ENDED = Counter(["^DELETE", "launching", "launched", "commit"])
 UPGRADED = Counter([*_SURROUNDED, "^DELETE", *["launching", "launched"] * 3, *["commit"] * 4] * 2)
-# Workers at a time, each with an app: one node is to bring all up within the minute that each has, and canaries beside.
-KILLS = 8
-# Of each life: it takes a round of workers for its start, one for each of its upgrades, and one for its end.
-UPGRADES = (3, 2)
+# Workers at a time, each with an app: one for each thing of a start. One node is to bring all up within the minute that
+# each has, and canaries beside.
+KILLS = STARTED.total()
+# It takes a round of workers for the start, one for each of these, and one for the end.
+UPGRADES = UPGRADED.total() // KILLS
 RELEASED = "deployments,services,configmaps,networkpolicies,secrets,pods"
 
 
@@ -162,31 +163,25 @@ class Life:
 async def test_one_or_none_whenever_a_worker_is_killed(
     world: World, account: PlatformAccount, image: str, helm: str, tmp_path: Path
 ) -> None:
-    started: dict[Cut, str] = {}
-    upgraded: dict[Cut, str] = {}
-    ended: dict[Cut, str] = {}
-    starts = thing_by_thing(STARTED, len(UPGRADES) * KILLS)
-    upgrades = thing_by_thing(UPGRADED, sum(UPGRADES) * KILLS)
-    ends = thing_by_thing(ENDED, len(UPGRADES) * KILLS)
-    for number, rounds in enumerate(UPGRADES):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        tenant = (await world.plant()).tenant
-        killing = Killing(world, folder, tenant, settings(account, helm, folder))
-        given = await killing.subscriptions(KILLS)
-        await killing.runs(image)
-        life = Life(killing, account, image, given)
+    starts, ends = thing_by_thing(STARTED, KILLS, more=0), thing_by_thing(ENDED, KILLS)
+    upgrades = thing_by_thing(UPGRADED, UPGRADES * KILLS, more=0)
+    tenant = (await world.plant()).tenant
+    killing = Killing(world, tmp_path, tenant, settings(account, helm, tmp_path))
+    given = await killing.subscriptions(KILLS)
+    await killing.runs(image)
+    life = Life(killing, account, image, given)
 
-        accepted = datetime.now(UTC)
-        started |= await life.start(starts[number * KILLS :][:KILLS])
-        active = datetime.now(UTC)
-        for each in range(sum(UPGRADES[:number]), sum(UPGRADES[:number]) + rounds):
-            upgraded |= await life.upgrade(f"1.{each + 3}.0", upgrades[each * KILLS :][:KILLS])
-        ending = datetime.now(UTC)
-        ended |= await life.end(ends[number * KILLS :][:KILLS])
-        # What is paid for: each ran once, with both presses and through all upgrades, and then no more.
-        names, gone = [name_of(each) for each in given], datetime.now(UTC)
-        await assert_billed_once(world.marketplace.parts, names, 2, ending - active, gone - accepted)
+    accepted = datetime.now(UTC)
+    started = await life.start(starts)
+    active = datetime.now(UTC)
+    upgraded: dict[Cut, str] = {}
+    for each in range(UPGRADES):
+        upgraded |= await life.upgrade(f"1.{each + 3}.0", upgrades[each * KILLS :][:KILLS])
+    ending = datetime.now(UTC)
+    ended = await life.end(ends)
+    # What is paid for: each ran once, with both presses and through all upgrades, and then no more.
+    names, gone = [name_of(each) for each in given], datetime.now(UTC)
+    await assert_billed_once(world.marketplace.parts, names, 2, ending - active, gone - accepted)
     assert_each_killed(started, STARTED)
     assert_each_killed(upgraded, UPGRADED)
     assert_each_killed(ended, ENDED)

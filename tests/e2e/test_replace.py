@@ -67,7 +67,7 @@ async def test_a_new_box_takes_over(site: PlantSite) -> None:
     await site.kill_gateway()
 
     new_box = site.folder / "new-box"
-    environment = gateway_environment(site.platform, SETTINGS) | {"DUALSPAN_GATEWAY_DATA_DIR": str(new_box)}
+    environment = gateway_environment(site.folder, SETTINGS) | {"DUALSPAN_GATEWAY_DATA_DIR": str(new_box)}
 
     async def enrolled() -> bool:
         result = await asyncio.to_thread(run_gateway, environment, "enroll", answer.enrolment_token)

@@ -20,6 +20,8 @@ CHART = str(Path(__file__).resolve().parents[2] / "charts/dualspan")
 _CLUSTER_TESTS = Path(__file__).resolve().parents[1] / "cluster"
 # Of the images that tests build.
 IMAGE_TAG = "cluster-test"
+# The same images, as an upgrade finds them: every pod that serves or works is replaced.
+NEXT_TAG = "cluster-test-next"
 _PATIENCE_S = 90.0
 _RELEASE = "dualspan"
 

@@ -50,10 +50,12 @@ def step_by_step(count: int, first: int = 1) -> list[Cut]:
     return [Cut("", times) for times in range(first, first + count)]
 
 
-def thing_by_thing(things: Counter[str], count: int) -> list[Cut]:
-    """A worker for each thing and each time that it is done, and one more, which gets to its end; all others of so many
-    are killed after commits, which are as many more as the rest takes longer."""
-    plan = [Cut(thing, 1 + time) for thing, times in things.items() if thing != "commit" for time in range(times + 1)]
+def thing_by_thing(things: Counter[str], count: int, more: int = 1) -> list[Cut]:
+    """A worker for each thing and each time that it is done, and so many more, which get to their end; all others of
+    `count` are killed after commits, which are as many more as the rest takes longer."""
+    plan = [
+        Cut(thing, 1 + time) for thing, times in things.items() if thing != "commit" for time in range(times + more)
+    ]
     return plan + [Cut("commit", 1 + time) for time in range(count - len(plan))]
 
 

@@ -174,7 +174,7 @@ async def open_plant_site(
         stack.callback(simulator.stop)
         session = await stack.enter_async_context(open_session(access(platform)))
         await create_tenant(session)
-        await supervisor.start(await enrol_gateway(platform, session, gateway_settings))
+        await supervisor.start(await enrol_gateway(folder, session, gateway_settings))
         plant = make_plant(PLANT, 1)
         tags = await _onboard(session, ready, plant)
         client = await stack.enter_async_context(await sign_in(platform))

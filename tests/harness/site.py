@@ -66,49 +66,24 @@ class Load:
     control: str
 
 
-@dataclass(slots=True)
-class Site:
-    """Everything, running.
+@dataclass(slots=True, kw_only=True)
+class Streaming:
+    """A gateway that streams a load server's variables to a platform, wherever that is.
 
     Attributes:
-        members: By name: postgres, redis, identity, onboarding, historian, worker, gateway.
-        opcua: The link between the gateway and the load server.
-        uplink: The link between the gateway and the historian.
+        session: As the platform itself.
+        client: As a person.
         variables: Tag id → index of the load server's variable.
     """
 
-    folder: Path
-    platform: LocalPlatform
-    members: dict[str, Member]
     session: Session
     client: Client
     load: Load
-    opcua: Link
-    uplink: Link
     variables: dict[int, int]
 
     @property
     def sent(self) -> Sent:
         return Sent(self.variables, self.load.plan.tick_us, self.load.plan.values)
-
-    def kill(self, name: str) -> None:
-        """kill -9, of the process and all its children."""
-        pid = self.members[name].server.child.pid
-        if pid is None:
-            raise AssertionError(f"{name} does not run: {self.members[name].server.child.log_tail()}")
-        process = psutil.Process(pid)
-        for each in [process, *process.children(recursive=True)]:
-            each.kill()
-        psutil.wait_procs([process], timeout=10)
-
-    async def revive(self, name: str) -> None:
-        """Starts what was killed and waits until it is healthy."""
-        member = self.members[name]
-        await asyncio.to_thread(member.server.restart)
-        try:
-            await until(member.is_ready, f"{name} is ready", timeout=60)
-        except TimeoutError as err:
-            raise AssertionError(f"{err}\n{member.server.child.log_tail()}") from err
 
     async def stored(self, since_us: int, until_us: int) -> Stored:
         """All that ReadRaw returns of the site's tags."""
@@ -146,6 +121,46 @@ class Site:
         stored = await self.stored(since_us, until_us)
         return judge(self.sent, stored, spans, since_us=since_us, until_us=until_us)
 
+    async def statistics(self) -> historian.StorageStatistics:
+        request = historian.GetStorageStatisticsRequest(parent=TENANT)
+        return await self.session.historian.GetStorageStatistics(request)
+
+
+@dataclass(slots=True, kw_only=True)
+class Site(Streaming):
+    """Everything, running.
+
+    Attributes:
+        members: By name: postgres, redis, identity, onboarding, historian, worker, gateway.
+        opcua: The link between the gateway and the load server.
+        uplink: The link between the gateway and the historian.
+    """
+
+    folder: Path
+    platform: LocalPlatform
+    members: dict[str, Member]
+    opcua: Link
+    uplink: Link
+
+    def kill(self, name: str) -> None:
+        """kill -9, of the process and all its children."""
+        pid = self.members[name].server.child.pid
+        if pid is None:
+            raise AssertionError(f"{name} does not run: {self.members[name].server.child.log_tail()}")
+        process = psutil.Process(pid)
+        for each in [process, *process.children(recursive=True)]:
+            each.kill()
+        psutil.wait_procs([process], timeout=10)
+
+    async def revive(self, name: str) -> None:
+        """Starts what was killed and waits until it is healthy."""
+        member = self.members[name]
+        await asyncio.to_thread(member.server.restart)
+        try:
+            await until(member.is_ready, f"{name} is ready", timeout=60)
+        except TimeoutError as err:
+            raise AssertionError(f"{err}\n{member.server.child.log_tail()}") from err
+
     async def tally(self) -> Tally:
         """Counts what is committed and what is stored. Holds the uplink back meanwhile, so that both stand still."""
         self.uplink.cut()
@@ -175,10 +190,6 @@ class Site:
         """How many monitored items the load server has ever had: each begins with the latest sample."""
         async with await ControlClient.connect(self.load.control) as control:
             return len((await control.call("load", "statistics"))["streams"])
-
-    async def statistics(self) -> historian.StorageStatistics:
-        request = historian.GetStorageStatisticsRequest(parent=TENANT)
-        return await self.session.historian.GetStorageStatistics(request)
 
 
 def now_us() -> int:
@@ -280,12 +291,22 @@ async def open_site(
         opcua = await stack.enter_async_context(link_to("127.0.0.1", int(load.endpoint_url.rsplit(":")[-1].strip("/"))))
         session = await stack.enter_async_context(open_session(access(platform)))
         await create_tenant(session)
-        gateway = await enrol_gateway(platform, session, gateway_settings or {})
+        gateway = await enrol_gateway(folder, session, gateway_settings or {})
         await supervisor.start(gateway)
         variables = await onboard(session, load, f"opc.tcp://127.0.0.1:{opcua.port}")
         client = await stack.enter_async_context(await sign_in(platform))
         members = {member.name: member for member in supervisor.members}
-        yield Site(folder, platform, members, session, client, load, opcua, uplink, variables)
+        yield Site(
+            folder=folder,
+            platform=platform,
+            members=members,
+            session=session,
+            client=client,
+            load=load,
+            opcua=opcua,
+            uplink=uplink,
+            variables=variables,
+        )
 
 
 def access(platform: LocalPlatform) -> Access:
@@ -325,8 +346,8 @@ async def enrolment_token(session: Session) -> str:
     return (await session.onboarding.CreateEnrolmentToken(request)).enrolment_token
 
 
-def gateway_environment(platform: LocalPlatform, settings: dict[str, str]) -> dict[str, str]:
-    data_dir = platform.folder.path / "gateway"
+def gateway_environment(folder: Path, settings: dict[str, str]) -> dict[str, str]:
+    data_dir = folder / "gateway"
     # A plant's patience would only make tests long.
     impatient = {
         "DUALSPAN_GATEWAY_RECONNECT_FIRST_SECONDS": "0.2",
@@ -342,19 +363,19 @@ def run_gateway(environment: dict[str, str], *arguments: str) -> subprocess.Comp
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
 
-async def enrol_gateway(platform: LocalPlatform, session: Session, settings: dict[str, str]) -> Member:
+async def enrol_gateway(folder: Path, session: Session, settings: dict[str, str]) -> Member:
     """Creates the gateway, enrols it, and says how it is run."""
     await session.onboarding.CreateGateway(
         onboarding.CreateGatewayRequest(
             parent=TENANT, gateway=resources.Gateway(display_name="Box", site="Tests"), gateway_id="box"
         )
     )
-    environment = gateway_environment(platform, settings)
+    environment = gateway_environment(folder, settings)
     enrolled = await asyncio.to_thread(run_gateway, environment, "enroll", await enrolment_token(session))
     if enrolled.returncode != 0:
         raise AssertionError(enrolled.stdout + enrolled.stderr)
     command = [sys.executable, "-m", "dualspan_edge", "run"]
-    child = ChildProcess("gateway", command, platform.folder.path / "logs" / "gateway.log", environment)
+    child = ChildProcess("gateway", command, folder / "logs" / "gateway.log", environment)
 
     async def is_ready() -> bool:
         gateway = await session.onboarding.GetGateway(onboarding.GetGatewayRequest(name=GATEWAY))

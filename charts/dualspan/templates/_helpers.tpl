@@ -10,6 +10,12 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 
+{{/* Of pods that an upgrade of the release is not to replace: nothing that changes with its version. */}}
+{{- define "dualspan.lastingLabels" -}}
+app.kubernetes.io/name: dualspan
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
 {{- define "dualspan.selector" -}}
 app.kubernetes.io/instance: {{ .root.Release.Name }}
 app.kubernetes.io/component: {{ .component }}
@@ -280,20 +286,25 @@ timeoutSeconds: 5
 {{- end }}
 {{- end -}}
 
-{{/* How Kubernetes sees that a service at .port serves. */}}
+{{/* How Kubernetes sees that a service at .port serves, and how it ends one. */}}
 {{- define "dualspan.serviceProbes" -}}
-{{- if .isWeb -}}
-readinessProbe:
-  tcpSocket: {port: http}
-{{- else -}}
-startupProbe:
-  {{- include "dualspan.serving" . | nindent 2 }}
+{{- $asked := include "dualspan.serving" . | nindent 2 -}}
+{{- if .isWeb }}
+{{- $asked = "\n  httpGet: {path: /healthz, port: http}\n  timeoutSeconds: 5" }}
+{{- end -}}
+startupProbe: {{- $asked }}
   periodSeconds: 2
   failureThreshold: 60
-readinessProbe:
-  {{- include "dualspan.serving" . | nindent 2 }}
+readinessProbe: {{- $asked }}
   periodSeconds: 5
-{{- end }}
+# A minute without an answer is no load: another process is better.
+livenessProbe: {{- $asked }}
+  periodSeconds: 10
+  failureThreshold: 6
+# Until all nodes know that nobody is to be sent here any more, whoever still comes is served.
+lifecycle:
+  preStop:
+    exec: {command: [sleep, "5"]}
 {{- end -}}
 
 {{/* What the workers of .queue are told. */}}

@@ -11,7 +11,7 @@ for all of them.
   scales     Whether own.autoscaling is looked at: not by those that send periodic tasks, of which there is one.
   env        What follows is YAML: the container's variables,
   ports        its ports,
-  probes       its probes,
+  probes       its probes, and what comes before its end,
   mounts       its mounts beside /tmp,
   run          its command and arguments,
   volumes      the pod's volumes beside /tmp,

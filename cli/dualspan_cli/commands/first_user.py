@@ -9,6 +9,7 @@ import typer
 from pydantic import ValidationError
 
 from dualspan_cli.errors import CommandError
+from dualspan_cli.migrations import told_plainly
 from dualspan_cli.output import JsonFlag, messages, print_json
 from dualspan_cli.platform import FIRST_EMAIL, FIRST_TENANT
 from dualspan_cli.settings import FirstUserSettings
@@ -38,7 +39,8 @@ def bootstrap(
             "(10 characters or more).",
             exit_code=2,
         ) from err
-    made = asyncio.run(make_first_user(settings, FirstUser(tenant, display_name, email, password)))
+    with told_plainly():
+        made = asyncio.run(make_first_user(settings, FirstUser(tenant, display_name, email, password)))
     if as_json:
         print_json({"made": made, "email": email, "tenant": tenant})
     else:

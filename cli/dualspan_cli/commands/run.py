@@ -116,7 +116,7 @@ def worker(
 
 def migrate(as_json: JsonFlag = False) -> None:
     """Bring the database of DUALSPAN_ADMIN_DATABASE_URL up to date. Safe to repeat."""
-    from dualspan_cli.migrations import migrate_all
+    from dualspan_cli.migrations import migrate_all, told_plainly
 
     admin = admin_settings()
     done: list[str] = []
@@ -126,13 +126,14 @@ def migrate(as_json: JsonFlag = False) -> None:
         if not as_json:
             messages.print(f"[green]✔[/] {name}")
 
-    asyncio.run(
-        migrate_all(
-            admin.admin_database_url,
-            password=admin.database_password.get_secret_value(),
-            report=report,
+    with told_plainly():
+        asyncio.run(
+            migrate_all(
+                admin.admin_database_url,
+                password=admin.database_password.get_secret_value(),
+                report=report,
+            )
         )
-    )
     if as_json:
         print_json({"migrated": done})
 

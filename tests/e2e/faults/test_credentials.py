@@ -185,7 +185,7 @@ async def token_for(site: Site, gateway: str) -> str:
 
 async def enroll(site: Site, folder: str, token: str) -> tuple[int, str]:
     """Runs `dualspan-gateway enroll` with a data folder of its own; its exit code and all that it said."""
-    environment = gateway_environment(site.platform, {"DUALSPAN_GATEWAY_DATA_DIR": str(site.folder / folder)})
+    environment = gateway_environment(site.folder, {"DUALSPAN_GATEWAY_DATA_DIR": str(site.folder / folder)})
     done = await asyncio.to_thread(run_gateway, environment, "enroll", token)
     return done.returncode, done.stdout + done.stderr
 
