@@ -19,8 +19,12 @@ def test_lint(helm: str) -> None:
 @pytest.mark.parametrize(("version", "action"), [("1.20.0", "tcpSocket"), ("1.24.0", "grpc"), ("1.33.1", "grpc")])
 def test_probes_are_those_that_the_cluster_knows(helm: str, version: str, action: str) -> None:
     rendered = run(helm, "template", "dualspan", CHART, *chart_values(), "--kube-version", version)
-    probes = re.findall(r"(?:startup|readiness)Probe:\s+(\w+): \{port: 74", rendered)
-    assert probes == [action] * 10
+    probes = re.findall(r"(?:startup|readiness|liveness)Probe:\s+(\w+): \{port: 74", rendered)
+    assert probes == [action] * 15
+    assert (
+        len(re.findall(r"(?:startup|readiness|liveness)Probe:\s+httpGet: \{path: /healthz, port: http\}", rendered))
+        == 6
+    )
 
 
 def test_mail_and_exports_reach_the_analytics_service_and_its_workers(helm: str) -> None:

@@ -39,11 +39,11 @@ _SURROUNDED = ("POST .*/rolebindings$", "POST .*/resourcequotas$", "POST .*/netw
 STARTED = Counter([*_SURROUNDED, *["launching", "launched", "commit"] * 2])
 ENDED = Counter(["^DELETE", "launching", "launched", "commit"])
 UPGRADED = Counter([*_SURROUNDED, "^DELETE", *["launching", "launched"] * 3, *["commit"] * 4] * 2)
-# Workers at a time, each with an app: one for each thing of a start. One node is to bring all up within the minute that
-# each has, and canaries beside.
+# Workers at a time, each with an app: one for each thing of a start.
 KILLS = STARTED.total()
-# It takes a round of workers for the start, one for each of these, and one for the end.
-UPGRADES = UPGRADED.total() // KILLS
+# Half of the apps are upgraded at a time: one node is to bring all of them up within the minute that each has, and
+# canaries beside.
+HALF = KILLS // 2
 RELEASED = "deployments,services,configmaps,networkpolicies,secrets,pods"
 
 
@@ -137,14 +137,14 @@ class Life:
         assert running(self.account, self.killing.tenant) == Counter(self.ids)
         return after
 
-    async def upgrade(self, version: str, plan: Sequence[Cut]) -> dict[Cut, str]:
+    async def upgrade(self, some: list[contract.Subscription], version: str, plan: Sequence[Cut]) -> dict[Cut, str]:
         await self.killing.offer(self.image, version)
-        await self.killing.upgrade(self.given, version)
-        after = await self.killing.killed(self.given, plan, task="harness.upgrade")
+        await self.killing.upgrade(some, version)
+        after = await self.killing.killed(some, plan, task="harness.upgrade")
         # The old one, and the canary beside it.
         assert set(running(self.account, self.killing.tenant).values()) <= {1}
         async with self.killing.healing():
-            await self.killing.until(self.given, contract.SUBSCRIPTION_STATE_ACTIVE, version)
+            await self.killing.until(some, contract.SUBSCRIPTION_STATE_ACTIVE, version)
             async with asyncio.timeout(60):
                 while running(self.account, self.killing.tenant) != Counter(self.ids):  # noqa: ASYNC110 - other processes
                     await asyncio.sleep(0.5)
@@ -164,7 +164,7 @@ async def test_one_or_none_whenever_a_worker_is_killed(
     world: World, account: PlatformAccount, image: str, helm: str, tmp_path: Path
 ) -> None:
     starts, ends = thing_by_thing(STARTED, KILLS, more=0), thing_by_thing(ENDED, KILLS)
-    upgrades = thing_by_thing(UPGRADED, UPGRADES * KILLS, more=0)
+    upgrades = thing_by_thing(UPGRADED, UPGRADED.total(), more=0)
     tenant = (await world.plant()).tenant
     killing = Killing(world, tmp_path, tenant, settings(account, helm, tmp_path))
     given = await killing.subscriptions(KILLS)
@@ -175,8 +175,9 @@ async def test_one_or_none_whenever_a_worker_is_killed(
     started = await life.start(starts)
     active = datetime.now(UTC)
     upgraded: dict[Cut, str] = {}
-    for each in range(UPGRADES):
-        upgraded |= await life.upgrade(f"1.{each + 3}.0", upgrades[each * KILLS :][:KILLS])
+    for number, first in enumerate(range(0, len(upgrades), HALF)):
+        some = given[:HALF] if number % 2 else given[HALF:]
+        upgraded |= await life.upgrade(some, f"1.{number + 3}.0", upgrades[first:][:HALF])
     ending = datetime.now(UTC)
     ended = await life.end(ends)
     # What is paid for: each ran once, with both presses and through all upgrades, and then no more.

@@ -83,8 +83,11 @@ async def plant(release: Release, free_port: Callable[[], int]) -> AsyncGenerato
 
 
 async def sign_in(release: Release) -> Client:
-    ports = {"identity": 7401, "onboarding": 7402, "historian": 7403}
-    endpoints = Endpoints(**{name: release.service_address(name, port) for name, port in ports.items()})
+    endpoints = Endpoints(
+        historian=release.service_address("historian", 7403),
+        onboarding=release.service_address("onboarding", 7402),
+        identity=release.service_address("identity", 7401),
+    )
     return await Client.sign_in(FIRST_EMAIL, PASSWORD, endpoints, deadline=60)
 
 

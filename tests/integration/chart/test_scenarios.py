@@ -269,3 +269,20 @@ def test_a_certificate_of_ones_own_is_not_asked_for_again(helm: str) -> None:
     assert named(rendered(helm, INSTALLED, *asked), "Certificate").keys() == {"dualspan-console", "dualspan-apps"}
     own = ("--set", "console.ingress.tlsSecretName=console,apps.ingress.tlsSecretName=apps")
     assert named(rendered(helm, INSTALLED, *asked, *own), "Certificate") == {}
+
+
+def test_an_upgrade_replaces_what_serves_one_by_one_and_leaves_the_trials_databases(helm: str) -> None:
+    now, later = (named(rendered(helm, "trial", "--set", f"image.tag={tag}"), "Deployment") for tag in ("one", "two"))
+    serving = now.keys() - WORKERS
+    assert len(serving) == 7
+    for name in serving:
+        assert now[name]["spec"]["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
+        (container,) = now[name]["spec"]["template"]["spec"]["containers"]
+        assert "preStop" in container["lifecycle"]
+        assert "livenessProbe" in container
+    assert all(now[name]["spec"]["template"] != later[name]["spec"]["template"] for name in now)
+    # Nothing of a chart's version, which changes with each release, is in what their pods are made of.
+    for name, each in named(rendered(helm, "trial"), "StatefulSet").items():
+        if name != "dualspan-factory":
+            labels = each["spec"]["template"]["metadata"]["labels"]
+            assert labels.keys() == {f"app.kubernetes.io/{part}" for part in ("name", "instance", "component")}
