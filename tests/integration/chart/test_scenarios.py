@@ -15,8 +15,8 @@ from harness.cluster import CHART, chart_values, run
 Object = Mapping[str, Any]
 
 SCENARIOS = sorted(path.stem for path in (Path(CHART) / "scenarios").glob("*.yaml"))
-# As tests on a cluster install it.
-INSTALLED = "installed"
+# Beside databases that are there already, with a simulated factory.
+BESIDE = "beside"
 # Kinds that Kubernetes itself has no schema of: those of cert-manager and the Gateway API.
 FOREIGN = frozenset({"cert-manager.io", "gateway.networking.k8s.io"})
 WORKERS = frozenset(
@@ -27,7 +27,7 @@ WORKERS = frozenset(
 @cache
 def rendered(helm: str, scenario: str, *options: str) -> Sequence[Object]:
     """The objects of a scenario."""
-    values = chart_values() if scenario == INSTALLED else ("--values", f"{CHART}/scenarios/{scenario}.yaml")
+    values = chart_values() if scenario == BESIDE else ("--values", f"{CHART}/scenarios/{scenario}.yaml")
     text = run(helm, "template", "dualspan", CHART, *values, *options)
     return [each for each in yaml.safe_load_all(text) if each]
 
@@ -97,7 +97,7 @@ def test_lint(helm: str, scenario: str) -> None:
         # Nothing here that those two have not.
         pytest.param("air-gapped", "1.33", marks=pytest.mark.long),
         pytest.param("one-node", "1.33", marks=pytest.mark.long),
-        (INSTALLED, "1.25"),
+        (BESIDE, "1.25"),
     ],
 )
 def test_kubernetes_knows_every_field(helm: str, scenario: str, version: str) -> None:
@@ -107,12 +107,12 @@ def test_kubernetes_knows_every_field(helm: str, scenario: str, version: str) ->
 
 
 def test_a_field_that_kubernetes_does_not_know_is_seen(helm: str) -> None:
-    deployment = dict(named(rendered(helm, INSTALLED), "Deployment")["dualspan-historian"])
+    deployment = dict(named(rendered(helm, BESIDE), "Deployment")["dualspan-historian"])
     with pytest.raises(kubernetes_validate.ValidationError, match="replica"):
         kubernetes_validate.validate({**deployment, "spec": {**deployment["spec"], "replica": 2}}, "1.33", strict=True)
 
 
-@pytest.mark.parametrize("scenario", [*SCENARIOS, INSTALLED])
+@pytest.mark.parametrize("scenario", [*SCENARIOS, BESIDE])
 @pytest.mark.parametrize("apps", [False, True])
 def test_every_pod_is_restricted(helm: str, scenario: str, apps: bool) -> None:
     options = ("--set", "marketplace.kubernetes.enabled=true") if apps else ()
@@ -135,7 +135,7 @@ def test_every_pod_is_restricted(helm: str, scenario: str, apps: bool) -> None:
     ],
 )
 def test_a_pod_that_is_not_restricted_is_seen(helm: str, change: Object, told: str) -> None:
-    pod = dict(pods(rendered(helm, INSTALLED)))["Deployment dualspan-historian"]
+    pod = dict(pods(rendered(helm, BESIDE)))["Deployment dualspan-historian"]
     assert list(broken_rules(pod, has_account=False)) == []
     assert told in " ".join(broken_rules({**pod, **change}, has_account=False))
 
@@ -227,7 +227,7 @@ def test_what_is_highly_available_survives_a_node(helm: str) -> None:
         assert keys == ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]
         labels = deployment["spec"]["template"]["metadata"]["labels"]
         assert budgets[name]["spec"]["selector"]["matchLabels"].items() <= labels.items()
-    assert named(rendered(helm, INSTALLED), "PodDisruptionBudget") == {}
+    assert named(rendered(helm, BESIDE), "PodDisruptionBudget") == {}
 
 
 def test_older_clusters_get_what_they_know(helm: str) -> None:
@@ -266,9 +266,9 @@ def test_routes_lead_to_services_through_listeners(helm: str) -> None:
 
 def test_a_certificate_of_ones_own_is_not_asked_for_again(helm: str) -> None:
     asked = ("--set", "certManager.issuer=own,console.ingress.host=console.example.com")
-    assert named(rendered(helm, INSTALLED, *asked), "Certificate").keys() == {"dualspan-console", "dualspan-apps"}
+    assert named(rendered(helm, BESIDE, *asked), "Certificate").keys() == {"dualspan-console", "dualspan-apps"}
     own = ("--set", "console.ingress.tlsSecretName=console,apps.ingress.tlsSecretName=apps")
-    assert named(rendered(helm, INSTALLED, *asked, *own), "Certificate") == {}
+    assert named(rendered(helm, BESIDE, *asked, *own), "Certificate") == {}
 
 
 def test_an_upgrade_replaces_what_serves_one_by_one_and_leaves_the_trials_databases(helm: str) -> None:
