@@ -231,7 +231,7 @@ def _reason_of_the_historian(release: Release) -> dict[str, str]:
     def told() -> list[dict[str, str]]:
         lines: list[dict[str, str]] = []
         for pod in release.read("pods", "--selector", "app.kubernetes.io/component=historian"):
-            if "deletionTimestamp" not in pod["metadata"] and "containerStatuses" in pod["status"]:
+            if "deletionTimestamp" not in pod["metadata"]:
                 log = release.log(pod["metadata"]["name"], "historian")
                 lines += [json.loads(line) for line in log.splitlines() if line.startswith("{")]
         return [line for line in lines if line.get("event") == "cannot start"]

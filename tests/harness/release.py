@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import secrets
+import subprocess
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -87,8 +88,9 @@ class Release:
         }
 
     def log(self, owner: str, container: str) -> str:
-        """Of a pod that may have started again already."""
-        return self.kubectl("logs", owner, "--container", container)
+        """What a container has said; "" while it has not begun."""
+        asked = ["kubectl", "--namespace", self.namespace, "logs", owner, "--container", container]
+        return subprocess.run(asked, capture_output=True, text=True, timeout=60, check=False).stdout
 
     def secret(self, name: str) -> Mapping[str, str]:
         """What a Secret holds."""
