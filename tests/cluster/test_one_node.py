@@ -98,10 +98,10 @@ def sql(release: Release, statement: str) -> None:
     )
 
 
-def tags_of_images(release: Release) -> set[str]:
-    """Of the pods that are not about to end."""
+def tags_of_images(release: Release, *more: str) -> set[str]:
+    """Of the pods that are not about to end: of all components, and of these."""
     pods = [each for each in release.pods() if "deletionTimestamp" not in each["metadata"]]
-    assert {each["metadata"]["labels"]["app.kubernetes.io/component"] for each in pods} == SERVING | WORKERS
+    assert {each["metadata"]["labels"]["app.kubernetes.io/component"] for each in pods} == {*SERVING, *WORKERS, *more}
     return {container["image"].rpartition(":")[2] for pod in pods for container in pod["spec"]["containers"]}
 
 
@@ -168,8 +168,8 @@ async def test_a_gateway_outside_of_the_cluster_enrols_and_streams(plant: Stream
 
 async def test_an_upgrade_under_load_loses_nothing_and_fails_no_request(release: Release, plant: Streaming) -> None:
     async with nothing_is_lost(release, plant, "upgrade"):
-        await asyncio.to_thread(release.upgrade, "--set", f"image.tag={NEXT_TAG}")
-    assert tags_of_images(release) == {NEXT_TAG}
+        await asyncio.to_thread(release.upgrade, "--set", f"image.tag={NEXT_TAG},services.worker.replicas=2")
+    assert tags_of_images(release, "worker") == {NEXT_TAG}
 
 
 async def test_so_does_a_rollback_which_keeps_what_is_stored(release: Release, plant: Streaming) -> None:
