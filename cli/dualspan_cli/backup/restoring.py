@@ -127,7 +127,7 @@ async def restore(
         CommandError: The folder is not empty, the disk too small, the backup damaged, or the log does not go so far.
     """
     manifest = repository.find(wish.backup_id, before=wish.until)
-    _check_target(target)
+    check_empty(target)
     _check_room(target, manifest)
     log = _log_of(repository, manifest, wish.until)
     cluster = target / "postgres"
@@ -144,7 +144,12 @@ async def restore(
     return Restored(manifest, reached, files)
 
 
-def _check_target(target: Path) -> None:
+def check_empty(target: Path) -> None:
+    """Makes sure that nothing is where a backup is restored.
+
+    Raises:
+        CommandError: Something is.
+    """
     if target.exists() and any(target.iterdir()):
         raise CommandError(
             "TARGET_NOT_EMPTY",

@@ -72,12 +72,22 @@ class _Counted:
         self._told = told
         self._digest = hashlib.sha256()
         self.size = 0
+        self.failure: Exception | None = None
 
     def note(self, piece: bytes) -> None:
         self._digest.update(piece)
         self.size += len(piece)
         if self._told is not None:
             self._told(len(piece))
+
+    @contextmanager
+    def noting_failures(self) -> Generator[None]:
+        """What fails here comes out of the library as an error of its own, which only has the words."""
+        try:
+            yield
+        except Exception as err:
+            self.failure = err
+            raise
 
     @property
     def sha256(self) -> str:
@@ -92,7 +102,8 @@ class _Read(_Counted):
         self._source = source
 
     def read(self, size: int = -1, /) -> bytes:
-        piece = self._source.read(size)
+        with self.noting_failures():
+            piece = self._source.read(size)
         self.note(piece)
         return piece
 
@@ -105,7 +116,8 @@ class _Written(_Counted):
         self._sink = sink
 
     def write(self, piece: bytes, /) -> int:
-        self._sink.write(piece)
+        with self.noting_failures():
+            self._sink.write(piece)
         self.note(piece)
         return len(piece)
 
@@ -121,6 +133,9 @@ def seal(source: Source, path: Path, lock: x25519.Recipient, told: Callable[[int
         path: The file.
         lock: Who may read it.
         told: Hears how many bytes were read now.
+
+    Raises:
+        OSError: The file cannot be written; or whatever the source raises.
     """
     unfinished = path.with_name(f".{path.name}.unfinished")
     plain = _Read(source, told)
@@ -128,15 +143,22 @@ def seal(source: Source, path: Path, lock: x25519.Recipient, told: Callable[[int
     try:
         with unfinished.open("wb") as file:
             written = _Written(file)
-            pyrage.encrypt_io(packed, written, [lock])
+            _encrypt(packed, plain, written, lock)
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(path)
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
     return Stored(path.name, plain.size, plain.sha256, written.size, written.sha256)
+
+
+def _encrypt(packed: Source, plain: _Read, written: _Written, lock: x25519.Recipient) -> None:
+    try:
+        pyrage.encrypt_io(packed, written, [lock])
+    except pyrage.EncryptError as err:
+        raise (written.failure or plain.failure or err) from err
 
 
 def unseal(path: Path, key: x25519.Identity, sink: Sink) -> tuple[int, str]:
@@ -239,7 +261,8 @@ def hash_of(path: Path) -> str:
         raise DamagedError(path, "it is not there") from err
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """What was put into a folder, or taken out of it, stays so whatever happens to the machine."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)

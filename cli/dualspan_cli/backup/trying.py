@@ -16,7 +16,7 @@ from dualspan.onboarding.v1.completeness_pb2 import CreatePlantReportRequest
 from dualspan.onboarding.v1.completeness_pb2_grpc import PlantReportServiceStub
 from dualspan.onboarding.v1.service_pb2 import ListGatewaysRequest
 from dualspan_cli.backup.repository import Manifest, Repository
-from dualspan_cli.backup.restoring import Wish, restore
+from dualspan_cli.backup.restoring import Wish, check_empty, restore
 from dualspan_cli.local import DataFolder, LocalPlatform, Ports, free_port
 from dualspan_cli.migrations import migrate_all
 from dualspan_cli.session import Access, Session, all_pages, open_session, where
@@ -46,8 +46,10 @@ async def try_restore(
         `reached`, the time of the newest commit, and `reports`, the totals of each gateway, whose signatures hold.
 
     Raises:
-        CommandError: It cannot be restored, does not start, or what it signs is not valid.
+        CommandError: The folder is not empty, and stays as it is; or the backup cannot be restored, does not start, or
+            what it signs is not valid.
     """
+    check_empty(folder)
     try:
         restored = await restore(repository, key, folder, Wish(manifest.backup_id, programs=programs), told)
         until = restored.reached or manifest.finished_at

@@ -3,22 +3,31 @@
 import io
 import os
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from pyrage import x25519
 
-from dualspan_cli.backup.repository import Repository
+from dualspan_cli.backup.repository import Manifest, Repository
 from dualspan_cli.backup.server import program_address
 from dualspan_cli.backup.streams import unseal
+from dualspan_cli.backup.trying import try_restore
 from dualspan_cli.backup.wal import Archive, missing_segments
 from dualspan_cli.doctor.model import Finding, State, exit_code, worst_first
+from dualspan_cli.errors import CommandError
 
 SEGMENT = 16 << 20
+BEGUN = datetime(2026, 5, 4, 8, tzinfo=UTC)
 
 
 def name(number: int, timeline: int = 1) -> str:
     return f"{timeline:08X}{number // 256:08X}{number % 256:08X}"
+
+
+def manifest(backup_id: str, start: int = 5, system: int = 1) -> Manifest:
+    """A backup that began in one segment and ended in the next."""
+    return Manifest(backup_id, BEGUN, BEGUN, "1", 180000, system, "postgres", SEGMENT, name(start), name(start + 1), {})
 
 
 @pytest.mark.parametrize(
@@ -63,6 +72,20 @@ def test_two_that_collect_at_once_leave_what_can_be_read(tmp_path: Path) -> None
     assert [each.name for each in repository.wal.iterdir()] == [repository.segment_file(written.name).name]
 
 
+def test_a_disk_that_is_full_is_said_to_be(tmp_path: Path) -> None:
+    """Encrypting reports what fails in words of its own, which nobody would catch."""
+    repository, spool = Repository(tmp_path / "repository"), tmp_path / "spool"
+    repository.wal.mkdir(parents=True)
+    spool.mkdir()
+    (spool / name(5)).write_bytes(os.urandom(1 << 20))
+    (repository.wal / f".{name(5)}.zst.age.unfinished").symlink_to("/dev/full")
+    archive = Archive(repository, spool, x25519.Identity.generate().to_public(), partial_seconds=0)
+    with pytest.raises(CommandError, match="No space left"):
+        archive.collect()
+    assert (spool / name(5)).exists()
+    assert list(repository.wal.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("url", "address", "password"),
     [
@@ -80,3 +103,12 @@ def test_the_worst_comes_first_and_decides() -> None:
     assert [one.state for one in worst_first(findings)] == [State.ERROR, State.WARNING, State.UNKNOWN, State.WELL]
     assert [exit_code(findings[:count]) for count in (1, 2, 3)] == [0, 3, 10]
     assert exit_code([findings[3]]) == 0
+
+
+async def test_a_backup_is_never_tried_where_something_is(tmp_path: Path) -> None:
+    """Nothing is left behind of a trial: it must not begin where that would be somebody's."""
+    (tmp_path / "precious").write_text("data")
+    repository, key = Repository(tmp_path / "repository"), x25519.Identity.generate()
+    with pytest.raises(CommandError, match="not empty"):
+        await try_restore(repository, key, manifest("1"), tmp_path, None, lambda *_: None)
+    assert (tmp_path / "precious").read_text() == "data"
