@@ -11,21 +11,24 @@ wal/0000000100000000000000A3.zst.age        what was written since, 16 MiB each;
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from dualspan_cli.backup.streams import SUFFIX, Stored
+from dualspan_cli.backup.streams import SUFFIX, Stored, sync_folder
 from dualspan_cli.errors import CommandError
 
 BASE_FILE = f"base.tar{SUFFIX}"
 SECRETS_FILE = f"secrets.json{SUFFIX}"
 PARTIAL = ".partial"
 _MANIFEST = "manifest.json"
+# A backup that is being taken writes all the time.
+_ABANDONED = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +118,14 @@ class Repository:
         return folder
 
     def finish(self, unfinished: Path, manifest: Manifest) -> None:
-        """The backup is complete from now on."""
-        (unfinished / _MANIFEST).write_text(json.dumps(manifest.as_dict(), indent=2) + "\n")
+        """The backup is complete from now on, and is on the disk: older ones may go for it."""
+        with (unfinished / _MANIFEST).open("w") as file:
+            file.write(json.dumps(manifest.as_dict(), indent=2) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        sync_folder(unfinished)
         unfinished.rename(self.folder_of(manifest))
+        sync_folder(self._base)
 
     def backups(self) -> list[Manifest]:
         """All backups, the oldest first.
@@ -125,8 +133,23 @@ class Repository:
         Raises:
             CommandError: A manifest cannot be read.
         """
-        folders = sorted(self._base.glob("[0-9]*")) if self._base.exists() else []
-        return [self._read(folder) for folder in folders]
+        return [self._read(path.parent) for path in sorted(self._base.glob(f"[0-9]*/{_MANIFEST}"))]
+
+    def check_server(self, system_identifier: int) -> None:
+        """Makes sure that what is here is of this server: segments of two have the same names.
+
+        Raises:
+            CommandError: It is of another.
+        """
+        others = [one.backup_id for one in self.backups() if one.system_identifier != system_identifier]
+        if others:
+            raise CommandError(
+                "OTHER_SERVER",
+                f"{self.folder} has backups of another database server, such as {others[-1]}, whose log this server's "
+                "would overwrite. To have that platform back, use `dualspan restore`; for this one make another "
+                "repository with `dualspan backup init`. A new major version of PostgreSQL is another server, too.",
+                exit_code=8,
+            )
 
     def find(self, wanted: str = "", *, before: datetime | None = None) -> Manifest:
         """A backup: the one of that id, else the newest, or the newest that was complete at a time.
@@ -160,6 +183,8 @@ class Repository:
         Args:
             keep: At least 1.
         """
+        for folder in self._leftovers():
+            shutil.rmtree(folder)
         found = self.backups()
         old, kept = found[:-keep], found[-keep:]
         if not old:
@@ -173,6 +198,14 @@ class Repository:
         for name in gone:
             self.segment_file(name).unlink()
         return [*(one.backup_id for one in old), *gone]
+
+    def _leftovers(self) -> Iterator[Path]:
+        """What a process that was killed has left: backups that it was deleting, or taking some time ago."""
+        yield from (folder for folder in self._base.glob("[0-9]*") if not (folder / _MANIFEST).exists())
+        before = (datetime.now(UTC) - _ABANDONED).timestamp()
+        for folder in self._base.glob(".[0-9]*"):
+            if all(path.stat().st_mtime < before for path in (folder, *folder.iterdir())):
+                yield folder
 
     @staticmethod
     def _read(folder: Path) -> Manifest:

@@ -42,12 +42,13 @@ async def take(repository: Repository, origin: Origin, told: Callable[[int, int]
         told: Hears how many bytes were read now, and about how many there are.
 
     Raises:
-        CommandError: The server does not let itself be copied, the secret opens nothing, or the disk is full. Nothing
-            is left behind.
+        CommandError: The server does not let itself be copied or is not the repository's, the secret opens nothing, or
+            the disk is full. Nothing is left behind.
     """
     lock = read_lock(repository.folder).public
     async with connected(origin.database_url) as connection:
         facts = await look_at(connection)
+        repository.check_server(facts.system_identifier)
         await check_secret(connection, origin.service_secret)
         _check_room(repository.folder, facts)
         unfinished = repository.begin()

@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 from pyrage import x25519
@@ -21,6 +22,9 @@ from dualspan_cli.backup.repository import PARTIAL, Repository
 from dualspan_cli.backup.server import connected, program, start_program
 from dualspan_cli.backup.streams import seal
 from dualspan_cli.errors import CommandError
+
+if TYPE_CHECKING:
+    from dualspan_cli.backup.server import Connection
 
 SLOT = "dualspan_backup"
 _POLL_SECONDS = 0.5
@@ -52,12 +56,14 @@ async def follow(repository: Repository, stream: Stream) -> None:
         CommandError: The server does not stream it, or the repository does not take it.
     """
     lock = read_lock(repository.folder).public
-    stream.spool.mkdir(mode=0o700, parents=True, exist_ok=True)
-    repository.wal.mkdir(parents=True, exist_ok=True)
-    await _make_slot(stream)
+    _make_folders(repository, stream)
+    archive = Archive(repository, stream.spool, lock, stream.partial_seconds)
+    async with connected(stream.database_url) as connection:
+        repository.check_server(await connection.fetchval("SELECT system_identifier FROM pg_control_system()"))
+        if (first := await _make_slot(connection)) is not None:
+            await asyncio.to_thread(archive.begin_at, first)
     options = [f"--directory={stream.spool}", f"--slot={SLOT}", "--synchronous", "--no-loop"]
     process = start_program([program("pg_receivewal", stream.programs), *options], stream.database_url)
-    archive = Archive(repository, stream.spool, lock, stream.partial_seconds)
     try:
         while process.poll() is None:
             await asyncio.to_thread(archive.collect)
@@ -72,15 +78,26 @@ async def follow(repository: Repository, stream: Stream) -> None:
     raise CommandError("STREAM_ENDED", f"PostgreSQL does not stream its log any more: {words}", exit_code=9)
 
 
-async def _make_slot(stream: Stream) -> None:
-    async with connected(stream.database_url) as connection:
-        state = await connection.fetchval("SELECT wal_status FROM pg_replication_slots WHERE slot_name = $1", SLOT)
-        if state == "lost":
-            _log.error("the log was not fetched for too long, and is lost in part; take a new backup", slot=SLOT)
-            await connection.execute("SELECT pg_drop_replication_slot($1)", SLOT)
-            state = None
-        if state is None:
-            await connection.execute("SELECT pg_create_physical_replication_slot($1, true)", SLOT)
+def _make_folders(repository: Repository, stream: Stream) -> None:
+    try:
+        stream.spool.mkdir(mode=0o700, parents=True, exist_ok=True)
+        repository.wal.mkdir(parents=True, exist_ok=True)
+    except OSError as err:
+        raise CommandError("REPOSITORY_UNUSABLE", f"{err.filename} cannot be made: {err.strerror}.") from err
+
+
+async def _make_slot(connection: Connection) -> str | None:
+    """Makes the slot if it is not there or worth nothing; the name of the first segment that a new one keeps."""
+    state = await connection.fetchval("SELECT wal_status FROM pg_replication_slots WHERE slot_name = $1", SLOT)
+    if state == "lost":
+        _log.error("the log was not fetched for too long, and is lost in part; take a new backup", slot=SLOT)
+        await connection.execute("SELECT pg_drop_replication_slot($1)", SLOT)
+        state = None
+    if state is not None:
+        return None
+    return await connection.fetchval(
+        "SELECT pg_walfile_name(lsn) FROM pg_create_physical_replication_slot($1, true)", SLOT
+    )
 
 
 class Archive:
@@ -117,6 +134,19 @@ class Archive:
             words = f"The log cannot be written to {self._repository.wal}: {err.strerror}."
             raise CommandError("REPOSITORY_UNUSABLE", words, exit_code=11) from err
 
+    def begin_at(self, segment: str) -> None:
+        """Takes all that was fetched, and forgets a segment that is not whole and will not be: it is before a new slot.
+
+        The log would be asked for from there on, and the server does not have it any more.
+
+        Raises:
+            CommandError: See `collect`.
+        """
+        self.collect(whole=True)
+        for path in self._spool.glob(f"*{PARTIAL}"):
+            if path.name[8:_NAME_DIGITS] < segment[8:]:
+                path.unlink()
+
     def _collect(self, *, whole: bool) -> None:
         for path in sorted(self._spool.iterdir()):
             if path.suffix == PARTIAL:
@@ -138,10 +168,11 @@ class Archive:
             seen = (path.name, path.stat().st_mtime_ns)
             if seen == self._seen:
                 return
-            with path.open("rb") as file:
-                seal(file, self._repository.segment_file(path.name), self._lock)
+            file = path.open("rb")
         except FileNotFoundError:
             return  # it has ended meanwhile, and comes whole
+        with file:
+            seal(file, self._repository.segment_file(path.name), self._lock)
         self._seen = seen
 
 

@@ -72,6 +72,49 @@ def test_two_that_collect_at_once_leave_what_can_be_read(tmp_path: Path) -> None
     assert [each.name for each in repository.wal.iterdir()] == [repository.segment_file(written.name).name]
 
 
+def finished(repository: Repository, backup_id: str, start: int = 5, system: int = 1) -> Manifest:
+    unfinished = repository.folder / "base" / f".{backup_id}"
+    unfinished.mkdir(parents=True)
+    made = manifest(backup_id, start, system)
+    repository.finish(unfinished, made)
+    return made
+
+
+def test_a_deletion_that_was_killed_hides_no_other_backup(tmp_path: Path) -> None:
+    repository = Repository(tmp_path)
+    first, second = finished(repository, "1"), finished(repository, "2")
+    (repository.folder_of(first) / "base.tar.zst.age").touch()
+    (repository.folder_of(first) / "manifest.json").unlink()
+    assert repository.backups() == [second]
+    assert repository.find() == second
+    repository.prune(5)
+    assert not repository.folder_of(first).exists()
+    assert repository.backups() == [second]
+
+
+def test_what_a_killed_backup_left_goes_and_one_that_is_taken_stays(tmp_path: Path) -> None:
+    repository = Repository(tmp_path)
+    abandoned, taken = repository.begin(), repository.begin()
+    (abandoned / "base").touch()
+    for path in (abandoned / "base", abandoned):
+        os.utime(path, (0, 0))
+    os.utime(taken, (0, 0))
+    (taken / "base").touch()
+    repository.prune(1)
+    assert not abandoned.exists()
+    assert taken.exists()
+
+
+def test_a_repository_is_of_one_server(tmp_path: Path) -> None:
+    """A new, empty platform with the old one's settings would overwrite its log, segment by segment."""
+    repository = Repository(tmp_path)
+    repository.check_server(2)
+    finished(repository, "1", system=1)
+    repository.check_server(1)
+    with pytest.raises(CommandError, match="another database server"):
+        repository.check_server(2)
+
+
 def test_a_disk_that_is_full_is_said_to_be(tmp_path: Path) -> None:
     """Encrypting reports what fails in words of its own, which nobody would catch."""
     repository, spool = Repository(tmp_path / "repository"), tmp_path / "spool"
@@ -84,6 +127,31 @@ def test_a_disk_that_is_full_is_said_to_be(tmp_path: Path) -> None:
         archive.collect()
     assert (spool / name(5)).exists()
     assert list(repository.wal.iterdir()) == []
+
+
+def test_a_repository_that_is_away_is_no_segment_that_has_ended(tmp_path: Path) -> None:
+    """As of a share that is not mounted any more: nobody would hear of it before the segment is full."""
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    (spool / f"{name(5)}.partial").write_bytes(b"log")
+    archive = Archive(Repository(tmp_path / "away"), spool, x25519.Identity.generate().to_public(), partial_seconds=0)
+    with pytest.raises(CommandError, match="No such file"):
+        archive.collect()
+
+
+def test_what_is_before_a_new_slot_is_stored_and_not_asked_for_again(tmp_path: Path) -> None:
+    """The server has deleted what comes after it: pg_receivewal would begin there, and end, for ever."""
+    repository, spool = Repository(tmp_path / "repository"), tmp_path / "spool"
+    repository.wal.mkdir(parents=True)
+    spool.mkdir()
+    for each in (name(4), f"{name(5)}.partial"):
+        (spool / each).write_bytes(b"log")
+    archive = Archive(repository, spool, x25519.Identity.generate().to_public(), partial_seconds=0)
+    archive.begin_at(name(5))
+    assert [each.name for each in spool.iterdir()] == [f"{name(5)}.partial"]
+    archive.begin_at(name(9))
+    assert list(spool.iterdir()) == []
+    assert repository.segments() == [name(4), f"{name(5)}.partial"]
 
 
 @pytest.mark.parametrize(
