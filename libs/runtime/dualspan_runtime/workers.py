@@ -67,6 +67,11 @@ def tell_of_worker(service: str, settings: PlatformSettings) -> None:
     def serve(**_signal: object) -> None:
         serving.enter_context(serve_metrics(settings.worker_metrics_listen))
 
+    def end_child(**_signal: object) -> None:
+        # One that was started late has a copy of what serves the metrics, without its thread: to end that would wait
+        # for ever.
+        tracing.stop_tracing()
+
     def end(**_signal: object) -> None:
         tracing.stop_tracing()
         serving.close()
@@ -75,5 +80,5 @@ def tell_of_worker(service: str, settings: PlatformSettings) -> None:
     setup_logging.connect(log, weak=False)
     worker_process_init.connect(begin, weak=False)
     worker_ready.connect(serve, weak=False)
-    worker_process_shutdown.connect(end, weak=False)
+    worker_process_shutdown.connect(end_child, weak=False)
     worker_shutdown.connect(end, weak=False)

@@ -113,3 +113,34 @@ def test_a_task_is_traced_counted_and_logged(settings: PlatformSettings, worker:
     assert boiling["soup"]["service"] == "kitchen-worker"
     # Those of Celery itself have the same form.
     assert any("ready." in line["event"] for line in lines)
+
+
+LATE_CHILD = """
+import os
+from celery.signals import worker_process_init, worker_process_shutdown, worker_ready, worker_shutdown
+from dualspan_runtime.settings import PlatformSettings
+from dualspan_runtime.workers import tell_of_worker
+
+tell_of_worker("kitchen", PlatformSettings())
+worker_ready.send(None)
+child = os.fork()
+if child == 0:
+    worker_process_init.send(None)
+    worker_process_shutdown.send(None)
+    os._exit(0)
+print(os.waitpid(child, 0)[1])
+worker_shutdown.send(None)
+"""
+
+
+def test_a_child_that_was_started_after_one_was_killed_ends_when_it_is_told(free_port: Callable[[], int]) -> None:
+    """It comes of a worker that serves metrics already."""
+    variables = {
+        "PATH": os.environ["PATH"],
+        "DUALSPAN_SERVICE_SECRET": SECRET,
+        "DUALSPAN_REDIS_URL": "redis://127.0.0.1:1",
+        "DUALSPAN_WORKER_METRICS_LISTEN": f"127.0.0.1:{free_port()}",
+    }
+    command = [sys.executable, "-c", LATE_CHILD]
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=True, timeout=30)
+    assert done.stdout.strip() == "0"

@@ -4,10 +4,14 @@ import sys
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import Decision
 from opentelemetry.trace import SpanContext, TraceFlags
 
 from dualspan_runtime import tracing
+from dualspan_runtime.tracing import process
 from dualspan_runtime.tracing.sampling import AtMost
 from dualspan_runtime.tracing.spans import summary_of
 
@@ -71,6 +75,26 @@ def test_callers_fill_no_more_than_their_share() -> None:
     # What comes in meanwhile is less than one.
     assert taken[:5] == [Decision.RECORD_AND_SAMPLE] * 5
     assert Decision.RECORD_AND_SAMPLE not in taken[6:]
+
+
+def test_of_an_error_its_type_is_recorded_and_none_of_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database's quote values: Key (email)=(ada@acme.example) already exists."""
+    kept = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(kept))
+    monkeypatch.setattr(process._process, "tracer", provider.get_tracer("tests"))
+
+    def fail() -> None:
+        with tracing.span("work"), tracing.statement("INSERT INTO account VALUES ($1)", "identity"):
+            raise KeyError("ada@acme.example")
+
+    with pytest.raises(KeyError):
+        fail()
+    spans = kept.get_finished_spans()
+    assert [span.name for span in spans] == ["INSERT account", "work"]
+    assert [(span.attributes or {})["error.type"] for span in spans] == ["KeyError", "KeyError"]
+    assert all(not span.status.is_ok for span in spans)
+    assert not any("ada" in span.to_json() for span in spans)
 
 
 def test_where_nothing_is_traced_nothing_is_recorded() -> None:

@@ -77,15 +77,34 @@ def span(
         return
     within = get_current_span() if inherits else INVALID_SPAN
     above = within if parent is None else NonRecordingSpan(parent)
-    with made.start_as_current_span(
+    begun = made.start_span(
         name,
         set_span_in_context(above),
         kind=kind,
         links=[Link(one) for one in links],
         attributes=attributes,
         start_time=start_ns,
-    ) as begun:
+    )
+    with _ending(begun):
         yield begun
+
+
+@contextmanager
+def _ending(begun: Span) -> Generator[None]:
+    """Makes a span the running one and ends it with the context.
+
+    Of an error its type is recorded, not its words: those of the database quote what was to be stored. They are in the
+    log.
+    """
+    try:
+        with running(begun):
+            yield
+    except Exception as error:
+        begun.set_attribute("error.type", type(error).__qualname__)
+        begun.set_status(Status(StatusCode.ERROR, type(error).__qualname__))
+        raise
+    finally:
+        begun.end()
 
 
 def record_elsewhere(context: SpanContext, name: str, start_ns: int, end_ns: int, attributes: Attributes) -> None:
@@ -118,7 +137,7 @@ def statement(query: str, schema: str) -> Generator[None]:
         "db.query.summary": summary,
         "db.query.text": query.strip()[:_MOST_QUERY],
     }
-    with made.start_as_current_span(summary, kind=SpanKind.CLIENT, attributes=about):
+    with _ending(made.start_span(summary, kind=SpanKind.CLIENT, attributes=about)):
         yield
 
 
