@@ -103,7 +103,7 @@ class Buffer:
         self._committing = asyncio.Event()
         # When the file was last written to before it was opened, and when it was opened.
         self._found = (0, 0)
-        self._restored: set[int] = set()
+        self._restored: set[tuple[int, int]] = set()
         self.epoch = 0
         self.last_life = LastLife()
         # By server: the last moment before which nothing is missing. Set by who knows it.
@@ -212,6 +212,10 @@ class Buffer:
             await self._note_restored(committed)
         return True
 
+    def gave_up_between(self, sequence: int, following: int) -> bool:
+        """Whether the frames between these two were in the tail, and went for want of room while it was sent again."""
+        return sequence + 1 < following and sequence < self._opened.acknowledged
+
     async def _note_restored(self, committed: Committed) -> None:
         """The platform has forgotten frames that it had acknowledged: some are in the tail, and are sent again."""
         acknowledged, now = self._opened.acknowledged, now_microseconds()
@@ -233,8 +237,8 @@ class Buffer:
         start = committed.knows_until or self.last_life.alive or self._found[0]
         end = written if first and first <= acknowledged else now
         lost = gap(historian.GAP_CAUSE_PLATFORM_RESTORED, start, max(start, end), detail=detail)
-        if acknowledged not in self._restored:
-            self._restored.add(acknowledged)
+        if (acknowledged, last_lost) not in self._restored:
+            self._restored.add((acknowledged, last_lost))
             await self.submit((), [lost])
 
     async def run(self) -> None:

@@ -307,6 +307,8 @@ class BufferStore:
             with self._connection:
                 self._connection.execute("DELETE FROM frame WHERE sequence <= ?", (self._acknowledged,))
                 self._connection.execute("DELETE FROM lineage WHERE sequence < ?", (self._acknowledged,))
+        except (apsw.CorruptError, apsw.NotADBError) as error:
+            raise BufferCorruptError(f"the buffer is damaged: {error}") from error
         except (apsw.FullError, apsw.IOError):
             return False  # the next attempt finds more room, or none
         self._tail_size = 0

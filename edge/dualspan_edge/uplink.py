@@ -81,7 +81,7 @@ class _Session:
         self._buffer = buffer
         self._status = status
         self._epoch = buffer.epoch
-        self._sent = 0
+        self._sent = self._began = 0
         self._committed = 0
         self._in_flight: list[int] = []
         self._room = asyncio.Event()
@@ -130,7 +130,7 @@ class _Session:
         if not await self._buffer.follow(self._epoch, committed):
             raise ConnectionError("the buffer began anew; the stream is opened for its new epoch")
         self._take_committed(opened.committed_sequence)
-        self._sent = opened.committed_sequence
+        self._sent = self._began = opened.committed_sequence
         self._status.connected, self._status.detail = True, ""
         _log.info("historian_connected", epoch=self._epoch, committed=opened.committed_sequence)
 
@@ -166,8 +166,14 @@ class _Session:
             with contextlib.suppress(BufferCorruptError):
                 frames = await self._buffer.read_after(self._sent, room, _READ_BYTES)
                 if frames:
+                    self._check_tail(frames[0].sequence)
                     return frames
                 await self._buffer.wait_after(self._epoch, self._sent)
+
+    def _check_tail(self, following: int) -> None:
+        """What the tail lacked when the stream was opened is in the ledger; what it has lost since is not yet."""
+        if self._sent > self._began and self._buffer.gave_up_between(self._sent, following):
+            raise ConnectionError("the buffer gave up what was to be sent again; the stream is opened anew to say so")
 
     def _upload(self, stored: StoredFrame) -> ingest.IngestRequest.Upload:
         # What an older version of the gateway has stored may be longer than a message.

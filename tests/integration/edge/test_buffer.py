@@ -21,6 +21,7 @@ from dualspan_edge.buffer import Buffer, BufferLimits, Committed
 from dualspan_edge.errors import BufferCorruptError, BufferFullError
 from dualspan_edge.gaps import unpack_gaps
 from dualspan_edge.store import BufferStore, NewFrame, StoredFrame
+from dualspan_edge.uplink import UplinkStatus, _Session
 from dualspan_frame import Block, Frame, ValueKind, decode_frame
 
 NOW = 1_795_000_000_000_000
@@ -439,3 +440,26 @@ async def test_the_tail_goes_with_the_epoch_and_with_the_room(tmp_path: Path) ->
     smaller.append([], acknowledged=6, now=NOW)
     assert smaller.read_after(0, 100, 10**7) == []
     smaller.close()
+
+
+async def test_a_tail_that_goes_for_want_of_room_while_it_is_sent_again_is_in_the_ledger(tmp_path: Path) -> None:
+    async with _running(tmp_path, BufferLimits(keep_bytes=10**6)) as buffer:
+        for number in range(6):
+            await buffer.submit((_block(number, 1),))
+        buffer.acknowledge(buffer.epoch, 5)
+        await buffer.submit((_block(6, 1),))
+        assert await buffer.follow(buffer.epoch, Committed(1, 0, NOW))
+        session = _Session(buffer, UplinkStatus())
+        session._sent = session._began = 1
+        assert [frame.sequence for frame in await session._read(2)] == [2, 3]
+        session._sent = 3
+        assert await buffer._in_store(lambda store: store._drop_tail())
+        with pytest.raises(ConnectionError, match="opened anew"):
+            await session._read(2)
+        assert await buffer.follow(buffer.epoch, Committed(3, 0, NOW))
+        gaps = [gap for frame in await _all(buffer) for gap in unpack_gaps([frame.gaps])]
+        (gap,) = [one for one in gaps if one.cause == historian.GAP_CAUSE_PLATFORM_RESTORED]
+        assert "frames 4 to 5," in gap.detail
+        again = _Session(buffer, UplinkStatus())
+        again._sent = again._began = 3
+        assert (await again._read(1))[0].sequence == 6
