@@ -41,6 +41,8 @@ async def _again(what: str, work: Callable[[], Awaitable[None]]) -> None:
             await work()
         except CommandError as err:
             _log.error(f"{what} failed", reason=err.reason, error=str(err), again_in_seconds=_RETRY_SECONDS)
+        except Exception:  # noqa: BLE001 - a connection that breaks off, a share that is away: none is the last word
+            _log.exception(f"{what} failed", again_in_seconds=_RETRY_SECONDS)
         await asyncio.sleep(_RETRY_SECONDS)
 
 

@@ -10,6 +10,7 @@ import pwd
 import re
 import shutil
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,6 +32,8 @@ _RECOVERY_TIMEOUT = 6 * 3600.0
 _TOO_EARLY = "recovery ended before configured recovery target was reached"
 _SERVER_MAJOR = 10_000
 _WAL_FOLDER = "wal"
+OWN_NAMES = frozenset({SECRET_FILE, "postgres", _WAL_FOLDER, "logs", "run", "postgres.lock"})
+"""What a restore makes in its folder by itself."""
 # Ids that the lost days may have given away are not given again: gateways still have samples under them, and know
 # revisions by their numbers.
 _STEP = 1_000_000
@@ -129,18 +132,20 @@ async def restore(
     manifest = repository.find(wish.backup_id, before=wish.until)
     check_empty(target)
     _check_room(target, manifest)
-    log = _log_of(repository, manifest, wish.until)
+    log = _log_of(repository, manifest)
     cluster = target / "postgres"
     _extract(repository, manifest, key, cluster, lambda size: told("copy", size, manifest.size))
     files = _write_files(repository, manifest, key, target)
-    for name in log:
-        _fetch(repository, key, name, target / _WAL_FOLDER)
-        told("log", manifest.segment_bytes, manifest.segment_bytes * len(log))
-    if wish.without_replay:
-        leave_replay(target, manifest, wish.until)
-        return Restored(manifest, None, files)
-    reached = await _recover(target, manifest, wish)
-    shutil.rmtree(target / _WAL_FOLDER, ignore_errors=True)
+    with ExitStack() as plain_text:
+        plain_text.callback(shutil.rmtree, target / _WAL_FOLDER, ignore_errors=True)
+        for name in log:
+            _fetch(repository, key, name, target)
+            told("log", manifest.segment_bytes, manifest.segment_bytes * len(log))
+        if wish.without_replay:
+            leave_replay(target, manifest, wish.until)
+            plain_text.pop_all()  # `replay.sh` removes it
+            return Restored(manifest, None, files)
+        reached = await _recover(target, manifest, wish)
     return Restored(manifest, reached, files)
 
 
@@ -170,22 +175,19 @@ def _check_room(target: Path, manifest: Manifest) -> None:
         )
 
 
-def _log_of(repository: Repository, manifest: Manifest, until: datetime | None) -> list[str]:
-    """What of the log is needed: none of it for a backup as it stands, with nothing behind it."""
+def _log_of(repository: Repository, manifest: Manifest) -> list[str]:
+    """What of the log there is without a hole: none of it for a backup as it stands, with nothing behind it."""
     segments = repository.segments()
-    wanted = [name for name in segments if name.endswith(".history") or name[8:24] >= manifest.start_segment[8:]]
+    wanted = [name for name in segments if _is_history(name) or name[8:24] >= manifest.start_segment[8:]]
     if missing := missing_segments(manifest.end_segment, wanted, manifest.segment_bytes):
-        after = [name for name in wanted if name[8:24] < missing[0][8:] or name.endswith(".history")]
-        if until is not None:
-            raise CommandError(
-                "LOG_INCOMPLETE",
-                f"The log lacks {missing[0]}{f' and {len(missing) - 1} more segments' if missing[1:] else ''}: "
-                f"{manifest.backup_id} cannot be brought to {until.isoformat()}. Restore a later backup, or this one "
-                "without --to, which goes as far as the log does.",
-                exit_code=10,
-            )
-        return after
+        # What is there of it in part is its beginning.
+        end = missing[0][8:]
+        return [name for name in wanted if name[8:24] < end or name[8:] == f"{end}{PARTIAL}" or _is_history(name)]
     return wanted
+
+
+def _is_history(name: str) -> bool:
+    return name.endswith(".history")
 
 
 def _extract(
@@ -248,18 +250,24 @@ def read_secrets(repository: Repository, manifest: Manifest, key: x25519.Identit
         raise DamagedError(path, "it holds no secrets") from err
 
 
-def _fetch(repository: Repository, key: x25519.Identity, name: str, folder: Path) -> None:
-    folder.mkdir(mode=0o755, exist_ok=True)
+def _fetch(repository: Repository, key: x25519.Identity, name: str, target: Path) -> None:
+    """Puts a segment where PostgreSQL finds it, for its user alone: everybody's data are in it."""
+    if name.endswith(PARTIAL) and (target / "postgres" / "pg_wal" / name.removesuffix(PARTIAL)).exists():
+        return  # the copy has all of it, and PostgreSQL would prefer this beginning
+    folder = target / _WAL_FOLDER
+    folder.mkdir(mode=0o700, exist_ok=True)
     path = folder / name.removesuffix(PARTIAL)
+    path.touch(mode=0o600)
     with path.open("wb") as file:
         unseal(repository.segment_file(name), key, file)
-    path.chmod(0o644)
 
 
 async def _recover(target: Path, manifest: Manifest, wish: Wish) -> datetime | None:
     """Has PostgreSQL replay the log, and ends the replay; then does what only a restored platform needs."""
     (target / "postgres" / "recovery.signal").touch(mode=0o600)
-    _give_all(target / "postgres")
+    for folder in (target / "postgres", target / _WAL_FOLDER):
+        if folder.exists():
+            _give_all(folder)
     settings = _recovery_settings(str(target / _WAL_FOLDER), wish.until)
     server = EmbeddedPostgres(target, settings, programs=wish.programs, start_timeout=_RECOVERY_TIMEOUT)
     try:
@@ -303,7 +311,7 @@ def leave_replay(target: Path, manifest: Manifest, until: datetime | None) -> No
     (target / "afterwards.sql").write_text("".join(f"{statement.strip()};\n" for statement in _AFTERWARDS))
     # Whoever may enter the folder of its socket, and nobody else.
     (target / "hba.conf").write_text("local all all trust\n")
-    (target / _WAL_FOLDER).mkdir(exist_ok=True)
+    (target / _WAL_FOLDER).mkdir(mode=0o700, exist_ok=True)
     (target / "replay.sh").write_text(program)
 
 
@@ -311,7 +319,10 @@ def _why_not(error: EmbeddedServerError, manifest: Manifest, wish: Wish) -> Comm
     words = str(error)
     if _TOO_EARLY in words:
         until = wish.until.isoformat() if wish.until else ""
-        text = f"The log ends before {until}. Restore an earlier time, or leave --to out to go as far as the log does."
+        text = (
+            f"The log ends before {until}, or has a hole before it, which `dualspan verify` names. Restore an earlier "
+            "time or a later backup, or leave --to out to go as far as the log does."
+        )
         return CommandError("LOG_INCOMPLETE", text, exit_code=10)
     if "incompatible with server" in words:
         major = manifest.server_version // _SERVER_MAJOR

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from subprocess import PIPE
+from subprocess import PIPE, Popen
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -58,9 +58,7 @@ async def take(repository: Repository, origin: Origin, told: Callable[[int, int]
             slot = f"dualspan_base_{secrets.token_hex(4)}"
             await _call(connection, "SELECT pg_create_physical_replication_slot($1, true, true)", slot)
             start = await connection.fetchval("SELECT pg_walfile_name(pg_current_wal_insert_lsn())")
-            base = await asyncio.to_thread(
-                _copy, origin, unfinished / BASE_FILE, lock, lambda size: told(size, facts.size)
-            )
+            base = await _copy(origin, unfinished / BASE_FILE, lock, lambda size: told(size, facts.size))
             end = await connection.fetchval("SELECT pg_walfile_name(pg_current_wal_insert_lsn())")
             kept = io.BytesIO(_secrets_of(origin))
             files = [base, seal(kept, unfinished / SECRETS_FILE, lock)]
@@ -120,10 +118,23 @@ def _check_room(folder: Path, facts: ServerFacts) -> None:
         )
 
 
-def _copy(origin: Origin, path: Path, lock: x25519.Recipient, told: Callable[[int], None]) -> Stored:
+async def _copy(origin: Origin, path: Path, lock: x25519.Recipient, told: Callable[[int], None]) -> Stored:
+    """Has PostgreSQL copy itself. Who cancels this waits for no more than what was copied so far."""
     command = [program("pg_basebackup", origin.programs)]
     options = ["--pgdata=-", "--format=tar", "--wal-method=fetch", "--checkpoint=fast", "--manifest-checksums=SHA256"]
     process = start_program([*command, *options], origin.database_url, stdout=PIPE)
+    copying = asyncio.create_task(asyncio.to_thread(_store, process, path, lock, told))
+    try:
+        return await asyncio.shield(copying)
+    except asyncio.CancelledError:
+        process.kill()
+        await asyncio.wait((copying,))
+        if not copying.cancelled():
+            copying.exception()  # it failed, because of this
+        raise
+
+
+def _store(process: Popen[bytes], path: Path, lock: x25519.Recipient, told: Callable[[int], None]) -> Stored:
     assert process.stdout is not None and process.stderr is not None  # noqa: S101, PT018 - pipes were asked for
     try:
         stored = seal(process.stdout, path, lock, told)

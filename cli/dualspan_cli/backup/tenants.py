@@ -91,13 +91,47 @@ async def export_tenant(database_url: str, tenant: str, path: Path, lock: x25519
 
 async def _write(connection: Connection, about: TenantAbout, path: Path, lock: x25519.Recipient) -> Stored:
     reading, writing = os.pipe()
-    with os.fdopen(reading, "rb") as source:
-        sealing = asyncio.create_task(asyncio.to_thread(seal, source, path, lock))
-        with os.fdopen(writing, "wb") as sink, tarfile.open(fileobj=sink, mode="w|") as archive:
-            await asyncio.to_thread(_add, archive, _ABOUT, json.dumps(asdict(about)).encode())
-            for table, columns in (await _tables(connection)).items():
-                await _copy_out(connection, archive, about.tenant, table, columns)
-        return await sealing
+    feed = _Feed(os.fdopen(reading, "rb"))
+    sealing = asyncio.create_task(asyncio.to_thread(feed.seal, path, lock))
+    try:
+        with os.fdopen(writing, "wb") as sink:
+            with tarfile.open(fileobj=sink, mode="w|") as archive:
+                await asyncio.to_thread(_add, archive, _ABOUT, json.dumps(asdict(about)).encode())
+                for table, columns in (await _tables(connection)).items():
+                    await _copy_out(connection, archive, about.tenant, table, columns)
+            feed.is_whole = True
+    except BaseException as err:
+        await asyncio.wait((sealing,))
+        why = None if sealing.cancelled() else sealing.exception()
+        if isinstance(err, BrokenPipeError) and why is not None:
+            raise why from err  # the file takes no more
+        raise
+    return await sealing
+
+
+class _Feed:
+    """What is written into a pipe, for who seals it: what ends before it is whole becomes no file.
+
+    Args:
+        source: The end to read from, closed when sealing ends in whatever way: who writes must not wait for ever.
+    """
+
+    def __init__(self, source: BinaryIO) -> None:
+        self._source = source
+        self.is_whole = False
+
+    def read(self, size: int = -1, /) -> bytes:
+        piece = self._source.read(size)
+        if not piece and not self.is_whole:
+            raise EOFError("the rows end in the midst of a table")
+        return piece
+
+    def seal(self, path: Path, lock: x25519.Recipient) -> Stored:
+        try:
+            with self._source:
+                return seal(self, path, lock)
+        except OSError as err:
+            raise CommandError("DISK_FULL", f"{path} cannot be written: {err.strerror}.", exit_code=11) from err
 
 
 async def _tables(connection: Connection) -> dict[str, list[str]]:

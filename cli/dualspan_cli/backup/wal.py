@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +22,8 @@ from dualspan_cli.backup.keys import read_lock
 from dualspan_cli.backup.repository import PARTIAL, Repository
 from dualspan_cli.backup.server import connected, program, start_program
 from dualspan_cli.backup.streams import seal
-from dualspan_cli.errors import CommandError
+from dualspan_cli.errors import CommandError, DataFolderInUseError
+from dualspan_cli.folder import FolderLock
 
 if TYPE_CHECKING:
     from dualspan_cli.backup.server import Connection
@@ -57,6 +59,26 @@ async def follow(repository: Repository, stream: Stream) -> None:
     """
     lock = read_lock(repository.folder).public
     _make_folders(repository, stream)
+    with _alone(stream.spool):
+        await _follow(repository, stream, lock)
+
+
+@contextmanager
+def _alone(spool: Path) -> Generator[None]:
+    """Two that fetch into one folder would take each other's segments, and write them at once."""
+    held = FolderLock(spool / "follow.lock")
+    try:
+        held.acquire()
+    except DataFolderInUseError as err:
+        words = f"Another `dualspan backup follow` fetches the log into {spool}: let it, or end it."
+        raise CommandError("FOLLOWED_ALREADY", words, exit_code=8) from err
+    try:
+        yield
+    finally:
+        held.release()
+
+
+async def _follow(repository: Repository, stream: Stream, lock: x25519.Recipient) -> None:
     archive = Archive(repository, stream.spool, lock, stream.partial_seconds)
     async with connected(stream.database_url) as connection:
         repository.check_server(await connection.fetchval("SELECT system_identifier FROM pg_control_system()"))
@@ -179,18 +201,27 @@ class Archive:
 def missing_segments(first: str, found: Sequence[str], segment_bytes: int) -> list[str]:
     """The segments that are not there between the first that is needed and the newest that is there.
 
-    A segment may come on any timeline: the one after a restored server's last is the new server's first.
+    A segment may come on any timeline: the one after a restored server's last is the new server's first. One that is
+    there in part is as good as none if others come after it: its end was never fetched.
 
     Args:
         first: Name of the first segment that is needed.
-        found: Names of what is there; partial ones count, histories do not.
+        found: Names of what is there; histories do not count.
         segment_bytes: Length of a segment.
     """
     per_file = 0x1_0000_0000 // segment_bytes
-    numbers = {number_of(name, per_file) for name in found if len(name.removesuffix(PARTIAL)) == _NAME_DIGITS}
+    whole, begun = (
+        {
+            number_of(name, per_file)
+            for name in found
+            if len(name) == _NAME_DIGITS + len(ending) and name.endswith(ending)
+        }
+        for ending in ("", PARTIAL)
+    )
     start = number_of(first, per_file)
     timeline = first[:8]
-    last = max(numbers, default=start)
+    last = max(whole | begun, default=start)
+    numbers = whole | (begun & {last})
     return [
         f"{timeline}{number // per_file:08X}{number % per_file:08X}"
         for number in range(start, last + 1)

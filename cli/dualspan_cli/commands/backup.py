@@ -363,6 +363,14 @@ def _key(found: Repository, settings: CliSettings, phrase_file: Path | None, key
 
 
 def _with_files(origin: Origin, include: list[Path], programs: Path | None) -> Origin:
+    from dualspan_cli.backup.restoring import OWN_NAMES
+
+    for path in include:
+        if not path.is_file():
+            raise CommandError("NO_SUCH_FILE", f"{path}, of --include, is no file that is there.", exit_code=2)
+        if path.name in {*origin.files, *OWN_NAMES} or [each.name for each in include].count(path.name) > 1:
+            words = f"Another file comes back as {path.name}: give {path}, of --include, a name of its own."
+            raise CommandError("NAME_TAKEN", words, exit_code=2)
     return replace(origin, files={**origin.files, **{path.name: path for path in include}}, programs=programs)
 
 

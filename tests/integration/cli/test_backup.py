@@ -1,6 +1,7 @@
 """Backups of a real PostgreSQL: taken while it is written to, verified, damaged, restored to a point in time."""
 
 import asyncio
+import io
 import json
 import shutil
 import tempfile
@@ -10,10 +11,12 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from pyrage import x25519
 
 from dualspan_cli.backup.keys import make_lock, open_lock
 from dualspan_cli.backup.repository import BASE_FILE, Manifest, Repository
 from dualspan_cli.backup.restoring import Wish, restore
+from dualspan_cli.backup.streams import seal, unseal
 from dualspan_cli.backup.taking import take
 from dualspan_cli.backup.tenants import export_tenant, import_tenant
 from dualspan_cli.backup.verifying import verify
@@ -122,11 +125,30 @@ async def test_a_platform_is_restored_as_it_was_at_a_moment_and_as_far_as_its_lo
     assert at_end.joinpath("service-secret").stat().st_mode & 0o077 == 0
     with pytest.raises(CommandError, match="not empty"):
         await restore(repository, key, at_end, Wish(), lambda *_: None)
+    beginning = _with_the_beginning_of_its_log(repository, manifest, key, folder / "beginning")
+    await restore(beginning, key, folder / "at-backup", Wish(), lambda *_: None)
+    assert await restored_rows(folder / "at-backup") == [1]
     _damage(repository, manifest, folder)
     repository.segment_file(repository.segments()[-2]).unlink()
     assert "the log lacks" in verify(repository, manifest, None, lambda _size: None).problems[0]
-    with pytest.raises(CommandError, match="The log lacks"):
+    with pytest.raises(CommandError, match="has a hole before it"):
         await restore(repository, key, folder / "beyond", Wish(until=datetime.now(UTC)), lambda *_: None)
+    assert not (folder / "beyond" / "wal").exists()
+
+
+def _with_the_beginning_of_its_log(
+    repository: Repository, manifest: Manifest, key: x25519.Identity, folder: Path
+) -> Repository:
+    """The same, if the log had come no further than to the beginning of the backup, which has its own whole."""
+    shutil.copytree(repository.folder, folder, ignore=shutil.ignore_patterns("wal"))
+    beginning = Repository(folder)
+    beginning.wal.mkdir()
+    name = f"{manifest.start_segment[:16]}{int(manifest.start_segment[16:], 16) + 1:08X}"
+    content = io.BytesIO()
+    unseal(repository.segment_file(name), key, content)
+    cut = io.BytesIO(content.getvalue()[:8192].ljust(manifest.segment_bytes, b"\0"))
+    seal(cut, beginning.segment_file(f"{name}.partial"), key.to_public())
+    return beginning
 
 
 def _damage(repository: Repository, manifest: Manifest, folder: Path) -> None:
