@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from datetime import UTC, datetime
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 from cryptography import x509
@@ -47,7 +47,7 @@ async def _as_service(service: str, url: str) -> list[Finding]:
     try:
         async with connected(url) as connection:
             found = [Finding("database", service, State.WELL, "The database lets it in")]
-            return [*found, await _schema(connection, service)]
+            return [*found, await _asked(_schema(connection, service), "database.schema", service)]
     except CommandError as err:
         return [_refused(service, err)]
 
@@ -67,15 +67,24 @@ async def _as_administrator(url: str, known: set[str]) -> list[Finding]:
     try:
         async with connected(url) as connection:
             return [
-                *[await _schema(connection, service) for service in _others(known)],
-                await _clock(connection),
-                await _room(connection),
-                await _authority(connection),
-                *await _slot(connection),
-                await _sealing(connection),
+                *[await _asked(_schema(connection, service), "database.schema", service) for service in _others(known)],
+                await _asked(_clock(connection), "clock", "database"),
+                await _asked(_room(connection), "database.disk", "database"),
+                await _asked(_authority(connection), "ca", "identity"),
+                await _asked(_slot(connection), "backup.log", SLOT),
+                await _asked(_sealing(connection), "queue", "historian"),
             ]
     except CommandError as err:
         return [_refused("admin", err)]
+
+
+async def _asked(question: Coroutine[Any, Any, Finding], check: str, subject: str) -> Finding:
+    """What a question finds; one that the database does not answer keeps nobody from the others."""
+    try:
+        return await question
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as err:
+        advice = "May the role that asks read every schema, and is the database itself well? Its own log says more."
+        return Finding(check, subject, State.UNKNOWN, f"The database does not say: {err}", advice)
 
 
 def _others(known: set[str]) -> list[str]:
@@ -132,22 +141,23 @@ async def _authority(connection: Connection) -> Finding:
     return Finding("ca", "identity", State.WELL, f"The gateway CA is valid until {end:%Y-%m-%d}")
 
 
-async def _slot(connection: Connection) -> list[Finding]:
+async def _slot(connection: Connection) -> Finding:
     row = await connection.fetchrow(
         "SELECT active, wal_status, pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::bigint AS behind"
         " FROM pg_replication_slots WHERE slot_name = $1",
         SLOT,
     )
     if row is None:
-        return []
+        words = "Nobody has asked for the database's log: no moment between two backups can be restored"
+        return Finding("backup.log", SLOT, State.UNKNOWN, words, "Have `dualspan backup follow` run.")
     advice = "Does `dualspan backup follow` run? Until it does, the log piles up on the database's disk."
     if row["wal_status"] == "lost":
-        return [Finding("backup.log", SLOT, State.ERROR, "Log that no backup has is gone", "Take a new backup, now.")]
+        return Finding("backup.log", SLOT, State.ERROR, "Log that no backup has is gone", "Take a new backup, now.")
     behind = row["behind"] or 0
     if not row["active"] or behind > _SLOT_BEHIND:
         words = f"Nobody has fetched {behind / 1e6:.0f} MB of the database's log"
-        return [Finding("backup.log", SLOT, State.ERROR if behind > _SLOT_BEHIND else State.WARNING, words, advice)]
-    return [Finding("backup.log", SLOT, State.WELL, f"The log is fetched up to {behind / 1e6:.0f} MB ago")]
+        return Finding("backup.log", SLOT, State.ERROR if behind > _SLOT_BEHIND else State.WARNING, words, advice)
+    return Finding("backup.log", SLOT, State.WELL, f"The log is fetched up to {behind / 1e6:.0f} MB ago")
 
 
 async def _sealing(connection: Connection) -> Finding:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+import asyncpg
 import pytest
 from pyrage import x25519
 
@@ -20,6 +21,7 @@ from dualspan_cli.backup.streams import seal, unseal
 from dualspan_cli.backup.trying import try_restore
 from dualspan_cli.backup.wal import Archive, Stream, follow, missing_segments
 from dualspan_cli.commands.backup import _with_files
+from dualspan_cli.doctor.database import _asked
 from dualspan_cli.doctor.model import Finding, State, exit_code, worst_first
 from dualspan_cli.errors import CommandError
 from dualspan_cli.folder import FolderLock
@@ -317,3 +319,13 @@ def test_a_file_that_is_to_come_back_is_there_and_has_a_name_of_its_own(tmp_path
     for include in ([there, there], [tmp_path / "service-secret"]):
         with pytest.raises(CommandError, match="a name of its own"):
             _with_files(origin, include, None)
+
+
+async def test_what_the_database_does_not_say_keeps_nobody_from_the_rest() -> None:
+    async def refused() -> Finding:
+        raise asyncpg.InsufficientPrivilegeError("permission denied for table gateway_ca")
+
+    found = await _asked(refused(), "ca", "identity")
+    assert (found.check, found.subject, found.state) == ("ca", "identity", State.UNKNOWN)
+    assert "permission denied" in found.message
+    assert found.advice
