@@ -4,7 +4,7 @@ import asyncio
 import base64
 import gzip
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -158,11 +158,15 @@ async def standing(cluster: Cluster) -> Cluster:
 
 
 async def _gone(cluster: Cluster, name: SubscriptionName) -> None:
-    """Removed, as often as the reconciler would try: pods may take longer than one step may."""
+    await _brought_about(lambda: cluster.provisioner.remove(name))
+
+
+async def _brought_about(step: Callable[[], Awaitable[None]]) -> None:
+    """Taken as often as the reconciler would: pods may need longer to end than one step may take."""
     async with asyncio.timeout(PATIENCE_S):
         while True:
             try:
-                await cluster.provisioner.remove(name)
+                await step()
             except UnreachableError:
                 continue
             return
@@ -274,7 +278,7 @@ async def test_a_release_that_was_left_half_done_is_recovered(site: Cluster, sta
     _leave(site, status)
     site.kubectl("delete", "deployment", "app-oee")
     assert await site.provisioner.observe(site.name) == Holding((), remains=True)
-    await site.provisioner.ensure(wanted)
+    await _brought_about(lambda: site.provisioner.ensure(wanted))
     assert not (await site.well(wanted)).altered
 
 

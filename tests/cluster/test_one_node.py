@@ -126,7 +126,7 @@ async def nothing_is_lost(release: Release, plant: Streaming, what: str) -> Asyn
         await asyncio.sleep(15)
     until_us = now_us()
     behind = time.monotonic()
-    await plant.caught_up(until_us, timeout=240)
+    await plant.caught_up(until_us, timeout=420)
     verdict = await plant.verdict(since_us, until_us)
     _tell(what, asked, verdict.kept, time.monotonic() - began, time.monotonic() - behind)
     assert asked.failures == []
