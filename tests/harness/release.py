@@ -19,7 +19,8 @@ from dualspan_cli.session import Access, Addresses
 from harness.cluster import run
 
 NAME = "dualspan"
-PATIENCE_S = 120.0
+# On a machine that is busy with something else, a cluster needs minutes to end a release's pods.
+PATIENCE_S = 240.0
 _INSTALLED = ("--wait", "--timeout=300s")
 # What changes nothing of the release by being there: neither a hook's pod nor the databases.
 _OWN = f"app.kubernetes.io/instance={NAME},app.kubernetes.io/component notin (migrate,test)"
