@@ -104,8 +104,8 @@ def platform_account(helm: str, folder: Path) -> Generator[PlatformAccount]:
     finally:
         run("kubectl", "delete", "--namespace", namespace, "--filename", "-", "--wait=false", given=rights)
         run("kubectl", "delete", "namespace", namespace, "--wait=false")
-        # The cluster takes a minute for each, and nobody needs to wait for that.
-        run("kubectl", "delete", "namespace", "--selector", f"dualspan.io/platform={prefix}", "--wait=false")
+        # Images cannot go before what runs of them.
+        run("kubectl", "delete", "namespace", "--selector", f"dualspan.io/platform={prefix}", "--timeout=200s")
 
 
 def _rights(helm: str, namespace: str, prefix: str) -> str:
