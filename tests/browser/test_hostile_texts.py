@@ -28,9 +28,9 @@ NAME = """"'><img src=x onerror=alert(1)><script>alert(2)</script>{{7*7}}${7*7}<
 # Elements and attributes that only such a text could have brought.
 MADE_OF_IT = "document.querySelectorAll('img[src=x], [onerror], [onload], #app script, a[href^=javascript]').length"
 TEXTS = {
-    "advice", "browsePath", "comment", "description", "detail", "displayName", "en", "healthProblem", "host", "license",
-    "manifest", "message", "nodeId", "note", "problem", "quotaNotice", "reasonText", "remark", "response", "site", "stateDetail", "summary", "text",
-    "title", "words", "zh",
+    "advice", "browsePath", "comment", "description", "detail", "displayName", "en", "healthProblem", "host",
+    "license", "manifest", "message", "nodeId", "note", "problem", "quotaNotice", "reasonText", "remark",
+    "response", "site", "stateDetail", "summary", "text", "title", "words", "zh",
 }  # fmt: skip
 # Lists of such texts.
 LISTS = {"attention", "findings", "hosts", "kept", "notes", "problems", "unmatched", "warnings"}

@@ -36,7 +36,8 @@ SAID = {
     "what a test of a connection finds": [EDGE / "diagnosis", EDGE / "trust/judge.py"],
     "what a gateway says of a server": [EDGE / "opcua/words.py"],
     "why data is missing": [
-        *(EDGE / f"{each}.py" for each in ("gaps", "buffer", "repair_parts", "opcua/record", "opcua/arrivals"))
+        *(EDGE / f"{each}.py" for each in ("gaps", "buffer", "repair_parts")),
+        *(EDGE / "opcua" / f"{each}.py" for each in ("record", "arrivals", "pump", "server", "holes")),
     ],
     "what a search for servers finds": [EDGE / "discovery/finder.py"],
 }

@@ -12,11 +12,13 @@ import { Markdown } from "../../parts/markdown.js";
 import { Loaded, Note } from "../../parts/states.js";
 import { picture } from "./pictures.js";
 import { offered, planId, planName, price } from "./plans.js";
+import { propertyName, readProperties } from "./properties.js";
 
 async function read(app, signal) {
   const [listing, proposal] = await Promise.all([
     get(ofTenant(`listings/${app}`), {}, signal),
     may("marketplace.subscriptions.read") ? ask(`${tenant()}:proposeBinding`, { app }, signal) : null,
+    readProperties(),
   ]);
   return { listing, proposal };
 }
@@ -78,7 +80,7 @@ function Pictures({ listing }) {
 
 /** A property with its unit, and whether the app works without it. */
 const needed = ({ property, unit, optional }) =>
-  [property, unitText(unit), optional && t("form.optional")].filter(Boolean).join(" · ");
+  [propertyName(property), unitText(unit), optional && t("form.optional")].filter(Boolean).join(" · ");
 
 /** What it needs, beside what this plant has of it. */
 function Needs({ listing, proposal }) {
@@ -147,7 +149,7 @@ export function Fits({ role, chosen, toggle }) {
               html`<li key=${fit.asset}>
                 <span class="leaf">${fit.displayName || fit.asset}</span>
                 <ul class="small dim">
-                  ${fit.missing.map((each) => html`<li>${each.property}: ${told(`${each.reason} ${each.advice}`)}</li>`)}
+                  ${fit.missing.map((each) => html`<li>${propertyName(each.property)}: ${told(`${each.reason} ${each.advice}`)}</li>`)}
                 </ul>
               </li>`,
           )}
@@ -160,6 +162,6 @@ export function Fits({ role, chosen, toggle }) {
 const FitName = ({ fit }) =>
   html`<span class="grow"
       ><span class="leaf">${fit.displayName || fit.asset}</span>
-      ${fit.without.length > 0 && html`<span class="under">${t("market.without", { what: fit.without.map(({ property }) => property).join(", ") })}</span>`}</span
+      ${fit.without.length > 0 && html`<span class="under">${t("market.without", { what: fit.without.map(({ property }) => propertyName(property)).join(", ") })}</span>`}</span
     >
     <${Badge} plain>${t("market.tags", { count: fit.tagCount })}<//>`;

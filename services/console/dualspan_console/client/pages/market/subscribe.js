@@ -10,6 +10,7 @@ import { Field, SchemaForm, faults, initial } from "../../parts/schema_form.js";
 import { Loaded, Note } from "../../parts/states.js";
 import { Fits } from "./app.js";
 import { offered, planId, planName, price } from "./plans.js";
+import { readProperties } from "./properties.js";
 
 const ID = /^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/;
 
@@ -18,6 +19,7 @@ async function read(app, signal) {
     get(`${tenant()}/listings/${app}`, {}, signal),
     ask(`${tenant()}:proposeBinding`, { app }, signal),
     get(`${tenant()}/subscriptions`, { pageSize: 1000 }, signal),
+    readProperties(),
   ]);
   return { listing, proposal, taken: new Set(subscriptions.map(({ name }) => name.split("/").pop())) };
 }
