@@ -47,6 +47,14 @@ GROUP BY space.nspname, part.relname
 HAVING bool_or(field.attname = 'tenant_id')
 ORDER BY 1
 """
+_COUNTED = """
+SELECT space.nspname || '.' || part.relname AS table, quote_ident(field.attname) AS column,
+    pg_get_serial_sequence(quote_ident(space.nspname) || '.' || quote_ident(part.relname), field.attname) AS sequence
+FROM pg_attribute AS field
+JOIN pg_class AS part ON part.oid = field.attrelid AND part.relkind IN ('r', 'p') AND NOT part.relispartition
+JOIN pg_namespace AS space ON space.oid = part.relnamespace
+WHERE field.attidentity <> '' AND space.nspname || '.' || part.relname = ANY($1)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,15 +208,32 @@ async def _read(connection: Connection, stream: BinaryIO, path: Path, schemas: M
                 table = pieces.table
                 if table not in tables:
                     raise DamagedError(path, f"it has a table {table} that this release does not know")
-                schema, _, bare = table.partition(".")
-                columns = [column.strip('"') for column in tables[table]]
-                await connection.copy_to_table(
-                    bare, schema_name=schema, source=pieces.of_table(), columns=columns, format="binary"
-                )
+                await _copy_in(connection, pieces.of_table(), table, tables[table], about.tenant, path)
     except (tarfile.TarError, ValueError, TypeError) as err:
         raise DamagedError(path, f"it is no tenant's file ({err})") from err
-    await _afterwards(connection, about)
+    await _afterwards(connection, about, list(tables))
     return about
+
+
+async def _copy_in(
+    connection: Connection,
+    pieces: AsyncGenerator[bytes],
+    table: str,
+    columns: Sequence[str],
+    tenant: str,
+    path: Path,
+) -> None:
+    """Takes rows in by way of a table of this transaction alone: there may be others' among them."""
+    names = [column.strip('"') for column in columns]
+    await connection.execute(f"CREATE TEMPORARY TABLE taken_in (LIKE {table} INCLUDING GENERATED) ON COMMIT DROP")
+    await connection.copy_to_table("taken_in", source=pieces, columns=names, format="binary")
+    stranger = await connection.fetchval("SELECT tenant_id FROM taken_in WHERE tenant_id <> $1 LIMIT 1", tenant)
+    if stranger is not None:
+        raise DamagedError(path, f"it has rows of tenant {stranger!r} in {table}, and says that it is of {tenant!r}")
+    listed = ", ".join(columns)
+    await connection.execute(
+        f"INSERT INTO {table} ({listed}) OVERRIDING SYSTEM VALUE SELECT {listed} FROM taken_in; DROP TABLE taken_in"
+    )
 
 
 class _Pieces:
@@ -254,8 +279,8 @@ async def _check(connection: Connection, about: TenantAbout, schemas: Mapping[st
         raise CommandError("TENANT_EXISTS", f"There is a tenant {about.tenant!r} here already.", exit_code=8)
 
 
-async def _afterwards(connection: Connection, about: TenantAbout) -> None:
-    """Ids of tags are unique on a platform, and given away behind the largest."""
+async def _afterwards(connection: Connection, about: TenantAbout, tables: Sequence[str]) -> None:
+    """Ids of tags are unique on a platform; they, and all that databases count, are given away behind the largest."""
     taken = await connection.fetchval(
         "SELECT count(*) FROM historian.tag AS ours JOIN historian.tag AS theirs USING (tag_id)"
         " WHERE ours.tenant_id = $1 AND theirs.tenant_id <> $1",
@@ -271,3 +296,9 @@ async def _afterwards(connection: Connection, about: TenantAbout) -> None:
         "SELECT setval('onboarding.tag_id', greatest($1::bigint, (SELECT last_value FROM onboarding.tag_id)))",
         max(about.largest_tag_id, 1),
     )
+    for counted in await connection.fetch(_COUNTED, tables):
+        largest = f"SELECT max({counted['column']}) FROM {counted['table']} WHERE tenant_id = $2"
+        given = f"SELECT last_value FROM {counted['sequence']}"
+        await connection.execute(
+            f"SELECT setval($1::regclass, greatest(({largest}), ({given})))", counted["sequence"], about.tenant
+        )

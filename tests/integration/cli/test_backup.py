@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import shutil
+import tarfile
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -220,7 +221,7 @@ INSERT INTO identity.tenant (tenant_id, display_name) VALUES ('acme', 'Acme'), (
 INSERT INTO identity.account (tenant_id, user_id, email, display_name, roles, password_hash)
 SELECT id, 'ada', id || '@example.org', 'Ada', '{admin}', 'x' FROM unnest(ARRAY['acme', 'other']) AS id;
 INSERT INTO identity.audit_event (tenant_id, actor, action, resource, request_id)
-SELECT id, 'a', 'b', 'c', 'd' FROM unnest(ARRAY['acme', 'other']) AS id;
+SELECT id, 'a', 'b', 'c', 'd' FROM unnest(ARRAY['other', 'acme']) AS id;
 INSERT INTO historian.tag (tenant_id, tag_id, gateway_id, kind, retention_class, sloped)
 VALUES ('acme', 7, 'box', 1, 'default', true), ('other', 8, 'box', 1, 'default', true);
 INSERT INTO historian.segment
@@ -242,6 +243,25 @@ async def _likeness(url: str) -> dict[str, object]:
         return dict((await connection.fetch(_LIKENESS))[0])
     finally:
         await connection.close()
+
+
+def _add_row_of(
+    path: Path, made: Path, key: x25519.Identity, lock: x25519.Recipient, table: str, *, stranger: bytes
+) -> None:
+    """The same file, as whoever can encrypt for the platform could write it: rows of a table are another tenant's."""
+    plain, changed = io.BytesIO(), io.BytesIO()
+    unseal(path, key, plain)
+    plain.seek(0)
+    with tarfile.open(fileobj=plain) as read, tarfile.open(fileobj=changed, mode="w") as written:
+        for member in read:
+            file = read.extractfile(member)
+            assert file is not None
+            content = file.read()
+            if member.name.startswith(f"{table}/"):
+                content = content.replace(b"acme", stranger)
+            written.addfile(member, io.BytesIO(content))
+    changed.seek(0)
+    seal(changed, made, lock)
 
 
 async def test_a_tenant_moves_to_another_platform_whole_or_not_at_all(
@@ -270,8 +290,19 @@ async def test_a_tenant_moves_to_another_platform_whole_or_not_at_all(
     there = await _likeness(second_database.admin_url)
     assert there["segments"] == (await _likeness(database.admin_url))["segments"]
     assert (there["accounts"], there["events"], there["last_tag"]) == ("acmeacme@example.org", 1, 7)
+    # What the database counts goes on behind what came.
+    again = "INSERT INTO identity.audit_event (tenant_id, actor, action, resource, request_id)"
+    await execute(second_database.admin_url, f"{again} SELECT 'acme', 'a', 'b', 'c', 'd' FROM generate_series(1, 3)")
     with pytest.raises(CommandError, match="already"):
         await import_tenant(second_database.admin_url, path, key)
+    foreign = folder / "foreign.tenant"
+    _add_row_of(path, foreign, key, lock, "identity.account", stranger=b"evil")
+    await execute(second_database.admin_url, "TRUNCATE identity.tenant, historian.segment, historian.tag CASCADE")
+    with pytest.raises(
+        CommandError, match="rows of tenant 'evil' in identity\\.account, and says that it is of 'acme'"
+    ):
+        await import_tenant(second_database.admin_url, foreign, key)
+    assert (await _likeness(second_database.admin_url))["accounts"] is None
     spoilt = folder / "spoilt.tenant"
     spoilt.write_bytes(_flipped(path.read_bytes(), path.stat().st_size - 100))
     await execute(second_database.admin_url, "TRUNCATE identity.tenant, historian.segment, historian.tag CASCADE")
