@@ -6,7 +6,7 @@ import json
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -158,7 +158,7 @@ def _command() -> tuple[str, ...]:
 
 
 @contextmanager
-def started(folder: Path, console_port: int, apps_port: int, socket: Path) -> Iterator[Compose]:
+def started(folder: Path, console_port: int, apps_port: int, socket: Path) -> Generator[Compose]:
     """A project that was built and started as from a fresh clone: nobody gives it a secret.
 
     Args:

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import pytest
@@ -14,7 +14,7 @@ NEWER = "9999_of_tomorrow"
 
 
 @contextmanager
-def password_of(compose: Compose, word: str) -> Iterator[None]:
+def password_of(compose: Compose, word: str) -> Generator[None]:
     """Services have another one than the database."""
     path = "/run/secrets/database/dualspan_database_password"
     right = compose.run("exec", "-T", "identity", "cat", path).strip()
