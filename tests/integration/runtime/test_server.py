@@ -145,7 +145,7 @@ async def test_health_and_reflection_answer(probe: Probe) -> None:
 async def test_containers_ask_whether_a_server_serves() -> None:
     """In plain sockets: the answer of gRPC's own server, in each state, and of what is none."""
     server = grpc.aio.server()
-    known = health.aio.HealthServicer()
+    known = untyped(health).aio.HealthServicer()
     untyped(health_pb2_grpc).add_HealthServicer_to_server(known, server)
     address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     await server.start()
