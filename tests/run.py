@@ -111,7 +111,7 @@ SUITES = (
     Suite("unit", AT_ONCE, nothing_missing),
     Suite("browser", AT_ONCE, browser_missing),
     Suite("spark", 1, spark_missing, minutes=15),
-    Suite("engine", 1, engine_missing, is_long=True, minutes=25),
+    Suite("engine", 1, engine_missing, is_long=True, minutes=40),
     Suite("cluster", 1, cluster_missing, is_long=True, minutes=60),
 )
 
