@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pyrage import DecryptError, IdentityError, passphrase, x25519
 
+from dualspan_cli.backup.streams import sync_folder
 from dualspan_cli.errors import CommandError
 from dualspan_cli.local import write_private
 
@@ -63,11 +64,19 @@ def make_lock(folder: Path, *, phrase: str = "", key_file: Path | None = None) -
         elif key_file is not None:
             write_private(key_file, text)
         else:
-            (folder / _LOCKED).write_bytes(passphrase.encrypt(str(identity).encode(), phrase))
-        (folder / _ABOUT).write_text(json.dumps(asdict(lock), indent=2) + "\n")
+            _keep(folder / _LOCKED, passphrase.encrypt(str(identity).encode(), phrase))
+        _keep(folder / _ABOUT, f"{json.dumps(asdict(lock), indent=2)}\n".encode())
+        sync_folder(folder)
     except OSError as err:
         raise CommandError("REPOSITORY_UNUSABLE", f"{folder} cannot be written to: {err.strerror}.") from err
     return lock
+
+
+def _keep(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def is_repository(folder: Path) -> bool:

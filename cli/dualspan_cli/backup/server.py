@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 import asyncpg
 
@@ -127,4 +127,8 @@ def program_address(url: str) -> tuple[str, str]:
     parts = urlsplit(url)
     user, _, host = parts.netloc.rpartition("@")
     name, _, password = user.partition(":")
-    return urlunsplit(parts._replace(netloc=f"{name}@{host}" if user else host)), unquote(password)
+    asked = parse_qsl(parts.query, keep_blank_values=True)
+    in_query = next((value for key, value in asked if key == "password"), "")
+    query = urlencode([(key, value) for key, value in asked if key != "password"], quote_via=quote)
+    address = urlunsplit(parts._replace(netloc=f"{name}@{host}" if user else host, query=query))
+    return address, unquote(password) or in_query

@@ -180,6 +180,7 @@ def test_what_is_before_a_new_slot_is_stored_and_not_asked_for_again(tmp_path: P
         ("postgresql://ada:s%40p@db:5432/x?a=b", "postgresql://ada@db:5432/x?a=b", "s@p"),
         ("postgresql://postgres@/postgres?host=%2Frun", "postgresql://postgres@/postgres?host=%2Frun", ""),
         ("postgresql://db/x", "postgresql://db/x", ""),
+        ("postgresql://ada@db/x?password=s%40p&sslmode=require", "postgresql://ada@db/x?sslmode=require", "s@p"),
     ],
 )
 def test_a_password_is_in_no_command(url: str, address: str, password: str) -> None:
