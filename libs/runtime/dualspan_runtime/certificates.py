@@ -82,16 +82,24 @@ class ServerCertificate:
                 return
 
     def credentials(self, *, require_client: bool) -> grpc.ServerCredentials:
-        """Returns credentials that always show the newest certificate.
+        """Returns credentials of one listener, which show the newest certificate.
 
         Args:
             require_client: Demand a client certificate that the gateway CA has signed.
         """
+        first = self.current()
         return grpc.dynamic_ssl_server_credentials(
-            self._current(), self._current, require_client_authentication=require_client
+            first,
+            Replacement(self, first),  # pyright: ignore[reportArgumentType] - None is documented, its type is not
+            require_client_authentication=require_client,
         )
 
-    def _current(self) -> grpc.ServerCertificateConfiguration:
+    def current(self) -> grpc.ServerCertificateConfiguration:
+        """Returns the newest certificate with its key, and the CA of clients.
+
+        Raises:
+            RuntimeError: None has been obtained yet.
+        """
         if self._configuration is None:
             msg = "no certificate has been obtained yet"
             raise RuntimeError(msg)
@@ -103,3 +111,27 @@ class ServerCertificate:
             await asyncio.sleep(max(renewal_delay(self._chain, datetime.now(UTC)), _RETRY_SECONDS))
             await self.obtain_patiently()
             _log.info("server certificate renewed", hosts=self._hosts)
+
+
+class Replacement:
+    """What gRPC asks before each handshake of a listener, from threads of its own: the new certificate, if there is one.
+
+    It is told once. Each one told makes gRPC build its TLS context anew, under the hands of handshakes that run beside
+    it (grpcio 1.85): a server that was told the same again for every connection died of it within some thousand.
+
+    Args:
+        certificate: The server's.
+        shown: What the listener shows now.
+    """
+
+    def __init__(self, certificate: ServerCertificate, shown: grpc.ServerCertificateConfiguration) -> None:
+        self._certificate = certificate
+        self._shown = shown
+
+    def __call__(self) -> grpc.ServerCertificateConfiguration | None:
+        """Returns what the listener shall show from now on, or None: no change."""
+        current = self._certificate.current()
+        if current is self._shown:
+            return None
+        self._shown = current
+        return current

@@ -29,7 +29,7 @@ def shown_by(port: int) -> x509.Certificate:
 
 
 async def test_a_renewed_certificate_is_shown_and_open_connections_go_on(
-    probe: Probe, monkeypatch: pytest.MonkeyPatch
+    probe: Probe,
 ) -> None:
     port = probe.server.port(ListenerKind.ENROLMENT)
     before = await asyncio.to_thread(shown_by, port)
@@ -42,6 +42,16 @@ async def test_a_renewed_certificate_is_shown_and_open_connections_go_on(
     assert after.serial_number != before.serial_number
     async with probe.enrolment() as stub:
         await stub.Enrol(gateway.EnrolRequest())
+
+
+async def test_a_listener_is_told_of_a_new_certificate_once(probe: Probe) -> None:
+    certificate = probe.server.certificate
+    assert certificate is not None
+    told = [certificates.Replacement(certificate, certificate.current()) for _ in range(2)]
+    assert [each() for each in told] == [None, None]
+    await certificate.obtain()
+    assert [each() for each in told] == [certificate.current()] * 2
+    assert [each() for each in told] == [None, None]
 
 
 async def test_renewal_begins_by_itself_when_two_thirds_have_passed(

@@ -35,7 +35,12 @@ class Leisure:
 
     async def compute(self, work: Callable[[], T]) -> T:
         """What is computed in a thread; after the rest."""
-        return await self.of(asyncio.get_running_loop().run_in_executor(self._threads, work))
+
+        async def computed() -> T:
+            # Begun only where time is taken: a thread may be done before whoever began it looks at the clock.
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+        return await self.of(computed())
 
 
 def idle_threads(threads: int = 1) -> ThreadPoolExecutor:
