@@ -161,6 +161,12 @@ class Site(Streaming):
         except TimeoutError as err:
             raise AssertionError(f"{err}\n{member.server.child.log_tail()}") from err
 
+    def assert_runs(self) -> None:
+        """Says which part has ended by itself, before others wonder that it does not answer."""
+        for name, member in self.members.items():
+            child = member.server.child
+            assert child.exit_code is None, f"{name} ended by itself, with {child.exit_code}: {child.log_tail()}"
+
     async def tally(self) -> Tally:
         """Counts what is committed and what is stored. Holds the uplink back meanwhile, so that both stand still."""
         self.uplink.cut()
@@ -198,6 +204,7 @@ def now_us() -> int:
 
 async def judged(site: Site, break_and_mend: Callable[[], Awaitable[None]]) -> Verdict:
     """What the checker says of everything from before it breaks until after it is mended."""
+    site.assert_runs()
     before = await site.tally()
     since_us = now_us()
     await site.caught_up(since_us)

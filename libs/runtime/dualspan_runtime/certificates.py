@@ -114,7 +114,7 @@ class ServerCertificate:
 
 
 class Replacement:
-    """What gRPC asks before each handshake of a listener, from threads of its own: the new certificate, if there is one.
+    """What gRPC asks before each handshake of a listener, from threads of its own: the new certificate, if any.
 
     It is told once. Each one told makes gRPC build its TLS context anew, under the hands of handshakes that run beside
     it (grpcio 1.85): a server that was told the same again for every connection died of it within some thousand.
