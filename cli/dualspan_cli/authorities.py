@@ -8,6 +8,8 @@ from pathlib import Path
 from dualspan_cli.settings import CliSettings
 
 _FILE = "authorities.json"
+# Whoever has the database's superuser and the platform's secret: no account of the platform.
+_ADMIN = "services/dualspan"
 
 
 def known_authorities(settings: CliSettings) -> set[str]:
@@ -33,6 +35,8 @@ def remember_authority(settings: CliSettings, sha256: str) -> None:
 async def replace_gateway_authority(database_url: str, service_secret: str) -> str:
     """Makes a new gateway CA in a platform's database; identity uses it from its next start on.
 
+    Every tenant's audit log says so, because every tenant's gateways have to enrol anew.
+
     Returns:
         SHA-256 of its certificate, hex.
 
@@ -48,7 +52,7 @@ async def replace_gateway_authority(database_url: str, service_secret: str) -> s
     from dualspan_identity.certification import make_authority
     from dualspan_identity.sealing import CA_PURPOSE, Sealer
 
-    async with connected(database_url) as connection:
+    async with connected(database_url) as connection, connection.transaction():
         await check_secret(connection, service_secret)
         made = make_authority()
         key = made.key.private_bytes(
@@ -59,6 +63,13 @@ async def replace_gateway_authority(database_url: str, service_secret: str) -> s
             uuid4().hex,
             made.certificate_pem,
             Sealer(service_secret).seal(key, CA_PURPOSE),
+        )
+        await connection.execute(
+            """INSERT INTO identity.audit_event (tenant_id, actor, action, resource, details, request_id)
+            SELECT tenant_id, $1, 'gateway.authority_replace', 'tenants/' || tenant_id, $2, ''
+            FROM identity.tenant""",
+            _ADMIN,
+            json.dumps({"fingerprint_sha256": made.fingerprint_sha256}),
         )
     return made.fingerprint_sha256
 

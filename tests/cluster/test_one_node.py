@@ -1,4 +1,4 @@
-"""The scenario `one-node`: a gateway outside, an upgrade and a rollback under load, wrong settings, gone."""
+"""The scenario `one-node`: a gateway outside, an upgrade and a rollback under load, backups, wrong settings, gone."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import secrets
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -30,8 +32,8 @@ PASSWORD = "the first password"
 RATE, ITEMS = int(os.environ.get("DUALSPAN_TEST_RATE", "50000")), 500
 SECOND = 1_000_000
 SERVING = {"identity", "onboarding", "historian", "analytics", "marketplace", "console", "access"}
-WORKERS = {"worker-beat", "analytics-worker-beat", "marketplace-worker-beat"}
-CLAIM = "dualspan-exports"
+WORKERS = {"worker-beat", "analytics-worker-beat", "marketplace-worker-beat", "backup"}
+CLAIMS = {"dualspan-exports": "100Gi", "dualspan-backups": "200Gi"}
 NEWER = "INSERT INTO historian.schema_migration (name, checksum, additive) VALUES ('9999_of_tomorrow', 'x', false)"
 OLDER = "DELETE FROM historian.schema_migration WHERE name = '9999_of_tomorrow'"
 
@@ -56,7 +58,7 @@ def release(helm: str, images: None, chart: str, tmp_path_factory: pytest.TempPa
         "first-password": PASSWORD,
         "admin-database-url": f"postgresql://postgres:{password}@postgres:5432/dualspan",
     }
-    with own_namespace() as namespace, volumes(namespace, tmp_path_factory.mktemp("volumes"), {CLAIM: "100Gi"}):
+    with own_namespace() as namespace, volumes(namespace, tmp_path_factory.mktemp("volumes"), CLAIMS):
         made = Release(helm, chart, namespace, ("--values", f"{CHART}/scenarios/one-node.yaml", *options))
         literals = [f"--from-literal={key}={value}" for key, value in given.items()]
         made.kubectl("create", "secret", "generic", SECRET, *literals)
@@ -178,7 +180,29 @@ async def test_so_does_a_rollback_which_keeps_what_is_stored(release: Release, p
         await asyncio.to_thread(release.rollback, 1)
     assert tags_of_images(release) == {IMAGE_TAG}
     assert (release.secret(SECRET), release.left("persistentvolumeclaims")) == (secret, claims)
-    assert claims == {f"persistentvolumeclaim/{CLAIM}"}
+    assert claims == {f"persistentvolumeclaim/{each}" for each in CLAIMS}
+
+
+def test_backups_are_taken_and_can_be_decrypted(release: Release) -> None:
+    """By the commands of docs/guides/kubernetes.md; the second pod goes on where the first one was ended."""
+    in_pod = ("exec", "--stdin", "deployment/dualspan-backup", "--", "python", "-m", "dualspan_cli")
+
+    def backups() -> list[dict[str, Any]]:
+        return json.loads(release.kubectl(*in_pod, "backup", "list", "--json"))
+
+    key = release.kubectl(*in_pod, "backup", "init", "/backups/repository", "--key-file", "-")
+    assert "AGE-SECRET-KEY-" in key
+    wait_until("the first backup", lambda: backups() != [])
+    release.kubectl("delete", "pod", "--selector", "app.kubernetes.io/component=backup")
+    release.kubectl("rollout", "status", "deployment/dualspan-backup", "--timeout=120s", timeout=150)
+    (taken,) = backups()
+    ended = datetime.now(UTC)
+    sql(release, "SELECT pg_switch_wal()")
+    wait_until("the log since then", lambda: datetime.fromisoformat(backups()[0]["log_until"]) > ended)
+    (verified,) = json.loads(release.kubectl(*in_pod, "verify", "--json", "--key-file", "-", given=key, timeout=300))
+    assert verified["problems"] == []
+    assert (verified["backup"], verified["decrypted"]) == (taken["backup"], True)
+    assert verified["database_files"] > 900
 
 
 async def test_a_wrong_password_of_the_administrator_is_told_by_the_migration(release: Release) -> None:
@@ -248,7 +272,7 @@ async def test_uninstall_leaves_the_databases_the_secret_and_the_exports(release
     release.helm("uninstall", "dualspan")
     wait_until("its pods to end", lambda: release.pods() == [])
     kinds = "deployments,statefulsets,services,jobs,configmaps,secrets,ingresses,persistentvolumeclaims"
-    assert release.left(kinds) == {f"persistentvolumeclaim/{CLAIM}"}
+    assert release.left(kinds) == {f"persistentvolumeclaim/{each}" for each in CLAIMS}
     assert release.secret(SECRET) == kept
     databases = {each["metadata"]["name"] for each in release.read("deployments")}
     assert databases == {"postgres", "redis"}

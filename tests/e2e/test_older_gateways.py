@@ -5,35 +5,15 @@ While no release is tagged, the last commit stands for one: that shows the way, 
 
 import asyncio
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 
 import pytest
 
-from harness.releases import extract, last_two
+from harness.releases import extract, last_two, whence
 from harness.site import now_us, open_site, site_folder
 
 # What a gateway is made of. Third-party packages are those of now.
 PARTS = ("edge", "libs/frame", "protos/gen")
-
-
-_WHENCE = """
-import dualspan_edge, dualspan_frame, dualspan.historian.v1
-print(dualspan_edge.__file__, dualspan_frame.__file__, *dualspan.historian.v1.__path__)
-"""
-
-
-def whence(path: str) -> list[str]:
-    """Where a gateway that is started with this path has its code from."""
-    told = subprocess.run(
-        [sys.executable, "-c", _WHENCE],
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return told.stdout.split()
 
 
 @pytest.mark.long
@@ -45,7 +25,7 @@ async def test_a_gateway_of_an_earlier_release_streams(revision: str, free_port:
         if not extract(revision, folder / "earlier", *PARTS):
             pytest.skip("this is no clone of the repository")
         path = os.pathsep.join(str(folder / "earlier" / part) for part in PARTS)
-        told = await asyncio.to_thread(whence, path)
+        told = await asyncio.to_thread(whence, path, "dualspan_edge", "dualspan_frame", "dualspan.historian.v1")
         assert all(each.startswith(str(folder)) for each in told), told
         settings = {"PYTHONPATH": path}
         async with open_site(folder, free_port, rate=2000.0, items=20, gateway_settings=settings) as site:

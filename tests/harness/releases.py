@@ -1,8 +1,10 @@
 """Earlier states of the project, as git has them."""
 
 import io
+import os
 import re
 import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
@@ -23,9 +25,28 @@ def minor_releases() -> list[tuple[int, int]]:
 
 
 def last_two() -> list[str]:
-    """Tags of the newest patch of each of the last two minor releases, the older first."""
+    """Tags of the newest patch of each of the last two minor releases, the older first.
+
+    DUALSPAN_TEST_RELEASES names other revisions in their place.
+    """
+    if named := os.environ.get("DUALSPAN_TEST_RELEASES"):
+        return named.split()
     newest = {release[:2]: release for release in releases()}
     return [f"v{'.'.join(map(str, newest[minor]))}" for minor in minor_releases()[-2:]]
+
+
+def whence(path: str, *packages: str) -> list[str]:
+    """Where Python, when it is started with this PYTHONPATH, has packages from."""
+    program = f"import {', '.join(packages)}\nprint(*(each for name in {packages!r} for each in __import__('sys')"
+    program += ".modules[name].__path__))"
+    told = subprocess.run(
+        [sys.executable, "-c", program],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return told.stdout.split()
 
 
 def extract(revision: str, folder: Path, *paths: str) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequ
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import psutil
@@ -40,6 +41,8 @@ GATEWAY = f"{TENANT}/gateways/box"
 SERVER = f"{GATEWAY}/servers/load"
 QUEUE_SIZE = 2000
 _DAY_US = 86_400_000_000
+Migrate: TypeAlias = Callable[[str], Awaitable[None]]
+"""Brings the schemas of a database up to date, as its superuser's URL names it."""
 
 
 class SitePlatform(LocalPlatform):
@@ -282,6 +285,7 @@ async def open_site(
     interval_ms: int = 100,
     gateway_settings: dict[str, str] | None = None,
     platform_settings: dict[str, str] | None = None,
+    migrate: Migrate = migrate_all,
 ) -> AsyncGenerator[Site]:
     """A platform, a load server and a gateway that streams all of its variables."""
     async with AsyncExitStack() as stack:
@@ -292,7 +296,7 @@ async def open_site(
         platform = SitePlatform(data, ports, through | (platform_settings or {}))
         supervisor = Supervisor(lambda member, words: None)
         stack.push_async_callback(asyncio.to_thread, supervisor.stop)
-        await start_platform(platform, supervisor)
+        await start_platform(platform, supervisor, migrate)
         load = await start_load(folder, (free_port(), free_port()), rate=rate, items=items, interval_ms=interval_ms)
         stack.callback(load.child.stop)
         opcua = await stack.enter_async_context(link_to("127.0.0.1", int(load.endpoint_url.rsplit(":")[-1].strip("/"))))
@@ -322,10 +326,10 @@ def access(platform: LocalPlatform) -> Access:
     return Access(where(running), service_secret=running.service_secret, tenant=TENANT)
 
 
-async def start_platform(platform: LocalPlatform, supervisor: Supervisor) -> None:
+async def start_platform(platform: LocalPlatform, supervisor: Supervisor, migrate: Migrate = migrate_all) -> None:
     """What carries samples: neither the console nor analytics."""
     await supervisor.start(*platform.servers())
-    await migrate_all(platform.postgres.url())
+    await migrate(platform.postgres.url())
     await supervisor.start(platform.identity())
     carriers = [member for member in platform.services() if member.name in {"onboarding", "historian", "worker"}]
     await supervisor.start(*carriers)

@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import structlog
 
+from dualspan_cli.backup.keys import is_repository
 from dualspan_cli.backup.repository import Repository
 from dualspan_cli.backup.taking import take
 from dualspan_cli.backup.wal import Stream, follow
@@ -16,6 +18,7 @@ from dualspan_cli.errors import CommandError
 from dualspan_cli.origins import Origin
 
 _RETRY_SECONDS = 30.0
+_LOOK_SECONDS = 2.0
 _LONGEST_SLEEP = timedelta(minutes=5)
 _log = structlog.stdlib.get_logger()
 
@@ -33,6 +36,18 @@ async def keep(repository: Repository, origin: Origin, stream: Stream, following
     async with asyncio.TaskGroup() as group:
         group.create_task(_again("log", lambda: follow(repository, stream)))
         group.create_task(_again("backup", lambda: _take_in_time(repository, origin, following)))
+
+
+async def until_made(folder: Path) -> None:
+    """Waits for somebody to make the repository, and says so: nobody else can, because the key goes to a person."""
+    told = False
+    while not is_repository(folder):
+        if not told:
+            _log.warning(
+                "no repository of backups yet", folder=str(folder), make_it_with=f"dualspan backup init {folder}"
+            )
+            told = True
+        await asyncio.sleep(_LOOK_SECONDS)
 
 
 async def _again(what: str, work: Callable[[], Awaitable[None]]) -> None:

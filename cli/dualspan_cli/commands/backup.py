@@ -132,6 +132,9 @@ def follow(
         Path | None, typer.Option("--spool", help="Folder of this machine for the log on its way.")
     ] = None,
     postgres_bin: ProgramsOption = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait until the repository has been made, instead of ending.")
+    ] = False,
     data: DataOption = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -140,7 +143,7 @@ def follow(
     DUALSPAN_BACKUP_EVERY_HOURS and DUALSPAN_BACKUP_KEEP say how often and how many. With the log, any moment since the
     oldest backup can be restored, up to some seconds ago.
     """
-    from dualspan_cli.backup.following import Following, keep
+    from dualspan_cli.backup.following import Following, keep, until_made
     from dualspan_cli.backup.wal import Stream
     from dualspan_cli.stopping import run_until_stopped
     from dualspan_runtime.logs import configure_logging
@@ -148,6 +151,9 @@ def follow(
     configure_logging("backup", "json" if as_json else "text")
     settings = settings_with(data)
     origin = _with_files(origin_of(settings, database_url, is_named=data is not None), include or [], postgres_bin)
+    awaited = (repository or settings.backup_repository) if wait else None
+    if awaited is not None and run_until_stopped(until_made(awaited)):
+        return
     found = _repository(settings, repository)
     stream = Stream(origin.database_url, spool or settings.data_dir / "backup-spool", programs=postgres_bin)
     run_until_stopped(keep(found, origin, stream, Following(settings.backup_every_hours, settings.backup_keep)))

@@ -138,3 +138,11 @@ def test_services_and_workers_reach_a_broker(helm: str, trial: Sequence[Object],
     callers = {name for name, own in labels_of(objects).items() if is_let(objects, "egress", own, OUTSIDE, port)}
     assert callers == {*SERVICES, *WORKERS}
     assert not {name for name, own in labels_of(trial).items() if is_let(trial, "egress", own, OUTSIDE, port)}
+
+
+def test_backups_reach_postgresql_and_nothing_reaches_them(helm: str) -> None:
+    objects = objects_of(helm, "--set", "networkPolicies.enabled=true", scenario="one-node")
+    backup = labels_of(objects)["backup"]
+    assert [port for port in (443, 5432, 6379) if is_let(objects, "egress", backup, OUTSIDE, port)] == [5432, 6379]
+    others = [OUTSIDE, *labels_of(objects).values()]
+    assert not any(is_let(objects, "ingress", backup, other, port) for other in others for port in (22, 7401, 8080))

@@ -62,7 +62,7 @@ def broken_rules(pod: Object, *, has_account: bool) -> Iterator[str]:
     if ("serviceAccountName" in pod) != has_account:
         yield "has an account, or lacks the one that it needs"
     for volume in pod.get("volumes", ()):
-        if not volume.keys() & {"emptyDir", "persistentVolumeClaim", "projected"}:
+        if not volume.keys() & {"emptyDir", "persistentVolumeClaim", "projected", "secret"}:
             yield f"mounts {volume}"
         if "projected" in volume and not has_account:
             yield "has a token for the cluster"

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import asyncpg
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -171,10 +172,17 @@ async def test_a_gateway_ca_that_has_expired(database: ClonedDatabase) -> None:
             assert ca.state is state
             assert words in ca.message
             assert "dualspan platform replace-authority" in ca.advice
+    await execute(database.admin_url, "INSERT INTO identity.tenant (tenant_id, display_name) VALUES ('acme', 'Acme')")
     done = run(
         "dualspan_cli", "platform", "replace-authority", "--yes", "--json", admin_database_url=database.admin_url
     )
     assert done.returncode == 0, done.stdout
+    connection = await asyncpg.connect(database.admin_url)
+    told = await connection.fetch("SELECT tenant_id, action, details FROM identity.audit_event")
+    await connection.close()
+    assert [(one["tenant_id"], one["action"], json.loads(one["details"])) for one in told] == [
+        ("acme", "gateway.authority_replace", json.loads(done.stdout))
+    ]
     async with Database.open(settings(database.service_url("identity")), schema=MIGRATIONS) as opened:
         renewed = GatewayAuthority(opened, sealer)
         await renewed.load()
