@@ -15,6 +15,7 @@ import structlog
 from hypothesis import settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling, Scheduling
+from xdist.workermanage import WorkerController
 
 from dualspan_cli.embedded import EmbeddedPostgres, EmbeddedRedis
 from harness.databases import ClonedDatabase, clone, drop, make_template, run_apart
@@ -68,6 +69,16 @@ class SharedScheduling(LoadFileScheduling):
     def _split_scope(self, nodeid: str) -> str:
         file = Path(nodeid.partition("::")[0])
         return str(file.parent if (self.config.rootpath / file).with_name("__init__.py").exists() else file)
+
+    def remove_node(self, node: WorkerController) -> str | None:
+        """Gives to others what a worker that crashed had not done.
+
+        xdist (3.8) gives away what it had done as well, and whoever is given nothing waits for more without an end.
+        """
+        work = self.assigned_work[node]
+        for done in [scope for scope, tests in work.items() if all(tests.values())]:
+            del work[done]
+        return super().remove_node(node)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling | None:

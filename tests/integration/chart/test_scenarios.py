@@ -170,6 +170,7 @@ def test_a_typo_is_named(helm: str, wrong: str, named_as: str) -> None:
         (("secret.generate=true", "redis.url=redis://r", "postgres.host=p"), "postgres.adminSecret.name"),
         (("secret.generate=true", "bundled.enabled=true", "postgres.host=p"), "the platform has one PostgreSQL"),
         (("secret.generate=true", "bundled.enabled=true", "gatewayApi.enabled=true"), "console.ingress.host"),
+        (("secret.generate=true", "bundled.enabled=true", "backup.enabled=true"), "nothing backs up the trial"),
     ],
 )
 def test_what_cannot_work_is_refused_with_what_to_do(helm: str, options: Sequence[str], told: str) -> None:

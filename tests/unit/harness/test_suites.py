@@ -111,6 +111,24 @@ def test_where_a_suite_is_required_a_skip_has_failed(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
+def test_a_worker_that_crashes_ends_nothing_but_its_test(tmp_path: Path) -> None:
+    """What it had done is not waited for: xdist by itself would, where that was more files than are left."""
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    crash = (
+        "import os, signal\nfrom pathlib import Path\nSEEN = Path(__file__).with_name('seen')\n\ndef test_it():\n"
+        "    if not SEEN.exists():\n        SEEN.touch()\n        os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    for number in range(40):
+        text = crash if number == 30 else "def test_it():\n    pass\n"
+        (tmp_path / f"test_{number}.py").write_text(text)
+    asked = [sys.executable, "-m", "pytest", "-p", "conftest", "--rootdir", str(tmp_path), str(tmp_path)]
+    workers = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
+    done = subprocess.run([*asked, *workers], cwd=TESTS, capture_output=True, text=True, check=False, timeout=60)
+    assert "crashed while running" in done.stdout
+    assert "1 failed, 40 passed" in done.stdout
+
+
+@pytest.mark.long
 @pytest.mark.parametrize(("again", "fails_twice", "code"), [(True, False, 0), (True, True, 1), (False, False, 1)])
 def test_in_ci_what_failed_beside_others_has_a_second_chance_alone_and_is_named(
     runner: ModuleType,

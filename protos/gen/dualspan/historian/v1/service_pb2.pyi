@@ -749,7 +749,7 @@ class SubscribeRequest(_message.Message):
     parent: _builtins.str
     """`tenants/{tenant}`."""
     include_latest: _builtins.bool
-    """Begin with the newest stored sample of each tag."""
+    """Begin with the newest stored sample of each tag, which may come once more."""
     @_builtins.property
     def tag_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """1 to 10 000 tags."""
