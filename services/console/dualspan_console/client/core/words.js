@@ -23,6 +23,12 @@ export function t(key, values) {
   });
 }
 
+/** Facts as people call them: a role is told by its id. */
+const called = (facts) =>
+  facts?.role
+    ? { ...facts, role: tOr(`role.${facts.role.replace(/^ROLE_/, "").toLowerCase()}`, facts.role) }
+    : facts;
+
 /**
  * What a service says: in the person's language where there are words for its code, else its own. A fact that those words
  * name and that is not known goes, with the brackets around it.
@@ -31,7 +37,7 @@ export function t(key, values) {
  * @param {string} own
  */
 export const saidBy = (key, facts, own) =>
-  words[key] ? t(key, facts).replace(/（[^（）]*\{\w+\}[^（）]*）|\{\w+\}/g, "") : own;
+  words[key] ? t(key, called(facts)).replace(/（[^（）]*\{\w+\}[^（）]*）|\{\w+\}/g, "") : own;
 
 /** The words whose keys begin with something: what follows in the key, and the words. */
 export const wordsUnder = (prefix) =>
