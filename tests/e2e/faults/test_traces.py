@@ -26,6 +26,8 @@ async def test_one_trace_from_the_gateways_frame_to_its_segments(site: Site, rec
     sealed = await asyncio.to_thread(
         receiver.wait_for, lambda span: span.name == "seal frames" and bool(span.attributes.get("dualspan.segments"))
     )
+    # Each process tells its spans in its own time.
+    await asyncio.to_thread(receiver.wait_for, lambda span: span.trace == sealed.trace and span.name == "buffer frame")
     spans = receiver.of_trace(sealed.trace)
     named = {span.name: span for span in spans}
     frame, verified, committed = (named[name] for name in ("buffer frame", "verify frame", "commit frames"))
