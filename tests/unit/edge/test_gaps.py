@@ -3,6 +3,8 @@
 from typing import Any
 
 import numpy as np
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from dualspan.historian.v1 import resources_pb2 as historian
 from dualspan_edge.decoder import DataChange, ItemRun, PublishResponse, RunForm
@@ -42,6 +44,14 @@ def test_too_many_servers_become_one_gap_for_each_cause() -> None:
     assert (one.server, one.detail, one.end_time.ToMicroseconds()) == ("", "", 999)
 
 
+@given(age=st.integers(0, 11 * SECOND), publishing=st.integers(10_000, SECOND))
+def test_what_has_the_newest_value_s_time_may_still_come(age: int, publishing: int) -> None:
+    """A pass over the server's variables may be published when half of it is done."""
+    assume(age <= publishing + 10 * SECOND)
+    claimed = complete_until(_response(CAME - age, publish_time=CAME), CAME, publishing) - publishing
+    assert claimed <= CAME - age - publishing // 2
+
+
 def _response(newest: int, **fields: Any) -> PublishResponse:
     numbers = np.zeros(2, np.int64)
     times = np.array([newest - SECOND, newest], np.int64)
@@ -59,7 +69,8 @@ def test_a_server_that_has_more_is_complete_only_until_what_it_sent() -> None:
 
 def test_a_server_that_publishes_late_is_complete_only_until_what_it_sent() -> None:
     there = CAME - 3600 * SECOND
-    for age, late in ((0, 0), (SECOND, 0), (3 * SECOND, 2 * SECOND), (30 * SECOND, 0)):
+    half = SECOND // 2
+    for age, late in ((0, 0), (half, 0), (SECOND, half), (3 * SECOND, 2 * SECOND + half), (30 * SECOND, 0)):
         response = _response(there - age, publish_time=there)
         assert complete_until(response, CAME, SECOND) == CAME - late, age
     assert complete_until(_response(there), CAME, SECOND) == CAME, "no publish time"
