@@ -284,6 +284,7 @@ async def review(reviewer: Person, version: str) -> None:
     await page.wait_for_url("**/reviews")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seat", SEATS)
 async def test_who_may_only_look_is_shown_what_they_may_see(admin: Person, browser: Browser, seat: Seat) -> None:
     language, size = seat

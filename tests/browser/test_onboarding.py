@@ -99,6 +99,7 @@ async def crew(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("crew", SEATS, indirect=True)
 async def test_a_hall_is_connected_from_the_box_to_flowing_data(crew: Crew) -> None:
     await enrol(crew)

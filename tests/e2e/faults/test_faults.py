@@ -39,7 +39,7 @@ def assert_complete(verdict: Verdict) -> None:
     assert verdict.kept > 0
 
 
-@pytest.mark.parametrize("victim", ["historian", "worker", "postgres"])
+@pytest.mark.parametrize("victim", ["historian", pytest.param("worker", marks=pytest.mark.long), "postgres"])
 async def test_killed_on_the_platform_loses_nothing(site: Site, moments: random.Random, victim: str) -> None:
     """The gateway's buffer bridges it, whatever was killed, at whatever moment."""
 
@@ -53,6 +53,7 @@ async def test_killed_on_the_platform_loses_nothing(site: Site, moments: random.
     assert_complete(await judged(site, cycles))
 
 
+@pytest.mark.long
 async def test_all_of_the_platform_killed_at_once(site: Site) -> None:
     async def power_cut() -> None:
         names = ("historian", "worker", "postgres", "onboarding", "identity")
@@ -138,6 +139,7 @@ async def test_opcua_link_cut(site: Site, moments: random.Random) -> None:
     assert 0 <= verdict.repeated <= await site.monitored_items() - items
 
 
+@pytest.mark.long
 async def test_opcua_server_restarted(site: Site) -> None:
     """Its subscriptions are gone with it. What it did not sample was never sent; the ledger says from when to when."""
     outage: list[int] = []

@@ -13,6 +13,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 DAY = ("--from", "2026-09-02T00:00:00Z", "--to", "2026-09-03T00:00:00Z")
 
 
+@pytest.mark.long
 async def test_two_sites_are_compared(platform: AnalyticsPlatform) -> None:
     plant = await two_sites(platform)
     shown = await dualspan(platform, plant, "analytics", "compare", "--model", MODEL, *DAY)

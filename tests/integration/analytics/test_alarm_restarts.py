@@ -167,6 +167,7 @@ async def test_killed_again_and_again_it_loses_and_repeats_nothing(idle: Analyti
     assert found == due
 
 
+@pytest.mark.long
 async def test_one_replica_evaluates_and_another_takes_over(idle: AnalyticsPlatform) -> None:
     plant = await idle.plant(ASSETS)
     await plant.ingest({FAST: ([now_us()], [20.0])})

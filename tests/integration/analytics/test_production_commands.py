@@ -37,6 +37,7 @@ async def made(platform: AnalyticsPlatform) -> Plant:
     return plant
 
 
+@pytest.mark.long
 async def test_from_a_calendar_to_what_a_figure_is_made_of(platform: AnalyticsPlatform) -> None:
     plant = await made(platform)
 

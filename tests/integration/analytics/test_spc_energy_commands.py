@@ -18,6 +18,7 @@ HOUR = 3600 * SECOND
 SPAN = ("--from", "2026-09-14T00:00:00+08:00", "--to", "2026-09-14T02:00:00+08:00")
 
 
+@pytest.mark.long
 async def test_a_chart_is_defined_fixed_and_drawn(platform: AnalyticsPlatform) -> None:
     plant = await platform.plant([machine("imm01", "injection-moulding-machine", ["part-weight"])])
     weights = np.random.default_rng(4).normal(50.0, 0.1, 100)
@@ -55,6 +56,7 @@ async def test_what_is_wrong_is_told_in_words(platform: AnalyticsPlatform) -> No
     assert "No tag is bound to active-energy or active-power" in unmetered.stderr.replace("\n", " ")
 
 
+@pytest.mark.long
 async def test_energy_is_shown_with_cost_and_carbon(platform: AnalyticsPlatform, tmp_path: Path) -> None:
     plant = await platform.plant([machine("m1", "energy-meter", ["active-energy"])])
     await plant.ingest({PropertyRef("m1", "active-energy"): (T0 + np.arange(4) * HOUR, [0.0, 10.0, 40.0, 50.0])})

@@ -98,7 +98,9 @@ class Deviations:
         return ", ".join(f"{what} {away:.3%} ({whose})" for what, (away, whose) in self._worst.items())
 
 
-@pytest.mark.parametrize("name", ["moulding", "curing", "packaging"])
+@pytest.mark.parametrize(
+    "name", ["moulding", *(pytest.param(name, marks=pytest.mark.long) for name in ("curing", "packaging"))]
+)
 async def test_a_week_agrees_with_the_truth(platform: AnalyticsPlatform, name: str) -> None:
     found = await plant_week(platform, name)
     await described(found)

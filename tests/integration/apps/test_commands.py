@@ -47,6 +47,7 @@ def test_a_new_app_works_at_once(tmp_path: Path) -> None:
     assert "FOLDER_EXISTS" in again.stderr
 
 
+@pytest.mark.long
 def test_the_test_of_a_new_app_passes(app: Path) -> None:
     ran = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],

@@ -112,6 +112,7 @@ async def test_cycles_and_repeats_list_every_node_once(hostile: Connection) -> N
     assert not found.truncated
 
 
+@pytest.mark.long
 async def test_more_references_than_were_asked_for_are_not_taken(hostile: Connection) -> None:
     found = await _browse(hostile, "flood", most=100_000)
     assert len(found.paths) == 10_000
