@@ -165,7 +165,11 @@ class Killing:
                 while found != wanted:
                     await asyncio.sleep(0.1)
                     listed = (await stub.ListSubscriptions(request)).subscriptions
-                    found = {each.name: (int(each.state), each.version if version else "") for each in listed}
+                    found = {
+                        each.name: (int(each.state), each.version if version else "")
+                        for each in listed
+                        if each.name in wanted
+                    }
         except TimeoutError as err:
             raise AssertionError(f"{found}\n{(self.folder / 'worker.log').read_text()[-4000:]}") from err
 
