@@ -42,8 +42,8 @@ UPGRADED = Counter([*_SURROUNDED, "^DELETE", *["launching", "launched"] * 3, *["
 # Apps: one for each thing of a start.
 KILLS = STARTED.total()
 # So many are worked on at a time, because each has a minute from the last kill on, and all of them and their canaries
-# have one node of two cores: more would measure the node.
-AT_ONCE = 3
+# have one node.
+AT_ONCE = 5
 RELEASED = "deployments,services,configmaps,networkpolicies,secrets,pods"
 
 
