@@ -183,7 +183,7 @@ async def test_so_does_a_rollback_which_keeps_what_is_stored(release: Release, p
     assert claims == {f"persistentvolumeclaim/{each}" for each in CLAIMS}
 
 
-def test_backups_are_taken_and_can_be_decrypted(release: Release) -> None:
+async def test_backups_are_taken_and_can_be_decrypted(release: Release) -> None:
     """By the commands of docs/guides/kubernetes.md; the second pod goes on where the first one was ended."""
     in_pod = ("exec", "--stdin", "deployment/dualspan-backup", "--", "python", "-m", "dualspan_cli")
 
