@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 import asyncpg
 import pytest
 from pyrage import x25519
+from structlog.testing import capture_logs
 
 from dualspan_cli.backup import following, restoring, taking, tenants
 from dualspan_cli.backup.keys import make_lock
@@ -203,6 +204,17 @@ async def test_two_do_not_follow_into_one_folder(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="Another"):
         await follow(Repository(tmp_path / "repository"), Stream("postgresql://nowhere", spool))
     running.release()
+
+
+async def test_it_waits_until_somebody_has_made_the_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "_LOOK_SECONDS", 0.01)
+    with capture_logs() as logs:
+        waiting = asyncio.create_task(following.until_made(tmp_path / "repository"))
+        done, _ = await asyncio.wait([waiting], timeout=0.1)
+        assert not done
+        make_lock(tmp_path / "repository", key_file=tmp_path / "key")
+        await asyncio.wait_for(waiting, 5)
+    assert [log["make_it_with"] for log in logs] == [f"dualspan backup init {tmp_path / 'repository'}"]
 
 
 async def test_what_fails_in_any_way_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
